@@ -1,0 +1,204 @@
+"""The daemon's configuration file: `config/dkimgate.yaml` is the commented example."""
+
+from __future__ import annotations
+
+import fnmatch
+import ipaddress
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationInfo
+
+from dkimgate import yamlfile
+
+DEFAULT_FILE = Path("/etc/dkimgate/dkimgate.yaml")
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def _network(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return ipaddress.ip_network(value)
+        except ValueError as error:
+            raise ValueError(f"{error}: expected a network such as 192.0.2.0/24 or 2001:db8::/32") from None
+    raise ValueError('expected a network in quotes, such as "::1/128"')
+
+
+def _address(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError('expected an IP address in quotes, such as "192.0.2.1"')
+    try:
+        return ipaddress.ip_address(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is no IP address") from None
+
+
+def _domain(value: str) -> str:
+    name = value.lower().rstrip(".")
+    if not re.fullmatch(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", name):
+        raise ValueError(f"{value!r} is no domain name (write internationalized names as A-labels, xn--...)")
+    return name
+
+
+def _host(value: str) -> str:
+    return "*." + _domain(value[2:]) if value.startswith("*.") else _domain(value)
+
+
+def _mode(value: str) -> str:
+    if not re.fullmatch(r"0?[0-7]{3}", value):
+        raise ValueError(f'{value!r} is no file mode: expected one such as "0660"')
+    return value
+
+
+def _listen(value: object) -> object:
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list) or not items or not all(isinstance(item, str) for item in items):
+        raise ValueError("expected unix:PATH or inet:HOST:PORT, or a list of them")
+    return tuple(items)
+
+
+def _listener(value: str) -> str:
+    if value.startswith("unix:") and len(value) > len("unix:"):
+        if len(os.fsencode(value)) > 107 + len("unix:"):
+            raise ValueError("the path of a unix-domain socket has at most 107 bytes")
+        return value
+    match = re.fullmatch(r"inet6?:(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})", value)
+    if match and 0 < int(match[2]) < 65536:
+        return value
+    raise ValueError(f"{value!r} is no listener: expected unix:PATH or inet:HOST:PORT")
+
+
+def _path(value: str, info: ValidationInfo) -> Path:
+    """Relative paths start at the folder of the configuration file."""
+    base = (info.context or {}).get("folder", Path())
+    return Path(base) / value
+
+
+NetworkText = Annotated[Network, BeforeValidator(_network)]
+AddressText = Annotated[Address, BeforeValidator(_address)]
+Domain = Annotated[StrictStr, AfterValidator(_domain)]
+Host = Annotated[StrictStr, AfterValidator(_host)]
+Listener = Annotated[StrictStr, AfterValidator(_listener)]
+FilePath = Annotated[Any, AfterValidator(_path)]
+
+
+class Section(BaseModel):
+    """What all parts have in common: they are frozen, and a key that is not known is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Trust(Section):
+    """What is ours: the names our hosts write into Received, the clients they are, their authserv-ids."""
+
+    hosts: tuple[Host, ...] = ()
+    networks: tuple[NetworkText, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+    authserv_ids: tuple[StrictStr, ...] = ()
+    border_strips_forgeries: StrictBool = False
+
+    def is_host(self, name: str | None) -> bool:
+        """Is that the name of a host of ours? Case and a trailing dot don't matter; `*.` stands for one label or more."""
+        if not name:
+            return False
+        name = name.lower().rstrip(".")
+        return any(fnmatch.fnmatchcase(name, host) if host.startswith("*.") else name == host for host in self.hosts)
+
+    def is_client(self, ip: str | None) -> bool:
+        """Is that the address of a client of ours? What is no address is not."""
+        try:
+            address = ipaddress.ip_address(ip or "")
+        except ValueError:
+            return False
+        mapped = getattr(address, "ipv4_mapped", None)
+        address = mapped if mapped is not None else address
+        return any(address.version == network.version and address in network for network in self.networks)
+
+    def is_authserv_id(self, name: str | None) -> bool:
+        """Is that an authserv-id of ours? Compared without case (RFC 8601 section 2.5: a domain-like token)."""
+        return name is not None and name.lower() in {own.lower() for own in self.authserv_ids}
+
+
+class Key(Section):
+    """One signing key."""
+
+    domain: Domain
+    selector: Domain
+    file: FilePath
+
+
+class Forwarder(Section):
+    """The domain of `sign: forwarder`."""
+
+    domain: Domain
+
+
+class Outgoing(Section):
+    """How this host looks to the next receiver: the addresses its mail leaves from and the name it says in EHLO."""
+
+    addresses: tuple[AddressText, ...] = ()
+    helo: Domain | None = None
+
+
+class Verify(Section):
+    """DNS: whom to ask (empty: the system's resolvers) and how long a message may wait for all its answers, in seconds."""
+
+    when: Literal["never"] = "never"
+    nameservers: tuple[AddressText, ...] = ()
+    port: Annotated[StrictInt, Field(ge=1, le=65535)] = 53
+    deadline: Annotated[float, Field(gt=0, le=60)] = 5.0
+
+
+class Journal(Section):
+    """Where the records go, and what happens to a message whose record can't be written."""
+
+    file: FilePath = Path("/var/log/dkimgate/decisions.jsonl")
+    on_failure: Literal["defer", "continue"] = "defer"
+
+
+class Signature(Section):
+    """What is not said by the key: how long a signature is good for (`x=`, RFC 6376 section 3.5), None for ever."""
+
+    expire_days: Annotated[StrictInt, Field(ge=1, le=3650)] | None = None
+
+
+class Config(Section):
+    """The whole file."""
+
+    listen: Annotated[tuple[Listener, ...], BeforeValidator(_listen)] = ("unix:/run/dkimgate/milter.sock",)
+    socket_mode: Annotated[StrictStr, AfterValidator(_mode)] = "0660"
+    socket_group: StrictStr | None = None
+    user: StrictStr | None = None
+    workers: Literal["auto"] | Annotated[StrictInt, Field(ge=1, le=256)] = "auto"
+    drain_seconds: Annotated[StrictInt, Field(ge=0, le=3600)] = 30
+    policy: FilePath = Field(default="policy.yaml", validate_default=True)
+    trust: Trust = Trust()
+    keys: tuple[Key, ...] = ()
+    forwarder: Forwarder | None = None
+    signature: Signature = Signature()
+    departure: Outgoing = Outgoing()
+    verify: Verify = Verify()
+    journal: Journal = Journal()
+
+    @property
+    def mode(self) -> int:
+        """`socket_mode` as a number."""
+        return int(self.socket_mode, 8)
+
+    @property
+    def worker_count(self) -> int:
+        """`workers`, with one a core for `auto`."""
+        return len(os.sched_getaffinity(0)) if self.workers == "auto" else self.workers
+
+
+def load(file: Path) -> Config:
+    """Read a configuration file. Raises ConfigError, with file, line and column."""
+    return from_document(yamlfile.read(file))
+
+
+def from_document(document: yamlfile.Document) -> Config:
+    """`load`, of a document at hand."""
+    return yamlfile.validate(Config, document, {"folder": document.file.absolute().parent})

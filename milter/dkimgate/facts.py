@@ -1,0 +1,195 @@
+"""The facts of a message and the decision about it: the frozen values that flow from evidence to policy to record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from dkimgate.message import Connection
+
+DMARC_RESULTS = ("pass", "none", "fail", "permerror", "temperror", "unknown")
+"""What arrival.dmarc may be. `unknown`: it came from outside and nobody we believe says anything about DMARC."""
+
+
+class Origin(StrEnum):
+    """Where a message came from."""
+
+    SUBMITTED = "submitted"  # an authenticated user handed it in
+    LOCAL = "local"  # generated on a host of ours
+    FORWARDED = "forwarded"  # a border hop stands in its route
+    INBOUND = "inbound"  # this session is the border
+
+    @property
+    def outside(self) -> bool:
+        """True for what the laws call "from outside"."""
+        return self in (Origin.FORWARDED, Origin.INBOUND)
+
+
+class Standing(StrEnum):
+    """Who vouches for a claim."""
+
+    TRUSTED = "trusted"  # stated by us, where only we can write
+    VERIFIED = "verified"  # this process checked it
+    UPSTREAM = "upstream"  # anyone else: believed where it hurts, never where it helps
+
+
+class Sign(StrEnum):
+    """Which DKIM signature a message gets."""
+
+    AUTHOR = "author"  # by a domain aligned with the author domain
+    FORWARDER = "forwarder"  # by our own domain, unaligned
+    NONE = "none"
+
+
+class Disposition(StrEnum):
+    """What the MTA is told to do with a message."""
+
+    ACCEPT = "accept"
+    HOLD = "hold"  # Postfix's hold queue (milter quarantine)
+    DEFER = "defer"  # 4xx
+    REJECT = "reject"  # 5xx
+    DISCARD = "discard"  # accepted and thrown away
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One method=result that a header field states, who stated it, and what it is worth.
+
+    `method` is lower case (`dmarc`, `spf`, `dkim`, `arc`, `spam`); `result` lower case as stated, for `spam` "yes" or "no".
+    `by` is the authserv-id, or None. `field` is the name of the header field, `position` its index from the top of the header as
+    the milter sees it. `why` says in a few words why it has its standing. `properties` are RFC 8601 ptype.property pairs in
+    lower case with their values as written, in order.
+    """
+
+    method: str
+    result: str
+    by: str | None
+    field: str
+    standing: Standing
+    why: str = ""
+    position: int = 0
+    properties: tuple[tuple[str, str], ...] = ()
+
+    def property(self, name: str) -> str | None:
+        """The last value of that ptype.property, or None."""
+        return next((value for key, value in reversed(self.properties) if key == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Spam:
+    """The worst spam verdict of a header, normalized. Without one: flag False, score 0.0 of 5.0, the same as ham."""
+
+    flag: bool = False
+    score: float = 0.0
+    required: float = 5.0
+
+    @property
+    def ratio(self) -> float:
+        """score / required, never below 0."""
+        return max(self.score, 0.0) / self.required
+
+    @property
+    def spam(self) -> bool:
+        """It arrived as spam: somebody says Yes, or score >= required."""
+        return self.flag or self.score >= self.required
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What is known of the message as it entered. `dmarc` is one of DMARC_RESULTS; the other three are RFC 8601 results
+    ("none" where nobody says). `aligned`: a believed SPF or DKIM pass is of a domain aligned with the author domain."""
+
+    dmarc: str = "unknown"
+    spf: str = "none"
+    dkim: str = "none"
+    arc: str = "none"
+    aligned: bool = False
+    spam: Spam = field(default_factory=Spam)
+
+    @property
+    def badly(self) -> bool:
+        """The design's "arrived badly"."""
+        return self.dmarc not in ("pass", "none") or self.spam.spam
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """The worst that hosts which are not ours say about the message, or None where they say nothing."""
+
+    dmarc: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Border:
+    """The newest hop at which a host of ours (`by`) took the message from a client that is not ours (`ip`)."""
+
+    by: str
+    ip: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderSigns:
+    """What the header itself gives away; each adds to the risk where the policy says so."""
+
+    from_equals_to: bool = False
+    return_path_mismatch: bool = False
+    message_id_missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that `decide` may look at. No clock, no DNS, no disk behind it.
+
+    `author` is the author domain (A-labels, lower case), None where there is no single well-formed one: then `author_problem`
+    says why. `hosted` is the domain of the key that `sign: author` would use, None where no key of ours aligns.
+    `spf_passes`: the envelope as it stands would pass SPF, aligned with the author domain, at the next hop; `spf_source` says whence
+    that is known ("lookup", "assumed", "unaligned").
+    `forwarder_aligns`: a signature of the forwarder's domain would align with the author domain, so it must not be made.
+    """
+
+    client: Connection = field(default_factory=Connection)
+    sender: str = ""
+    recipients: tuple[str, ...] = ()
+    author: str | None = None
+    author_problem: str | None = None
+    hosted: str | None = None
+    origin: Origin = Origin.FORWARDED
+    origin_why: str = ""
+    border: Border | None = None
+    claims: tuple[Claim, ...] = ()
+    arrival: Arrival = field(default_factory=Arrival)
+    upstream: Upstream = field(default_factory=Upstream)
+    header: HeaderSigns = field(default_factory=HeaderSigns)
+    spf_passes: bool = False
+    spf_source: str = "unaligned"
+    forwarder_aligns: bool = False
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """One number from 0 up, and the named parts it is the sum of."""
+
+    score: float = 0.0
+    parts: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the policy chose, and by which rule. `text` goes with defer and reject."""
+
+    rule: str
+    sign: Sign = Sign.NONE
+    disposition: Disposition = Disposition.ACCEPT
+    text: str | None = None
+    risk: Risk = field(default_factory=Risk)
+    mode: str = "enforce"
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """What the next receiver's DMARC will conclude (`pass`, `none` or `fail`), and by which of its two doors."""
+
+    dmarc: str
+    dkim_aligned: bool
+    spf_aligned: bool

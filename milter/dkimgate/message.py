@@ -1,0 +1,94 @@
+"""What arrived: the connection, the envelope and the header, as the MTA hands them over. Nothing is judged here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The SMTP session, or Postfix's simulation of one for mail that came through sendmail(1).
+
+    `ip` is the client's address without brackets, or None where there is none (a unix-domain client).
+    `auth` is the SASL login name of an authenticated client, `daemon` the value of the macro {daemon_name}.
+    """
+
+    ip: str | None = None
+    name: str | None = None
+    helo: str | None = None
+    auth: str | None = None
+    daemon: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """RFC 5321 sender and recipients, without angle brackets; the null sender is the empty string."""
+
+    sender: str = ""
+    recipients: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderField:
+    """One header field as raw bytes.
+
+    `value` is everything behind the colon: leading white space included, folds as LF and white space (the milter
+    protocol's form), no line end at its end. `name` may carry white space behind it (`From : x`), and in what an
+    attacker sends any other octet.
+    """
+
+    name: bytes
+    value: bytes
+
+    @property
+    def key(self) -> str:
+        """The name as receivers compare it: without white space around it, in lower case."""
+        return self.name.strip(b" \t\r\n\0").decode("latin-1").lower()
+
+    @property
+    def text(self) -> str:
+        """The value unfolded (RFC 5322 section 2.2.3) and stripped; octets that are not UTF-8 become surrogates."""
+        raw = self.value.replace(b"\r\n", b"\n").replace(b"\n ", b" ").replace(b"\n\t", b"\t")
+        return raw.strip(b" \t\r\n").decode("utf-8", "surrogateescape")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """All of a message but its body. `header` is in order of appearance: the newest trace field comes first."""
+
+    connection: Connection = field(default_factory=Connection)
+    envelope: Envelope = field(default_factory=Envelope)
+    header: tuple[HeaderField, ...] = ()
+    queue_id: str | None = None
+
+    def fields(self, key: str) -> list[HeaderField]:
+        """Every field of that name, in order; `key` in lower case."""
+        return [f for f in self.header if f.key == key]
+
+
+def split_message(raw: bytes) -> tuple[tuple[HeaderField, ...], bytes]:
+    """Take a stored message (LF or CRLF line ends) apart into header fields and body (with CRLF line ends).
+
+    What Postfix does with the same input is done here: the header ends at the first line that is neither a field
+    nor the continuation of one; an mbox `From ` line at the top is skipped.
+    """
+    lines = raw.replace(b"\r\n", b"\n").split(b"\n")
+    if lines and lines[0].startswith(b"From "):
+        lines = lines[1:]
+    fields: list[tuple[bytes, list[bytes]]] = []
+    at = 0
+    for at, line in enumerate(lines):  # noqa: B007
+        if line[:1] in (b" ", b"\t") and fields:
+            fields[-1][1].append(line)
+            continue
+        name, colon, value = line.partition(b":")
+        if not colon or not name.strip(b" \t") or b" " in name.rstrip(b" \t"):
+            break
+        fields.append((name, [value]))
+    else:
+        at = len(lines)
+    rest = lines[at:]
+    if rest and rest[0] == b"":
+        rest = rest[1:]
+    header = tuple(HeaderField(name, b"\n".join(value)) for name, value in fields)
+    return header, b"\r\n".join(rest)

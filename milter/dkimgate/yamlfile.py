@@ -1,0 +1,196 @@
+"""YAML files whose every value knows its line and column, so that an error can say where it is and what was expected."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+_EXPECTED = {
+    "missing": "this key is missing",
+    "string_type": 'expected text (put it in quotes if it is a number: "0660")',
+    "int_type": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "bool_type": "expected true or false",
+    "bool_parsing": "expected true or false",
+    "list_type": "expected a list: [a, b], or a line `- a` for each",
+    "tuple_type": "expected a list: [a, b], or a line `- a` for each",
+    "model_type": "expected a mapping: `key: value` lines",
+    "model_attributes_type": "expected a mapping: `key: value` lines",
+    "dict_type": "expected a mapping: `key: value` lines",
+}
+
+Where = tuple[str | int, ...]
+"""The way to a value: keys and list indexes from the top of the document."""
+
+
+class ConfigError(Exception):
+    """One or more mistakes in what an operator wrote. `str()` is ready to print: a line a mistake, `file:line:column: text`."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A YAML file as plain data, with the place (line, column; from 1) of every key and list item."""
+
+    file: Path
+    data: Any
+    places: dict[Where, tuple[int, int]] = field(default_factory=dict)
+
+    def problem(self, where: Where, text: str) -> str:
+        """`file:line:column: text`; where the value itself is not in the file, the place of what should hold it."""
+        while where and where not in self.places:
+            where = where[:-1]
+        line, column = self.places.get(where, (1, 1))
+        return f"{self.file}:{line}:{column}: {text}"
+
+    def line(self, where: Where) -> int:
+        """The line of a value, from 1."""
+        return self.places.get(where, (1, 1))[0]
+
+
+def read(file: Path) -> Document:
+    """Read a YAML file. Raises ConfigError for what can't be read, is no YAML, or says one key twice."""
+    try:
+        text = file.read_text("utf-8")
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file}: not UTF-8 at byte {error.start}: save the file as UTF-8") from None
+    return parse(text, file)
+
+
+def parse(text: str, file: Path) -> Document:
+    """`read`, of a text at hand."""
+    places: dict[Where, tuple[int, int]] = {}
+    problems: list[str] = []
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        at = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        raise ConfigError(f"{file}{at}: not valid YAML: {error.problem or error.context}") from None
+    except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
+        first = str(error).splitlines()[0] if str(error) else "nested too deeply"
+        raise ConfigError(f"{file}: not valid YAML: {first}") from None
+    if node is not None:
+        _collect(node, (), places, problems, file, frozenset())
+    if problems:
+        raise ConfigError(*problems)
+    return Document(file, data, places)
+
+
+def _collect(
+    node: yaml.Node,
+    where: Where,
+    places: dict[Where, tuple[int, int]],
+    problems: list[str],
+    file: Path,
+    above: frozenset[int],
+) -> None:
+    places.setdefault(where, (node.start_mark.line + 1, node.start_mark.column + 1))
+    if id(node) in above:
+        problems.append(f"{file}:{node.start_mark.line + 1}:{node.start_mark.column + 1}: an alias (*) that holds itself")
+        return
+    above |= {id(node)}
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            _collect(item, (*where, index), places, problems, file, above)
+    elif isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            name = str(key.value)
+            line, column = key.start_mark.line + 1, key.start_mark.column + 1
+            if name in seen:
+                problems.append(f"{file}:{line}:{column}: the key {name!r} stands here a second time")
+            seen.add(name)
+            places[(*where, name)] = (line, column)
+            _collect(value, (*where, name), places, problems, file, above)
+
+
+def nearest(word: str, valid: Iterable[str]) -> str:
+    """A hint for a misspelled word: `; did you mean X?`, or the list of what is valid where that is short, else nothing."""
+    words = sorted(valid)
+    close = difflib.get_close_matches(word.lower(), words, 1, 0.6)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; valid here: {', '.join(words)}" if 0 < len(words) <= 16 else ""
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validate(model: type[Model], document: Document, context: dict[str, Any] | None = None) -> Model:
+    """Turn a document into a model. Raises ConfigError with a line for each mistake."""
+    data = document.data if document.data is not None else {}
+    if not isinstance(data, dict):
+        raise ConfigError(document.problem((), "expected a mapping (`key: value` lines) at the top"))
+    try:
+        return model.model_validate(data, context=context)
+    except ValidationError as error:
+        schema = model.model_json_schema()
+        raise ConfigError(*dict.fromkeys(_explain(e, schema, document) for e in error.errors())) from None
+
+
+def _explain(error: ErrorDetails, schema: dict[str, Any], document: Document) -> str:
+    """One mistake in the words of an operator, with its place."""
+    where = _real_place(error["loc"], document.data)
+    name = str(error["loc"][-1]) if error["loc"] else ""
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        return document.problem(where, f"unknown key {name!r}{nearest(name, _keys_beside(where, schema))}")
+    if kind == "missing":
+        return document.problem(where, f"the key {'.'.join(map(str, error['loc']))!r} is missing")
+    if kind == "value_error":
+        text = str(error.get("ctx", {}).get("error", error["msg"]))
+    else:
+        text = _EXPECTED.get(kind, error["msg"][:1].lower() + error["msg"][1:])
+    key = ".".join(str(step) for step in where)
+    return document.problem(where, f"{key}: {text}" if key else text)
+
+
+def _real_place(loc: tuple[int | str, ...], data: object) -> Where:
+    """The steps of a pydantic location that exist in the data: the names of unions and validators fall away."""
+    where: Where = ()
+    for step in loc:
+        try:
+            data = data[step]  # type: ignore[index]
+        except (KeyError, IndexError, TypeError):
+            continue
+        where = (*where, step)
+    return where
+
+
+def _keys_beside(where: Where, schema: dict[str, Any]) -> list[str]:
+    """The valid keys of the mapping that holds `where`, by the model's JSON Schema."""
+    heres = _options(schema, schema)
+    for step in where[:-1]:
+        if isinstance(step, int):
+            inner = [here["items"] for here in heres if "items" in here]
+        else:
+            inner = [here["properties"][step] for here in heres if step in here.get("properties", {})]
+        heres = [option for schema_part in inner for option in _options(schema_part, schema)]
+    return [key for here in heres for key in here.get("properties", {})]
+
+
+def _options(part: dict[str, Any], root: dict[str, Any]) -> list[dict[str, Any]]:
+    """The schemas that a value may follow: the part itself, and each branch of a union."""
+    part = _resolve(part, root)
+    return [part, *(_resolve(branch, root) for branch in part.get("anyOf", []))]
+
+
+def _resolve(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    """Follow a `$ref`."""
+    while "$ref" in schema:
+        schema = root["$defs"][schema["$ref"].rsplit("/", 1)[-1]]
+    return schema
