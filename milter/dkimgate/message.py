@@ -56,8 +56,8 @@ class HeaderField:
 class Message:
     """All of a message but its body. `header` is in order of appearance: the newest trace field comes first.
 
-    `problem` says why the header is not the whole header (it is absurdly long), None where it is. Such a message must not
-    be signed: what was not read could be what hurts.
+    `problem` says why the message could not be collected whole (a header beyond all bounds), or is None. With a problem there is no
+    author domain, so no aligned signature.
     """
 
     connection: Connection = field(default_factory=Connection)
