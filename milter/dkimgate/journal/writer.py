@@ -10,6 +10,7 @@ On NFS O_APPEND is not atomic: keep the journal on a local disk.
 from __future__ import annotations
 
 import contextlib
+import errno
 import grp
 import os
 import pwd
@@ -66,7 +67,7 @@ class Journal:
                 self._append(line)
             except OSError as error:
                 self._close()
-                problem = f"{self.file}: {error.strerror or error}"
+                problem = self._why(error)
             except _ShortError as error:
                 problem = f"{self.file}: {error}"
             else:
@@ -103,6 +104,17 @@ class Journal:
         if not _may(inside, user, stat.S_IXUSR):
             return self._denied(folder, user, inside)
         return None if _may(there, user, stat.S_IWUSR) else self._denied(self.file, user, there)
+
+    def _why(self, error: OSError) -> str:
+        match error.errno:
+            case errno.ENOENT:
+                return f"{self.file.parent}: no such directory"
+            case errno.ENXIO:
+                return f"{self.file}: a FIFO or socket that nobody reads from"
+            case errno.EFBIG:
+                return f"{self.file}: the file would pass this process's size limit (LimitFSIZE=, ulimit -f)"
+            case _:
+                return f"{self.file}: {error.strerror or error}"
 
     def _denied(self, path: Path, user: str | None, status: os.stat_result) -> str:
         name = user or pwd.getpwuid(os.geteuid()).pw_name
