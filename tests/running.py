@@ -74,8 +74,8 @@ class Daemon:
         self._told.setblocking(False)
         self.stderr = folder / f"stderr-{id(self)}"
         environment = {**os.environ, "NOTIFY_SOCKET": "@" + name[1:], "PYTHONPATH": str(ROOT / "milter")}
-        with self.stderr.open("wb") as out:
-            self.process = subprocess.Popen(  # noqa: S603
+        with self.stderr.open("ab") as out:
+            self.process = subprocess.Popen(
                 [sys.executable, *program, str(self.file)], stderr=out, stdin=subprocess.DEVNULL, env=environment, start_new_session=True
             )
 
@@ -135,7 +135,13 @@ class Daemon:
 
     @property
     def log(self) -> str:
+        """What it logged to stderr."""
         return self.stderr.read_text()
+
+    def forget(self) -> None:
+        """Begin with an empty journal and an empty log."""
+        self.journal.unlink(missing_ok=True)
+        self.stderr.write_text("")
 
     def records(self) -> list[dict[str, Any]]:
         """Every record so far."""
@@ -151,3 +157,8 @@ class Daemon:
         """One message over a connection of its own."""
         with self.connect(address) as client:
             return client.send(message or mail(), body)
+
+
+def double(folder: Path, **settings: object) -> Daemon:
+    """The daemon with a gate that does what the message says."""
+    return Daemon(folder, [str(ROOT / "tests" / "daemon" / "double.py")], settings)

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from running import Daemon
 
-DOUBLE = Path(__file__).with_name("double.py")
+from running import Daemon, double
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def start(folder: Path) -> Iterator[Callable[..., Daemon]]:
     running: list[Daemon] = []
 
     def start_one(ready: bool = True, **settings: object) -> Daemon:
-        daemon = Daemon(folder, [str(DOUBLE)], settings)
+        daemon = double(folder, **settings)
         running.append(daemon)
         if ready:
             daemon.wait_for("READY=1")

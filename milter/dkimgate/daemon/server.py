@@ -45,7 +45,8 @@ class Slot:
 
 @dataclass(slots=True)
 class Generation:
-    """The workers of one configuration. They end when their leash, a pipe that only the supervisor can write to, is closed."""
+    """The workers of one configuration. Each ends when it reads a byte from the leash, a pipe that only the supervisor can
+    write to, or the pipe's end, because the supervisor is dead."""
 
     judge: Judge
     leash: tuple[int, int]
@@ -54,6 +55,7 @@ class Generation:
 
     def drain(self) -> None:
         """Let the sessions in flight end, and no new ones begin."""
+        os.write(self.leash[1], b"." * len(self.slots))
         for end in self.leash:
             os.close(end)
         self.slots = [slot for slot in self.slots if slot.pid is not None]

@@ -1,13 +1,15 @@
 """One worker process: libmilter's threads on a shared listening socket, until the supervisor lets go of it.
 
 libmilter has one listening socket a process, opens it itself, and at its end removes the socket's file (unless it runs as
-root). None of that suits workers that come and go behind one socket. So it opens a socket that nobody can reach, and the
-supervisor's is put in its place (dup2). When the worker is to stop, an unreachable one is put back: nothing new arrives, what
-is open ends in peace, and libmilter's own end, in which a connection of the last moment would crash pymilter, never comes.
+root) and leaves open sessions without an answer (where it is built with a pool of threads, as Debian's is). None of that suits
+workers that come and go behind one socket. So it opens a socket that nobody can reach, and the supervisor's is put in its
+place (dup2). When the worker is to stop, an unreachable one is put back: nothing new arrives, what is open ends in peace, and
+libmilter itself never stops.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -29,39 +31,46 @@ from dkimgate.daemon.sockets import Listening
 _QUIET_SECONDS = 0.3
 """How long a stopping worker waits for the first word on a connection that was accepted at the last moment."""
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
 _open_sessions: set[Session] = set()
+_orphaned = threading.Event()
 
 
-def work(judge: Judge, listening: Listening, drain: int, ready: int | None) -> NoReturn:
-    """Serve connections until the pipe `drain` is closed by the supervisor, or by its death. Runs in a forked child.
+def work(judge: Judge, listening: Listening, leash: int, ready: int | None) -> NoReturn:
+    """Serve connections until the supervisor writes to the pipe `leash`, or dies and thereby closes it. Runs in a forked child.
 
     One byte on `ready` says that it is serving.
     """
-    _own_signals()
+    os.setpgid(0, 0)  # Ctrl-C is for the supervisor alone
     sys.excepthook = _one_line
     nowhere = _unreachable_socket(listening)
     number = _adopt(listening)
     _set_callbacks(judge)
-    seconds = judge.config.drain_seconds
-    threading.Thread(target=_wait_for_drain, args=(drain, number, nowhere, seconds), daemon=True).start()
+    threading.Thread(target=_run_libmilter, daemon=True).start()
+    threading.Thread(target=_wait_for_release, args=(leash,), daemon=True).start()
     if ready is not None:
         os.write(ready, b".")
         os.close(ready)
-    try:
+    # libmilter waits for these signals too, and would leave every open session without an answer. They are blocked in all
+    # threads (since before the fork), and Linux hands them to the main thread where that waits for them.
+    while signal.sigwait(_SIGNALS) == signal.SIGHUP:
+        pass  # the supervisor reloads, by new workers
+    _let_go(number, nowhere)
+    _drain(judge.config.drain_seconds)
+
+
+def _run_libmilter() -> None:
+    with contextlib.suppress(Milter.error):
         Milter.main()
-    except Milter.error:
-        log("libmilter can't go on (its reason is in the mail log)", Level.ERROR)
-        os._exit(1)
-    # Somebody sent a signal to this worker itself: libmilter has stopped to listen, and the sessions go on.
-    _drain(seconds)
+    log("libmilter has stopped (the mail log may say why)", Level.ERROR)
+    os._exit(1)
 
 
-def _own_signals() -> None:
-    """Undo what the supervisor blocked, and leave its process group: Ctrl-C is for the supervisor alone."""
-    os.setpgid(0, 0)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+def _wait_for_release(leash: int) -> None:
+    if not os.read(leash, 1):
+        _orphaned.set()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _one_line(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
@@ -164,18 +173,23 @@ def _close(context: Any) -> int:
         _open_sessions.discard(session)
 
 
-def _wait_for_drain(drain: int, number: int, nowhere: socket.socket, seconds: float) -> None:
-    os.read(drain, 1)
-    os.dup2(nowhere.fileno(), number, inheritable=False)
-    _drain(seconds)
+def _let_go(number: int, nowhere: socket.socket) -> None:
+    """Take no more connections."""
+    with socket.socket(fileno=os.dup(number)) as listening:
+        os.dup2(nowhere.fileno(), number, inheritable=False)
+        if _orphaned.is_set():
+            # Nobody is left to serve what still knocks. Closing is not enough, as libmilter may be waiting on the socket.
+            with contextlib.suppress(OSError):
+                listening.shutdown(socket.SHUT_RDWR)
 
 
 def _drain(seconds: float) -> NoReturn:
     """Wait until the open sessions have ended, `seconds` at most, then end the process."""
     begin = time.monotonic()
     while time.monotonic() < begin + max(seconds, _QUIET_SECONDS):
-        time.sleep(0.05)
+        signal.sigtimedwait(_SIGNALS, 0.05)  # a pause in which signals still don't reach libmilter
         if not _open_sessions and time.monotonic() > begin + _QUIET_SECONDS:
             os._exit(0)
-    log(f"{len(_open_sessions)} sessions were still open after {seconds} s: the MTA will try their messages again", Level.WARNING)
+    if _open_sessions:
+        log(f"{len(_open_sessions)} sessions were still open after {seconds} s: the MTA will try their messages again", Level.WARNING)
     os._exit(0)
