@@ -73,7 +73,7 @@ class SigningKey:
         return self.private.sign(hashlib.sha256(data).digest())
 
     def public_octets(self) -> bytes:
-        """The content of `p=`: SubjectPublicKeyInfo for RSA, as all signers publish it; the bare 32 octets for Ed25519 (RFC 8463 section 4)."""
+        """The content of `p=`: SubjectPublicKeyInfo for RSA, as all publish it; 32 bare octets for Ed25519 (RFC 8463 section 4)."""
         if isinstance(self.private, RSAPrivateKey):
             return self.private.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         return self.private.public_key().public_bytes_raw()
