@@ -38,7 +38,7 @@ class _NotWellFormed(Exception):
 
 def read(text: str) -> Reading:
     """Read the unfolded value of one field. Never raises."""
-    if len(text) <= MAX_LENGTH and text.isprintable() or "\t" in text and text.replace("\t", " ").isprintable():
+    if len(text) <= MAX_LENGTH and text.replace("\t", " ").isprintable():
         try:
             return _parse(text)
         except _NotWellFormed:
