@@ -15,7 +15,8 @@ from dkimgate.cli.show import laundered, show
 from dkimgate.facts import Assessment
 from dkimgate.gate import Gate
 from dkimgate.message import Connection, Envelope, Message, split_message
-from dkimgate.policy import why_not
+from dkimgate.policy.decide import withheld
+from dkimgate.policy.explain import why_not
 from dkimgate.route import Hop, route_of
 
 _EPILOG = """\
@@ -128,12 +129,19 @@ def _hop(hop: Hop, border: bool) -> list[Cell]:
 
 
 def _rules(gate: Gate, assessment: Assessment) -> list[list[Cell]]:
+    """Every rule with the reason why it did not take the message; those behind the one that decided are dim."""
+    facts, risk = assessment.facts, assessment.decision.risk
     rows: list[list[Cell]] = []
+    decided = False
     for rule in (*gate.policy.rules, gate.policy.default):
-        decided = rule.name == assessment.decision.rule
-        reason = why_not(rule, assessment.facts, assessment.decision.risk)
-        if decided:
-            rows.append([("decides", GOOD), (rule.name, TITLE), f"sign: {rule.sign}, {rule.disposition}"])
-            break
-        rows.append([("no", DIM), rule.name, (reason or "", DIM)])
+        reason = why_not(rule, facts, risk)
+        if rule.name == assessment.decision.rule and not decided:
+            decided = True
+            held_back = withheld(rule, facts)
+            action = f"sign: {rule.sign}" + (f", but {held_back}" if held_back else "")
+            rows.append([("decides", GOOD), (rule.name, TITLE), action])
+        elif decided:
+            rows.append([("behind", DIM), (rule.name, DIM), (reason or "would hold too", DIM)])
+        else:
+            rows.append([("no", DIM), rule.name, reason or ""])
     return rows

@@ -105,14 +105,15 @@ def run_tail(options: argparse.Namespace) -> int:
     wanted = _filter(options)
     reader = Reader()
     printer = _Printer(options.json)
-    sources = files_of(file) if options.rotated else [file]
+    sources = (options.rotated and files_of(file)) or [file]
     try:
-        # opened ahead of the past, so that what is written meanwhile is not missed
-        future = follow(file) if options.follow else iter(())
-        printer.print(*_last(reader, sources, wanted, options.number, options.since))
+        # one border between past and future, so that no record is missed and none comes twice
+        now = file.stat().st_size if options.follow and file.exists() else None
+        printer.print(*_last(reader, sources, now, wanted, options))
         _tell_torn(reader, file)
-        for line in future:
-            printer.print(*filter(wanted, reader.of_line(line)))
+        if options.follow:
+            for line in follow(file, start=now or 0):
+                printer.print(*filter(wanted, reader.of_line(line)))
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             raise
@@ -162,23 +163,23 @@ def _filter(options: argparse.Namespace) -> Wanted:
     return wanted
 
 
-def _last(reader: Reader, files: list[Path], wanted: Wanted, number: int, since: str | None) -> list[Record]:
-    """The last `number` records that are wanted (0: all), the oldest first."""
+def _last(reader: Reader, files: list[Path], end: int | None, wanted: Wanted, options: argparse.Namespace) -> list[Record]:
+    """The last records that are wanted, the oldest first; of the newest file nothing behind `end`."""
 
     def newest_first() -> Iterator[Record]:
         for file in reversed(files):
-            for line in backwards(file):
+            for line in backwards(file, end if file is files[-1] else None):
                 for record in reversed(reader.of_line(line)):
-                    # workers write at nearly the same time, so records stand out of order by a little
-                    if since and str(record.get("time")) < since and _far_before(str(record.get("time")), since):
+                    if options.since and _far_before(str(record.get("time")), options.since):
                         return
                     if wanted(record):
                         yield record
 
-    return list(itertools.islice(newest_first(), number or None))[::-1]
+    return list(itertools.islice(newest_first(), options.number or None))[::-1]
 
 
 def _far_before(time: str, since: str) -> bool:
+    """No record from `since` on can stand ahead of this one: workers write out of order, but only by a little."""
     try:
         return datetime.fromisoformat(time) < datetime.fromisoformat(since) - timedelta(minutes=10)
     except ValueError:

@@ -21,7 +21,7 @@ import weakref
 from collections.abc import Callable
 from pathlib import Path
 
-from dkimgate.permissions import may
+from dkimgate.journal.permissions import may
 
 SHOUT_SECONDS = 5.0
 """At most one line on stderr in that time, however many records fail."""
