@@ -6,7 +6,6 @@ from chain import mail, world
 from chain.harness import Chain
 from chain.mail import Delivered
 
-
 PHISHING = "Your mailbox is full. Log in at http://login.attacker.example/ to keep it."
 
 
