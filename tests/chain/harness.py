@@ -98,8 +98,8 @@ def started(signer: Signer) -> Iterator[Chain]:
 
 @contextmanager
 def _run(signer: Signer, folder: Path) -> Iterator[Chain]:
-    keys, key_records = world.make_keys(folder / "keys")
-    name_server = servers.unbound(folder, world.zone_records(key_records))
+    keys = world.make_keys(folder / "keys")
+    name_server = servers.unbound(folder, world.zone_records(keys))
     spamd, spamd_socket = servers.spamd(folder)
     checks_at_forwarder = _checks(folder, world.FORWARDER)
     checks_at_receiver = _checks(folder, world.RECEIVER)

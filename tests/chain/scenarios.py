@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from chain import mail, world
 from chain.harness import Chain
 from chain.mail import Delivered
+
+Scenario = Callable[[Chain, str], Delivered]
+"""Sends one message through a chain: of (or in the name of) that hosted domain, or with that text."""
 
 PHISHING = "Your mailbox is full. Log in at http://login.attacker.example/ to keep it."
 
