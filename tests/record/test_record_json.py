@@ -31,6 +31,14 @@ from dkimgate.facts import (
 )
 from dkimgate.message import Connection, Envelope, HeaderField, Message
 
+
+@dataclasses.dataclass(frozen=True)
+class Key:
+    domain: str = "hosted.example"
+    selector: str = "default"
+    algorithm: str = "rsa-sha256"
+
+
 PHISH = Facts(
     client=Connection("127.0.0.1", "localhost", "localhost", None, "ORIGINATING"),
     sender="friend@hosted.example",
@@ -80,10 +88,10 @@ def test_names_and_order_are_those_of_the_design() -> None:
 
 
 def test_signatures_say_domain_and_selector() -> None:
-    result = made(PHISH, signatures=["hosted.example/default"])
+    result = made(PHISH, signatures=[Key()])
     decision = result["decision"]
     assert isinstance(decision, dict)
-    assert decision["signatures"] == ["hosted.example/default"]
+    assert decision["signatures"] == [{"domain": "hosted.example", "selector": "default", "algorithm": "rsa-sha256"}]
 
 
 def test_without_an_assessment_the_record_says_what_the_mta_said() -> None:
@@ -149,7 +157,6 @@ def test_claims_are_bounded_and_ours_go_first() -> None:
     ours = Claim("dmarc", "fail", "mx.forwarder.example", "Authentication-Results", Standing.TRUSTED, position=5000)
     result = through_json(dataclasses.replace(PHISH, claims=(*[noise] * 5000, ours)))
     assert len(result["claims"]) == record.CLAIM_LIMIT
-    assert result["claims_total"] == 5001
     assert result["claims"][-1]["by"] == "mx.forwarder.example"
 
 

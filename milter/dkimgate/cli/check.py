@@ -134,7 +134,7 @@ def _trust(gate: Gate, settings: Config) -> Iterator[Finding]:
     if not trust.authserv_ids:
         yield Finding(
             "warning",
-            "trust.authserv_ids is empty: no Authentication-Results is believed where it helps, so mail from outside has dmarc=unknown at best",
+            "trust.authserv_ids is empty: no Authentication-Results is believed where it helps, so mail from outside never has dmarc=pass",
         )
     if trust.border_strips_forgeries:
         yield Finding(
@@ -142,7 +142,9 @@ def _trust(gate: Gate, settings: Config) -> Iterator[Finding]:
             "trust.border_strips_forgeries is true: a pass that stands below the border's Received field is believed too. That is "
             "safe only if the border removes what comes in under these names: " + ", ".join(trust.authserv_ids),
         )
-    wide = [str(network) for network in trust.networks if network.prefixlen < (16 if network.version == 4 else 32) and not network.is_loopback]
+    wide = [
+        str(network) for network in trust.networks if network.prefixlen < (16 if network.version == 4 else 32) and not network.is_loopback
+    ]
     if wide:
         yield Finding("warning", f"trust.networks: {', '.join(wide)}: so large? Whoever sends from there counts as a host of ours")
 
@@ -151,7 +153,7 @@ def _departure(gate: Gate, settings: Config) -> Iterator[Finding]:
     if not settings.departure.addresses and settings.keys:
         yield Finding(
             "note",
-            "departure.addresses is empty: SPF at the next receiver can't be looked up and is assumed to pass for the domains whose keys stand here",
+            "departure.addresses is empty: SPF at the next receiver can't be looked up, and is assumed to pass for domains with a key",
         )
     if settings.departure.addresses and settings.departure.helo is None:
         yield Finding("note", "departure.helo is not set: for the null sender SPF at the next receiver can't be looked up")
@@ -197,15 +199,15 @@ def _print(file: Path, gate: Gate, found: list[Finding], screen: Screen) -> None
         ("leaves from", (", ".join(map(str, outgoing.addresses)) or "unknown") + (f" as {outgoing.helo}" if outgoing.helo else "")),
         ("forwarder", settings.forwarder.domain if settings.forwarder else "none"),
         ("journal", f"{settings.journal.file} (if it can't be written: {settings.journal.on_failure})"),
-        ("policy", f"{settings.policy} (mode: {gate.policy.mode}, {gate.digest[:19]}…)"),
+        ("policy", f"{settings.policy} (mode: {gate.policy.mode}, {gate.policy.digest[:12]}…)"),
     ]
     screen.table([[(name, DIM), value] for name, value in rows], indent=0)
     screen.title("Keys")
     screen.table([[key.domain, key.selector, _kind(key.algorithm, key.bits)] for key in gate.keys] or [["none"]])
     screen.title("Rules, the first that holds decides")
-    screen.table([_rule(rule.name, describe(rule.when), rule.sign.value, rule.disposition.value) for rule in gate.policy.rules])
+    rules = [_rule(rule.name, describe(rule.when), rule.sign.value, rule.disposition.value) for rule in gate.policy.rules]
     default = gate.policy.default
-    screen.table([_rule("default", "all else", default.sign.value, default.disposition.value)])
+    screen.table([*rules, _rule("default", "always", default.sign.value, default.disposition.value)])
     screen.title("Findings")
     styles = {"problem": BAD, "warning": DOUBT, "note": DIM}
     screen.table([[(finding.level, styles[finding.level]), finding.text] for finding in found] or [[("none", GOOD)]])
@@ -217,7 +219,7 @@ def _kind(algorithm: str, bits: int) -> str:
 
 def _rule(name: str, when: str, sign: str, disposition: str) -> list[Cell]:
     action = f"sign: {sign}" + ("" if disposition == "accept" else f", {disposition}")
-    return [name, (action, GOOD if sign != "none" else ""), f"when {when}" if when not in ("always", "all else") else when]
+    return [name, (action, GOOD if sign != "none" else ""), when if when == "always" else f"when {when}"]
 
 
 def _as_json(file: Path, gate: Gate, found: list[Finding]) -> dict[str, object]:
@@ -231,7 +233,7 @@ def _as_json(file: Path, gate: Gate, found: list[Finding]) -> dict[str, object]:
         "journal": str(settings.journal.file),
         "policy": {
             "file": str(settings.policy),
-            "hash": gate.digest,
+            "hash": gate.policy.digest,
             "mode": gate.policy.mode,
             "rules": [
                 {"name": rule.name, "when": describe(rule.when), "sign": rule.sign.value, "disposition": rule.disposition.value}

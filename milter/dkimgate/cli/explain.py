@@ -111,8 +111,8 @@ def _message(name: str, connection: Connection, options: argparse.Namespace) -> 
 
 
 def _record(gate: Gate, message: Message, assessment: Assessment, ms: float) -> dict[str, Any]:
-    signatures = [f"{key.domain}/{key.selector}" for key in gate.keys if key.domain == assessment.signer]
-    return record.make(message, assessment, signatures=signatures, time=time.time(), ms=ms, policy_hash=gate.digest)
+    keys = [key for key in gate.keys if key.domain == assessment.signer]
+    return record.make(message, assessment, signatures=keys, time=time.time(), ms=ms, policy_hash=f"sha256:{gate.policy.digest}")
 
 
 def _route(message: Message, gate: Gate) -> list[list[Cell]]:

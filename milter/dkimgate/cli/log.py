@@ -229,7 +229,11 @@ class _Printer:
         try:
             return summary(record)
         except (KeyError, TypeError, ValueError, AttributeError):
-            return [str(record.get("time", "-")), str(record.get("queue_id", "-")), f"a record of version {record.get('v')!r} that can't be shown"]
+            return [
+                str(record.get("time", "-")),
+                str(record.get("queue_id", "-")),
+                f"a record of version {record.get('v')!r} that can't be shown",
+            ]
 
 
 def _text(cell: Cell) -> str:

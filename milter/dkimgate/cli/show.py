@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, TITLE, Cell, Screen
+from dkimgate.record import CLAIM_LIMIT
 
 Record = dict[str, Any]
 
@@ -47,7 +48,7 @@ def laundered(record: Record) -> bool:
 
 def signed_by(record: Record) -> str:
     """The domains of our signatures, or "none"."""
-    domains = dict.fromkeys(str(name).partition("/")[0] for name in record["decision"]["signatures"])
+    domains = dict.fromkeys(str(key["domain"]) for key in record["decision"]["signatures"])
     return " ".join(domains) or "none"
 
 
@@ -94,11 +95,12 @@ def show(record: Record, screen: Screen, *, route: Sequence[Sequence[Cell]] = ()
 
 
 def _who(record: Record) -> list[list[Cell]]:
-    client, envelope, header = record["client"], record["envelope"], record["from"]
-    if header is None:
-        author: Cell = (f"none: {record['author_problem'] or 'unknown'}", BAD)
+    client, envelope, domain, hosted = record["client"], record["envelope"], record["from"], record["hosted"]
+    author: Cell
+    if domain is None:
+        author = (f"none: {record['author_problem'] or 'unknown'}", BAD)
     else:
-        author = f"{header}, {'hosted: a key for ' + record['hosted'] + ' covers it' if record['hosted'] else 'not hosted: no key covers it'}"
+        author = f"{domain} ({f'hosted: our key for {hosted} covers it' if hosted else 'not hosted: no key of ours covers it'})"
     recipients, total = envelope["recipients"], envelope["recipients_total"]
     shown = ", ".join(recipients[:3]) + (f" and {total - 3} more" if total > 3 else "")
     login = f", logged in as {client['auth']}" if client["auth"] else ""
@@ -121,24 +123,24 @@ def _claims(record: Record) -> list[list[Cell]]:
         style = _STANDING.get(claim["standing"], "")
         told = f"{claim['field']} by {claim['by']}" if claim["by"] else claim["field"]
         rows.append([f"{claim['method']}={claim['result']}", (claim["standing"], style), told, (claim["why"], DIM)])
-    missing = record["claims_total"] - len(rows)
-    if missing > 0:
-        rows.append([f"and {missing} more"])
+    if len(rows) >= CLAIM_LIMIT:
+        rows.append([f"(a record holds {CLAIM_LIMIT} at most)"])
     return rows
 
 
 def _judgement(record: Record) -> list[list[Cell]]:
     found, risk, upstream = record["arrival"], record["risk"], record["upstream"]["dmarc"]
     badly = arrived_badly(record)
-    rows: list[list[Cell]] = [["arrival", (arrival(record), BAD if badly else GOOD), "badly" if badly else "well"]]
-    rows[0].append("a pass is aligned with the author" if found["aligned"] else "no pass is aligned with the author")
+    style = BAD if badly else GOOD
+    how = f"{arrival(record)} ({'badly' if badly else 'well'}; {'a' if found['aligned'] else 'no'} pass is aligned with the author)"
+    rows: list[list[Cell]] = [["arrival", (how, style)]]
     if upstream:
-        rows.append(["upstream", f"dmarc={upstream}", "say hosts that are not ours"])
+        rows.append(["upstream", f"dmarc={upstream}, say hosts that are not ours"])
     signs = [name for name, there in record["header"].items() if there]
     if signs:
         rows.append(["header", ", ".join(signs)])
     parts = " + ".join(f"{name} {number(weight)}" for name, weight in risk["parts"].items())
-    rows.append(["risk", number(risk["score"]), f"= {parts}" if parts else "nothing speaks against it"])
+    rows.append(["risk", number(risk["score"]) + (f" = {parts}" if parts else ": nothing adds to it")])
     return rows
 
 
