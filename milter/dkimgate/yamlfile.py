@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,20 @@ _EXPECTED = {
     "dict_type": "expected a mapping: `key: value` lines",
 }
 
+_QUOTE = '; text that begins with one of > ! * | & % @ ` must stand in quotes: ">= 50", "*.example"'
+_HINTS = {
+    "expected a comment or a line break": _QUOTE,  # risk: >= 50
+    "expected chomping or indentation indicators": _QUOTE,
+    "could not determine a constructor for the tag '!": _QUOTE,  # risk: != 50
+    "expected alphabetic or numeric character": _QUOTE,  # sender: *@hosted.example
+    "found undefined alias": _QUOTE,
+    "found character '@' that cannot start": _QUOTE,
+    "found character '`' that cannot start": _QUOTE,
+    "found character '%' that cannot start": _QUOTE,
+    "found character '\\t' that cannot start": "; indent with spaces, not with tabs",
+}
+"""What PyYAML says about the mistakes that conditions invite, and what to do."""
+
 Where = tuple[str | int, ...]
 """The way to a value: keys and list indexes from the top of the document."""
 
@@ -40,11 +55,15 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A YAML file as plain data, with the place (line, column; from 1) of every key and list item."""
+    """A YAML file as plain data, with the place (line, column; from 1) of every key and list item.
+
+    `sha256` is the digest of the file's bytes, in hexadecimal.
+    """
 
     file: Path
     data: Any
     places: dict[Where, tuple[int, int]] = field(default_factory=dict)
+    sha256: str = ""
 
     def problem(self, where: Where, text: str) -> str:
         """`file:line:column: text`; where the value itself is not in the file, the place of what should hold it."""
@@ -61,7 +80,7 @@ class Document:
 def read(file: Path) -> Document:
     """Read a YAML file. Raises ConfigError for what can't be read, is no YAML, or says one key twice."""
     try:
-        text = file.read_text("utf-8")
+        text = file.read_bytes().decode("utf-8")  # line ends as they are: YAML knows them all, and the digest wants them
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -79,7 +98,9 @@ def parse(text: str, file: Path) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise ConfigError(f"{file}{at}: not valid YAML: {error.problem or error.context}") from None
+        problem = error.problem or error.context or ""
+        hint = next((hint for start, hint in _HINTS.items() if problem.startswith(start)), "")
+        raise ConfigError(f"{file}{at}: not valid YAML: {problem}{hint}") from None
     except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
         first = str(error).splitlines()[0] if str(error) else "nested too deeply"
         raise ConfigError(f"{file}: not valid YAML: {first}") from None
@@ -87,7 +108,7 @@ def parse(text: str, file: Path) -> Document:
         _collect(node, (), places, problems, file, frozenset())
     if problems:
         raise ConfigError(*problems)
-    return Document(file, data, places)
+    return Document(file, data, places, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
 
 
 def _collect(

@@ -1,0 +1,130 @@
+"""A policy in words: what a condition says, and why a rule did not take a message."""
+
+from __future__ import annotations
+
+from dkimgate.facts import Facts, Risk
+from dkimgate.policy.conditions import holds, test_holds
+from dkimgate.policy.model import (
+    All,
+    Any,
+    Atom,
+    Compare,
+    Condition,
+    DomainGlob,
+    Flag,
+    Glob,
+    Hosted,
+    NoAuthor,
+    Not,
+    Present,
+    Rule,
+    Test,
+    Within,
+    Word,
+    leaves,
+)
+from dkimgate.policy.vocabulary import Author, Value, value_of
+
+
+def why_not(rule: Rule, facts: Facts, risk: Risk) -> str | None:
+    """Why the rule does not take this message: its first condition that fails, in words. None where every condition holds."""
+    return None if rule.when is None else _failure(rule.when, facts, risk)
+
+
+def _failure(condition: Condition, facts: Facts, risk: Risk) -> str | None:
+    match condition:
+        case Test(fact, atoms):
+            value = value_of(fact, facts, risk)
+            if test_holds(condition, value):
+                return None
+            found = f"{fact} is {_found(value)}" if value is not None else f"the message has no {fact}"
+            return f"{found}, wanted {'every one ' if fact == 'recipients.all' else ''}{_list(atoms)}"
+        case All(parts):
+            return next((failure for part in parts if (failure := _failure(part, facts, risk))), None)
+        case Any(parts):
+            failures = [_failure(part, facts, risk) for part in parts]
+            return None if None in failures else "none of these holds: " + "; ".join(f"({failure})" for failure in failures)
+        case Not(part):
+            if not holds(part, facts, risk):
+                return None
+            names = dict.fromkeys(test.fact for test in leaves(part))
+            found = ", ".join(f"{name} is {_found(value_of(name, facts, risk))}" for name in names)
+            return f"{found}, wanted not ({describe(part)})"
+
+
+def describe(condition: Condition | None) -> str:
+    """A condition on one line, in words close to the file's: `origin is forwarded and risk >= 50`."""
+    match condition:
+        case None:
+            return "always"
+        case Test(fact, atoms):
+            return _described(fact, atoms)
+        case All(parts):
+            return " and ".join(_grouped(part) for part in parts)
+        case Any(parts):
+            return " or ".join(_grouped(part) for part in parts)
+        case Not(part):
+            return f"not ({describe(part)})"
+
+
+def _grouped(condition: Condition) -> str:
+    """A part of a longer sentence: in parentheses where it has parts itself."""
+    text = describe(condition)
+    return f"({text})" if isinstance(condition, All | Any) and len(condition.parts) > 1 else text
+
+
+def _described(fact: str, atoms: tuple[Atom, ...]) -> str:
+    subject = {"recipients": "a recipient", "recipients.all": "every recipient"}.get(fact, fact)
+    if all(isinstance(atom, Compare) for atom in atoms):
+        return f"{subject} {' or '.join(_shown(atom) for atom in atoms)}"
+    return f"{subject} is {_list(atoms)}"
+
+
+def _list(atoms: tuple[Atom, ...]) -> str:
+    shown = [_shown(atom) for atom in atoms]
+    return shown[0] if len(shown) == 1 else f"one of {', '.join(shown)}"
+
+
+def _shown(atom: Atom) -> str:
+    match atom:
+        case Word(word):
+            return word
+        case Flag(wanted):
+            return "true" if wanted else "false"
+        case Compare(relation, number):
+            return f"{relation} {_number(number)}"
+        case Glob(pattern) | DomainGlob(pattern):
+            return pattern if pattern else '""'
+        case Within(network):
+            return str(network)
+        case Present():
+            return "present"
+        case Hosted():
+            return "hosted"
+        case NoAuthor():
+            return "none"
+
+
+def _number(number: float) -> str:
+    return str(int(number)) if number.is_integer() else repr(number)
+
+
+def _found(value: Value) -> str:
+    """A value as an operator reads it. Text comes from a sender, so it is quoted, with control characters escaped."""
+    match value:
+        case None:
+            return "absent"
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return _number(value)
+        case str():
+            return ascii(value)
+        case Author(None):
+            return "none (no single author domain)"
+        case Author(domain, hosted):
+            return f"{domain!a}, {'hosted' if hosted else 'not hosted'}"
+        case tuple():
+            shown = ", ".join(ascii(item) for item in value[:3])
+            return shown + (f" and {len(value) - 3} more" if len(value) > 3 else "")
+    return str(value)

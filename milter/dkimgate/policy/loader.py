@@ -1,0 +1,189 @@
+"""The policy file: YAML into a frozen Policy, or a ConfigError that names every mistake with file, line and column."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import cast
+
+from dkimgate import yamlfile
+from dkimgate.facts import DMARC_RESULTS, Disposition, Sign
+from dkimgate.policy import parse, reach
+from dkimgate.policy.model import Condition, Mode, Policy, Rule, Weights
+from dkimgate.policy.problems import Problems, shown, trap
+from dkimgate.policy.risk import MAX_PART
+from dkimgate.policy.vocabulary import ARC_RESULTS, DISPOSITIONS, DKIM_RESULTS, FACTS, SIGNS, SPF_RESULTS, UPSTREAM_DMARC_RESULTS
+from dkimgate.yamlfile import Where
+
+VERSION = 1
+MODES = ("enforce", "observe")
+NOT_IN_THIS_VERSION = ("seal", "envelope", "tag")
+
+_TOP = ("version", "mode", "risk", "rules", "default")
+_ACTIONS = ("sign", "disposition", "text")
+_RULE = ("name", "when", *_ACTIONS)
+_HEADER_SIGNS = tuple(name.removeprefix("header.") for name in FACTS if name.startswith("header."))
+
+_WEIGHTS: dict[str, dict[str, str]] = {
+    "dmarc": {result: f"dmarc={result}" for result in DMARC_RESULTS},
+    "spf": {result: f"spf={result}" for result in SPF_RESULTS},
+    "dkim": {result: f"dkim={result}" for result in DKIM_RESULTS},
+    "arc": {result: f"arc={result}" for result in ARC_RESULTS},
+    "spam": {"per_required": "spam"},
+    "upstream": {f"dmarc_{result}": f"upstream.dmarc={result}" for result in UPSTREAM_DMARC_RESULTS},
+    "header": {sign: f"header.{sign}" for sign in _HEADER_SIGNS},
+}
+"""What may stand under `risk`, and the name of the part that it becomes."""
+
+_TEXT = re.compile(r"[ -~]{1,200}")
+_REPLY_CODE = re.compile(r"[245](\d\d([ -]|$)|\.\d{1,3}\.\d{1,3}( |$))")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+def load(file: Path) -> Policy:
+    """Read a policy file. Raises yamlfile.ConfigError, which holds all mistakes of the file."""
+    return from_document(yamlfile.read(file))
+
+
+def from_document(document: yamlfile.Document) -> Policy:
+    """`load`, of a document at hand."""
+    problems = Problems(document)
+    top = problems.mapping((), document.data, "a policy: a mapping with the keys version and rules")
+    if top is None:
+        problems.raise_any()
+        raise AssertionError("a policy that is no mapping was noted as a mistake")
+    problems.known((), top, _TOP)
+    _version(problems, top)
+    mode = problems.word(("mode",), top["mode"], MODES) if "mode" in top else "enforce"
+    weights = _weights(problems, top["risk"]) if "risk" in top else Weights()
+    rules = _rules(problems, top)
+    default = _default(problems, top)
+    problems.raise_any()
+    return Policy(cast(Mode, mode), weights, rules, default, document.sha256)
+
+
+def _version(problems: Problems, top: dict[str, object]) -> None:
+    if "version" not in top:
+        problems.add((), f"the key 'version' is missing: write `version: {VERSION}` at the top")
+    elif type(top["version"]) is not int or top["version"] != VERSION:
+        problems.add(("version",), f"version: expected {VERSION}, found {shown(top['version'])}")
+
+
+def _weights(problems: Problems, value: object) -> Weights:
+    """The weights in the order of `_WEIGHTS`, so that records look alike however the file is sorted."""
+    groups = problems.mapping(("risk",), value, "a mapping such as `dmarc: {fail: 100}`") or {}
+    problems.known(("risk",), groups, _WEIGHTS)
+    found: dict[str, float] = {}
+    for group, names in _WEIGHTS.items():
+        if group not in groups:
+            continue
+        where: Where = ("risk", group)
+        entries = problems.mapping(where, groups[group], f"a mapping such as `{next(iter(names))}: 10`") or {}
+        problems.known(where, entries, names)
+        for key, part in names.items():
+            if key in entries:
+                found[part] = problems.number((*where, key), entries[key], 0, MAX_PART) or 0.0
+    per_required = found.pop("spam", 0.0)
+    return Weights(tuple(found.items()), per_required)
+
+
+def _rules(problems: Problems, top: dict[str, object]) -> tuple[Rule, ...]:
+    if "rules" not in top:
+        problems.add((), "the key 'rules' is missing: without rules nothing is ever signed")
+        return ()
+    items = top["rules"]
+    if not isinstance(items, list) or not items:
+        problems.add(("rules",), f"rules: expected a list, a `- name: ...` for each rule, found {shown(items)}")
+        return ()
+    rules: list[Rule] = []
+    names: dict[str, int] = {}
+    for index, item in enumerate(items):
+        where: Where = ("rules", index)
+        rule = _rule(problems, where, item, names)
+        if rule is None:
+            continue
+        if reach.never(rule.when):
+            problems.add((*where, "when"), f"no message can ever match the conditions of the rule {rule.name!r}")
+        elif (other := reach.shadow(rule, rules)) is not None:
+            problems.add(
+                where,
+                f"the rule {rule.name!r} is never reached: the rule {other.name!r} on line {other.line} takes every message "
+                "that it would take: put the narrower rule first",
+            )
+        rules.append(rule)
+    return tuple(rules)
+
+
+def _rule(problems: Problems, where: Where, value: object, names: dict[str, int]) -> Rule | None:
+    """One rule; None where its name or its conditions are wrong, so that nothing can be said about what it shadows."""
+    mapping = problems.mapping(where, value, "a rule: a mapping with name, when and sign")
+    if mapping is None:
+        return None
+    problems.known(where, mapping, _RULE, NOT_IN_THIS_VERSION)
+    name = _name(problems, where, mapping, names)
+    if not any(key in mapping for key in _ACTIONS):
+        problems.add(where, f"a rule without an action: add `sign: {' | '.join(SIGNS)}`, or a disposition")
+    sign, disposition, text = _actions(problems, where, mapping)
+    when: Condition | None = None
+    if "when" in mapping:
+        if not mapping["when"]:
+            problems.add((*where, "when"), "when: no conditions: leave `when` out for a rule that takes every message")
+            return None
+        when = parse.condition(problems, (*where, "when"), mapping["when"])
+        if when is None:
+            return None
+    return None if name is None else Rule(name, when, sign, disposition, text, problems.document.line(where))
+
+
+def _name(problems: Problems, where: Where, mapping: dict[str, object], names: dict[str, int]) -> str | None:
+    """The name of a rule: it stands in every record, so it is one word and means one rule."""
+    if "name" not in mapping:
+        problems.add(where, "the key 'name' is missing: records say which rule decided")
+        return None
+    value, here = mapping["name"], (*where, "name")
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        problems.add(here, f"name: expected one word of letters, digits and - _ . (at most 64), found {shown(value)}{trap(value)}")
+    elif value == "default":
+        problems.add(here, "name: 'default' is the name of what `default` says: choose another")
+    elif value in names:
+        problems.add(here, f"name: the rule on line {names[value]} is called {value!r} already")
+    else:
+        names[value] = problems.document.line(where)
+        return value
+    return None
+
+
+def _default(problems: Problems, top: dict[str, object]) -> Rule:
+    if "default" not in top:
+        return Rule("default")
+    where: Where = ("default",)
+    mapping = problems.mapping(where, top["default"], "a mapping such as {sign: none}")
+    if mapping is None:
+        return Rule("default")
+    problems.known(where, mapping, _ACTIONS, NOT_IN_THIS_VERSION)
+    sign, disposition, text = _actions(problems, where, mapping)
+    return Rule("default", None, sign, disposition, text, problems.document.line(where))
+
+
+def _actions(problems: Problems, where: Where, mapping: dict[str, object]) -> tuple[Sign, Disposition, str | None]:
+    """What a rule does. Without `sign` nothing is signed; without `disposition` the message is accepted."""
+    sign = problems.word((*where, "sign"), mapping["sign"], SIGNS) if "sign" in mapping else None
+    word = problems.word((*where, "disposition"), mapping["disposition"], DISPOSITIONS) if "disposition" in mapping else None
+    disposition = Disposition(word or "accept")
+    if disposition in (Disposition.DEFER, Disposition.REJECT, Disposition.DISCARD) and sign not in (None, "none"):
+        problems.add((*where, "sign"), f"sign: a message that the rule does not let through ({disposition}) can't be signed: leave it out")
+    text = _text(problems, (*where, "text"), mapping["text"], disposition) if "text" in mapping else None
+    return Sign(sign or "none"), disposition, text
+
+
+def _text(problems: Problems, where: Where, value: object, disposition: Disposition) -> str | None:
+    if not isinstance(value, str) or not _TEXT.fullmatch(value) or not value.strip():
+        problems.add(where, f"text: expected one line of 1 to 200 ASCII characters, found {shown(value)}{trap(value)}")
+        return None
+    if disposition not in (Disposition.HOLD, Disposition.DEFER, Disposition.REJECT):
+        problems.add(where, f"text: nobody would read it: only hold, defer and reject have one, not {disposition}")
+        return None
+    if _REPLY_CODE.match(value):
+        problems.add(where, "text: leave out the reply code: dkimgate puts 4xx or 5xx and the enhanced code in front")
+        return None
+    return value

@@ -1,0 +1,112 @@
+"""All the mistakes of a policy file, gathered so that an operator sees them at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+
+import yaml
+
+from dkimgate.yamlfile import ConfigError, Document, Where, nearest
+
+
+class Problems:
+    """Reads plain values out of a document; what is wrong is noted with its place, and the value is None."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self._found: list[tuple[Where, str]] = []
+
+    def add(self, where: Where, text: str) -> None:
+        """Note one mistake."""
+        self._found.append((where, text))
+
+    def raise_any(self) -> None:
+        """Raise a ConfigError that holds every mistake noted, in the order of the file; nothing where there is none."""
+        if self._found:
+            ordered = sorted(self._found, key=lambda found: self.document.line(found[0]))
+            raise ConfigError(*dict.fromkeys(self.document.problem(where, text) for where, text in ordered))
+
+    def mapping(self, where: Where, value: object, what: str) -> dict[str, object] | None:
+        """A mapping whose keys are text and which is not empty."""
+        if not isinstance(value, dict):
+            self.add(where, f"expected {what}, found {shown(value)}")
+            return None
+        if not value:
+            self.add(where, f"expected {what}, found an empty one")
+            return None
+        keys: dict[str, object] = {}
+        for key, inner in value.items():
+            if isinstance(key, str):
+                keys[key] = inner
+            else:
+                written = self._written(where, key)
+                self.add((*where, written), f"the key {written} is not read as text but as {shown(key)}: put it in quotes{trap(key)}")
+        return keys
+
+    def known(self, where: Where, mapping: dict[str, object], keys: Collection[str], absent: Collection[str] = ()) -> None:
+        """Note each key that is not among `keys`; those in `absent` are names of the design that this version does not have."""
+        for key in mapping:
+            if key in absent:
+                self.add((*where, key), f"{key!r}: this version of dkimgate does not do that: leave the key out")
+            elif key not in keys:
+                self.add((*where, key), f"unknown key {key!r}{nearest(key, keys)}")
+
+    def word(self, where: Where, value: object, words: Collection[str]) -> str | None:
+        """One of a few words."""
+        if isinstance(value, str) and value in words:
+            return value
+        hint = nearest(value, words) if isinstance(value, str) else f"; valid here: {', '.join(words)}"
+        self.add(where, f"{where[-1] if isinstance(where[-1], str) else where[-2]}: found {shown(value)}{hint}{trap(value)}")
+        return None
+
+    def number(self, where: Where, value: object, least: float, most: float) -> float | None:
+        """A number in a range."""
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            try:
+                number = float(value)
+            except OverflowError:
+                number = math.inf
+            if least <= number <= most:
+                return number
+        self.add(where, f"expected a number from {least:g} to {most:.0f}, found {shown(value)}")
+        return None
+
+    def _written(self, where: Where, key: object) -> str:
+        """What stands in the file where YAML made a key of another type out of it."""
+        depth = len(where)
+        for place in self.document.places:
+            name = place[depth] if len(place) == depth + 1 and place[:depth] == where else None
+            if isinstance(name, str) and yaml.safe_load(name) == key:
+                return name
+        return str(key)
+
+
+def shown(value: object) -> str:
+    """A value of the file as an error names it."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return repr(value)
+        case int() | float():
+            return str(value) if abs(value) < 1e15 else "a huge number"
+        case list():
+            return "a list" if value else "an empty list"
+        case dict():
+            return "a mapping" if value else "an empty mapping"
+    return f"a {type(value).__name__}"
+
+
+def trap(value: object) -> str:
+    """A hint where YAML 1.1 is likely to have read something other than what the operator wrote."""
+    match value:
+        case bool():
+            return " (YAML reads yes, no, on and off as true and false: put words in quotes)"
+        case None:
+            return " (an empty value, null and ~ are nothing; the word none needs no quotes)"
+        case int() | float():
+            return " (YAML reads this as a number: put text in quotes)"
+    return ""

@@ -1,0 +1,171 @@
+"""Which rules can decide anything: what always holds, what never does, and what follows from what.
+
+These are sound and incomplete: "yes" is proved, "no" means only that no proof was found.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+
+from dkimgate.policy.conditions import test_holds
+from dkimgate.policy.model import All, Any, Atom, Compare, Condition, Flag, Not, Present, Rule, Test, Within, Word
+from dkimgate.policy.vocabulary import FACTS, Fact, Kind
+
+
+def impossible(compare: Compare, fact: Fact) -> bool:
+    """No value of that fact can satisfy the comparison."""
+    if fact.whole and compare.operator == "==" and not compare.number.is_integer():
+        return True
+    if fact.least is None:
+        return False
+    match compare.operator:
+        case "<":
+            return compare.number <= fact.least
+        case "<=" | "==":
+            return compare.number < fact.least
+    return False
+
+
+def always(condition: Condition | None) -> bool:
+    """The condition holds for every message."""
+    match condition:
+        case None:
+            return True
+        case Test(name, atoms):
+            return _covers(FACTS[name], atoms)
+        case All(parts):
+            return all(always(part) for part in parts)
+        case Any(parts):
+            return any(always(part) for part in parts) or _one_or_its_opposite(parts) or _together(parts)
+        case Not(part):
+            return never(part)
+
+
+def never(condition: Condition | None) -> bool:
+    """The condition holds for no message."""
+    match condition:
+        case None | Test():
+            return False
+        case All(parts):
+            return any(never(part) for part in parts) or _excluded(parts)
+        case Any(parts):
+            return all(never(part) for part in parts)
+        case Not(part):
+            return always(part)
+
+
+def implies(a: Condition, b: Condition) -> bool:
+    """Every message for which `a` holds is one for which `b` holds."""
+    if a == b or always(b) or never(a):
+        return True
+    match a, b:
+        case Any(parts), _:
+            return all(implies(part, b) for part in parts)
+        case _, All(parts):
+            return all(implies(a, part) for part in parts)
+        case Not(inner), Not(other) if implies(other, inner):
+            return True
+        case Test(), Test():
+            return a.fact == b.fact and all(any(_atom_implies(x, y) for y in b.atoms) for x in a.atoms)
+    if isinstance(a, All) and any(implies(part, b) for part in a.parts):
+        return True
+    return isinstance(b, Any) and any(implies(a, part) for part in b.parts)
+
+
+def shadow(rule: Rule, earlier: list[Rule]) -> Rule | None:
+    """The earlier rule that takes every message which this one would take."""
+    for other in earlier:
+        if other.when is None or (rule.when is not None and implies(rule.when, other.when)) or always(other.when):
+            return other
+    return None
+
+
+def _covers(fact: Fact, atoms: tuple[Atom, ...]) -> bool:
+    """Every value of the fact satisfies one of the atoms, and no message is without the fact."""
+    if fact.optional:
+        return False
+    match fact.kind:
+        case Kind.WORD:
+            return all(test_holds(Test("", atoms), word) for word in fact.words)
+        case Kind.FLAG:
+            return {atom.wanted for atom in atoms if isinstance(atom, Flag)} == {True, False}
+        case Kind.NUMBER:
+            return any(_always_above(atom, fact) for atom in atoms if isinstance(atom, Compare))
+    return False
+
+
+def _always_above(compare: Compare, fact: Fact) -> bool:
+    if fact.least is None:
+        return False
+    match compare.operator:
+        case ">=":
+            return compare.number <= fact.least
+        case ">" | "!=":
+            return compare.number < fact.least
+    return False
+
+
+def _one_or_its_opposite(parts: tuple[Condition, ...]) -> bool:
+    """`any: [x, not: x]`"""
+    return any(isinstance(part, Not) and implies(part.part, other) for part in parts for other in parts)
+
+
+def _together(parts: tuple[Condition, ...]) -> bool:
+    """Leaves of one fact that together cover it: `any: [{spam: true}, {spam: false}]`."""
+    names = {part.fact for part in parts if isinstance(part, Test)}
+    return any(
+        _covers(FACTS[name], tuple(atom for part in parts if isinstance(part, Test) and part.fact == name for atom in part.atoms))
+        for name in names
+    )
+
+
+def _excluded(parts: tuple[Condition, ...]) -> bool:
+    """Two parts that can't hold together: something and its opposite, or two conditions on one fact without a common value."""
+    if any(isinstance(part, Not) and implies(other, part.part) for part in parts for other in parts if other is not part):
+        return True
+    tests = [part for part in parts if isinstance(part, Test) and part.fact != "recipients"]
+    return any(a.fact == b.fact and all(_disjoint(x, y) for x in a.atoms for y in b.atoms) for a in tests for b in tests)
+
+
+def _atom_implies(a: Atom, b: Atom) -> bool:
+    match a, b:
+        case _, Present():
+            return True
+        case Within(inner), Within(outer):
+            return _inside(inner, outer)
+        case Compare(), Compare():
+            return _compare_implies(a, b)
+    return a == b
+
+
+def _inside(inner: IPv4Network | IPv6Network, outer: IPv4Network | IPv6Network) -> bool:
+    if isinstance(inner, IPv4Network) and isinstance(outer, IPv4Network):
+        return inner.subnet_of(outer)
+    if isinstance(inner, IPv6Network) and isinstance(outer, IPv6Network):
+        return inner.subnet_of(outer)
+    return False
+
+
+def _compare_implies(a: Compare, b: Compare) -> bool:
+    x, y = a.number, b.number
+    match a.operator, b.operator:
+        case "==", _:
+            return test_holds(Test("", (b,)), x)
+        case _, "!=":
+            return not test_holds(Test("", (a,)), y)
+        case (("<" | "<="), ("<" | "<=")):
+            return x < y or (x == y and (a.operator == "<" or b.operator == "<="))
+        case ((">" | ">="), (">" | ">=")):
+            return x > y or (x == y and (a.operator == ">" or b.operator == ">="))
+    return False
+
+
+def _disjoint(a: Atom, b: Atom) -> bool:
+    """No value satisfies both."""
+    opposite: dict[str, str] = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
+    match a, b:
+        case Compare(), Compare(relation, number):
+            return _compare_implies(a, Compare(opposite[relation], number))  # type: ignore[arg-type]
+        case Within(one), Within(other):
+            return not _inside(one, other) and not _inside(other, one)
+    return isinstance(a, Word | Flag) and isinstance(b, Word | Flag) and a != b
