@@ -13,9 +13,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
-from dkimgate.facts import Arrival, Border, Claim, Decision, Departure, Facts, HeaderSigns, Origin, Spam, Standing, Upstream
+from dkimgate.facts import Arrival, Assessment, Border, Claim, Decision, Departure, Facts, HeaderSigns, Origin, Spam, Standing, Upstream
 from dkimgate.message import Connection, Message
 
 VERSION = 1
@@ -39,41 +39,18 @@ class RecordError(ValueError):
     """A record that can't be read; `str()` says in one line what is wrong with it."""
 
 
-class Assessed(Protocol):
-    """What the gate found out about a message. `overruled`: why the guard overruled the policy, or None."""
-
-    @property
-    def facts(self) -> Facts: ...
-    @property
-    def decision(self) -> Decision: ...
-    @property
-    def departure(self) -> Departure: ...
-    @property
-    def overruled(self) -> str | None: ...
-
-
-class SignedWith(Protocol):
-    """The key behind a signature that was made."""
-
-    @property
-    def domain(self) -> str: ...
-    @property
-    def selector(self) -> str: ...
-    @property
-    def algorithm(self) -> str: ...
-
-
 def make(
     message: Message,
-    assessment: Assessed | None,
+    assessment: Assessment | None,
     *,
-    signatures: Sequence[SignedWith] = (),
+    signatures: Sequence[str] = (),
     time: float,
     ms: float,
     policy_hash: str,
     error: str | None = None,
 ) -> dict[str, object]:
-    """The record of a message. `time` is in seconds since the epoch, `ms` the milliseconds that the gate took.
+    """The record of a message. `time` is in seconds since the epoch, `ms` the milliseconds that the gate took; `signatures` are
+    those that were made, as "domain/selector".
 
     Without an assessment, because something failed before there was one, the record says what the MTA said, and `error`.
     """
@@ -263,7 +240,7 @@ def _of_risk(decision: Decision) -> dict[str, object]:
     return {"score": _number(decision.risk.score), "parts": {name: _number(weight) for name, weight in decision.risk.parts}}
 
 
-def _of_decision(assessment: Assessed | None, signatures: Sequence[SignedWith]) -> dict[str, object]:
+def _of_decision(assessment: Assessment | None, signatures: Sequence[str]) -> dict[str, object]:
     decision = assessment.decision if assessment else None
     return {
         "rule": decision.rule if decision else None,
@@ -273,7 +250,7 @@ def _of_decision(assessment: Assessed | None, signatures: Sequence[SignedWith]) 
         "envelope": "keep",
         "disposition": decision.disposition.value if decision else None,
         "text": _text(decision.text) if decision else None,
-        "signatures": [{"domain": key.domain, "selector": key.selector, "algorithm": key.algorithm} for key in signatures],
+        "signatures": list(signatures),
         "overruled": _text(assessment.overruled) if assessment else None,
         "mode": decision.mode if decision else None,
     }
