@@ -26,6 +26,17 @@ def dressed_forgery(chain: Chain, domain: str) -> Delivered:
     return forgery(chain, domain, *(line.format(domain=domain) for line in mail.FORGED_RESULTS))
 
 
+def rerouted_forgery(chain: Chain, domain: str) -> Delivered:
+    """The same, with the trace of an earlier way: the message came from the domain's own server, was checked, and passed."""
+    trace = (
+        f"Received: by {world.FORWARDER} (Postfix, from userid 1000)\r\n\tid 0C8F120E302; Sat, 21 Nov 2026 16:20:30 +0000 (UTC)",
+        f"Authentication-Results: {world.FORWARDER}; dmarc=pass (p=quarantine dis=none) header.from={domain}",
+        f"Received: from mail.{domain} (mail.{domain} [203.0.113.99])\r\n\tby {world.FORWARDER} (Postfix) with ESMTPSA id 7E1A220E2F7\r\n"
+        f"\tfor <friend@{domain}>; Sat, 21 Nov 2026 16:20:26 +0000 (UTC)",
+    )
+    return forgery(chain, domain, *trace)
+
+
 def from_stranger(chain: Chain, text: str) -> Delivered:
     """good.example, which does everything right, writes to a hosted user."""
     letter = mail.letter(f"alice@{world.GOOD}", f"friend@{world.HOSTED}", text=text)

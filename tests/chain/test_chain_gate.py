@@ -29,7 +29,7 @@ def ours(message: Delivered) -> list[str]:
     return [signature for signature in message.signatures() if signature.endswith(f"/{world.GATE_SELECTOR}")]
 
 
-@pytest.mark.parametrize("forge", [scenarios.forgery, scenarios.dressed_forgery])
+@pytest.mark.parametrize("forge", [scenarios.forgery, scenarios.dressed_forgery, scenarios.rerouted_forgery])
 def test_a_forgery_leaves_as_it_came(gated: Chain, forge: scenarios.Scenario) -> None:
     got = forge(gated, world.HOSTED)
     assert got.arrival("dmarc") == "fail"
@@ -87,15 +87,15 @@ def test_spam_that_passes_dmarc_gets_no_signature_of_ours(gated: Chain, send: sc
 def test_a_strangers_good_mail_is_not_signed_in_his_name(gated: Chain) -> None:
     got = scenarios.from_stranger(gated, HAM)
     assert (got.arrival("dmarc"), got.spam()) == ("pass", "No")
-    assert [s for s in got.valid_signatures() if s.startswith(f"{world.GOOD}/")] == [f"{world.GOOD}/{world.OWN_SELECTOR}"]
-    assert ours(got) in ([], [f"{world.FORWARDER_DOMAIN}/{world.GATE_SELECTOR}"])
+    assert got.valid_signatures() == [f"{world.GOOD}/{world.OWN_SELECTOR}"]
     assert got.departure("dmarc") == "pass", "his own signature came through unharmed"
     record = record_of(gated, got)
+    assert record["departure"]["dmarc"] == "pass", "and the record foretells it"
     assert (record["origin"], record["arrival"]["dmarc"], record["arrival"]["dkim"], record["arrival"]["aligned"]) == (
         *("forwarded", "pass", "pass"),
         True,
     )
-    assert record["decision"]["signatures"] == ours(got)
+    assert record["decision"]["signatures"] == []
 
 
 def test_good_mail_of_a_hosted_domain_is_signed_again(gated: Chain) -> None:
@@ -116,7 +116,7 @@ def test_own_mail_is_signed(gated: Chain, domain: str, send: scenarios.Scenario,
     record = record_of(gated, got)
     assert (record["origin"], record["from"], record["border"]) == (origin, domain, None)
     assert record["client"]["auth"] == (f"friend@{domain}" if auth else None)
-    assert record["envelope"] == {"sender": f"friend@{domain}", "recipients": [world.VICTIM]}
+    assert (record["envelope"]["sender"], record["envelope"]["recipients"]) == (f"friend@{domain}", [world.VICTIM])
     assert (record["decision"]["sign"], record["decision"]["signatures"]) == ("author", got.valid_signatures())
     assert record["departure"] == {"dmarc": "pass", "dkim_aligned": True, "spf_aligned": domain == world.HOSTED_SPF}
     assert got.departure("dmarc") == "pass"
