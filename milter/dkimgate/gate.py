@@ -150,23 +150,20 @@ class Passage:
         fields = self._sign()
         self._spent += time.perf_counter() - started
         signatures = tuple(self._keys) if fields else ()
-        try:
-            self._write(signatures)
-        except JournalError:
-            if self._gate.config.journal.on_failure == "defer":
-                return Outcome(Disposition.DEFER, "the decision can't be recorded, try again later")
+        recorded = self._record(signatures)
+        if not recorded and self._gate.config.journal.on_failure == "defer":
+            return Outcome(Disposition.DEFER, "the decision can't be recorded, try again later")
         decision = self._decision()
-        if decision is None or decision.mode == "observe":
+        if decision is None:
+            return Outcome(Disposition.ACCEPT)
+        if decision.mode == "observe":
             return Outcome(Disposition.ACCEPT, None, fields)
         return Outcome(decision.disposition, decision.text, fields)
 
     def abort(self, reason: str) -> None:
         """The MTA gave the message up, or the connection broke. Never raises."""
         self._error = self._error or f"aborted: {reason}"
-        try:
-            self._write(())
-        except JournalError:
-            return  # the journal has shouted; there is no message left to defer
+        self._record(())
 
     def _decision(self) -> Decision | None:
         return self._assessment.decision if self._assessment is not None else None
@@ -192,22 +189,33 @@ class Passage:
         self._error = f"{doing}: {type(error).__name__}: {error}"
         _shout(f"{self._message.queue_id}: {self._error}; the message leaves unsigned")
 
-    def _write(self, signatures: tuple[SigningKey, ...]) -> None:
+    def _record(self, signatures: tuple[SigningKey, ...]) -> bool:
+        """Hand the record to the operating system. False: it could not be, and the journal has told the operator."""
+        try:
+            line = self._line(signatures)
+        except Exception as error:  # noqa: BLE001 - law 4; law 5 wants a record all the same, of what is left
+            self._fail("recording", error)
+            self._assessment = None
+            line = self._line(())
+        try:
+            self._gate.journal.write(line)
+        except JournalError:
+            return False
+        return True
+
+    def _line(self, signatures: tuple[SigningKey, ...]) -> bytes:
         if self._error is not None and self._assessment is not None:
-            unsigned = departure.predict(self._assessment.facts, False)
-            self._assessment = replace(self._assessment, departure=unsigned)
-        line = record.to_line(
-            record.make(
-                self._message,
-                self._assessment,
-                signatures=signatures,
-                time=self._gate.now(),
-                ms=self._spent * 1000,
-                policy_hash=f"sha256:{self._gate.policy.digest}",
-                error=self._error,
-            )
+            self._assessment = replace(self._assessment, departure=departure.predict(self._assessment.facts, False))
+        made = record.make(
+            self._message,
+            self._assessment,
+            signatures=signatures,
+            time=self._gate.now(),
+            ms=self._spent * 1000,
+            policy_hash=f"sha256:{self._gate.policy.digest}",
+            error=self._error,
         )
-        self._gate.journal.write(line)
+        return record.to_line(made)
 
 
 def _forwarder_problems(file: Path, settings: Config) -> list[str]:

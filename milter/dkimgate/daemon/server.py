@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import signal
@@ -44,18 +45,18 @@ class Slot:
 
 @dataclass(slots=True)
 class Generation:
-    """The workers of one configuration. They end when `drain_write`, which only the supervisor holds, is closed."""
+    """The workers of one configuration. They end when their leash, a pipe that only the supervisor can write to, is closed."""
 
     judge: Judge
-    drain_read: int
-    drain_write: int
+    leash: tuple[int, int]
     slots: list[Slot] = field(default_factory=list)
-    kill_at: float | None = None
+    kill_at: float = math.inf
 
     def drain(self) -> None:
         """Let the sessions in flight end, and no new ones begin."""
-        os.close(self.drain_write)
-        os.close(self.drain_read)
+        for end in self.leash:
+            os.close(end)
+        self.slots = [slot for slot in self.slots if slot.pid is not None]
         self.kill_at = time.monotonic() + self.judge.config.drain_seconds + _LATE_SECONDS
 
     def kill(self) -> None:
@@ -100,6 +101,7 @@ class Supervisor:
         self._opened = opened
         self._current: Generation
         self._old: list[Generation] = []
+        self._leashes: set[int] = set()
         self._watchdog = watchdog_interval()
 
     def start(self, judge: Judge) -> None:
@@ -126,14 +128,15 @@ class Supervisor:
         """The next signal, or None when something is due."""
         now = time.monotonic()
         due = [slot.due for slot in self._current.slots if slot.pid is None]
-        due += [old.kill_at for old in self._old if old.kill_at is not None]
+        due += [old.kill_at for old in self._old]
         pause = min((max(when - now, 0.01) for when in due), default=3600.0)
         information = signal.sigtimedwait(_SIGNALS, min(pause, self._watchdog or 3600.0))
         return information.si_signo if information is not None else None
 
     def _begin(self, judge: Judge) -> Generation:
         """Start the workers of a configuration and wait until all serve. Raises StartError, with none left running."""
-        generation = Generation(judge, *os.pipe())
+        generation = Generation(judge, os.pipe())
+        self._leashes.add(generation.leash[1])
         ready_read, ready_write = os.pipe()
         for listening in self._opened:
             for _ in range(judge.config.worker_count):
@@ -144,9 +147,8 @@ class Supervisor:
         serving = _count_ready(ready_read, len(generation.slots))
         os.close(ready_read)
         if serving < len(generation.slots):
-            generation.drain()
+            self._retire(generation)
             generation.kill()
-            self._old.append(generation)
             raise StartError(f"only {serving} of {len(generation.slots)} workers came up")
         return generation
 
@@ -161,21 +163,22 @@ class Supervisor:
         if slot.pid != 0:
             return
         try:
-            # A write end kept open here would keep workers of that generation from ending.
-            for other in {id(each): each for each in (*self._old, generation, *self._serving())}.values():
-                if other.kill_at is None:
-                    os.close(other.drain_write)
+            # A leash kept open here would keep the workers of its generation from ending.
+            for leash in self._leashes:
+                os.close(leash)
             for listening in self._opened:
                 if listening is not slot.listening:
                     listening.socket.close()
-            work(generation.judge, slot.listening, generation.drain_read, ready)
+            work(generation.judge, slot.listening, generation.leash[0], ready)
         except BaseException as error:  # noqa: BLE001  a forked child must not return into the supervisor's code
             log(f"a worker can't start: {describe(error)}", Level.ERROR)
         finally:
             os._exit(1)
 
-    def _serving(self) -> tuple[Generation, ...]:
-        return (self._current,) if hasattr(self, "_current") else ()
+    def _retire(self, generation: Generation) -> None:
+        self._leashes.discard(generation.leash[1])
+        generation.drain()
+        self._old.append(generation)
 
     def _schedule(self, slot: Slot) -> None:
         slot.pid = None
@@ -213,7 +216,7 @@ class Supervisor:
 
     def _kill_late(self) -> None:
         for old in self._old:
-            if old.kill_at is not None and old.kill_at <= time.monotonic():
+            if old.kill_at <= time.monotonic():
                 old.kill()
                 old.kill_at += _LATE_SECONDS
 
@@ -228,8 +231,7 @@ class Supervisor:
         except Exception as error:  # noqa: BLE001  the mail goes on whatever a reload does
             log(f"not reloaded: {describe(error)}: the old configuration stays in force", Level.ERROR)
         else:
-            self._current.drain()
-            self._old.append(self._current)
+            self._retire(self._current)
             self._current = fresh
             self._report("reloaded")
             for key in ("listen", "user", "socket_mode", "socket_group"):
@@ -252,11 +254,10 @@ class Supervisor:
         notify("STOPPING=1", "STATUS=Stopping")
         for listening in self._opened:
             listening.remove()
-        self._current.drain()
-        self._old.append(self._current)
+        self._retire(self._current)
         while True:
             self._reap()
-            if not any(slot.pid is not None for old in self._old for slot in old.slots):
+            if not self._old:
                 break
             if self._wait() in (signal.SIGTERM, signal.SIGINT):
                 for old in self._old:

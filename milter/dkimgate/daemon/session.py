@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import Protocol
 
-import milter
+import Milter
 
 from dkimgate.config import Config
 from dkimgate.daemon.log import Level, describe, log
@@ -17,36 +17,36 @@ MAX_HEADER_BYTES = 4 * 1024 * 1024
 MAX_HEADER_FIELDS = 20_000
 """What is collected of a header. Postfix takes no more than header_size_limit a field, but any number of fields."""
 
-ACTIONS: int = milter.ADDHDRS | milter.QUARANTINE | milter.SETSYMLIST
+ACTIONS: int = Milter.ADDHDRS | Milter.QUARANTINE | Milter.SETSYMLIST
 """What this milter may ask of the MTA."""
 
 # Connect and helo keep their reply: pymilter may fail there before this code is reached (a HELO that is not UTF-8), and an
 # unexpected reply is worse than one round trip a connection. A body chunk keeps it so that the rest can be skipped.
 _OPTIONS: int = (
-    milter.P_NR_MAIL
-    | milter.P_NR_RCPT
-    | milter.P_NR_HDR
-    | milter.P_NR_EOH
-    | milter.P_NODATA
-    | milter.P_NOUNKNOWN
-    | milter.P_SKIP
-    | milter.P_HDR_LEADSPC
+    Milter.P_NR_MAIL
+    | Milter.P_NR_RCPT
+    | Milter.P_NR_HDR
+    | Milter.P_NR_EOH
+    | Milter.P_NODATA
+    | Milter.P_NOUNKNOWN
+    | Milter.P_SKIP
+    | Milter.P_HDR_LEADSPC
 )
 
 # The queue id is asked for only behind MAIL FROM: libmilter keeps the macros of MAIL from one message to the next.
 _MACROS = (
-    (milter.M_CONNECT, "{daemon_name}"),
-    (milter.M_ENVFROM, "{auth_authen}"),
-    (milter.M_ENVRCPT, "i"),
-    (milter.M_EOH, "i"),
-    (milter.M_EOM, "i"),
+    (Milter.M_CONNECT, "{daemon_name}"),
+    (Milter.M_ENVFROM, "{auth_authen}"),
+    (Milter.M_ENVRCPT, "i"),
+    (Milter.M_EOH, "i"),
+    (Milter.M_EOM, "i"),
 )
 
 _TRY_AGAIN = "This message could not be judged, try again later"
 
 
 class Context(Protocol):
-    """What pymilter calls a milterContext: the way back to the MTA. Raises milter.error where libmilter refuses."""
+    """What pymilter calls a milterContext: the way back to the MTA. Raises Milter.error where libmilter refuses."""
 
     def getsymval(self, name: str, /) -> str | None: ...
     def setsymlist(self, stage: int, names: str, /) -> None: ...
@@ -114,22 +114,22 @@ class Session:
         """Agree on what the MTA sends and does. `options` holds its offer and is changed into our choice."""
         self._actions = options[0] & ACTIONS
         self._options = options[1] & _OPTIONS
-        if self._actions & milter.SETSYMLIST:
+        if self._actions & Milter.SETSYMLIST:
             for stage, names in _MACROS:
                 context.setsymlist(stage, names)
         options[:] = [self._actions, self._options, 0, 0]
-        return int(milter.CONTINUE)
+        return int(Milter.CONTINUE)
 
     def connect(self, context: Context, name: str, _family: int, address: tuple[object, ...] | str | None) -> int:
         """The client, by name and address; a client without an IP address has none."""
         ip = str(address[0]) if isinstance(address, tuple) else None
         self._connection = Connection(ip=ip, name=name, daemon=_macro(context, "{daemon_name}"))
-        return int(milter.CONTINUE)
+        return int(Milter.CONTINUE)
 
     def hello(self, _context: Context, name: str) -> int:
         """HELO or EHLO, which may come again (after STARTTLS)."""
         self._connection = replace(self._connection, helo=name)
-        return int(milter.CONTINUE)
+        return int(Milter.CONTINUE)
 
     def envfrom(self, context: Context, sender: bytes, *_parameters: bytes) -> int:
         """MAIL FROM: a message begins."""
@@ -137,12 +137,12 @@ class Session:
         self._forget()
         self._sender = _address(sender)
         self._auth = _macro(context, "{auth_authen}")
-        return self._no_reply(milter.P_NR_MAIL)
+        return self._no_reply(Milter.P_NR_MAIL)
 
     def envrcpt(self, _context: Context, recipient: bytes, *_parameters: bytes) -> int:
         """RCPT TO."""
         self._recipients.append(_address(recipient))
-        return self._no_reply(milter.P_NR_RCPT)
+        return self._no_reply(Milter.P_NR_RCPT)
 
     def header(self, _context: Context, name: str, value: bytes) -> int:
         """One header field. Behind the limits nothing is kept: the message goes on, unsigned."""
@@ -153,22 +153,21 @@ class Session:
             self._problem = f"the header has more than {MAX_HEADER_FIELDS} fields"
         elif self._problem is None:
             # Without the option the MTA has eaten the one space that nearly every value begins with.
-            space = b"" if self._options & milter.P_HDR_LEADSPC else b" "
+            space = b"" if self._options & Milter.P_HDR_LEADSPC else b" "
             self._header.append(HeaderField(name.encode("utf-8", "surrogateescape"), space + value))
-        return self._no_reply(milter.P_NR_HDR)
+        return self._no_reply(Milter.P_NR_HDR)
 
     def eoh(self, context: Context) -> int:
         """The header is complete: the gate judges."""
         self._begin(context)
-        return self._no_reply(milter.P_NR_EOH)
+        return self._no_reply(Milter.P_NR_EOH)
 
     def body(self, context: Context, chunk: bytes) -> int:
         """A piece of the body, CRLF line ends, cut anywhere."""
-        passage = self._begin(context)
-        if not self._broken and passage.wants_body:
+        if not self._broken and (passage := self._begin(context)).wants_body:
             passage.body(chunk)
-            return int(milter.CONTINUE)
-        return int(milter.SKIP if self._options & milter.P_SKIP else milter.CONTINUE)
+            return int(Milter.CONTINUE)
+        return int(Milter.SKIP if self._options & Milter.P_SKIP else Milter.CONTINUE)
 
     def eom(self, context: Context) -> int:
         """The message is complete: the record is written, then the MTA hears the verdict."""
@@ -184,13 +183,13 @@ class Session:
         """The message ends here (RSET, a lost connection, a refusal by another milter)."""
         self._abandon("the MTA aborted the message")
         self._forget()
-        return int(milter.CONTINUE)
+        return int(Milter.CONTINUE)
 
     def close(self, _context: Context) -> int:
         """The connection ends."""
         self._abandon("the MTA closed the connection")
         self._forget()
-        return int(milter.CONTINUE)
+        return int(Milter.CONTINUE)
 
     def failed(self, step: str, context: Context, error: Exception) -> int:
         """The answer to the MTA when a callback raised `error`: this message is deferred, and no traceback leaves."""
@@ -201,22 +200,22 @@ class Session:
                 self._forget()
                 try:
                     return _refuse(context, "451", "4.3.0", _TRY_AGAIN)
-                except milter.error:
-                    return int(milter.TEMPFAIL)
+                except Milter.error:
+                    return int(Milter.TEMPFAIL)
             case "envfrom":
-                return self._no_reply(milter.P_NR_MAIL)
+                return self._no_reply(Milter.P_NR_MAIL)
             case "envrcpt":
-                return self._no_reply(milter.P_NR_RCPT)
+                return self._no_reply(Milter.P_NR_RCPT)
             case "header":
-                return self._no_reply(milter.P_NR_HDR)
+                return self._no_reply(Milter.P_NR_HDR)
             case "eoh":
-                return self._no_reply(milter.P_NR_EOH)
+                return self._no_reply(Milter.P_NR_EOH)
             case "negotiate":
-                return int(milter.REJECT)
-        return int(milter.CONTINUE)
+                return int(Milter.REJECT)
+        return int(Milter.CONTINUE)
 
     def _no_reply(self, option: int) -> int:
-        return int(milter.NOREPLY if self._options & option else milter.CONTINUE)
+        return int(Milter.NOREPLY if self._options & option else Milter.CONTINUE)
 
     def _begin(self, context: Context) -> Passage:
         """The passage of the message at hand; some MTAs send no end of header where there is no header."""
@@ -234,8 +233,12 @@ class Session:
 
     def _abandon(self, reason: str) -> None:
         passage, self._passage = self._passage, None
-        if passage is not None:
+        if passage is None:
+            return
+        try:
             passage.abort(reason)
+        except Exception as error:  # noqa: BLE001  this message is over, and the next must not pay for it
+            log(f"giving a message up: {describe(error)}", Level.ERROR)
 
     def _apply(self, context: Context, outcome: Outcome) -> int:
         match outcome.disposition:
@@ -244,13 +247,13 @@ class Session:
             case Disposition.REJECT:
                 return _refuse(context, "550", "5.7.1", outcome.text or "Message refused by policy")
             case Disposition.DISCARD:
-                return int(milter.DISCARD)
+                return int(Milter.DISCARD)
             case Disposition.HOLD:
                 self._insert(context, outcome.fields)
                 context.quarantine(_plain(outcome.text or "held by policy"))
             case Disposition.ACCEPT:
                 self._insert(context, outcome.fields)
-        return int(milter.ACCEPT)
+        return int(Milter.ACCEPT)
 
     def _insert(self, context: Context, fields: tuple[tuple[str, bytes], ...]) -> None:
         """Put fields at the top. All or none: a part of a signature set is none, and no signature is worth a lost message."""
@@ -259,7 +262,7 @@ class Session:
         except ValueError as error:
             log(f"a field for the header can't be sent, the message leaves without any: {describe(error)}", Level.ERROR)
             return
-        if ready and not self._actions & milter.ADDHDRS:
+        if ready and not self._actions & Milter.ADDHDRS:
             log("the MTA lets no milter add header fields: the message leaves unsigned", Level.ERROR)
             return
         for name, value in reversed(ready):
@@ -269,7 +272,7 @@ class Session:
         text = value.replace(b"\r\n", b"\n").decode("ascii")
         if "\0" in text or "\r" in text or re.search(r"\n(?![ \t])", text):
             raise ValueError(f"not one header field: {text!r}")
-        return text if self._options & milter.P_HDR_LEADSPC else text.removeprefix(" ")
+        return text if self._options & Milter.P_HDR_LEADSPC else text.removeprefix(" ")
 
 
 def _macro(context: Context, name: str) -> str | None:
@@ -294,4 +297,4 @@ def _plain(text: str) -> str:
 def _refuse(context: Context, code: str, extended: str, text: str) -> int:
     # Sendmail takes the text for a format; Postfix undoes the doubling.
     context.setreply(code, extended, _plain(text).replace("%", "%%"))
-    return int(milter.TEMPFAIL if code.startswith("4") else milter.REJECT)
+    return int(Milter.TEMPFAIL if code.startswith("4") else Milter.REJECT)

@@ -63,7 +63,9 @@ def _open_unix(address: str, path: Path, config: Config, owner: Owner | None) ->
         listening.bind(str(path))
         inode = _inode(path)
         # Nobody can connect before listen(): owner, group and mode are complete by then.
-        os.chown(path, owner.uid if owner else -1, _group(config, owner))
+        uid, gid = owner.uid if owner else -1, _group(config)
+        if (uid, gid) != (-1, -1):
+            os.chown(path, uid, gid)
         path.chmod(config.mode)
         _listen(listening)
     except OSError as error:
@@ -99,9 +101,10 @@ def _clear_stale(address: str, path: Path) -> None:
         raise StartError(f"listen: {address}: another daemon is listening here: stop it first, or name another path")
 
 
-def _group(config: Config, owner: Owner | None) -> int:
+def _group(config: Config) -> int:
+    """Without `socket_group` the folder decides: with its setgid bit the socket has the folder's group."""
     if config.socket_group is None:
-        return owner.gid if owner else -1
+        return -1
     try:
         return grp.getgrnam(config.socket_group).gr_gid
     except KeyError:

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
 
-import milter
+import Milter
 
 from dkimgate.daemon.log import Level, describe, log
 from dkimgate.daemon.session import ACTIONS, Judge, Session
@@ -48,8 +48,8 @@ def work(judge: Judge, listening: Listening, drain: int, ready: int | None) -> N
         os.write(ready, b".")
         os.close(ready)
     try:
-        milter.main()
-    except milter.error:
+        Milter.main()
+    except Milter.error:
         log("libmilter can't go on (its reason is in the mail log)", Level.ERROR)
         os._exit(1)
     # Somebody sent a signal to this worker itself: libmilter has stopped to listen, and the sessions go on.
@@ -71,9 +71,9 @@ def _one_line(_kind: type[BaseException], error: BaseException, _trace: Tracebac
 
 def _scratch(listening: Listening) -> tempfile.TemporaryDirectory[str]:
     """A folder for a socket that lives a moment: under systemd's ProtectSystem= not every usual place can be written to."""
-    places = ["/dev/shm", "/tmp", "/var/tmp"]
+    places = ["/tmp", "/dev/shm"]
     if listening.path is not None:
-        places.insert(0, str(listening.path.parent.absolute()))
+        places.append(str(listening.path.parent.absolute()))
     for place in places:
         try:
             return tempfile.TemporaryDirectory(prefix=".dkimgate-", dir=place)
@@ -94,19 +94,19 @@ def _unreachable_socket(listening: Listening) -> socket.socket:
 
 def _adopt(listening: Listening) -> int:
     """Make libmilter listen on a socket that is open already. Returns the descriptor under which libmilter knows it."""
-    milter.set_flags(ACTIONS)
-    milter.register("dkimgate", negotiate=_negotiate)
+    Milter.set_flags(ACTIONS)
+    Milter.register("dkimgate", negotiate=_negotiate)
     with _scratch(listening) as folder:
         own: dict[int, str] = {
             socket.AF_UNIX: f"unix:{folder}/s",
             socket.AF_INET: "inet:0@[127.0.0.1]",
             socket.AF_INET6: "inet6:0@[::1]",
         }
-        milter.setconn(own[listening.socket.family])
+        Milter.setconn(own[listening.socket.family])
         # POSIX: the lowest free descriptor is the next one. Nothing else runs in this process yet.
         number = os.dup(0)
         os.close(number)
-        milter.opensocket(True)
+        Milter.opensocket(True)
     os.fstat(number)
     os.dup2(listening.socket.fileno(), number, inheritable=False)
     # The one reference left is libmilter's: once it is replaced, this worker holds the address no longer.
@@ -117,18 +117,18 @@ def _adopt(listening: Listening) -> int:
 def _set_callbacks(judge: Judge) -> None:
     global _judge
     _judge = judge
-    milter.set_connect_callback(_callback("connect"))
-    milter.set_helo_callback(_callback("hello"))
-    milter.set_envfrom_callback(_callback("envfrom"))
-    milter.set_envrcpt_callback(_callback("envrcpt"))
-    milter.set_header_callback(_callback("header"))
-    milter.set_eoh_callback(_callback("eoh"))
-    milter.set_body_callback(_callback("body"))
-    milter.set_eom_callback(_callback("eom"))
-    milter.set_abort_callback(_callback("abort"))
-    milter.set_close_callback(_close)
+    Milter.set_connect_callback(_callback("connect"))
+    Milter.set_helo_callback(_callback("hello"))
+    Milter.set_envfrom_callback(_callback("envfrom"))
+    Milter.set_envrcpt_callback(_callback("envrcpt"))
+    Milter.set_header_callback(_callback("header"))
+    Milter.set_eoh_callback(_callback("eoh"))
+    Milter.set_body_callback(_callback("body"))
+    Milter.set_eom_callback(_callback("eom"))
+    Milter.set_abort_callback(_callback("abort"))
+    Milter.set_close_callback(_close)
     # Only for what fails before a callback of ours is reached; those catch everything themselves.
-    milter.set_exception_policy(milter.CONTINUE)
+    Milter.set_exception_policy(Milter.CONTINUE)
 
 
 _judge: Judge
@@ -157,7 +157,7 @@ def _negotiate(context: Any, options: list[int]) -> int:
 def _close(context: Any) -> int:
     session: Session | None = context.getpriv()
     if session is None:
-        return int(milter.CONTINUE)
+        return int(Milter.CONTINUE)
     try:
         return _callback("close")(context)
     finally:
