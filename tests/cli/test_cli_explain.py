@@ -51,15 +51,15 @@ Route, newest hop first
   border  mx.forwarder.example  from 203-0-113-24.client.example [203.0.113.24]  ESMTP
 
 Claims
-  dmarc=fail  trusted   Authentication-Results by mx.forwarder.example  our authserv-id, above the border's Received field
-  spf=fail    trusted   Authentication-Results by mx.forwarder.example  our authserv-id, above the border's Received field
+  dmarc=fail  trusted   Authentication-Results by mx.forwarder.example  our authserv-id, where only our hosts write
+  spf=fail    trusted   Authentication-Results by mx.forwarder.example  our authserv-id, where only our hosts write
   spam=yes    upstream  X-Spam-Flag                                     spam counts whoever says it; ham counts nothing
   spam=yes    upstream  X-Spam-Status                                   spam counts whoever says it; ham counts nothing
 
 Judgement
   arrival  dmarc=fail spf=fail spam=14.9/3 (badly; no pass is aligned with the author)
-  header   from_equals_to
-  risk     373.3 = dmarc=fail 100 + spf=fail 20 + header.from_equals_to 5 + spam 248.3
+  header   from_equals_to, return_path_mismatch
+  risk     378.3 = dmarc=fail 100 + spf=fail 20 + header.from_equals_to 5 + header.return_path_mismatch 5 + spam 248.3
 
 Rules, the first that holds decides
   no       own-users              origin is 'forwarded', wanted one of submitted, local
