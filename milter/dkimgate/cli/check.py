@@ -199,7 +199,7 @@ def _print(file: Path, gate: Gate, found: list[Finding], screen: Screen) -> None
         ("leaves from", (", ".join(map(str, outgoing.addresses)) or "unknown") + (f" as {outgoing.helo}" if outgoing.helo else "")),
         ("forwarder", settings.forwarder.domain if settings.forwarder else "none"),
         ("journal", f"{settings.journal.file} (if it can't be written: {settings.journal.on_failure})"),
-        ("policy", f"{settings.policy} (mode: {gate.policy.mode}, {gate.policy.digest[:12]}…)"),
+        ("policy", f"{settings.policy} (mode: {gate.policy.mode}, sha256:{gate.policy.digest[:12]}…)"),
     ]
     screen.table([[(name, DIM), value] for name, value in rows], indent=0)
     screen.title("Keys")
@@ -233,7 +233,7 @@ def _as_json(file: Path, gate: Gate, found: list[Finding]) -> dict[str, object]:
         "journal": str(settings.journal.file),
         "policy": {
             "file": str(settings.policy),
-            "hash": gate.policy.digest,
+            "hash": f"sha256:{gate.policy.digest}",
             "mode": gate.policy.mode,
             "rules": [
                 {"name": rule.name, "when": describe(rule.when), "sign": rule.sign.value, "disposition": rule.disposition.value}

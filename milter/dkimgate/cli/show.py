@@ -132,7 +132,7 @@ def _judgement(record: Record) -> list[list[Cell]]:
     found, risk, upstream = record["arrival"], record["risk"], record["upstream"]["dmarc"]
     badly = arrived_badly(record)
     style = BAD if badly else GOOD
-    how = f"{arrival(record)} ({'badly' if badly else 'well'}; {'a' if found['aligned'] else 'no'} pass is aligned with the author)"
+    how = f"{arrival(record)} ({'badly' if badly else 'not badly'}; {'a' if found['aligned'] else 'no'} pass is aligned with the author)"
     rows: list[list[Cell]] = [["arrival", (how, style)]]
     if upstream:
         rows.append(["upstream", f"dmarc={upstream}, say hosts that are not ours"])
