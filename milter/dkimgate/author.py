@@ -76,10 +76,12 @@ def _only_from(header: Sequence[HeaderField]) -> HeaderField:
 
 def _single_field(field: HeaderField) -> None:
     """Refuse what lets a reader find a field inside this one: a bare CR or LF ends a line for some, a NUL ends a string."""
-    for octets, name in ((b"\r", "a bare CR"), (b"\0", "a NUL")):
-        if octets in field.value or octets in field.name:
-            raise _Refused(f"{name} in {_name(field)}")
-    if b"\n" in field.name or _BARE_LF.search(field.value):
+    name, value = field.name, field.value
+    if b"\r" in value or b"\r" in name:
+        raise _Refused(f"a bare CR in {_name(field)}")
+    if b"\0" in value or b"\0" in name:
+        raise _Refused(f"a NUL in {_name(field)}")
+    if b"\n" in name or _BARE_LF.search(value):
         raise _Refused(f"a bare LF in {_name(field)}")
 
 
@@ -110,8 +112,10 @@ _LINE_ENDS = frozenset("\u2028\u2029")
 
 def _without_controls(text: str, where: str) -> None:
     """Refuse what hides or moves text on a screen, or ends a line for some."""
+    if text.isascii() and text.isprintable():
+        return
     for char in text:
-        if char == "\t" or " " <= char <= "~":
+        if " " <= char <= "~" or char == "\t":
             continue
         if char in _BIDI:
             raise _Refused(f"a control character of text direction in {where} (U+{ord(char):04X})")
@@ -245,7 +249,7 @@ def _address(tokens: list[_Token]) -> tuple[str, str]:
 def _domain(local: str, written: str, address: str) -> str:
     if len(address) > LONGEST_ADDRESS:
         raise _Refused(f"the address in From is longer than {LONGEST_ADDRESS} characters")
-    if "=?" in address or "?=" in address:
+    if "=?" in address:
         raise _Refused("an encoded-word in the address in From")
     if local.startswith(".") or local.endswith(".") or ".." in local:
         raise _Refused("a dot at an end of the local part in From, or two in a row")
@@ -287,25 +291,28 @@ def _behind(tokens: list[_Token]) -> None:
 
 # --- the display text: nothing that becomes another address -------------------------------------------------------------------------------
 
-_DOT_AND_MORE = re.compile(r"[.\u3002]\s*\w")
+_DOT = re.compile(r"[.\u3002]")
+_WORD = re.compile(r"\w")
 
 
 def _harmless(text: str, own: frozenset[str]) -> None:
     """Refuse text that holds another address for a reader which decodes, dequotes or normalizes before it parses.
 
     An @ may stand there before the author domain, as in `"j@d.example" <j@d.example>`, or where nothing behind it could be a domain
-    with a dot in it (`"Sales @ Acme"`).
+    with a dot in it (`"Sales @ Acme"`, `"Sales @ Acme Inc."`).
     """
     try:
         decoded = decode(text)
     except Malformed as malformed:
         raise _Refused(f"{malformed} in From") from None
-    _without_controls(decoded, "an encoded-word in From")
+    if decoded != text:
+        _without_controls(decoded, "an encoded-word in From")
     for reading in {text, unicodedata.normalize("NFKC", decoded)}:
         if "<" in reading or ">" in reading:
             raise _Refused("angle brackets in the display text in From")
         for tail in reading.split("@")[1:]:
-            if not _own(tail.lower(), own) and _DOT_AND_MORE.search(tail):
+            dot = _DOT.search(tail)
+            if dot and _WORD.search(tail, dot.end()) and not _own(tail.lower(), own):
                 raise _Refused("something like another address in the display text in From")
 
 

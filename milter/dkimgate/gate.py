@@ -5,22 +5,25 @@ Nothing here raises for the sake of a message: what goes wrong is written into i
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dkimgate import config, departure, domains, record, signing
+from dkimgate import config, departure, domains, record
 from dkimgate.config import Config
 from dkimgate.evidence.gather import facts_of
 from dkimgate.facts import Assessment, Decision, Disposition, Facts, Sign
 from dkimgate.journal.writer import Journal, JournalError
 from dkimgate.message import Message
-from dkimgate.policy import Policy, decide, guard
-from dkimgate.policy import load as load_policy
+from dkimgate.policy import guard, loader
+from dkimgate.policy.decide import decide
+from dkimgate.policy.model import Policy
 from dkimgate.resolver import Resolver
+from dkimgate.signing.canonical import BodyHash
+from dkimgate.signing.keys import SigningKey, load_keys
+from dkimgate.signing.signature import sign
 from dkimgate.spf_check import outgoing_spf
 from dkimgate.yamlfile import ConfigError
 
@@ -37,12 +40,11 @@ class Outcome:
 class Gate:
     """Configuration, policy, keys and journal, loaded and consistent. One a process; messages may pass in many threads at once."""
 
-    def __init__(self, settings: Config, policy: Policy, keys: list[signing.SigningKey], warnings: tuple[str, ...], digest: str) -> None:
+    def __init__(self, settings: Config, policy: Policy, keys: list[SigningKey], warnings: tuple[str, ...]) -> None:
         self.config = settings
         self.policy = policy
         self.keys = keys
         self.warnings = warnings
-        self.digest = digest
         self.journal = Journal(settings.journal.file)
         self.resolver = Resolver(settings.verify.nameservers, settings.verify.port, settings.verify.deadline)
         self.now: Callable[[], float] = time.time
@@ -54,14 +56,14 @@ class Gate:
         settings = config.load(file)
         problems: list[str] = []
         policy: Policy | None = None
-        keys: list[signing.SigningKey] = []
+        keys: list[SigningKey] = []
         warnings: list[str] = []
         try:
-            policy = load_policy(settings.policy)
+            policy = loader.load(settings.policy)
         except ConfigError as error:
             problems += error.problems
         try:
-            keys, warnings = signing.load_keys(settings.keys)
+            keys, warnings = load_keys(settings.keys)
         except ConfigError as error:
             problems += error.problems
         if policy is not None and policy.uses_forwarder:
@@ -72,12 +74,12 @@ class Gate:
             warnings.append(
                 "mode: observe: everything hosted is SIGNED as if there were no gate; only the records tell what enforce would do"
             )
-        digest = "sha256:" + hashlib.sha256(settings.policy.read_bytes()).hexdigest()
-        return cls(settings, policy, keys, tuple(warnings), digest)
+        return cls(settings, policy, keys, tuple(warnings))
 
     def assess(self, message: Message) -> Assessment:
         """Facts, decision and departure of a message: the one way to them, for the daemon and for `explain`."""
-        facts = facts_of(message, self.config, self._key_domains, lambda author, hosted: self._outgoing_spf(message, author, hosted))
+        gathered = facts_of(message, self.config, self._key_domains, lambda author, hosted: self._outgoing_spf(message, author, hosted))
+        facts = record.recordable(gathered)  # what is decided on is what the record tells, to the letter
         decision = decide(facts, self.policy)
         overruled = guard.refuses(facts, decision)
         if overruled is not None:
@@ -122,7 +124,7 @@ class Passage:
         if self._assessment is not None and self._assessment.overruled is not None:
             _shout(f"{message.queue_id}: the guard overruled rule {self._assessment.decision.rule!r}: {self._assessment.overruled}")
         self._keys = self._signing_keys()
-        self._body = signing.BodyHash() if self._keys else None
+        self._body = BodyHash() if self._keys else None
         self._spent += time.perf_counter() - started
 
     @property
@@ -147,29 +149,27 @@ class Passage:
         started = time.perf_counter()
         fields = self._sign()
         self._spent += time.perf_counter() - started
-        signatures = tuple(f"{key.domain}/{key.selector}" for key in self._keys) if fields else ()
-        try:
-            self._write(signatures)
-        except JournalError as error:
+        signatures = tuple(self._keys) if fields else ()
+        if not self._record(signatures):
             if self._gate.config.journal.on_failure == "defer":
-                return Outcome(Disposition.DEFER, f"the decision can't be recorded: {error.public}")
+                return Outcome(Disposition.DEFER, "the decision can't be recorded, try again later")
+            fields = ()  # nothing is signed without a trace
         decision = self._decision()
-        if decision is None or decision.mode == "observe":
+        if decision is None:
+            return Outcome(Disposition.ACCEPT)
+        if decision.mode == "observe":
             return Outcome(Disposition.ACCEPT, None, fields)
         return Outcome(decision.disposition, decision.text, fields)
 
     def abort(self, reason: str) -> None:
         """The MTA gave the message up, or the connection broke. Never raises."""
         self._error = self._error or f"aborted: {reason}"
-        try:
-            self._write(())
-        except JournalError:
-            return  # the journal has shouted; there is no message left to defer
+        self._record(())
 
     def _decision(self) -> Decision | None:
         return self._assessment.decision if self._assessment is not None else None
 
-    def _signing_keys(self) -> list[signing.SigningKey]:
+    def _signing_keys(self) -> list[SigningKey]:
         if self._assessment is None or self._assessment.signer is None:
             return []
         return [key for key in self._gate.keys if key.domain == self._assessment.signer]
@@ -180,7 +180,7 @@ class Passage:
         try:
             digest = self._body.digest()
             now, days = int(self._gate.now()), self._gate.config.signature.expire_days
-            values = [signing.sign(self._message.header, digest, key, now, days) for key in self._keys]
+            values = [sign(self._message.header, digest, key, now, days) for key in self._keys]
         except Exception as error:  # noqa: BLE001 - law 4
             self._fail("signing", error)
             return ()
@@ -190,22 +190,33 @@ class Passage:
         self._error = f"{doing}: {type(error).__name__}: {error}"
         _shout(f"{self._message.queue_id}: {self._error}; the message leaves unsigned")
 
-    def _write(self, signatures: tuple[str, ...]) -> None:
+    def _record(self, signatures: tuple[SigningKey, ...]) -> bool:
+        """Hand the record to the operating system. False: it could not be, and the journal has told the operator."""
+        try:
+            line = self._line(signatures)
+        except Exception as error:  # noqa: BLE001 - law 4; law 5 wants a record all the same, of what is left
+            self._fail("recording", error)
+            self._assessment = None
+            line = self._line(())
+        try:
+            self._gate.journal.write(line)
+        except JournalError:
+            return False
+        return True
+
+    def _line(self, signatures: tuple[SigningKey, ...]) -> bytes:
         if self._error is not None and self._assessment is not None:
-            unsigned = departure.predict(self._assessment.facts, False)
-            self._assessment = replace(self._assessment, departure=unsigned)
-        line = record.to_line(
-            record.make(
-                self._message,
-                self._assessment,
-                signatures=signatures,
-                time=self._gate.now(),
-                ms=self._spent * 1000,
-                policy_hash=self._gate.digest,
-                error=self._error,
-            )
+            self._assessment = replace(self._assessment, departure=departure.predict(self._assessment.facts, False))
+        made = record.make(
+            self._message,
+            self._assessment,
+            signatures=signatures,
+            time=self._gate.now(),
+            ms=self._spent * 1000,
+            policy_hash=f"sha256:{self._gate.policy.digest}",
+            error=self._error,
         )
-        self._gate.journal.write(line)
+        return record.to_line(made)
 
 
 def _forwarder_problems(file: Path, settings: Config) -> list[str]:

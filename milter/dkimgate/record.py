@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from dkimgate.facts import Arrival, Border, Claim, Decision, Departure, Facts, HeaderSigns, Origin, Spam, Standing, Upstream
+from dkimgate.facts import Arrival, Assessment, Border, Claim, Decision, Departure, Facts, HeaderSigns, Origin, Spam, Standing, Upstream
 from dkimgate.message import Connection, Message
 
 VERSION = 1
@@ -24,7 +24,7 @@ TEXT_LIMIT = 512
 """Characters of one value. What is longer loses its middle, so a domain name (at most 253 characters) at its end stays whole."""
 CLAIM_LIMIT = 100
 CLAIM_CHARACTERS = 32_768
-"""Claims are kept up to both limits; those that are trusted or verified go first, and the record says how many there were."""
+"""Claims are kept up to both limits; those that are trusted or verified go first."""
 RECIPIENT_LIMIT = 1000
 RECIPIENT_CHARACTERS = 262_144
 """A recipient beyond either limit still counts, but with an empty address."""
@@ -37,19 +37,6 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 class RecordError(ValueError):
     """A record that can't be read; `str()` says in one line what is wrong with it."""
-
-
-class Assessed(Protocol):
-    """What the gate found out about a message. `overruled`: why the guard overruled the policy, or None."""
-
-    @property
-    def facts(self) -> Facts: ...
-    @property
-    def decision(self) -> Decision: ...
-    @property
-    def departure(self) -> Departure: ...
-    @property
-    def overruled(self) -> str | None: ...
 
 
 class SignedWith(Protocol):
@@ -65,7 +52,7 @@ class SignedWith(Protocol):
 
 def make(
     message: Message,
-    assessment: Assessed | None,
+    assessment: Assessment | None,
     *,
     signatures: Sequence[SignedWith] = (),
     time: float,
@@ -73,7 +60,8 @@ def make(
     policy_hash: str,
     error: str | None = None,
 ) -> dict[str, object]:
-    """The record of a message. `time` is in seconds since the epoch, `ms` the milliseconds that the gate took.
+    """The record of a message. `time` is in seconds since the epoch, `ms` the milliseconds that the gate took; `signatures`
+    are the keys of those that were made.
 
     Without an assessment, because something failed before there was one, the record says what the MTA said, and `error`.
     """
@@ -100,7 +88,6 @@ def make(
         "origin_why": facts.origin_why,
         "border": {"by": facts.border.by, "ip": facts.border.ip} if facts.border else None,
         "claims": [_of_claim(claim) for claim in facts.claims],
-        "claims_total": len(assessment.facts.claims) if assessment else 0,
         "arrival": _of_arrival(facts.arrival) if known else None,
         "upstream": {"dmarc": facts.upstream.dmarc},
         "header": _of_header(facts.header) if known else None,
@@ -263,7 +250,7 @@ def _of_risk(decision: Decision) -> dict[str, object]:
     return {"score": _number(decision.risk.score), "parts": {name: _number(weight) for name, weight in decision.risk.parts}}
 
 
-def _of_decision(assessment: Assessed | None, signatures: Sequence[SignedWith]) -> dict[str, object]:
+def _of_decision(assessment: Assessment | None, signatures: Sequence[SignedWith]) -> dict[str, object]:
     decision = assessment.decision if assessment else None
     return {
         "rule": decision.rule if decision else None,

@@ -23,15 +23,8 @@ _CLAUSES = ("from", "by", "via", "with", "id", "for")
 _AUTHENTICATED = re.compile(r"(?:UTF8)?(?:E?SMTP|LMTP)S?A", re.IGNORECASE)  # RFC 3848, RFC 6531 section 4.3
 _BRACKETED = re.compile(r"\[(?:IPv6:)?([0-9a-fA-F:.]+)\]")
 _LOOPBACK_NAMES = ("localhost", "localhost.localdomain")
-_TRACES = (
-    "authentication-results",
-    "arc-seal",
-    "arc-message-signature",
-    "arc-authentication-results",
-    "received-spf",
-    "delivered-to",
-    "x-original-to",
-)
+_VERDICTS = ("authentication-results", "arc-seal", "arc-message-signature", "arc-authentication-results", "received-spf")
+_DELIVERIES = ("delivered-to", "x-original-to")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +99,22 @@ def route_of(message: Message, trust: Trust) -> Route:
                 hop,
                 client.auth is not None,
             )
+    if client.auth is not None:
+        return Route(hops, Origin.SUBMITTED, _login(client, hops))
+    trace = _trace(message, hops)
+    if trace is not None:
+        return Route(hops, Origin.FORWARDED, f"no hop leads outside, but {trace} does: some Received fields were removed")
     if submitted:
         return Route(hops, Origin.SUBMITTED, _login(client, hops))
-    trace = next((f for f in message.header if f.key in _TRACES), None)
-    if not hops and trace is not None:
-        return Route(hops, Origin.FORWARDED, f"no Received field, but {trace.name.decode('latin-1')}: it has travelled, unknown from where")
     return Route(hops, Origin.LOCAL, "every hop is ours" if hops else "no hop and no other trace of a journey: made on this host")
+
+
+def _trace(message: Message, hops: tuple[Hop, ...]) -> str | None:
+    """The name of a field that a message gets on a journey. Where the Received fields above it are gone, those that are left may be the
+    sender's own, so a message that somebody has verified came from outside, whatever its hops say. A delivery on this host is
+    no journey where hops of ours tell of it."""
+    names = _VERDICTS if hops else _VERDICTS + _DELIVERIES
+    return next((field.name.decode("latin-1").strip() for field in message.header if field.key in names), None)
 
 
 def _login(client: Connection, hops: tuple[Hop, ...]) -> str:

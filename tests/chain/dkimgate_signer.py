@@ -29,9 +29,8 @@ def configure(folder: Path, keys: world.Keys) -> Milter:
         "trust": {"hosts": [world.FORWARDER], "authserv_ids": [world.FORWARDER]},
         "keys": [
             {"domain": domain, "selector": world.GATE_SELECTOR, "file": str(keys.file(domain, world.GATE_SELECTOR))}
-            for domain in (world.HOSTED, world.HOSTED_SPF, world.FORWARDER_DOMAIN)
+            for domain in (world.HOSTED, world.HOSTED_SPF)
         ],
-        "forwarder": {"domain": world.FORWARDER_DOMAIN},
         "departure": {"addresses": [world.ADDRESSES[world.FORWARDER]], "helo": world.FORWARDER},
         "verify": {"nameservers": ["127.0.0.1"]},
         "journal": {"file": str(journal(folder))},
@@ -50,3 +49,8 @@ def records(folder: Path, message_id: str) -> list[dict[str, Any]]:
     """The records of one message, oldest first."""
     lines = journal(folder).read_text().splitlines()
     return [record for record in map(json.loads, lines) if record["message_id"] == message_id]
+
+
+def signatures(record: dict[str, Any]) -> list[str]:
+    """`domain/selector` of each signature that was made, by its record."""
+    return [f"{made['domain']}/{made['selector']}" for made in record["decision"]["signatures"]]

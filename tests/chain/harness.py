@@ -19,6 +19,9 @@ DELIVERY_SECONDS = 15.0
 
 PASSWORD = "correct-horse"
 
+MOUNT_POINTS = (Path("/etc/resolv.conf"), Path("/etc/postfix/main.cf"), Path("/etc/postfix/master.cf"))
+"""Files that the servers in the namespace see in another version. The originals are not touched."""
+
 
 class Signer(Enum):
     """Who signs on the forwarder."""
@@ -98,8 +101,8 @@ def started(signer: Signer) -> Iterator[Chain]:
 
 @contextmanager
 def _run(signer: Signer, folder: Path) -> Iterator[Chain]:
-    keys, key_records = world.make_keys(folder / "keys")
-    name_server = servers.unbound(folder, world.zone_records(key_records))
+    keys = world.make_keys(folder / "keys")
+    name_server = servers.unbound(folder, world.zone_records(keys))
     spamd, spamd_socket = servers.spamd(folder)
     checks_at_forwarder = _checks(folder, world.FORWARDER)
     checks_at_receiver = _checks(folder, world.RECEIVER)
@@ -137,13 +140,9 @@ def _mounts(folder: Path, forwarder: servers.Postfix) -> list[tuple[Path, Path]]
     """What the servers in the namespace see in place of files of this machine."""
     resolv_conf = folder / "resolv.conf"
     resolv_conf.write_text("nameserver 127.0.0.1\n")
-    etc = Path("/etc")
-    return [
-        (resolv_conf, etc / "resolv.conf"),
-        # the forwarder's sendmail(1), and the receiver's use of another folder, both start from the default configuration
-        (forwarder.etc / "main.cf", etc / "postfix/main.cf"),
-        (forwarder.etc / "master.cf", etc / "postfix/master.cf"),
-    ]
+    # sendmail(1) without options is the forwarder's
+    shown = (resolv_conf, forwarder.etc / "main.cf", forwarder.etc / "master.cf")
+    return list(zip(shown, MOUNT_POINTS, strict=True))
 
 
 def _add_users(namespace: Namespace, passwords: Path) -> None:
@@ -158,4 +157,7 @@ def missing() -> str | None:
     absent = [program for program in servers.PROGRAMS if shutil.which(program) is None]
     if absent:
         return f"the chain of servers needs {', '.join(absent)}: see tests/chain/README.md"
+    absent = [str(place) for place in MOUNT_POINTS if not place.exists()]
+    if absent:
+        return f"the chain of servers shows its own files in place of {', '.join(absent)}, so the originals must exist"
     return missing_for_namespaces()

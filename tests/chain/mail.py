@@ -107,7 +107,7 @@ class Delivered:
 
     def signatures(self) -> list[str]:
         """`domain/selector` of each DKIM signature that it carries, newest first."""
-        return [f"{_tag(field.text, 'd')}/{_tag(field.text, 's')}" for field in self.header if field.key == "dkim-signature"]
+        return [f"{tag(field.text, 'd')}/{tag(field.text, 's')}" for field in self.header if field.key == "dkim-signature"]
 
     def valid_signatures(self) -> list[str]:
         """`domain/selector` of each DKIM signature that verifies at the receiver."""
@@ -135,6 +135,7 @@ def _result(fields: list[HeaderField], host: str, method: str) -> str | None:
     return found[0] if found else None
 
 
-def _tag(signature: str, name: str) -> str:
-    match = re.search(rf"(?:^|;)\s*{name}=\s*([^;\s]+)", signature)
+def tag(signature: str, name: str) -> str:
+    """The value of a tag of a DKIM-Signature field (RFC 6376 section 3.2), empty where it has none."""
+    match = re.search(rf"(?:^|[;:])\s*{name}=\s*([^;\s]+)", signature)
     return match[1] if match else ""

@@ -40,7 +40,7 @@ class Server:
     def check(self) -> None:
         """Raises ChainError if the server has ended."""
         if (code := self.process.poll()) is not None:
-            raise ChainError(f"{self.name} ended with exit code {code}; it printed:\n{self.log.read_text(errors='replace')}")
+            raise ChainError(f"{self.name} ended with exit code {code}")
 
 
 class Namespace:
@@ -116,7 +116,7 @@ class Namespace:
         try:
             wait_until(look, what, START_SECONDS)
         except ChainError as error:
-            raise ChainError(f"{error}\n{server.log.read_text(errors='replace')}") from None
+            raise ChainError(f"{error}; it printed:\n{server.log.read_text(errors='replace')}") from None
 
 
 def missing_for_namespaces() -> str | None:

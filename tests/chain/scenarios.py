@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from chain import mail, world
 from chain.harness import Chain
 from chain.mail import Delivered
 
+Scenario = Callable[[Chain, str], Delivered]
+"""Sends one message through a chain: of (or in the name of) that hosted domain, or with that text."""
 
 PHISHING = "Your mailbox is full. Log in at http://login.attacker.example/ to keep it."
 
@@ -20,6 +24,17 @@ def forgery(chain: Chain, domain: str, *more: str, text: str = PHISHING) -> Deli
 def dressed_forgery(chain: Chain, domain: str) -> Delivered:
     """The same, and the message already says that the forwarder checked it and found it good."""
     return forgery(chain, domain, *(line.format(domain=domain) for line in mail.FORGED_RESULTS))
+
+
+def rerouted_forgery(chain: Chain, domain: str) -> Delivered:
+    """The same, with the trace of an earlier way: the message came from the domain's own server, was checked, and passed."""
+    trace = (
+        f"Received: by {world.FORWARDER} (Postfix, from userid 1000)\r\n\tid 0C8F120E302; Sat, 21 Nov 2026 16:20:30 +0000 (UTC)",
+        f"Authentication-Results: {world.FORWARDER}; dmarc=pass (p=quarantine dis=none) header.from={domain}",
+        f"Received: from mail.{domain} (mail.{domain} [203.0.113.99])\r\n\tby {world.FORWARDER} (Postfix) with ESMTPSA id 7E1A220E2F7\r\n"
+        f"\tfor <friend@{domain}>; Sat, 21 Nov 2026 16:20:26 +0000 (UTC)",
+    )
+    return forgery(chain, domain, *trace)
 
 
 def from_stranger(chain: Chain, text: str) -> Delivered:

@@ -13,10 +13,10 @@ from chain import world
 NOBODY = 65534
 
 PROGRAMS = (
-    *("unshare", "nsenter", "ip", "ss", "swaks", "saslpasswd2"),
+    *("unshare", "nsenter", "ip", "ss", "swaks", "miltertest", "saslpasswd2"),
     *("postfix", "unbound", "opendkim", "opendmarc", "spamd", "spamc", "spamass-milter"),
 )
-"""What must be installed (Debian: postfix sasl2-bin libsasl2-modules unbound opendkim opendmarc spamd spamass-milter swaks)."""
+"""What must be installed (Debian: postfix sasl2-bin libsasl2-modules unbound opendkim opendmarc spamd spamass-milter swaks miltertest)."""
 
 Command = tuple[str | Path, ...]
 

@@ -50,13 +50,12 @@ _SPF = {
 }
 _DMARC = {HOSTED: "quarantine", HOSTED_SPF: "quarantine", FORWARDER_DOMAIN: "reject", GOOD: "reject"}
 _MX = {HOSTED: FORWARDER, HOSTED_SPF: FORWARDER, FORWARDER_DOMAIN: FORWARDER, GOOD: GOOD_HOST, RECEIVER_DOMAIN: RECEIVER}
-_KEYS = {
+_KEYS = (
     (HOSTED, GATE_SELECTOR),
     (HOSTED, OWN_SELECTOR),
     (HOSTED_SPF, GATE_SELECTOR),
-    (FORWARDER_DOMAIN, GATE_SELECTOR),
     (GOOD, OWN_SELECTOR),
-}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +71,29 @@ class Keys:
         """Where the private key stands."""
         return self.folder / f"{domain}.{selector}.pem"
 
+    def record(self, domain: str, selector: str) -> str:
+        """What DNS says of the key (RFC 6376 section 3.6.1)."""
+        private = serialization.load_pem_private_key(self.file(domain, selector).read_bytes(), password=None)
+        form = serialization.PublicFormat.SubjectPublicKeyInfo
+        public = private.public_key().public_bytes(serialization.Encoding.PEM, form).decode("ascii")
+        return f"v=DKIM1; k=rsa; p={''.join(public.splitlines()[1:-1])}"
 
-def make_keys(folder: Path) -> tuple[Keys, list[str]]:
-    """Make all keys. Gives them and the DNS records that publish them."""
+
+def make_keys(folder: Path) -> Keys:
+    """Make all keys."""
     folder.mkdir()
     keys = Keys(folder)
-    records = []
-    by_selector = {selector: _make_key() for selector in (GATE_SELECTOR, OWN_SELECTOR)}
-    for domain, selector in sorted(_KEYS):
-        private, public = by_selector[selector]
+    pems = {selector: _make_key() for selector in (GATE_SELECTOR, OWN_SELECTOR)}
+    for domain, selector in _KEYS:
         file = keys.file(domain, selector)
         file.touch(mode=0o600)
-        file.write_bytes(private)
-        records.append(_txt(f"{selector}._domainkey.{domain}", f"v=DKIM1; k=rsa; p={public}"))
-    return keys, records
+        file.write_bytes(pems[selector])
+    return keys
 
 
-def zone_records(key_records: list[str]) -> list[str]:
+def zone_records(keys: Keys) -> list[str]:
     """Every record of the world, in the form of a master file (RFC 1035 section 5)."""
-    records = list(key_records)
+    records = [_txt(f"{selector}._domainkey.{domain}", keys.record(domain, selector)) for domain, selector in _KEYS]
     records += [f"{name}. IN A {address}" for name, address in ADDRESSES.items()]
     records += [f"{domain}. IN MX 10 {host}." for domain, host in _MX.items()]
     records += [_txt(domain, text) for domain, text in _SPF.items()]
@@ -101,13 +104,9 @@ def zone_records(key_records: list[str]) -> list[str]:
     return records
 
 
-def _make_key() -> tuple[bytes, str]:
-    """A private key as PEM, and its public half as the `p=` of a DKIM key record (RFC 6376 section 3.6.1)."""
+def _make_key() -> bytes:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    encoding, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain)
-    public = key.public_key().public_bytes(encoding, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return private, "".join(public.decode("ascii").splitlines()[1:-1])
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
 def _txt(name: str, text: str) -> str:

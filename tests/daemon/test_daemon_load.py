@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from running import BODY, Daemon, eventually, mail
 
 from dkimgate.milterclient import MilterError
+from running import BODY, Daemon, eventually, mail
 
 Start = Callable[..., Daemon]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from headers import AUTHOR, BORDER, OUTSIDE, REINJECTED, TRUST, message
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dkimgate.facts import Origin
 from dkimgate.message import Connection, HeaderField
 from dkimgate.route import parse_hop, route_of
+from headers import AUTHOR, BORDER, OUTSIDE, REINJECTED, TRUST, message
 
 HOPS = [
     # value, by, ip, helo, protocol, local

@@ -6,6 +6,7 @@ import gzip
 import itertools
 import json
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -107,7 +108,7 @@ def test_follow_sees_new_records_across_rename_truncation_and_half_lines(tmp_pat
         append(line(5)[:-9])
         append(line(5)[-9:])
 
-    steps = iter(
+    steps: Iterator[Callable[[], None]] = iter(
         [
             lambda: append(ONE),
             lambda: append(TWO[:20]),

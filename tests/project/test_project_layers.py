@@ -15,6 +15,7 @@ LAYERS = (
     "config",
     "message",
     "domains",
+    "encodedword",
     "author",
     "facts",
     "route",

@@ -80,13 +80,15 @@ def forwards(file: Path) -> Iterator[bytes]:
         raise OSError(None, f"damaged gzip file: {error}", str(file)) from None
 
 
-def backwards(file: Path) -> Iterator[bytes]:
-    """The lines of a file, the last first, reading no more of it than is asked for. Raises OSError."""
+def backwards(file: Path, end: int | None = None) -> Iterator[bytes]:
+    """The lines of a file, the last first, reading no more of it than is asked for. What stands behind `end` (in octets) is
+    left out. Raises OSError."""
     if file.suffix == ".gz":
         yield from reversed(list(forwards(file)))
         return
     with file.open("rb") as reading:
-        at = reading.seek(0, os.SEEK_END)
+        size = reading.seek(0, os.SEEK_END)
+        at = size if end is None else min(end, size)
         rest = b""
         while at > 0:
             size = min(_BLOCK, at)
@@ -98,15 +100,17 @@ def backwards(file: Path) -> Iterator[bytes]:
         yield rest
 
 
-def follow(file: Path, *, wait: Callable[[], None] | None = None) -> Iterator[bytes]:
-    """The lines that are added from now on, for ever, also behind a rotation. `wait` sleeps between two looks.
+def follow(file: Path, *, start: int | None = None, wait: Callable[[], None] | None = None) -> Iterator[bytes]:
+    """The lines that are added, for ever, also behind a rotation; from octet `start` on, by default from the end of the file.
 
-    A half line at the end is held back until it is whole.
+    `wait` sleeps between two looks. A half line at the end is held back until it is whole.
     """
     wait = wait or (lambda: time.sleep(0.25))
     reading = _open_if_there(file)
-    if reading:
+    if reading and start is None:
         reading.seek(0, os.SEEK_END)
+    elif reading:
+        reading.seek(start or 0)
     rest = b""
     while True:
         if reading:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import grp
 import os
 import pwd
 import stat
@@ -22,6 +21,8 @@ import weakref
 from collections.abc import Callable
 from pathlib import Path
 
+from dkimgate.journal.permissions import may
+
 SHOUT_SECONDS = 5.0
 """At most one line on stderr in that time, however many records fail."""
 
@@ -30,7 +31,11 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK |
 
 
 class JournalError(Exception):
-    """A record that did not get to the operating system; `str()` says why, in one line."""
+    """A record that did not get to the operating system; `str()` says why, in one line, and `public` says it to outsiders."""
+
+    def __init__(self, problem: str, public: str) -> None:
+        super().__init__(problem)
+        self.public = public
 
 
 def _to_stderr(text: str) -> None:
@@ -67,15 +72,15 @@ class Journal:
                 self._append(line)
             except OSError as error:
                 self._close()
-                problem = self._why(error)
+                problem, public = self._why(error), (error.strerror or "write error").lower()
             except _ShortError as error:
-                problem = f"{self.file}: {error}"
+                problem, public = f"{self.file}: {error}", "no space left on device"
             else:
                 return
             self.failures += 1
             self._unsaid += 1
             self._tell(problem)
-        raise JournalError(problem)
+        raise JournalError(problem, public)
 
     def close(self) -> None:
         """Close the file; a later write opens it again."""
@@ -96,14 +101,14 @@ class Journal:
         try:
             there = self.file.stat()
         except FileNotFoundError:
-            return None if _may(inside, user, stat.S_IWUSR | stat.S_IXUSR) else self._denied(folder, user, inside)
+            return None if may(inside, user, stat.S_IWUSR | stat.S_IXUSR) else self._denied(folder, user, inside)
         except OSError as error:
             return f"{self.file}: {error.strerror}"
         if stat.S_ISDIR(there.st_mode):
             return f"{self.file}: a directory; journal.file must name a file in it"
-        if not _may(inside, user, stat.S_IXUSR):
+        if not may(inside, user, stat.S_IXUSR):
             return self._denied(folder, user, inside)
-        return None if _may(there, user, stat.S_IWUSR) else self._denied(self.file, user, there)
+        return None if may(there, user, stat.S_IWUSR) else self._denied(self.file, user, there)
 
     def _why(self, error: OSError) -> str:
         match error.errno:
@@ -186,19 +191,3 @@ def _new_lock(journal: weakref.ref[Journal]) -> None:
 
 def _owner(user: str | None) -> str:
     return f" -o {user}" if user else ""
-
-
-def _may(status: os.stat_result, user: str | None, wanted: int) -> bool:
-    """Do the permission bits give that user what the owner's bits in `wanted` say? Root may do everything."""
-    if user is None:
-        uid, gids = os.geteuid(), {os.getegid(), *os.getgroups()}
-    else:
-        try:
-            entry = pwd.getpwnam(user)
-        except KeyError:
-            return False
-        uid, gids = entry.pw_uid, {entry.pw_gid, *(group.gr_gid for group in grp.getgrall() if user in group.gr_mem)}
-    if uid == 0:
-        return True
-    shift = 0 if status.st_uid == uid else 3 if status.st_gid in gids else 6
-    return (status.st_mode & (wanted >> shift)) == wanted >> shift

@@ -73,7 +73,7 @@ class SigningKey:
         return self.private.sign(hashlib.sha256(data).digest())
 
     def public_octets(self) -> bytes:
-        """The content of `p=`: SubjectPublicKeyInfo for RSA, as all signers publish it; the bare 32 octets for Ed25519 (RFC 8463 section 4)."""
+        """The content of `p=`: SubjectPublicKeyInfo for RSA, as all publish it; 32 bare octets for Ed25519 (RFC 8463 section 4)."""
         if isinstance(self.private, RSAPrivateKey):
             return self.private.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         return self.private.public_key().public_bytes_raw()
@@ -142,15 +142,16 @@ def _read(file: Path) -> bytes:
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise ConfigError(f"{file}: can't read the key: {error.strerror}{_remedy(error, file)}") from None
-    with os.fdopen(descriptor, "rb") as stream:
-        state = os.fstat(stream.fileno())
+    try:
+        state = os.fstat(descriptor)
         if not stat.S_ISREG(state.st_mode):
             raise ConfigError(f"{file}: not a regular file: expected a file that holds a private key")
         _check_permissions(file, stat.S_IMODE(state.st_mode))
-        try:
-            return stream.read(_MOST_OCTETS)
-        except OSError as error:
-            raise ConfigError(f"{file}: can't read the key: {error.strerror}") from None
+        return os.read(descriptor, _MOST_OCTETS)
+    except OSError as error:
+        raise ConfigError(f"{file}: can't read the key: {error.strerror}") from None
+    finally:
+        os.close(descriptor)
 
 
 def _remedy(error: OSError, file: Path) -> str:
