@@ -75,7 +75,7 @@ class Daemon:
         self.stderr = folder / f"stderr-{id(self)}"
         environment = {**os.environ, "NOTIFY_SOCKET": "@" + name[1:], "PYTHONPATH": str(ROOT / "milter")}
         with self.stderr.open("wb") as out:
-            self.process = subprocess.Popen(  # noqa: S603
+            self.process = subprocess.Popen(
                 [sys.executable, *program, str(self.file)], stderr=out, stdin=subprocess.DEVNULL, env=environment, start_new_session=True
             )
 

@@ -150,9 +150,10 @@ class Passage:
         fields = self._sign()
         self._spent += time.perf_counter() - started
         signatures = tuple(self._keys) if fields else ()
-        recorded = self._record(signatures)
-        if not recorded and self._gate.config.journal.on_failure == "defer":
-            return Outcome(Disposition.DEFER, "the decision can't be recorded, try again later")
+        if not self._record(signatures):
+            if self._gate.config.journal.on_failure == "defer":
+                return Outcome(Disposition.DEFER, "the decision can't be recorded, try again later")
+            fields = ()  # nothing is signed without a trace
         decision = self._decision()
         if decision is None:
             return Outcome(Disposition.ACCEPT)

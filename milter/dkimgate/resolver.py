@@ -207,7 +207,7 @@ def _stub(nameservers: list[str], port: int) -> dns.resolver.Resolver:
     if not nameservers:
         try:
             stub = dns.resolver.Resolver()
-        except (dns.exception.DNSException, OSError):
+        except (dns.exception.DNSException, OSError, ValueError):
             nameservers = ["127.0.0.1"]
     if nameservers:
         stub = dns.resolver.Resolver(configure=False)

@@ -34,6 +34,8 @@ _HINTS = {
     "could not determine a constructor for the tag '!": _QUOTE,  # risk: != 50
     "expected alphabetic or numeric character": _QUOTE,  # sender: *@hosted.example
     "found undefined alias": _QUOTE,
+    "found character '>' that cannot start": _QUOTE,  # {risk: >= 50}
+    "found character '|' that cannot start": _QUOTE,
     "found character '@' that cannot start": _QUOTE,
     "found character '`' that cannot start": _QUOTE,
     "found character '%' that cannot start": _QUOTE,

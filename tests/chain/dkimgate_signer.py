@@ -49,3 +49,8 @@ def records(folder: Path, message_id: str) -> list[dict[str, Any]]:
     """The records of one message, oldest first."""
     lines = journal(folder).read_text().splitlines()
     return [record for record in map(json.loads, lines) if record["message_id"] == message_id]
+
+
+def signatures(record: dict[str, Any]) -> list[str]:
+    """`domain/selector` of each signature that was made, by its record."""
+    return [f"{made['domain']}/{made['selector']}" for made in record["decision"]["signatures"]]

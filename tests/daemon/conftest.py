@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from running import Daemon
 
 DOUBLE = Path(__file__).with_name("double.py")

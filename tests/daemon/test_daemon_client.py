@@ -8,10 +8,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from running import OUTSIDE, mail
 
 from dkimgate.message import HeaderField
 from dkimgate.milterclient import CHUNK, Change, Insertion, MilterClient, MilterError, Reply, Verdict
+from running import OUTSIDE, mail
 
 
 def packet(command: str, data: bytes = b"") -> bytes:

@@ -153,6 +153,14 @@ def test_law_4_what_cannot_be_recorded_waits(loaded: Gate) -> None:
     assert _pass(loaded, message(AUTHOR)).disposition is Disposition.DEFER
 
 
+def test_law_4_what_cannot_be_recorded_goes_on_unsigned(loaded: Gate) -> None:
+    """Where the operator has chosen `on_failure: continue`."""
+    loaded.config = loaded.config.model_copy(update={"journal": loaded.config.journal.model_copy(update={"on_failure": "continue"})})
+    loaded.journal.file.mkdir()
+    outcome = _pass(loaded, message(AUTHOR))
+    assert (outcome.disposition, outcome.fields) == (Disposition.ACCEPT, ())
+
+
 def test_law_5_one_message_one_record(loaded: Gate) -> None:
     """Signed, refused, given up, with an error: one record each, there before the verdict."""
     for header in (AUTHOR, FAIL + BORDER + AUTHOR, "", "From: a@b.example\nFrom: c@d.example\n"):

@@ -61,6 +61,12 @@ def test_body_in_one_piece_and_octet_by_octet(body: bytes, canonical: bytes) -> 
     assert digest(body, *range(len(body))) == sha256(canonical)
 
 
+@pytest.mark.parametrize("lines", [4095, 4096, 4097, 8193, 40_000])
+def test_many_empty_lines_inside_a_body(lines: int) -> None:
+    body = b"a\r\n" + b"\r\n" * lines + b"b\r\n"
+    assert digest(body) == digest(body, 2, 5, lines, 2 * lines) == sha256(body)
+
+
 BODIES = st.lists(st.sampled_from([b"a", b"b\xe9", b" ", b"\t", b"  ", b"\r\n", b"\r\n\r\n", b"\r", b"\n", b"\0"])).map(b"".join)
 
 

@@ -96,6 +96,24 @@ def test_new_never_overwrites_unless_forced(tmp_path: Path, capsys: pytest.Captu
     assert {entry.name for entry in tmp_path.iterdir()} == {"key.pem", "link.pem"}
 
 
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_new_leaves_nothing_behind_where_it_fails(tmp_path: Path, force: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    assert run("keys", "new", "hosted.example", "s1", "--type", "ed25519", "--out", folder, *force) == 2
+    assert str(folder) in capsys.readouterr().err
+    assert list(tmp_path.rglob("*")) == [folder]
+
+
+def test_new_removes_a_key_that_could_not_be_written_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert run("keys", "new", "hosted.example", "s1", "--type", "ed25519", "--out", tmp_path / "key.pem") == 2
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_new_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     assert run("keys", "new", "hosted.example", "s1", "--type", "ed25519") == 0
@@ -103,7 +121,7 @@ def test_new_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert f"file: {tmp_path}/hosted.example.s1.pem" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("options", [["--out", "/no/such/folder/key.pem"], ["--out", "/"], ["--type", "ed25519", "--bits", "2048"]])
+@pytest.mark.parametrize("options", [["--out", "/no/such/folder/key.pem"], ["--type", "ed25519", "--bits", "2048"]])
 @pytest.mark.parametrize("force", [[], ["--force"]])
 def test_new_that_can_not_be_done(options: list[str], force: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run("keys", "new", "hosted.example", "s1", *options, *force) == 2
@@ -207,6 +225,13 @@ def test_check_agrees(tmp_path: Path, zone: Zone, capsys: pytest.CaptureFixture[
         "record": keys[0].public_record(),
     }
     assert second["selector"] == "s2"
+
+
+def test_one_missing_record_is_a_finding(tmp_path: Path, zone: Zone, capsys: pytest.CaptureFixture[str]) -> None:
+    settings, [first, _] = setup(tmp_path, zone.port)
+    zone.records = {first.name: [first.public_record()]}
+    assert run("keys", "check", "--config", settings) == 1
+    assert "publish the record" in capsys.readouterr().out
 
 
 def test_check_finds_what_is_wrong(tmp_path: Path, zone: Zone, capsys: pytest.CaptureFixture[str]) -> None:

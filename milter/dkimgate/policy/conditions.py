@@ -17,10 +17,10 @@ from dkimgate.policy.model import (
     Flag,
     Glob,
     Hosted,
+    Leaf,
     NoAuthor,
     Not,
     Present,
-    Test,
     Within,
     Word,
 )
@@ -41,8 +41,8 @@ def holds(condition: Condition | None, facts: Facts, risk: Risk) -> bool:
     match condition:
         case None:
             return True
-        case Test(fact):
-            return test_holds(condition, value_of(fact, facts, risk))
+        case Leaf(fact):
+            return leaf_holds(condition, value_of(fact, facts, risk))
         case All(parts):
             return all(holds(part, facts, risk) for part in parts)
         case Any(parts):
@@ -51,12 +51,12 @@ def holds(condition: Condition | None, facts: Facts, risk: Risk) -> bool:
             return not holds(part, facts, risk)
 
 
-def test_holds(test: Test, value: Value) -> bool:
+def leaf_holds(leaf: Leaf, value: Value) -> bool:
     """Does a leaf hold where its fact has that value? Never where the fact is absent (None)."""
     if isinstance(value, tuple):
-        quantifier = all if test.fact == "recipients.all" else any
-        return bool(value) and quantifier(_one_of(test.atoms, item) for item in value)
-    return _one_of(test.atoms, value)
+        quantifier = all if leaf.fact == "recipients.all" else any
+        return bool(value) and quantifier(_one_of(leaf.atoms, item) for item in value)
+    return _one_of(leaf.atoms, value)
 
 
 def _one_of(atoms: tuple[Atom, ...], value: Value) -> bool:

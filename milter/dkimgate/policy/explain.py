@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dkimgate.facts import Facts, Risk
-from dkimgate.policy.conditions import holds, test_holds
+from dkimgate.policy.conditions import holds, leaf_holds
 from dkimgate.policy.model import (
     All,
     Any,
@@ -14,11 +14,11 @@ from dkimgate.policy.model import (
     Flag,
     Glob,
     Hosted,
+    Leaf,
     NoAuthor,
     Not,
     Present,
     Rule,
-    Test,
     Within,
     Word,
     leaves,
@@ -33,9 +33,9 @@ def why_not(rule: Rule, facts: Facts, risk: Risk) -> str | None:
 
 def _failure(condition: Condition, facts: Facts, risk: Risk) -> str | None:
     match condition:
-        case Test(fact, atoms):
+        case Leaf(fact, atoms):
             value = value_of(fact, facts, risk)
-            if test_holds(condition, value):
+            if leaf_holds(condition, value):
                 return None
             found = f"{fact} is {_found(value)}" if value is not None else f"the message has no {fact}"
             return f"{found}, wanted {'every one ' if fact == 'recipients.all' else ''}{_list(atoms)}"
@@ -47,7 +47,7 @@ def _failure(condition: Condition, facts: Facts, risk: Risk) -> str | None:
         case Not(part):
             if not holds(part, facts, risk):
                 return None
-            names = dict.fromkeys(test.fact for test in leaves(part))
+            names = dict.fromkeys(leaf.fact for leaf in leaves(part))
             found = ", ".join(f"{name} is {_found(value_of(name, facts, risk))}" for name in names)
             return f"{found}, wanted not ({describe(part)})"
 
@@ -57,7 +57,7 @@ def describe(condition: Condition | None) -> str:
     match condition:
         case None:
             return "always"
-        case Test(fact, atoms):
+        case Leaf(fact, atoms):
             return _described(fact, atoms)
         case All(parts):
             return " and ".join(_grouped(part) for part in parts)

@@ -78,7 +78,9 @@ def _weights(problems: Problems, value: object) -> Weights:
         if group not in groups:
             continue
         where: Where = ("risk", group)
-        entries = problems.mapping(where, groups[group], f"a mapping such as `{next(iter(names))}: 10`") or {}
+        entries = (
+            problems.mapping(where, groups[group], f"a mapping such as `{'fail' if 'fail' in names else next(iter(names))}: 10`") or {}
+        )
         problems.known(where, entries, names)
         for key, part in names.items():
             if key in entries:

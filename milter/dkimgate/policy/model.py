@@ -81,7 +81,7 @@ Atom = Word | Flag | Compare | Glob | DomainGlob | Within | Present | Hosted | N
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class Leaf:
     """A leaf: one of `atoms` (never empty) holds for the fact of that name. It never holds where the message is without the fact."""
 
     fact: str
@@ -113,13 +113,13 @@ class Not:
     line: int = field(default=0, compare=False)
 
 
-Condition = Test | All | Any | Not
+Condition = Leaf | All | Any | Not
 
 
-def leaves(condition: Condition) -> Iterator[Test]:
-    """Every Test in a condition, in the order of the file."""
+def leaves(condition: Condition) -> Iterator[Leaf]:
+    """Every Leaf in a condition, in the order of the file."""
     match condition:
-        case Test():
+        case Leaf():
             yield condition
         case Not(part):
             yield from leaves(part)

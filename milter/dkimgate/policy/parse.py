@@ -18,11 +18,11 @@ from dkimgate.policy.model import (
     Flag,
     Glob,
     Hosted,
+    Leaf,
     NoAuthor,
     Not,
     Operator,
     Present,
-    Test,
     Within,
     Word,
 )
@@ -72,7 +72,7 @@ def _part(problems: Problems, where: Where, key: str, value: object, depth: int)
         problems.add(where, f"unknown fact {key!r}{_fact_hint(key)}")
         return None
     atoms = _atoms(problems, where, key, value)
-    return None if atoms is None else Test(key, atoms, line)
+    return None if atoms is None else Leaf(key, atoms, line)
 
 
 def _list_of_conditions(problems: Problems, where: Where, key: str, value: object, depth: int) -> tuple[Condition, ...] | None:

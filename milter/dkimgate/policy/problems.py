@@ -91,8 +91,10 @@ def shown(value: object) -> str:
             return "true" if value else "false"
         case str():
             return repr(value)
-        case int() | float():
-            return str(value) if abs(value) < 1e15 else "a huge number"
+        case float():
+            return str(value)
+        case int():
+            return str(value) if abs(value) < 10**15 else "a huge number"
         case list():
             return "a list" if value else "an empty list"
         case dict():

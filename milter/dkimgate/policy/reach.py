@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network
 
-from dkimgate.policy.conditions import test_holds
-from dkimgate.policy.model import All, Any, Atom, Compare, Condition, Flag, Not, Present, Rule, Test, Within, Word
+from dkimgate.policy.conditions import leaf_holds
+from dkimgate.policy.model import All, Any, Atom, Compare, Condition, Flag, Leaf, Not, Present, Rule, Within, Word
 from dkimgate.policy.vocabulary import FACTS, Fact, Kind
 
 
@@ -31,7 +31,7 @@ def always(condition: Condition | None) -> bool:
     match condition:
         case None:
             return True
-        case Test(name, atoms):
+        case Leaf(name, atoms):
             return _covers(FACTS[name], atoms)
         case All(parts):
             return all(always(part) for part in parts)
@@ -44,7 +44,7 @@ def always(condition: Condition | None) -> bool:
 def never(condition: Condition | None) -> bool:
     """The condition holds for no message."""
     match condition:
-        case None | Test():
+        case None | Leaf():
             return False
         case All(parts):
             return any(never(part) for part in parts) or _excluded(parts)
@@ -65,7 +65,7 @@ def implies(a: Condition, b: Condition) -> bool:
             return all(implies(a, part) for part in parts)
         case Not(inner), Not(other) if implies(other, inner):
             return True
-        case Test(), Test():
+        case Leaf(), Leaf():
             return a.fact == b.fact and all(any(_atom_implies(x, y) for y in b.atoms) for x in a.atoms)
     if isinstance(a, All) and any(implies(part, b) for part in a.parts):
         return True
@@ -86,7 +86,7 @@ def _covers(fact: Fact, atoms: tuple[Atom, ...]) -> bool:
         return False
     match fact.kind:
         case Kind.WORD:
-            return all(test_holds(Test("", atoms), word) for word in fact.words)
+            return all(leaf_holds(Leaf("", atoms), word) for word in fact.words)
         case Kind.FLAG:
             return {atom.wanted for atom in atoms if isinstance(atom, Flag)} == {True, False}
         case Kind.NUMBER:
@@ -112,9 +112,9 @@ def _one_or_its_opposite(parts: tuple[Condition, ...]) -> bool:
 
 def _together(parts: tuple[Condition, ...]) -> bool:
     """Leaves of one fact that together cover it: `any: [{spam: true}, {spam: false}]`."""
-    names = {part.fact for part in parts if isinstance(part, Test)}
+    names = {part.fact for part in parts if isinstance(part, Leaf)}
     return any(
-        _covers(FACTS[name], tuple(atom for part in parts if isinstance(part, Test) and part.fact == name for atom in part.atoms))
+        _covers(FACTS[name], tuple(atom for part in parts if isinstance(part, Leaf) and part.fact == name for atom in part.atoms))
         for name in names
     )
 
@@ -123,8 +123,8 @@ def _excluded(parts: tuple[Condition, ...]) -> bool:
     """Two parts that can't hold together: something and its opposite, or two conditions on one fact without a common value."""
     if any(isinstance(part, Not) and implies(other, part.part) for part in parts for other in parts if other is not part):
         return True
-    tests = [part for part in parts if isinstance(part, Test) and part.fact != "recipients"]
-    return any(a.fact == b.fact and all(_disjoint(x, y) for x in a.atoms for y in b.atoms) for a in tests for b in tests)
+    same = [part for part in parts if isinstance(part, Leaf) and part.fact != "recipients"]
+    return any(a.fact == b.fact and all(_disjoint(x, y) for x in a.atoms for y in b.atoms) for a in same for b in same)
 
 
 def _atom_implies(a: Atom, b: Atom) -> bool:
@@ -150,9 +150,9 @@ def _compare_implies(a: Compare, b: Compare) -> bool:
     x, y = a.number, b.number
     match a.operator, b.operator:
         case "==", _:
-            return test_holds(Test("", (b,)), x)
+            return leaf_holds(Leaf("", (b,)), x)
         case _, "!=":
-            return not test_holds(Test("", (a,)), y)
+            return not leaf_holds(Leaf("", (a,)), y)
         case (("<" | "<="), ("<" | "<=")):
             return x < y or (x == y and (a.operator == "<" or b.operator == "<="))
         case ((">" | ">="), (">" | ">=")):

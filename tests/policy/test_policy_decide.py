@@ -1,0 +1,102 @@
+"""decide and guard: the first rule that holds decides, and the law stands above every rule."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dkimgate import yamlfile
+from dkimgate.facts import Arrival, Decision, Disposition, Facts, Origin, Sign, Spam
+from dkimgate.policy.decide import decide, withheld
+from dkimgate.policy.guard import refuses
+from dkimgate.policy.loader import from_document
+from dkimgate.policy.model import Policy, Rule
+
+OURS = Facts(author="hosted.example", hosted="hosted.example", origin=Origin.SUBMITTED, arrival=Arrival("none"))
+
+
+def parse(rules: str, top: str = "") -> Policy:
+    return from_document(yamlfile.parse(f"version: 1\n{top}\nrules:\n{rules}", Path("policy.yaml")))
+
+
+def test_the_first_rule_that_holds_decides() -> None:
+    policy = parse(
+        "  - {name: one, when: {origin: inbound}, sign: none}\n"
+        "  - {name: two, when: {origin: [submitted, inbound], from: hosted}, sign: author}\n"
+        "  - {name: three, disposition: reject, text: go away}\n"
+    )
+    assert decide(OURS, policy) == Decision("two", Sign.AUTHOR)
+    assert decide(replace(OURS, origin=Origin.INBOUND), policy).rule == "one"
+    assert decide(replace(OURS, origin=Origin.LOCAL), policy) == Decision("three", Sign.NONE, Disposition.REJECT, "go away")
+
+
+def test_the_default_decides_where_no_rule_holds() -> None:
+    policy = parse("  - {name: one, when: {origin: inbound}, sign: none}\n", "default: {sign: author, disposition: hold, text: look}")
+    assert decide(OURS, policy) == Decision("default", Sign.AUTHOR, Disposition.HOLD, "look")
+
+
+def test_a_decision_has_the_risk_and_the_mode() -> None:
+    policy = parse("  - {name: one, when: {risk: '>= 60'}, sign: none}\n", "mode: observe\nrisk: {dmarc: {fail: 60}}")
+    decision = decide(replace(OURS, arrival=Arrival("fail")), policy)
+    assert (decision.rule, decision.mode, decision.risk.score, decision.risk.parts) == ("one", "observe", 60.0, (("dmarc=fail", 60.0),))
+
+
+WITHHELD = [
+    (Sign.AUTHOR, OURS, None),
+    (Sign.FORWARDER, OURS, None),
+    (Sign.NONE, Facts(), None),
+    (Sign.AUTHOR, replace(OURS, hosted=None), "no key is aligned with the author domain hosted.example"),
+    (Sign.FORWARDER, replace(OURS, hosted=None), None),
+    (Sign.AUTHOR, replace(OURS, author=None, author_problem="two From fields"), "there is no single author domain: two From fields"),
+    (Sign.FORWARDER, replace(OURS, author=None, author_problem="no From field"), "there is no single author domain: no From field"),
+    (Sign.FORWARDER, replace(OURS, forwarder_aligns=True), "the forwarder's domain is aligned with the author domain hosted.example"),
+    (Sign.AUTHOR, replace(OURS, forwarder_aligns=True), None),
+]
+
+
+@pytest.mark.parametrize(("sign", "facts", "why"), WITHHELD)
+def test_a_signature_that_cannot_be_made_is_not_promised(sign: Sign, facts: Facts, why: str | None) -> None:
+    rule = Rule("rule", None, sign)
+    assert withheld(rule, facts) == why
+    decision = decide(facts, Policy(rules=(rule,)))
+    assert decision.rule == "rule" and decision.sign is (Sign.NONE if why else sign)
+
+
+OUTSIDE = replace(OURS, origin=Origin.FORWARDED, arrival=Arrival("pass"))
+SPAM = Spam(True, 9.0, 5.0)
+REFUSED = [
+    (OUTSIDE, None),
+    (replace(OUTSIDE, origin=Origin.INBOUND), None),
+    (replace(OUTSIDE, arrival=Arrival("none")), None),
+    (replace(OUTSIDE, arrival=Arrival("fail")), "it came from outside with dmarc=fail"),
+    (replace(OUTSIDE, origin=Origin.INBOUND, arrival=Arrival("fail")), "it came from outside with dmarc=fail"),
+    (replace(OUTSIDE, arrival=Arrival("permerror")), "it came from outside with dmarc=permerror"),
+    (replace(OUTSIDE, arrival=Arrival("temperror")), "it came from outside with dmarc=temperror"),
+    (replace(OUTSIDE, arrival=Arrival("unknown")), "it came from outside with dmarc=unknown"),
+    (replace(OUTSIDE, arrival=Arrival("PASS")), "it came from outside with dmarc=PASS"),
+    (replace(OUTSIDE, arrival=Arrival("pass", spam=SPAM)), "it came from outside as spam"),
+    (replace(OUTSIDE, arrival=Arrival("pass", spam=Spam(True, -9.0, 5.0))), "it came from outside as spam"),
+    (replace(OUTSIDE, arrival=Arrival("pass", spam=Spam(False, 5.0, 5.0))), "it came from outside as spam"),
+    (replace(OUTSIDE, arrival=Arrival("pass", spam=Spam(False, math.nan, 5.0))), "it came from outside as spam"),
+    (replace(OUTSIDE, author=None), "there is not exactly one author domain"),
+    (replace(OURS, author=None), "there is not exactly one author domain"),
+    (replace(OURS, arrival=Arrival("fail", spam=SPAM)), None),
+    (replace(OURS, origin=Origin.LOCAL, arrival=Arrival("none", spam=SPAM)), None),
+]
+
+
+@pytest.mark.parametrize(("facts", "why"), REFUSED)
+def test_no_promotion_whatever_the_policy_says(facts: Facts, why: str | None) -> None:
+    """Law 1: the guard stands behind a policy that signs everything."""
+    assert refuses(facts, Decision("everything", Sign.AUTHOR)) == why
+    assert refuses(replace(facts, forwarder_aligns=True), Decision("everything", Sign.FORWARDER)) == why
+    assert refuses(facts, Decision("nothing", Sign.NONE)) is None
+
+
+def test_the_forwarders_own_signature_is_no_promotion() -> None:
+    bad = replace(OUTSIDE, arrival=Arrival("fail", spam=SPAM))
+    assert refuses(bad, Decision("rule", Sign.FORWARDER)) is None
+    assert refuses(replace(bad, author=None), Decision("rule", Sign.FORWARDER)) == "there is not exactly one author domain"
