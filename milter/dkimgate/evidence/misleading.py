@@ -1,0 +1,51 @@
+"""What a sender wrote that our own verifiers take in, and that comes out again in fields that only they write.
+
+Both ways were seen with Debian's servers. OpenDKIM decodes `i=` of a signature and prints it into its field as it stands, so a sender can
+write results there. OpenDMARC takes an SPF result from any Authentication-Results field that bears our authserv-id, and from any
+Received-SPF, whoever wrote it; it looks at SPF itself only where it finds none (or with `SPFIgnoreResults true`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from dkimgate.config import Trust
+from dkimgate.message import Message
+
+_ENCODED = re.compile(r"=([0-9A-Fa-f]{2})")
+_PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@-]*")  # atext of RFC 5322: one word, wherever it is printed
+_NOT_NAME = re.compile(r"\W+")
+_GROUND = re.compile(r"spf|dkim|(?<!dm)arc", re.IGNORECASE)  # what a DMARC verifier reads
+
+
+def writes_results(message: Message) -> bool:
+    """Does a DKIM-Signature name an identity (RFC 6376 section 3.5, `i=`) that is more than one word where it is printed undecoded?"""
+    return any(not _PLAIN.fullmatch(identity) for field in message.fields("dkim-signature") for identity in _identities(field.text))
+
+
+def _identities(text: str) -> Iterator[str]:
+    for tag in text.split(";"):
+        name, _, value = tag.partition("=")
+        if _NOT_NAME.sub("", name).lower() == "i":
+            yield _ENCODED.sub(lambda match: chr(int(match[1], 16)), "".join(value.split()))
+
+
+def offers_a_pass(message: Message, zone: frozenset[int], ours_above: int, trust: Trust) -> bool:
+    """Does a field that the sender may have written say `pass` to a verifier of ours?
+
+    `zone`: positions where no field in our name can be the sender's. A Received-SPF bears no name of its writer, so nobody strips it,
+    and only one above the border (a position below `ours_above`) is ours.
+    """
+    names = [name.lower() for name in trust.authserv_ids]
+    for position, field in enumerate(message.header):
+        if field.key == "received-spf":
+            doubtful = position >= ours_above
+        elif field.key == "authentication-results" and position not in zone:
+            text = field.text.lower()
+            doubtful = any(name in text for name in names) and _GROUND.search(text) is not None
+        else:
+            continue
+        if doubtful and "pass" in field.text.lower():
+            return True
+    return False
