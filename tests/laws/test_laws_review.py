@@ -136,6 +136,34 @@ def test_an_ordinary_identity_costs_nothing(identity: str) -> None:
     assert facts(OUR_PASS + OUR_DKIM_PASS + BORDER + signature + AUTHOR).arrival.dmarc == "pass"
 
 
+# policyd-spf with `Header_Type = AR` prints MAIL FROM, without its quotation marks, into a comment
+POLICYD = (
+    "Authentication-Results: {host}; spf=pass (sender SPF authorized) smtp.mailfrom={domain} "
+    "(client-ip=192.0.2.66; helo=x; envelope-from={sender}; receiver=friend@hosted.example)\n"
+)
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "a) ; dkim=pass header.d=hosted.example (b@attacker.example",
+        "a); dmarc=pass header.from=hosted.example (b@attacker.example",
+        "a; receiver=x) smtp.mailfrom=hosted.example (b@attacker.example",
+        "a) smtp.mailfrom=hosted.example (envelope-from=b@attacker.example",
+    ],
+)
+def test_a_local_part_that_writes_into_our_field_gains_nothing(sender: str) -> None:
+    for dmarc in (OUR_PASS, ""):
+        arrival = facts(dmarc + POLICYD.format(host=HOST, domain="attacker.example", sender=sender) + BORDER + AUTHOR).arrival
+        assert (arrival.dmarc, arrival.aligned) == ("unknown", False)
+
+
+def test_an_ordinary_sender_costs_nothing() -> None:
+    spf = POLICYD.format(host=HOST, domain="news.hosted.example", sender="bounce+a=b.example@news.hosted.example")
+    arrival = facts(OUR_PASS + spf + BORDER + BAIT["Received-SPF"] + AUTHOR).arrival
+    assert (arrival.dmarc, arrival.spf, arrival.aligned) == ("pass", "pass", True)
+
+
 # --- the border, misread -----------------------------------------------------------------------------------------------------------
 
 HELO = {

@@ -201,7 +201,8 @@ def _aligned_pass(claim: Claim, author: str) -> bool:
 
 
 def _domains_of(claim: Claim) -> list[str]:
-    """The domains that a result of SPF or DKIM speaks of."""
+    """The domains that a result of SPF or DKIM speaks of. Of a property that is there twice, nobody knows which one is meant."""
     names = {"spf": ("smtp.mailfrom",), "dkim": ("header.d", "header.i")}.get(claim.method, ())
-    found = (domains.a_label(value.rpartition("@")[2]) for name in names if (value := claim.property(name)))
+    keys = [key for key, _ in claim.properties]
+    found = (domains.a_label(value.rpartition("@")[2]) for name in names if keys.count(name) == 1 and (value := claim.property(name)))
     return [domain for domain in found if domain is not None]

@@ -1,8 +1,10 @@
 """What a sender wrote that our own verifiers take in, and that comes out again in fields that only they write.
 
-Both ways were seen with Debian's servers. OpenDKIM decodes `i=` of a signature and prints it into its field as it stands, so a sender can
-write results there. OpenDMARC takes an SPF result from any Authentication-Results field that bears our authserv-id, and from any
-Received-SPF, whoever wrote it; it looks at SPF itself only where it finds none (or with `SPFIgnoreResults true`).
+All of it was seen with Debian's servers:
+- OpenDKIM decodes `i=` of a signature and prints it into its field as it stands, semicolons and all.
+- policyd-spf (`Header_Type = AR`) does the same with MAIL FROM, in a comment that a quoted local part may end.
+- OpenDMARC takes an SPF result from any Authentication-Results field that bears our authserv-id, and from any Received-SPF, whoever
+  wrote it; it looks at SPF itself only where it finds none, or with `SPFIgnoreResults true`.
 """
 
 from __future__ import annotations
@@ -20,8 +22,17 @@ _GROUND = re.compile(r"spf|dkim|(?<!dm)arc", re.IGNORECASE)  # what a DMARC veri
 
 
 def writes_results(message: Message) -> bool:
-    """Does a DKIM-Signature name an identity (RFC 6376 section 3.5, `i=`) that is more than one word where it is printed undecoded?"""
+    """Can the sender have written results into a field of ours? By an identity (RFC 6376 section 3.5, `i=`) that is more than one word
+    when it is decoded, or a MAIL FROM with a parenthesis."""
+    if any(_leaves_comment(field.text) for field in message.fields("authentication-results")):
+        return True
     return any(not _PLAIN.fullmatch(identity) for field in message.fields("dkim-signature") for identity in _identities(field.text))
+
+
+def _leaves_comment(text: str) -> bool:
+    """policyd-spf ends its field with the comment that quotes MAIL FROM: what stands behind another end of it is the sender's."""
+    _, quoted, behind = text.lower().partition("envelope-from=")
+    return bool(quoted) and behind.partition(")")[2].strip() != ""
 
 
 def _identities(text: str) -> Iterator[str]:
