@@ -164,6 +164,17 @@ def test_an_ordinary_sender_costs_nothing() -> None:
     assert (arrival.dmarc, arrival.spf, arrival.aligned) == ("pass", "pass", True)
 
 
+@pytest.mark.parametrize(
+    "forged",
+    ["Authentication-Results: (x) {};", 'Authentication-Results: "{}";', "Authentication-Results: {} 1;", "Authentication-Results : {};"],
+)
+@pytest.mark.parametrize(("connection", "border"), [(OUTSIDE, ""), (REINJECTED, BORDER)], ids=["inbound", "forwarded"])
+def test_a_field_that_a_border_may_overlook_was_not_stripped(forged: str, connection: Connection, border: str) -> None:
+    header = border + forged.format(HOST) + " dmarc=pass header.from=hosted.example\n" + AUTHOR
+    assert facts(header, connection, STRIPPING).arrival.dmarc == "unknown"
+    assert facts(border + OUR_PASS + AUTHOR, connection, STRIPPING).arrival.dmarc == "pass"
+
+
 # --- the border, misread -----------------------------------------------------------------------------------------------------------
 
 HELO = {

@@ -80,7 +80,7 @@ def _harmless(claim: Claim) -> bool:
 
 def _zone(message: Message, route: Route, trust: Trust) -> frozenset[int]:
     """The positions where only hosts of ours can have written an Authentication-Results field of ours."""
-    if misleading.writes_results(message):
+    if misleading.writes_results(message, trust):
         return frozenset()
     above = route.ours_above
     if not trust.border_strips_forgeries or route.login_in_session:
@@ -96,7 +96,13 @@ def _zone(message: Message, route: Route, trust: Trust) -> frozenset[int]:
     last = first
     while last < len(message.header) and message.header[last].key in _BELOW_BORDER:
         last += 1
-    return frozenset((*range(above), *range(first, last)))
+    return frozenset((*range(above), *(at for at in range(first, last) if _plainly_ours(message.header[at], trust))))
+
+
+def _plainly_ours(field: HeaderField, trust: Trust) -> bool:
+    """Written as verifiers write it: `Name: authserv-id; ...`. With a comment or quotation marks ahead, or white space behind the name,
+    a border that looks for our name may have overlooked the field."""
+    return field.name.lower() == FIELD.encode() and field.text.lower().startswith(tuple(f"{name.lower()};" for name in trust.authserv_ids))
 
 
 def _from_results(field: HeaderField, position: int, zone: frozenset[int], trust: Trust, whole: bool) -> list[Claim]:

@@ -21,12 +21,16 @@ _NOT_NAME = re.compile(r"\W+")
 _GROUND = re.compile(r"spf|dkim|(?<!dm)arc", re.IGNORECASE)  # what a DMARC verifier reads
 
 
-def writes_results(message: Message) -> bool:
+def writes_results(message: Message, trust: Trust) -> bool:
     """Can the sender have written results into a field of ours? By an identity (RFC 6376 section 3.5, `i=`) that is more than one word
     when it is decoded, or a MAIL FROM with a parenthesis."""
-    if any(_leaves_comment(field.text) for field in message.fields("authentication-results")):
+    if any(_leaves_comment(field.text) for field in message.fields("authentication-results") if _names_us(field.text, trust)):
         return True
     return any(not _PLAIN.fullmatch(identity) for field in message.fields("dkim-signature") for identity in _identities(field.text))
+
+
+def _names_us(text: str, trust: Trust) -> bool:
+    return any(name.lower() in text.lower() for name in trust.authserv_ids)
 
 
 def _leaves_comment(text: str) -> bool:
@@ -48,13 +52,11 @@ def offers_a_pass(message: Message, zone: frozenset[int], ours_above: int, trust
     `zone`: positions where no field in our name can be the sender's. A Received-SPF bears no name of its writer, so nobody strips it,
     and only one above the border (a position below `ours_above`) is ours.
     """
-    names = [name.lower() for name in trust.authserv_ids]
     for position, field in enumerate(message.header):
         if field.key == "received-spf":
             doubtful = position >= ours_above
         elif field.key == "authentication-results" and position not in zone:
-            text = field.text.lower()
-            doubtful = any(name in text for name in names) and _GROUND.search(text) is not None
+            doubtful = _names_us(field.text, trust) and _GROUND.search(field.text) is not None
         else:
             continue
         if doubtful and "pass" in field.text.lower():
