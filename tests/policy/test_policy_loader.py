@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 
 import pytest
@@ -390,6 +391,29 @@ REACHABLE = [
 @pytest.mark.parametrize(("first", "second"), REACHABLE)
 def test_a_rule_that_some_message_reaches_is_none(first: str, second: str) -> None:
     parse(f"version: 1\nrules:\n  - {{name: first, when: {first}, sign: none}}\n  - {{name: second, when: {second}, sign: none}}\n")
+
+
+def nested(depth: int) -> str:
+    """A condition of that depth in which every level may follow from every other."""
+    inner = "{spam: true, origin: local}"
+    for level in range(depth):
+        risk = f'{{risk: "> {level}"}}'
+        inner = f"{{any: [{inner}, {{not: {risk}}}]}}" if level % 2 else f"{{all: [{inner}, {risk}], not: {{from: a.example}}}}"
+    return inner
+
+
+def test_long_and_deep_policies_load_quickly() -> None:
+    rules = "".join(
+        f'  - {{name: r{n}, sign: none, when: {{any: [{{risk: "< {n + 1}", sender: a{n}.example}}, {{not: {{client.ip: 192.0.2.{n}}}}}], '
+        f'spam: true, client.helo: "*{n}.example"}}}}\n'
+        for n in range(100)
+    )
+    deep = nested(13)
+    deeper = f"  - {{name: a, sign: none, when: {deep}}}\n  - {{name: b, sign: none, when: {{all: [{deep}], client.helo: x.example}}}}\n"
+    began = time.process_time()
+    parse("version: 1\nrules:\n" + rules)
+    assert "never reached" in mistakes("version: 1\nrules:\n" + deeper)[0]
+    assert time.process_time() - began < 5
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
