@@ -7,9 +7,11 @@ BIN    := $(VENV)/bin
 
 # what builds pymilter, which every command needs
 BASE_PACKAGES := python3 python3-venv python3-dev gcc libc6-dev libmilter-dev
+# key files of sizes that no library makes any more
+CHECK_PACKAGES := openssl
 # the servers of the end-to-end tests; none is started outside the tests' own namespace
 TEST_PACKAGES := postfix opendkim opendkim-tools opendmarc spamassassin spamd spamass-milter unbound miltertest swaks \
-                 iproute2 util-linux sasl2-bin libsasl2-modules openssl logrotate systemd
+                 iproute2 util-linux sasl2-bin libsasl2-modules logrotate systemd
 
 .PHONY: demo test check format lock clean help
 
@@ -17,13 +19,14 @@ help:
 	@echo "make demo    show on built-in messages what the gate does (no Postfix, no configuration)"
 	@echo "make test    all tests, with real servers in a network namespace of their own"
 	@echo "make check   style, types and the tests that need no servers: under a minute"
+	@echo "make install  into /opt/dkimgate and /etc/dkimgate (see systemd/README.md); starts nothing"
 	@echo "make lock    resolve the dependencies of pyproject.toml anew into requirements*.txt"
 	@echo "make clean   remove what the others made"
 
 demo: $(VENV)/runtime
 	@$(BIN)/dkimgate demo
 
-check: $(VENV)/dev
+check: $(VENV)/dev check-packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -50,9 +53,12 @@ if [ -n "$$missing" ]; then \
 fi
 endef
 
-.PHONY: base-packages test-packages
+.PHONY: base-packages check-packages test-packages
 base-packages:
 	$(call install,$(BASE_PACKAGES))
+
+check-packages:
+	$(call install,$(CHECK_PACKAGES))
 
 test-packages:
 	$(call install,$(TEST_PACKAGES))
@@ -83,3 +89,29 @@ LOCK := -q --universal --python-version 3.11 --generate-hashes --no-header --no-
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist milter/*.egg-info
+
+# into /opt/dkimgate and /etc/dkimgate; what is configured already stays, nothing is started
+PREFIX ?= /opt/dkimgate
+.PHONY: install
+install: base-packages
+	@test "$$(id -u)" = 0 || { echo "make install writes to $(PREFIX) and /etc: run it as root" >&2; exit 2; }
+	@test -x $(PREFIX)/bin/python || $(PYTHON) -m venv $(PREFIX)
+	@$(PREFIX)/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "dkimgate needs Python 3.11 or later" >&2; exit 2; }
+	@$(PREFIX)/bin/pip install -qq --disable-pip-version-check --require-hashes -r requirements-build.txt
+	@$(PREFIX)/bin/pip install -qq --disable-pip-version-check --no-build-isolation --require-hashes -r requirements.txt
+	@$(PREFIX)/bin/pip install -qq --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall .
+	@install -D -m 0644 systemd/dkimgate.service /etc/systemd/system/dkimgate.service
+	@install -D -m 0644 systemd/dkimgate.sysusers /etc/sysusers.d/dkimgate.conf
+	@install -D -m 0644 systemd/dkimgate.tmpfiles /etc/tmpfiles.d/dkimgate.conf
+	@install -D -m 0644 systemd/dkimgate.logrotate /etc/logrotate.d/dkimgate
+	@install -D -m 0644 README.md $(PREFIX)/share/README.md
+	@getent passwd dkimgate >/dev/null || systemd-sysusers dkimgate.conf 2>/dev/null || \
+		useradd --system --user-group --home-dir /nonexistent --shell /usr/sbin/nologin dkimgate
+	@install -d -o root -g dkimgate -m 0750 /etc/dkimgate /etc/dkimgate/keys
+	@install -d -o dkimgate -g dkimgate -m 0750 /var/log/dkimgate
+	@if getent group postfix >/dev/null; then install -d -o dkimgate -g postfix -m 2750 /var/spool/postfix/dkimgate; fi
+	@for file in dkimgate.yaml policy.yaml; do \
+		test -e /etc/dkimgate/$$file || install -o root -g dkimgate -m 0640 config/$$file /etc/dkimgate/$$file; done
+	@ln -sf $(PREFIX)/bin/dkimgate /usr/local/bin/dkimgate
+	@if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+	@echo "installed. Next: edit /etc/dkimgate/dkimgate.yaml, then \`dkimgate check\`"

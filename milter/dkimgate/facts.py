@@ -193,3 +193,17 @@ class Departure:
     dmarc: str
     dkim_aligned: bool
     spf_aligned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What the gate made of a message: from what, what, and what the next receiver will conclude.
+
+    `signer`: the domain whose keys sign, or None. `overruled`: why the guard refused what the policy chose, or None.
+    """
+
+    facts: Facts
+    decision: Decision
+    departure: Departure
+    signer: str | None = None
+    overruled: str | None = None

@@ -54,12 +54,17 @@ class HeaderField:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """All of a message but its body. `header` is in order of appearance: the newest trace field comes first."""
+    """All of a message but its body. `header` is in order of appearance: the newest trace field comes first.
+
+    `problem` says why the message could not be collected whole (a header beyond all bounds), or is None. With a problem there is no
+    author domain, so no aligned signature.
+    """
 
     connection: Connection = field(default_factory=Connection)
     envelope: Envelope = field(default_factory=Envelope)
     header: tuple[HeaderField, ...] = ()
     queue_id: str | None = None
+    problem: str | None = None
 
     def fields(self, key: str) -> list[HeaderField]:
         """Every field of that name, in order; `key` in lower case."""

@@ -1,1 +1,83 @@
-"""The command line; one file a command."""
+"""The command line; one file a command. Exit 0 good, 1 a finding, 2 can't run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from dkimgate import __version__
+from dkimgate.cli import check, demo, explain, keys, log, run
+from dkimgate.cli.screen import CommandError, complain
+from dkimgate.yamlfile import ConfigError
+
+_COMMANDS = (demo, explain, check, keys, run, log)
+
+_EPILOG = """\
+first steps:
+  dkimgate demo                        see what it does; nothing is installed or changed
+  dkimgate check                       what is configured, and what is wrong with it
+  dkimgate explain message.eml         what the gate would do with a message, and why
+  dkimgate log tail -f                 what it does with the mail that passes now
+
+exit status: 0 good, 1 a finding, 2 the command could not run
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="dkimgate",
+        description="A Postfix milter that lets a message be DKIM-signed only if it has earned it.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"dkimgate {__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in _COMMANDS:
+        command.add_parser(commands)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status. Whatever goes wrong is told in plain lines on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            # a terminal that knows no UTF-8 still gets its lines
+            reconfigure(errors="backslashreplace")
+    options = parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+        sys.stdout.flush()
+    except ConfigError as error:
+        complain(*str(error).splitlines())
+        return 2
+    except CommandError as error:
+        complain(str(error))
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # the reader (head, less) has seen enough; without this Python complains once more at its exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 - an operator gets a line to report, not a traceback
+        return _bug(error)
+    return status
+
+
+def _bug(error: Exception) -> int:
+    if os.environ.get("DKIMGATE_DEBUG"):
+        traceback.print_exc()
+        return 2
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(last.filename).name}:{last.lineno}"
+    complain(
+        f"internal error: {type(error).__name__}: {error} (at {place}, version {__version__})",
+        "This is a bug in dkimgate. Please report it with what the same command prints with DKIMGATE_DEBUG=1 in its environment.",
+    )
+    return 2

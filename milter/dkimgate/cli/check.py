@@ -1,0 +1,244 @@
+"""`dkimgate check`: load everything that the daemon would load, and say what a postmaster should know about it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pwd
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dkimgate import config, domains
+from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, Cell, Screen
+from dkimgate.config import Config
+from dkimgate.facts import Sign
+from dkimgate.gate import Gate
+from dkimgate.journal import Journal
+from dkimgate.journal.permissions import may_read
+from dkimgate.policy.explain import describe
+
+_EPILOG = """\
+Run it after every change: the daemon reloads only what passes here. Mistakes are shown with file, line and column. It asks
+no DNS; `dkimgate keys check` compares the keys with what DNS publishes.
+
+What it finds has a level: `problem` (mail will be deferred or unsigned), `warning` (probably not what you want),
+`note` (good to know).
+
+examples:
+  dkimgate check
+  dkimgate check --config config/dkimgate.yaml --json | jq -r '.findings[].text'
+
+exit status: 0 good or only notes, 1 a warning or a problem, 2 the daemon would not start
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to know. `level` is "problem", "warning" or "note"."""
+
+    level: str
+    text: str
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "check",
+        help="load everything and say what a postmaster should know",
+        description="Load configuration, policy and keys as the daemon would, and say what a postmaster should know.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", type=Path, default=config.DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the overview. See the epilog for the exit status."""
+    gate = Gate.load(options.config)
+    found = findings(gate)
+    if options.json:
+        print(json.dumps(_as_json(options.config, gate, found), indent=2))
+    else:
+        _print(options.config, gate, found, Screen())
+    return 1 if any(finding.level != "note" for finding in found) else 0
+
+
+def findings(gate: Gate) -> list[Finding]:
+    """Everything that can be said without DNS, the gravest first."""
+    settings = gate.config
+    found = [Finding("warning", text) for text in gate.warnings]
+    for check in _CHECKS:
+        found.extend(check(gate, settings))
+    order = ["problem", "warning", "note"]
+    return sorted(found, key=lambda finding: order.index(finding.level))
+
+
+def _user(gate: Gate, settings: Config) -> Iterator[Finding]:
+    if settings.user is None:
+        return
+    try:
+        pwd.getpwnam(settings.user)
+    except KeyError:
+        yield Finding("problem", f"user: there is no user {settings.user!r} here: `adduser --system --group {settings.user}`")
+        return
+    for key in settings.keys:
+        if not may_read(key.file, settings.user):
+            yield Finding("problem", f"{key.file}: {settings.user} can't read this key: `chgrp {settings.user}` and `chmod 0640` it")
+    if not may_read(settings.policy, settings.user):
+        yield Finding("problem", f"{settings.policy}: {settings.user} can't read the policy, so a reload would fail: `chmod 0644` it")
+
+
+def _journal(gate: Gate, settings: Config) -> Iterator[Finding]:
+    user = settings.user if settings.user and _exists(settings.user) else None
+    problem = Journal(settings.journal.file).probe(user)
+    if problem is not None:
+        what = "all mail is deferred" if settings.journal.on_failure == "defer" else "mail goes on without a record"
+        yield Finding("problem", f"journal: {problem}; until then {what} (journal.on_failure)")
+    if settings.user is None and os.geteuid() == 0:
+        yield Finding("note", "user: not set: what is said about the journal and the keys holds for root")
+
+
+def _exists(user: str) -> bool:
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True
+
+
+def _listeners(gate: Gate, settings: Config) -> Iterator[Finding]:
+    for listener in settings.listen:
+        kind, _, place = listener.partition(":")
+        if kind != "unix":
+            host = place.rpartition(":")[0].strip("[]")
+            if not (host == "localhost" or host.startswith("127.") or host == "::1"):
+                yield Finding("warning", f"listen: {listener}: whoever reaches this port can have mail signed: keep it on the loopback")
+        elif not Path(place).parent.is_dir():
+            yield Finding("note", f"listen: {Path(place).parent} does not exist yet: systemd's RuntimeDirectory= makes it, else you must")
+    if int(settings.socket_mode, 8) & 0o007:
+        yield Finding("warning", f"socket_mode {settings.socket_mode}: every user of this host can have mail signed")
+
+
+def _trust(gate: Gate, settings: Config) -> Iterator[Finding]:
+    trust = settings.trust
+    if not trust.hosts:
+        yield Finding(
+            "warning",
+            "trust.hosts is empty: no Received field is ours, so what this host re-injects counts as forwarded without a border, "
+            "and no claim in it is trusted. Put in what `postconf -h myhostname` says",
+        )
+    if not trust.authserv_ids:
+        yield Finding(
+            "warning",
+            "trust.authserv_ids is empty: no Authentication-Results is believed where it helps, so mail from outside never has dmarc=pass",
+        )
+    if trust.border_strips_forgeries:
+        yield Finding(
+            "warning",
+            "trust.border_strips_forgeries is true: a pass that stands below the border's Received field is believed too. That is "
+            "safe only if the border removes what comes in under these names: " + ", ".join(trust.authserv_ids),
+        )
+    wide = [
+        str(network) for network in trust.networks if network.prefixlen < (16 if network.version == 4 else 32) and not network.is_loopback
+    ]
+    if wide:
+        yield Finding("warning", f"trust.networks: {', '.join(wide)}: so large? Whoever sends from there counts as a host of ours")
+
+
+def _departure(gate: Gate, settings: Config) -> Iterator[Finding]:
+    if not settings.departure.addresses and settings.keys:
+        yield Finding(
+            "note",
+            "departure.addresses is empty: SPF at the next receiver can't be looked up, and is assumed to pass for domains with a key",
+        )
+    if settings.departure.addresses and settings.departure.helo is None:
+        yield Finding("note", "departure.helo is not set: for the null sender SPF at the next receiver can't be looked up")
+
+
+def _keys(gate: Gate, settings: Config) -> Iterator[Finding]:
+    if not gate.keys:
+        yield Finding("warning", "keys: none: nothing is ever signed. Make one: `dkimgate keys new DOMAIN SELECTOR`")
+    for domain in sorted({key.domain for key in gate.keys}):
+        kinds = {key.algorithm for key in gate.keys if key.domain == domain}
+        if kinds == {"ed25519-sha256"}:
+            yield Finding("warning", f"keys: {domain} has only an Ed25519 key, which many receivers can't verify: add an RSA key beside it")
+
+
+def _policy(gate: Gate, settings: Config) -> Iterator[Finding]:
+    signing = {rule.sign for rule in (*gate.policy.rules, gate.policy.default)}
+    if signing == {Sign.NONE}:
+        yield Finding("warning", f"{settings.policy}: no rule signs anything")
+    if settings.forwarder is None:
+        return
+    forwarder = settings.forwarder.domain
+    if not gate.policy.uses_forwarder:
+        yield Finding("note", f"forwarder.domain {forwarder}: no rule says `sign: forwarder`")
+    aligned = sorted({key.domain for key in gate.keys if key.domain != forwarder and domains.may_align(key.domain, forwarder)})
+    if aligned:
+        yield Finding("warning", f"forwarder.domain {forwarder} may align with {', '.join(aligned)}: for their mail it is refused")
+
+
+_CHECKS: tuple[Callable[[Gate, Config], Iterator[Finding]], ...] = (_user, _journal, _listeners, _trust, _departure, _keys, _policy)
+
+
+def _print(file: Path, gate: Gate, found: list[Finding], screen: Screen) -> None:
+    settings = gate.config
+    screen.line(f"{file}: loaded")
+    screen.line()
+    outgoing = settings.departure
+    rows: list[tuple[str, str]] = [
+        ("listens on", ", ".join(settings.listen)),
+        ("workers", f"{settings.worker_count} for each listener, as {settings.user or 'the user that starts it'}"),
+        ("our hosts", ", ".join(settings.trust.hosts) or "none"),
+        ("our clients", ", ".join(map(str, settings.trust.networks)) or "none"),
+        ("authserv-ids", ", ".join(settings.trust.authserv_ids) or "none"),
+        ("leaves from", (", ".join(map(str, outgoing.addresses)) or "unknown") + (f" as {outgoing.helo}" if outgoing.helo else "")),
+        ("forwarder", settings.forwarder.domain if settings.forwarder else "none"),
+        ("journal", f"{settings.journal.file} (if it can't be written: {settings.journal.on_failure})"),
+        ("policy", f"{settings.policy} (mode: {gate.policy.mode}, sha256:{gate.policy.digest[:12]}…)"),
+    ]
+    screen.table([[(name, DIM), value] for name, value in rows], indent=0)
+    screen.title("Keys")
+    screen.table([[key.domain, key.selector, _kind(key.algorithm, key.bits)] for key in gate.keys] or [["none"]])
+    screen.title("Rules, the first that holds decides")
+    rules = [_rule(rule.name, describe(rule.when), rule.sign.value, rule.disposition.value) for rule in gate.policy.rules]
+    default = gate.policy.default
+    screen.table([*rules, _rule("default", "always", default.sign.value, default.disposition.value)])
+    screen.title("Findings")
+    styles = {"problem": BAD, "warning": DOUBT, "note": DIM}
+    screen.table([[(finding.level, styles[finding.level]), finding.text] for finding in found] or [[("none", GOOD)]])
+
+
+def _kind(algorithm: str, bits: int) -> str:
+    return f"RSA, {bits} bits" if algorithm == "rsa-sha256" else "Ed25519"
+
+
+def _rule(name: str, when: str, sign: str, disposition: str) -> list[Cell]:
+    action = f"sign: {sign}" + ("" if disposition == "accept" else f", {disposition}")
+    return [name, (action, GOOD if sign != "none" else ""), when if when == "always" else f"when {when}"]
+
+
+def _as_json(file: Path, gate: Gate, found: list[Finding]) -> dict[str, object]:
+    settings = gate.config
+    return {
+        "config": str(file),
+        "good": not any(finding.level != "note" for finding in found),
+        "listen": list(settings.listen),
+        "trust": settings.trust.model_dump(mode="json"),
+        "keys": [{"domain": key.domain, "selector": key.selector, "algorithm": key.algorithm, "bits": key.bits} for key in gate.keys],
+        "journal": str(settings.journal.file),
+        "policy": {
+            "file": str(settings.policy),
+            "hash": f"sha256:{gate.policy.digest}",
+            "mode": gate.policy.mode,
+            "rules": [
+                {"name": rule.name, "when": describe(rule.when), "sign": rule.sign.value, "disposition": rule.disposition.value}
+                for rule in (*gate.policy.rules, gate.policy.default)
+            ],
+        },
+        "findings": [{"level": finding.level, "text": finding.text} for finding in found],
+    }

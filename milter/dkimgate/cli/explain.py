@@ -1,0 +1,147 @@
+"""`dkimgate explain`: what the gate would do with a message, and why."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from dkimgate import config, record
+from dkimgate.cli.screen import BAD, DIM, GOOD, TITLE, Cell, CommandError, Screen, complain
+from dkimgate.cli.show import laundered, show
+from dkimgate.facts import Assessment
+from dkimgate.gate import Gate
+from dkimgate.message import Connection, Envelope, Message, split_message
+from dkimgate.policy.decide import withheld
+from dkimgate.policy.explain import why_not
+from dkimgate.route import Hop, route_of
+
+_EPILOG = """\
+What is decided is decided by the same code as in the daemon; nothing is signed, sent or recorded. Where the configuration
+names departure.addresses, SPF is looked up in DNS.
+
+A stored message does not tell who handed it in. Without --client it is taken as re-injected by this host, which is how a
+message comes that an alias, a .forward or a list sends on. Without --sender its Return-Path counts.
+
+examples:
+  dkimgate explain message.eml                               a message that this host forwards
+  dkimgate explain --client 192.0.2.66 message.eml           the same, straight from that client
+  dkimgate explain --auth alice --client 198.51.100.7 -      from stdin, as an authenticated user
+  dkimgate explain --json Maildir/cur/* | jq .decision.rule  one record a line
+
+exit status: 0 good; 1 a message that arrived badly would be seen as dmarc=pass by the next receiver; 2 can't run
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "explain",
+        help="what the gate would do with a message, and why",
+        description="Say what the gate would do with stored messages, and why: route, claims, arrival, risk, rules, decision.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("messages", nargs="+", metavar="MESSAGE.eml", help="a message in a file; - is stdin")
+    parser.add_argument("--client", metavar="IP", help="address of the client that hands it in (default: this host)")
+    parser.add_argument("--helo", metavar="NAME", help="what the client says in HELO or EHLO")
+    parser.add_argument("--auth", metavar="USER", help="the client has logged in under this name")
+    parser.add_argument("--sender", metavar="ADDRESS", help="envelope sender; '' is the null sender (default: Return-Path)")
+    parser.add_argument("--recipient", metavar="ADDRESS", action="append", default=[], help="envelope recipient; may be repeated")
+    parser.add_argument("--config", type=Path, default=config.DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
+    parser.add_argument("--json", action="store_true", help="one decision record a line")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Explain every message that can be read. See the epilog for the exit status."""
+    connection = _connection(options)
+    gate = Gate.load(options.config)
+    screen = Screen()
+    status = 0
+    for count, name in enumerate(options.messages):
+        try:
+            message = _message(name, connection, options)
+        except CommandError as error:
+            complain(str(error))
+            status = 2
+            continue
+        started = time.perf_counter()
+        assessment = gate.assess(message)
+        told = _record(gate, message, assessment, (time.perf_counter() - started) * 1000)
+        if options.json:
+            sys.stdout.write(record.to_line(told).decode("ascii"))
+        else:
+            if count:
+                screen.line()
+            if len(options.messages) > 1:
+                screen.line((name, TITLE))
+            show(told, screen, route=_route(message, gate), rules=_rules(gate, assessment))
+        if laundered(told):
+            status = max(status, 1)
+    return status
+
+
+def _connection(options: argparse.Namespace) -> Connection:
+    if options.client is None:
+        return Connection("127.0.0.1", "localhost", options.helo or "localhost", options.auth)
+    try:
+        address = ipaddress.ip_address(options.client)
+    except ValueError:
+        raise CommandError(f"--client {options.client}: expected an IP address such as 192.0.2.66") from None
+    return Connection(str(address), None, options.helo, options.auth)
+
+
+def _message(name: str, connection: Connection, options: argparse.Namespace) -> Message:
+    try:
+        raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise CommandError(f"{name}: {error.strerror}") from None
+    header, _ = split_message(raw)
+    if not header:
+        raise CommandError(f"{name}: does not begin with a header field: is it a message?")
+    sender = options.sender
+    if sender is None:
+        returns = [field.text for field in header if field.key == "return-path"]
+        sender = returns[0] if returns else ""
+    return Message(connection, Envelope(sender.strip("<>"), tuple(options.recipient)), header)
+
+
+def _record(gate: Gate, message: Message, assessment: Assessment, ms: float) -> dict[str, Any]:
+    keys = [key for key in gate.keys if key.domain == assessment.signer]
+    return record.make(message, assessment, signatures=keys, time=time.time(), ms=ms, policy_hash=f"sha256:{gate.policy.digest}")
+
+
+def _route(message: Message, gate: Gate) -> list[list[Cell]]:
+    route = route_of(message, gate.config.trust)
+    border = route.border_hop.position if route.border_hop else None
+    rows: list[list[Cell]] = [_hop(hop, hop.position == border) for hop in route.hops]
+    return rows or [[("no Received field", DIM)]]
+
+
+def _hop(hop: Hop, border: bool) -> list[Cell]:
+    mark: Cell = ("border", BAD) if border else ("ours", GOOD) if hop.ours else ("not ours", DIM)
+    taken = "handed in on the host itself" if hop.local else f"from {hop.helo or '?'} [{hop.ip or '?'}]"
+    return [mark, hop.by or "(no name)", taken, (hop.protocol or "", DIM)]
+
+
+def _rules(gate: Gate, assessment: Assessment) -> list[list[Cell]]:
+    """Every rule with the reason why it did not take the message; those behind the one that decided are dim."""
+    facts, risk = assessment.facts, assessment.decision.risk
+    rows: list[list[Cell]] = []
+    decided = False
+    for rule in (*gate.policy.rules, gate.policy.default):
+        reason = why_not(rule, facts, risk)
+        if rule.name == assessment.decision.rule and not decided:
+            decided = True
+            held_back = withheld(rule, facts)
+            action = f"sign: {rule.sign}" + (f", but {held_back}" if held_back else "")
+            rows.append([("decides", GOOD), (rule.name, TITLE), action])
+        elif decided:
+            rows.append([("behind", DIM), (rule.name, DIM), (reason or "would hold too", DIM)])
+        else:
+            rows.append([("no", DIM), rule.name, reason or ""])
+    return rows

@@ -1,0 +1,250 @@
+"""`dkimgate log`: read the decision journal."""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import itertools
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from dkimgate import config
+from dkimgate.cli.screen import TITLE, Cell, CommandError, Screen, complain
+from dkimgate.cli.show import show, summary
+from dkimgate.journal import Reader, backwards, files_of, follow
+from dkimgate.journal.reader import forwards
+
+Record = dict[str, Any]
+Wanted = Callable[[Record], bool]
+
+_TAIL = """\
+One line a message: time, queue id, author domain, origin, arrival, risk, rule, who signed, departure.
+
+examples:
+  dkimgate log tail                          the last 10 messages
+  dkimgate log tail -f                       and those to come, also across rotation
+  dkimgate log tail --rule never-launder --since 2h
+  dkimgate log tail -n 0 --rotated --from 'hosted.example' --json | jq .risk.score
+
+exit status: 0 good, 1 no record matches, 2 can't run
+"""
+_SHOW = """\
+Rotated files are searched too. A Message-ID is compared with and without its angle brackets.
+
+examples:
+  dkimgate log show C9E5720C046              by the queue id that stands in the mail log
+  dkimgate log show '<phish@hosted.example>'
+  dkimgate log show --json C9E5720C046 | jq .claims
+
+exit status: 0 good, 1 one of them was not found, 2 can't run
+"""
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+# what a line of `log` needs to stand in columns while nobody knows the lines to come
+_WIDTHS = (20, 12, 20, 9, 30, 10, 20, 22, 12)
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command with its sub-commands."""
+    parser = commands.add_parser(
+        "log",
+        help="read the decision journal",
+        description="Read the decision journal: one record a message, with everything the decision was made from.",
+    )
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    tail = _add(actions, "tail", "the last messages, and with -f those to come", _TAIL)
+    tail.add_argument("-n", type=_count, default=10, metavar="N", dest="number", help="how many (default: 10; 0: all)")
+    tail.add_argument("-f", "--follow", action="store_true", help="go on with what is written from now on")
+    tail.add_argument("--rotated", action="store_true", help="read the rotated files too")
+    tail.add_argument("--from", metavar="DOMAIN", dest="author", help="only this author domain; * stands for anything")
+    tail.add_argument("--rule", metavar="NAME", help="only what this rule decided; * stands for anything")
+    tail.add_argument("--since", type=_since, metavar="TIME", help="only from this time on: 2h, 3d, 2026-11-21, 2026-11-21T16:20 (UTC)")
+    tail.set_defaults(run=run_tail)
+    shown = _add(actions, "show", "everything about single messages", _SHOW)
+    shown.add_argument("ids", nargs="+", metavar="QUEUE_ID|MESSAGE_ID", help="of the message")
+    shown.set_defaults(run=run_show)
+
+
+def _add(actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str, epilog: str) -> argparse.ArgumentParser:
+    parser = actions.add_parser(
+        name, help=text, description=text[0].upper() + text[1:] + ".", epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", type=Path, default=config.DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
+    parser.add_argument("--file", type=Path, metavar="JOURNAL", help="the journal itself (default: journal.file of the configuration)")
+    parser.add_argument("--json", action="store_true", help="the records as they are, one a line")
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number")
+    return int(text)
+
+
+def _since(text: str) -> str:
+    """A time as records write it, so that text compares."""
+    ago = re.fullmatch(r"(\d{1,6})([smhdw])", text)
+    try:
+        if ago:
+            moment = datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        else:
+            moment = datetime.fromisoformat(text)
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected 30m, 2h, 3d or a time such as 2026-11-21T16:20") from None
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def run_tail(options: argparse.Namespace) -> int:
+    """`log tail`."""
+    file = _file(options)
+    wanted = _filter(options)
+    reader = Reader()
+    printer = _Printer(options.json)
+    sources = (options.rotated and files_of(file)) or [file]
+    try:
+        # one border between past and future, so that no record is missed and none comes twice
+        now = file.stat().st_size if options.follow and file.exists() else None
+        printer.print(*_last(reader, sources, now, wanted, options))
+        _tell_torn(reader, file)
+        if options.follow:
+            for line in follow(file, start=now or 0):
+                printer.print(*filter(wanted, reader.of_line(line)))
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise CommandError(f"{error.filename or file}: {error.strerror or error}") from None
+    return 0 if printer.printed or options.follow else 1
+
+
+def run_show(options: argparse.Namespace) -> int:
+    """`log show`."""
+    file = _file(options)
+    reader = Reader()
+    missing = dict.fromkeys(options.ids)
+    screen = Screen()
+    try:
+        for record in _search(reader, files_of(file) or [file], options.ids):
+            for name in [name for name in missing if _is(record, name)]:
+                del missing[name]
+            if options.json:
+                print(json.dumps(record))
+            else:
+                screen.line((f"{record['queue_id'] or '-'}  {record['message_id'] or ''}", TITLE))
+                show(record, screen)
+                screen.line()
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise CommandError(f"{error.filename or file}: {error.strerror or error}") from None
+    _tell_torn(reader, file)
+    for name in missing:
+        complain(f"{name}: no such record in {file} or its rotated files")
+    return 1 if missing else 0
+
+
+def _file(options: argparse.Namespace) -> Path:
+    file: Path = options.file or config.load(options.config).journal.file
+    return file
+
+
+def _filter(options: argparse.Namespace) -> Wanted:
+    def wanted(record: Record) -> bool:
+        if options.since and str(record.get("time")) < options.since:
+            return False
+        if options.author and not fnmatch.fnmatchcase(str(record.get("from") or ""), options.author.lower()):
+            return False
+        return not options.rule or fnmatch.fnmatchcase(str(record["decision"].get("rule") or ""), options.rule)
+
+    return wanted
+
+
+def _last(reader: Reader, files: list[Path], end: int | None, wanted: Wanted, options: argparse.Namespace) -> list[Record]:
+    """The last records that are wanted, the oldest first; of the newest file nothing behind `end`."""
+
+    def newest_first() -> Iterator[Record]:
+        for file in reversed(files):
+            for line in backwards(file, end if file is files[-1] else None):
+                for record in reversed(reader.of_line(line)):
+                    if options.since and _far_before(str(record.get("time")), options.since):
+                        return
+                    if wanted(record):
+                        yield record
+
+    return list(itertools.islice(newest_first(), options.number or None))[::-1]
+
+
+def _far_before(time: str, since: str) -> bool:
+    """No record from `since` on can stand ahead of this one: workers write out of order, but only by a little."""
+    try:
+        return datetime.fromisoformat(time) < datetime.fromisoformat(since) - timedelta(minutes=10)
+    except ValueError:
+        return False
+
+
+def _search(reader: Reader, files: list[Path], names: list[str]) -> Iterator[Record]:
+    """Records that have one of these ids. A line that does not hold the text of any is not even parsed."""
+    needles = [json.dumps(name.strip("<>"))[1:-1].encode() for name in names]
+    for file in files:
+        for line in forwards(file):
+            if any(needle in line for needle in needles):
+                yield from (record for record in reader.of_line(line) if any(_is(record, name) for name in names))
+
+
+def _is(record: Record, name: str) -> bool:
+    return record.get("queue_id") == name or str(record.get("message_id") or "").strip("<>") == name.strip("<>")
+
+
+def _tell_torn(reader: Reader, file: Path) -> None:
+    if reader.torn:
+        complain(f"{file}: {reader.torn} torn line(s) passed over: a full disk or a killed process")
+
+
+class _Printer:
+    """Prints records as lines whose columns stay where they are."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.printed = 0
+        self._json = as_json
+        self._screen = Screen()
+        self._widths = list(_WIDTHS)
+
+    def print(self, *records: Record) -> None:
+        lines = [self._cells(record) for record in records] if not self._json else []
+        for cells in lines:
+            self._widths = [max(width, min(len(_text(cell)), 40)) for width, cell in zip(self._widths, cells, strict=False)]
+        for cells in lines:
+            self._screen.line(*_in_columns(cells, self._widths))
+        if self._json:
+            for record in records:
+                print(json.dumps(record))
+        self.printed += len(records)
+        sys.stdout.flush()
+
+    def _cells(self, record: Record) -> list[Cell]:
+        try:
+            return summary(record)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return [
+                str(record.get("time", "-")),
+                str(record.get("queue_id", "-")),
+                f"a record of version {record.get('v')!r} that can't be shown",
+            ]
+
+
+def _text(cell: Cell) -> str:
+    return cell if isinstance(cell, str) else cell[0]
+
+
+def _in_columns(cells: list[Cell], widths: list[int]) -> Iterator[Cell]:
+    for index, cell in enumerate(cells):
+        if index == len(cells) - 1 or index >= len(widths):
+            yield cell
+        elif isinstance(cell, str):
+            yield cell.ljust(widths[index]) + "  "
+        else:
+            yield cell[0].ljust(widths[index]) + "  ", cell[1]

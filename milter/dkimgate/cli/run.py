@@ -1,0 +1,38 @@
+"""`dkimgate run`: the daemon."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from dkimgate.config import DEFAULT_FILE
+from dkimgate.daemon.server import serve
+from dkimgate.gate import Gate
+
+_DESCRIPTION = """\
+Run the daemon in the foreground, logging to stderr; systemd, or any other supervisor, keeps it there.
+
+It opens the sockets that `listen` names, gives up root where `user` says so, and serves with `workers` processes.
+
+signals:
+  HUP         take the new configuration, policy and keys; broken ones are reported and the old stay in force.
+              No message fails: new workers start first, the old end their sessions. (`listen`, `socket_mode`,
+              `socket_group` and `user` take a restart.)
+  TERM, INT   stop: sessions in flight have `drain_seconds` to end. A second one cuts them.
+
+exit code: 0 after TERM or INT, 2 if it can't start (`dkimgate check` says more).
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "run", help="the daemon, in the foreground", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", metavar="FILE", type=Path, default=DEFAULT_FILE, help="configuration file (default: %(default)s)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until told to stop."""
+    return serve(arguments.config, Gate.load)

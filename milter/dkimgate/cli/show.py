@@ -1,0 +1,177 @@
+"""A record in words, for people: what `explain` and `log show` have in common, and the one-line form of `log`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, TITLE, Cell, Screen
+from dkimgate.record import CLAIM_LIMIT
+
+Record = dict[str, Any]
+
+_STANDING = {"trusted": GOOD, "verified": GOOD, "upstream": DIM}
+
+
+def number(value: float) -> str:
+    """A score without needless zeros."""
+    return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
+
+
+def arrival(record: Record) -> str:
+    """What arrived, in the words of Authentication-Results: `dmarc=fail spf=fail spam=14.9/3`."""
+    found = record["arrival"]
+    if found is None:
+        return "unknown"
+    parts = [f"{method}={found[method]}" for method in ("dmarc", "spf", "dkim", "arc") if method == "dmarc" or found[method] != "none"]
+    spam = found["spam"]
+    if spam["flag"] or spam["score"] > 0:
+        parts.append(f"spam={number(spam['score'])}/{number(spam['required'])}")
+    return " ".join(parts)
+
+
+def arrived_badly(record: Record) -> bool:
+    """The design's "arrived badly", from a record."""
+    found = record["arrival"]
+    if found is None:
+        return False
+    spam = found["spam"]
+    return found["dmarc"] not in ("pass", "none") or bool(spam["flag"]) or spam["score"] >= spam["required"]
+
+
+def laundered(record: Record) -> bool:
+    """It came from outside, arrived badly, and the next receiver will see a pass all the same."""
+    departure = record["departure"]
+    outside = record["origin"] in ("forwarded", "inbound")
+    return departure is not None and outside and arrived_badly(record) and departure["dmarc"] == "pass"
+
+
+def signed_by(record: Record) -> str:
+    """The domains of our signatures, or "none"."""
+    domains = dict.fromkeys(str(key["domain"]) for key in record["decision"]["signatures"])
+    return " ".join(domains) or "none"
+
+
+def summary(record: Record) -> list[Cell]:
+    """One line of `log`: time, queue id, author domain, origin, arrival, risk, rule, signed by, departure."""
+    decision, departure = record["decision"], record["departure"]
+    signed = signed_by(record)
+    risk = "risk=-" if record["risk"] is None else f"risk={number(record['risk']['score'])}"
+    cells: list[Cell] = [
+        str(record["time"])[:19] + "Z",
+        record["queue_id"] or "-",
+        record["from"] or "(no author)",
+        record["origin"] or "-",
+        (arrival(record), BAD if arrived_badly(record) else ""),
+        risk,
+        decision["rule"] or "-",
+        (f"signed={signed}", DIM if signed == "none" else GOOD),
+        (f"departs={departure['dmarc'] if departure else '-'}", BAD if laundered(record) else ""),
+    ]
+    if decision["disposition"] not in ("accept", None):
+        cells.append((str(decision["disposition"]), DOUBT))
+    if record["error"]:
+        cells.append((f"error: {record['error']}", BAD))
+    return cells
+
+
+def show(record: Record, screen: Screen, *, route: Sequence[Sequence[Cell]] = (), rules: Sequence[Sequence[Cell]] = ()) -> None:
+    """Everything about one message. `route` and `rules` are what only `explain` knows."""
+    screen.table(_who(record), indent=0)
+    if route:
+        screen.title("Route, newest hop first")
+        screen.table(route)
+    if record["claims"]:
+        screen.title("Claims")
+        screen.table(_claims(record))
+    if record["arrival"] is not None:
+        screen.title("Judgement")
+        screen.table(_judgement(record))
+    if rules:
+        screen.title("Rules, the first that holds decides")
+        screen.table(rules)
+    screen.line()
+    screen.table(_end(record), indent=0)
+
+
+def _who(record: Record) -> list[list[Cell]]:
+    client, envelope, domain, hosted = record["client"], record["envelope"], record["from"], record["hosted"]
+    author: Cell
+    if domain is None:
+        author = (f"none: {record['author_problem'] or 'unknown'}", BAD)
+    else:
+        author = f"{domain} ({f'hosted: our key for {hosted} covers it' if hosted else 'not hosted: no key of ours covers it'})"
+    recipients, total = envelope["recipients"], envelope["recipients_total"]
+    shown = ", ".join(recipients[:3]) + (f" and {total - 3} more" if total > 3 else "")
+    login = f", logged in as {client['auth']}" if client["auth"] else ""
+    rows: list[list[Cell]] = [
+        [("author", DIM), author],
+        [("envelope", DIM), f"<{envelope['sender']}> to {shown or '(no recipient given)'}"],
+        [("client", DIM), f"{client['name'] or client['helo'] or 'unknown'} [{client['ip'] or '-'}]{login}"],
+    ]
+    if record["queue_id"]:
+        rows.insert(0, [("queue id", DIM), f"{record['queue_id']} at {record['time']}"])
+    if record["origin"] is not None:
+        rows.append([("origin", DIM), (record["origin"], TITLE)])
+        rows.append(["", record["origin_why"]])
+    return rows
+
+
+def _claims(record: Record) -> list[list[Cell]]:
+    rows: list[list[Cell]] = []
+    for claim in record["claims"]:
+        style = _STANDING.get(claim["standing"], "")
+        told = f"{claim['field']} by {claim['by']}" if claim["by"] else claim["field"]
+        rows.append([f"{claim['method']}={claim['result']}", (claim["standing"], style), told, (claim["why"], DIM)])
+    if len(rows) >= CLAIM_LIMIT:
+        rows.append([f"(a record holds {CLAIM_LIMIT} at most)"])
+    return rows
+
+
+def _judgement(record: Record) -> list[list[Cell]]:
+    found, risk, upstream = record["arrival"], record["risk"], record["upstream"]["dmarc"]
+    badly = arrived_badly(record)
+    style = BAD if badly else GOOD
+    how = f"{arrival(record)} ({'badly' if badly else 'not badly'}; {'a' if found['aligned'] else 'no'} pass is aligned with the author)"
+    rows: list[list[Cell]] = [["arrival", (how, style)]]
+    if upstream:
+        rows.append(["upstream", f"dmarc={upstream}, say hosts that are not ours"])
+    signs = [name for name, there in record["header"].items() if there]
+    if signs:
+        rows.append(["header", ", ".join(signs)])
+    parts = " + ".join(f"{name} {number(weight)}" for name, weight in risk["parts"].items())
+    rows.append(["risk", number(risk["score"]) + (f" = {parts}" if parts else ": nothing adds to it")])
+    return rows
+
+
+def _end(record: Record) -> list[list[Cell]]:
+    decision, departure = record["decision"], record["departure"]
+    rows: list[list[Cell]] = []
+    if decision["rule"] is not None:
+        signed = signed_by(record)
+        style = GOOD if signed != "none" else DOUBT
+        text = f"signed by {signed}" if signed != "none" else "no signature of ours"
+        if decision["disposition"] != "accept":
+            text += f", {decision['disposition']}" + (f": {decision['text']}" if decision["text"] else "")
+        rows.append([("decision", DIM), (text, style)])
+        rows.append(["", f"rule {decision['rule']}"])
+        if decision["mode"] == "observe":
+            rows.append(["", (f"mode: observe: signs whatever is hosted; enforce would say sign: {decision['sign']}", DOUBT)])
+        if decision["overruled"]:
+            rows.append(["", (f"the guard overruled the rule: {decision['overruled']}", BAD)])
+    if departure is not None:
+        doors = [name for name, open_ in (("DKIM", departure["dkim_aligned"]), ("SPF", departure["spf_aligned"])) if open_]
+        text = f"dmarc={departure['dmarc']}" + (f", by aligned {' and '.join(doors)}" if doors else ", nothing aligned passes")
+        rows.append([("departure", DIM), (text, BAD if laundered(record) else "")])
+        if laundered(record):
+            rows.append(["", (f"it arrived badly and will look good: {_door(record)}", BAD)])
+    if record["error"]:
+        rows.append([("error", DIM), (record["error"], BAD)])
+    return rows
+
+
+def _door(record: Record) -> str:
+    if record["departure"]["dkim_aligned"]:
+        return "an aligned DKIM signature"
+    source = {"assumed": "assumed, because it could not be looked up"}.get(record["outgoing"]["spf_source"], "looked up")
+    return f"SPF passes for its sender from here ({source}); refusing the signature alone does not close that door"

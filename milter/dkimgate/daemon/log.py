@@ -1,0 +1,48 @@
+"""The daemon's own log: one line an event, to stderr, where systemd or the terminal picks it up."""
+
+from __future__ import annotations
+
+import os
+from enum import IntEnum
+
+
+class Level(IntEnum):
+    """Syslog severities (RFC 5424 section 6.2.1), as systemd's journal understands them."""
+
+    ERROR = 3
+    WARNING = 4
+    INFO = 6
+
+
+def log(text: str, level: Level = Level.INFO) -> None:
+    """Write each line of `text` as a line of its own. Octets that can't be printed are escaped; it never raises."""
+    prefix = f"<{level.value}>" if _to_journal() else ""
+    for line in text.splitlines():
+        shown = "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
+        # One write a line: several processes share this descriptor, and lines must not mix.
+        try:
+            os.write(2, f"{prefix}dkimgate[{os.getpid()}]: {shown}\n".encode("utf-8", "backslashreplace"))
+        except OSError:
+            return  # nobody reads the log any more: that must not stop the mail
+
+
+def describe(error: BaseException) -> str:
+    """An exception in one line: its type, its text and the line of code that raised it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f" ({os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno})" if trace is not None else ""  # noqa: PTH119
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}{where}" if text else f"{type(error).__name__}{where}"
+
+
+def _to_journal() -> bool:
+    """Is stderr the systemd journal (systemd.exec(5), $JOURNAL_STREAM)? Only there are severity prefixes understood."""
+    stream = os.environ.get("JOURNAL_STREAM")
+    if not stream:
+        return False
+    try:
+        status = os.fstat(2)
+    except OSError:
+        return False
+    return stream == f"{status.st_dev}:{status.st_ino}"

@@ -1,0 +1,300 @@
+"""One MTA connection: collects what libmilter hands over, asks the gate, applies the answer. Nothing is judged here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Protocol
+
+import Milter
+
+from dkimgate.config import Config
+from dkimgate.daemon.log import Level, describe, log
+from dkimgate.facts import Disposition
+from dkimgate.message import Connection, Envelope, HeaderField, Message
+
+MAX_HEADER_BYTES = 4 * 1024 * 1024
+MAX_HEADER_FIELDS = 20_000
+"""What is collected of a header. Postfix takes no more than header_size_limit a field, but any number of fields."""
+
+ACTIONS: int = Milter.ADDHDRS | Milter.QUARANTINE | Milter.SETSYMLIST
+"""What this milter may ask of the MTA."""
+
+# Connect and helo keep their reply: pymilter may fail there before this code is reached (a HELO that is not UTF-8), and an
+# unexpected reply is worse than one round trip a connection. A body chunk keeps it so that the rest can be skipped.
+_OPTIONS: int = (
+    Milter.P_NR_MAIL
+    | Milter.P_NR_RCPT
+    | Milter.P_NR_HDR
+    | Milter.P_NR_EOH
+    | Milter.P_NODATA
+    | Milter.P_NOUNKNOWN
+    | Milter.P_SKIP
+    | Milter.P_HDR_LEADSPC
+)
+
+# The queue id is asked for only behind MAIL FROM: libmilter keeps the macros of MAIL from one message to the next.
+_MACROS = (
+    (Milter.M_CONNECT, "{daemon_name}"),
+    (Milter.M_ENVFROM, "{auth_authen}"),
+    (Milter.M_ENVRCPT, "i"),
+    (Milter.M_EOH, "i"),
+    (Milter.M_EOM, "i"),
+)
+
+_TRY_AGAIN = "This message could not be judged, try again later"
+
+
+class Context(Protocol):
+    """What pymilter calls a milterContext: the way back to the MTA. Raises Milter.error where libmilter refuses."""
+
+    def getsymval(self, name: str, /) -> str | None: ...
+    def setsymlist(self, stage: int, names: str, /) -> None: ...
+    def setreply(self, code: str, extended: str, text: str, /) -> None: ...
+    def addheader(self, name: str, value: str, index: int, /) -> None: ...
+    def quarantine(self, reason: str, /) -> None: ...
+
+
+class Outcome(Protocol):
+    """What to tell the MTA. `fields` go to the top of the header, the first of them topmost."""
+
+    @property
+    def disposition(self) -> Disposition: ...
+    @property
+    def text(self) -> str | None: ...
+    @property
+    def fields(self) -> tuple[tuple[str, bytes], ...]: ...
+
+
+class Passage(Protocol):
+    """One message on its way through the gate."""
+
+    @property
+    def wants_body(self) -> bool: ...
+    def body(self, chunk: bytes, /) -> None: ...
+    def end(self) -> Outcome: ...
+    def abort(self, reason: str, /) -> None: ...
+
+
+class Judge(Protocol):
+    """What the daemon needs of the gate: everything loaded, one a process."""
+
+    @property
+    def config(self) -> Config: ...
+    @property
+    def warnings(self) -> tuple[str, ...]: ...
+    def judge(self, message: Message, /) -> Passage: ...
+
+
+class Session:
+    """The callbacks of one connection, which carries any number of messages. They return libmilter's SMFIS codes.
+
+    What a callback raises is for `failed`: the message is deferred, and the next one goes on.
+    """
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._actions = 0
+        self._options = 0
+        self._connection = Connection()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Be ready for the next message."""
+        self._sender = ""
+        self._auth: str | None = None
+        self._recipients: list[str] = []
+        self._header: list[HeaderField] = []
+        self._header_bytes = 0
+        self._problem: str | None = None
+        self._passage: Passage | None = None
+        self._broken = False
+
+    def negotiate(self, context: Context, options: list[int]) -> int:
+        """Agree on what the MTA sends and does. `options` holds its offer and is changed into our choice."""
+        self._actions = options[0] & ACTIONS
+        self._options = options[1] & _OPTIONS
+        if self._actions & Milter.SETSYMLIST:
+            for stage, names in _MACROS:
+                context.setsymlist(stage, names)
+        options[:] = [self._actions, self._options, 0, 0]
+        return int(Milter.CONTINUE)
+
+    def connect(self, context: Context, name: str, _family: int, address: tuple[object, ...] | str | None) -> int:
+        """The client, by name and address; a client without an IP address has none."""
+        ip = str(address[0]) if isinstance(address, tuple) else None
+        self._connection = Connection(ip=ip, name=name, daemon=_macro(context, "{daemon_name}"))
+        return int(Milter.CONTINUE)
+
+    def hello(self, _context: Context, name: str) -> int:
+        """HELO or EHLO, which may come again (after STARTTLS)."""
+        self._connection = replace(self._connection, helo=name)
+        return int(Milter.CONTINUE)
+
+    def envfrom(self, context: Context, sender: bytes, *_parameters: bytes) -> int:
+        """MAIL FROM: a message begins."""
+        self._abandon("the next message began before this one ended")
+        self._forget()
+        self._sender = _address(sender)
+        self._auth = _macro(context, "{auth_authen}")
+        return self._no_reply(Milter.P_NR_MAIL)
+
+    def envrcpt(self, _context: Context, recipient: bytes, *_parameters: bytes) -> int:
+        """RCPT TO."""
+        self._recipients.append(_address(recipient))
+        return self._no_reply(Milter.P_NR_RCPT)
+
+    def header(self, _context: Context, name: str, value: bytes) -> int:
+        """One header field. Behind the limits nothing is kept: the message goes on, unsigned."""
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > MAX_HEADER_BYTES:
+            self._problem = f"the header has more than {MAX_HEADER_BYTES} bytes"
+        elif len(self._header) >= MAX_HEADER_FIELDS:
+            self._problem = f"the header has more than {MAX_HEADER_FIELDS} fields"
+        elif self._problem is None:
+            # Without the option the MTA has eaten the one space that nearly every value begins with.
+            space = b"" if self._options & Milter.P_HDR_LEADSPC else b" "
+            self._header.append(HeaderField(name.encode("utf-8", "surrogateescape"), space + value))
+        return self._no_reply(Milter.P_NR_HDR)
+
+    def eoh(self, context: Context) -> int:
+        """The header is complete: the gate judges."""
+        self._begin(context)
+        return self._no_reply(Milter.P_NR_EOH)
+
+    def body(self, context: Context, chunk: bytes) -> int:
+        """A piece of the body, CRLF line ends, cut anywhere."""
+        if not self._broken and (passage := self._begin(context)).wants_body:
+            passage.body(chunk)
+            return int(Milter.CONTINUE)
+        return int(Milter.SKIP if self._options & Milter.P_SKIP else Milter.CONTINUE)
+
+    def eom(self, context: Context) -> int:
+        """The message is complete: the record is written, then the MTA hears the verdict."""
+        if self._broken:
+            self._abandon("an internal error")
+            self._forget()
+            return _refuse(context, "451", "4.3.0", _TRY_AGAIN)
+        outcome = self._begin(context).end()
+        self._forget()
+        return self._apply(context, outcome)
+
+    def abort(self, _context: Context) -> int:
+        """The message ends here (RSET, a lost connection, a refusal by another milter)."""
+        self._abandon("the MTA aborted the message")
+        self._forget()
+        return int(Milter.CONTINUE)
+
+    def close(self, _context: Context) -> int:
+        """The connection ends."""
+        self._abandon("the MTA closed the connection")
+        self._forget()
+        return int(Milter.CONTINUE)
+
+    def failed(self, step: str, context: Context, error: Exception) -> int:
+        """The answer to the MTA when a callback raised `error`: this message is deferred, and no traceback leaves."""
+        log(f"{step}: {describe(error)}: the message is deferred", Level.ERROR)
+        self._broken = True
+        match step:
+            case "eom":
+                self._forget()
+                try:
+                    return _refuse(context, "451", "4.3.0", _TRY_AGAIN)
+                except Milter.error:
+                    return int(Milter.TEMPFAIL)
+            case "envfrom":
+                return self._no_reply(Milter.P_NR_MAIL)
+            case "envrcpt":
+                return self._no_reply(Milter.P_NR_RCPT)
+            case "header":
+                return self._no_reply(Milter.P_NR_HDR)
+            case "eoh":
+                return self._no_reply(Milter.P_NR_EOH)
+            case "negotiate":
+                return int(Milter.REJECT)
+        return int(Milter.CONTINUE)
+
+    def _no_reply(self, option: int) -> int:
+        return int(Milter.NOREPLY if self._options & option else Milter.CONTINUE)
+
+    def _begin(self, context: Context) -> Passage:
+        """The passage of the message at hand; some MTAs send no end of header where there is no header."""
+        if self._passage is None:
+            self._passage = self._judge.judge(
+                Message(
+                    connection=replace(self._connection, auth=self._auth),
+                    envelope=Envelope(self._sender, tuple(self._recipients)),
+                    header=tuple(self._header),
+                    queue_id=_macro(context, "i"),
+                    problem=self._problem,
+                )
+            )
+        return self._passage
+
+    def _abandon(self, reason: str) -> None:
+        passage, self._passage = self._passage, None
+        if passage is None:
+            return
+        try:
+            passage.abort(reason)
+        except Exception as error:  # noqa: BLE001  this message is over, and the next must not pay for it
+            log(f"giving a message up: {describe(error)}", Level.ERROR)
+
+    def _apply(self, context: Context, outcome: Outcome) -> int:
+        match outcome.disposition:
+            case Disposition.DEFER:
+                return _refuse(context, "451", "4.7.1", outcome.text or _TRY_AGAIN)
+            case Disposition.REJECT:
+                return _refuse(context, "550", "5.7.1", outcome.text or "Message refused by policy")
+            case Disposition.DISCARD:
+                return int(Milter.DISCARD)
+            case Disposition.HOLD:
+                self._insert(context, outcome.fields)
+                context.quarantine(_plain(outcome.text or "held by policy"))
+            case Disposition.ACCEPT:
+                self._insert(context, outcome.fields)
+        return int(Milter.ACCEPT)
+
+    def _insert(self, context: Context, fields: tuple[tuple[str, bytes], ...]) -> None:
+        """Put fields at the top. All or none: a part of a signature set is none, and no signature is worth a lost message."""
+        try:
+            ready = [(name, self._outgoing(value)) for name, value in fields]
+        except ValueError as error:
+            log(f"a field for the header can't be sent, the message leaves without any: {describe(error)}", Level.ERROR)
+            return
+        if ready and not self._actions & Milter.ADDHDRS:
+            log("the MTA lets no milter add header fields: the message leaves unsigned", Level.ERROR)
+            return
+        for name, value in reversed(ready):
+            context.addheader(name, value, 0)
+
+    def _outgoing(self, value: bytes) -> str:
+        text = value.replace(b"\r\n", b"\n").decode("ascii")
+        if "\0" in text or "\r" in text or re.search(r"\n(?![ \t])", text):
+            raise ValueError(f"not one header field: {text!r}")
+        return text if self._options & Milter.P_HDR_LEADSPC else text.removeprefix(" ")
+
+
+def _macro(context: Context, name: str) -> str | None:
+    """An MTA's macro; one that is no UTF-8 counts as absent, which never helps a message."""
+    try:
+        return context.getsymval(name) or None
+    except UnicodeDecodeError:
+        return None
+
+
+def _address(argument: bytes) -> str:
+    """The address of MAIL FROM or RCPT TO. Postfix sends none of the angle brackets for mail from sendmail(1)."""
+    text = argument.decode("utf-8", "surrogateescape").strip()
+    return text[1:-1] if text.startswith("<") and text.endswith(">") else text
+
+
+def _plain(text: str) -> str:
+    """One line of printable ASCII that fits into an SMTP reply (RFC 5321 section 4.5.3.1.5: 512 octets)."""
+    return re.sub(r"[^\x20-\x7e]+", " ", text).strip()[:450]
+
+
+def _refuse(context: Context, code: str, extended: str, text: str) -> int:
+    # Sendmail takes the text for a format; Postfix undoes the doubling.
+    context.setreply(code, extended, _plain(text).replace("%", "%%"))
+    return int(Milter.TEMPFAIL if code.startswith("4") else Milter.REJECT)

@@ -1,0 +1,133 @@
+"""Domain names as DMARC compares them: A-labels, organizational domains, alignment."""
+
+from __future__ import annotations
+
+import encodings.idna
+import functools
+import re
+from collections.abc import Callable, Collection
+
+import idna
+from publicsuffixlist import PublicSuffixList
+
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_LONGEST_NAME = 253  # octets, RFC 1035 section 3.1 without the root
+
+
+def a_label(domain: str) -> str | None:
+    """The domain in lower-case A-labels (RFC 5890), or None where receivers could disagree about which domain it is.
+
+    Strict: letters, digits and hyphens; no empty label, trailing dot, underscore or domain literal; no name that ends in digits
+    alone, which many take for an IPv4 address. A U-label is accepted only as RFC 5891 writes it (lower case, no full-width
+    forms), and only where IDNA 2003, which some readers still follow, gives the same A-label; an A-label only where it is the
+    one A-label of a valid U-label.
+    """
+    if len(domain) > _LONGEST_NAME:
+        return None
+    labels = [_a_label(label) for label in domain.split(".")]
+    known = [label for label in labels if label is not None]
+    name = ".".join(known)
+    if len(known) < len(labels) or len(name) > _LONGEST_NAME or known[-1].isdigit():
+        return None
+    return name
+
+
+def _a_label(label: str) -> str | None:
+    if label.isascii():
+        label = label.lower()
+        if not _LABEL.fullmatch(label):
+            return None
+        return label if not label.startswith("xn--") or _is_a_label(label) else None
+    try:
+        strict = idna.alabel(label).decode("ascii")
+        mapped = encodings.idna.ToASCII(label).decode("ascii")
+    except UnicodeError:  # idna.IDNAError is one
+        return None
+    return strict if strict == mapped else None
+
+
+def _is_a_label(label: str) -> bool:
+    try:
+        return idna.alabel(idna.ulabel(label)).decode("ascii") == label
+    except UnicodeError:
+        return False
+
+
+def readings(domain: str) -> frozenset[str]:
+    """Every name that a lenient receiver may make of the domain of an envelope, for refusals: never empty, never an error.
+
+    SPF is published at names that are no host names too (`_spf.hosted.example`), so hardly anything is refused here.
+    """
+    plain = domain.strip(" \t\r\n<>").rstrip(".").lower()
+    if plain.isascii() or len(plain) > _LONGEST_NAME:
+        return frozenset({plain})
+    found = {plain, _quietly(_ascii_2003, plain), _quietly(_ascii_uts46, plain)}
+    return frozenset(name for name in found if name)
+
+
+def _ascii_2003(name: str) -> str:
+    return name.encode("idna").decode("ascii").lower()
+
+
+def _ascii_uts46(name: str) -> str:
+    return idna.encode(name, uts46=True).decode("ascii").lower()
+
+
+def _quietly(convert: Callable[[str], str], name: str) -> str:
+    try:
+        return convert(name)
+    except UnicodeError:
+        return ""
+
+
+@functools.cache
+def _suffixes(private: bool) -> PublicSuffixList:
+    """The public suffix list with or without its section of private suffixes (github.io). Takes 0.1 s, so once."""
+    return PublicSuffixList(only_icann=not private)
+
+
+def load() -> None:
+    """Read the public suffix list now, so that a parent of several workers does it once for all of them."""
+    for private in (True, False):
+        _suffixes(private)
+
+
+def _organizational(domain: str, private: bool) -> str:
+    return _suffixes(private).privatesuffix(domain) or domain
+
+
+def organizational(domain: str) -> str:
+    """The organizational domain by the public suffix list (RFC 7489 section 3.2); of a public suffix, that suffix itself."""
+    return _organizational(domain, private=True)
+
+
+def aligned(a: str, b: str) -> bool:
+    """Relaxed alignment as most receivers find it: one organizational domain (RFC 7489 section 3.1, RFC 9989)."""
+    return a == b or organizational(a) == organizational(b)
+
+
+def may_align(a: str, b: str) -> bool:
+    """Could any receiver find the two aligned? The cautious answer, for refusals.
+
+    Receivers read the public suffix list with or without its private section, or none at all: the tree walk of RFC 9989 takes
+    an ancestor that has a DMARC record for the organizational domain. So it may stand as high as just below the registry's
+    suffix; and where one name is a sub-domain of the other, it may be that other, whatever that is. Two names that
+    share nothing but the suffix of a registry (a.co.uk, b.co.uk) have different owners, and do not align.
+    """
+    if a == b or a.endswith(f".{b}") or b.endswith(f".{a}"):
+        return True
+    return any(_organizational(a, private) == _organizational(b, private) for private in (True, False))
+
+
+def covering(author: str, domains: Collection[str]) -> str | None:
+    """The longest of `domains` that may sign for the author domain: equal to it, or above it and aligned with it.
+
+    A key of a sub-domain would align too, but its owner need not speak for what is above. A public suffix covers nobody
+    but itself: what stands below it belongs to others. With a set or a dictionary this takes no longer for many domains than for few.
+    """
+    labels = author.split(".")
+    for start in range(len(labels)):
+        domain = ".".join(labels[start:])
+        if domain in domains and aligned(domain, author):
+            return domain
+    return None

@@ -1,0 +1,180 @@
+"""Claims with standing, and what they come to: the arrival.
+
+Law 2 lives here: what hurts is believed from anyone, what helps only where an outsider cannot have written it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dkimgate import domains
+from dkimgate.config import Trust
+from dkimgate.evidence import authentication_results, spam
+from dkimgate.facts import Arrival, Claim, Spam, Standing, Upstream
+from dkimgate.message import HeaderField, Message
+from dkimgate.route import Route
+
+FIELD = "authentication-results"
+
+MAX_CLAIMS = 1000
+"""Claims beyond these are dropped from the list; the worst of them still count, for bad ones are kept first."""
+
+# from good to bad; a word that stands nowhere here is `unknown`
+_DMARC = ("pass", "none", "unknown", "temperror", "permerror", "fail")
+_SAME_AS = {
+    "bestguesspass": "none",  # Microsoft: no record, it would have passed a guessed one
+    "hardfail": "fail",
+    "reject": "fail",
+    "quarantine": "fail",
+    "error": "temperror",
+}
+_HURTS = {
+    "dmarc": {"fail", "permerror", "temperror"},
+    "spf": {"fail", "softfail", "permerror", "temperror"},
+    "dkim": {"fail", "permerror", "temperror"},
+    "arc": {"fail", "permerror", "temperror"},
+}
+_BADNESS = ("pass", "neutral", "none", "policy", "temperror", "permerror", "softfail", "fail")
+# what may stand between the border's Received field and the sender's own fields where our milters insert below it
+_BELOW_BORDER = ("authentication-results", "received-spf", "dkim-filter")
+
+
+def claims_of(message: Message, route: Route, trust: Trust) -> tuple[Claim, ...]:
+    """Every claim of the header, from the top down, each with its standing."""
+    zone = _zone(message, route, trust)
+    claims: list[Claim] = []
+    for position, field in enumerate(message.header):
+        if field.key == FIELD:
+            claims += _from_results(field, position, zone, trust)
+        elif field.key in spam.FIELDS:
+            verdict = spam.verdict_of(field)
+            claims.append(
+                Claim(
+                    "spam",
+                    "yes" if verdict.spam else "no",
+                    None,
+                    _name(field),
+                    Standing.UPSTREAM,
+                    "spam counts whoever says it; ham counts nothing",
+                    position,
+                    (("score", f"{verdict.score:g}"), ("required", f"{verdict.required:g}")),
+                )
+            )
+    if len(claims) > MAX_CLAIMS:
+        claims = sorted(sorted(claims, key=_harmless)[:MAX_CLAIMS], key=lambda claim: claim.position)
+    return tuple(claims)
+
+
+def _harmless(claim: Claim) -> bool:
+    return claim.result not in _HURTS.get(claim.method, {"yes"})
+
+
+def _zone(message: Message, route: Route, trust: Trust) -> frozenset[int]:
+    """The positions where only hosts of ours can have written an Authentication-Results field of ours."""
+    above = route.ours_above
+    if not trust.border_strips_forgeries or route.login_in_session:
+        return frozenset(range(above))
+    if route.border_hop is not None:
+        if above < route.border_hop.position:
+            return frozenset(range(above))
+        first = route.border_hop.position + 1
+    elif route.origin == "inbound":
+        first = 0  # our own milters ran before us in this session, and removed forged fields
+    else:
+        return frozenset()
+    last = first
+    while last < len(message.header) and message.header[last].key in _BELOW_BORDER:
+        last += 1
+    return frozenset((*range(above), *range(first, last)))
+
+
+def _from_results(field: HeaderField, position: int, zone: frozenset[int], trust: Trust) -> list[Claim]:
+    reading = authentication_results.read(field.text)
+    ours = trust.is_authserv_id(reading.authserv_id)
+    standing = Standing.TRUSTED if ours and position in zone and reading.strict else Standing.UPSTREAM
+    if standing is Standing.TRUSTED:
+        why = "our authserv-id, where only our hosts write"
+    elif not reading.strict:
+        why = "the field does not follow RFC 8601: only what hurts was taken from it"
+    elif ours:
+        why = "our authserv-id, but where a sender can write it too"
+    else:
+        why = "not our authserv-id"
+    return [
+        Claim(result.method, result.result, reading.authserv_id, _name(field), standing, why, position, result.properties)
+        for result in reading.results
+    ]
+
+
+def _name(field: HeaderField) -> str:
+    return field.name.strip(b" \t\0").decode("latin-1")
+
+
+def arrival_of(claims: Iterable[Claim], author: str | None, outside: bool, trust: Trust, verdict: Spam) -> tuple[Arrival, Upstream]:
+    """What the claims and the spam verdict come to. `author` is the author domain, `outside` whether the origin is."""
+    claims = tuple(claims)
+    dmarc = _dmarc(claims, author, outside, trust)
+    upstream = [_dmarc_word(c) for c in claims if c.method == "dmarc" and _elsewhere(c, trust) and _dmarc_word(c) in _HURTS["dmarc"]]
+    arrival = Arrival(
+        dmarc=dmarc,
+        spf=_combined(claims, "spf"),
+        dkim=_combined(claims, "dkim"),
+        arc=_combined(claims, "arc"),
+        aligned=author is not None and any(_aligned_pass(claim, author) for claim in claims),
+        spam=verdict,
+    )
+    return arrival, Upstream(max(upstream, key=_DMARC.index, default=None))
+
+
+def _dmarc(claims: tuple[Claim, ...], author: str | None, outside: bool, trust: Trust) -> str:
+    mine = [c for c in claims if c.method == "dmarc" and not _elsewhere(c, trust)]
+    results = [_dmarc_of(c, author) for c in mine if _believed(c) or _dmarc_word(c) in _HURTS["dmarc"]]
+    if not results:
+        results = [word for c in claims if c.method == "dmarc" and (word := _dmarc_word(c)) in _HURTS["dmarc"]]
+    return max(results, key=_DMARC.index, default="unknown" if outside else "none")
+
+
+def _believed(claim: Claim) -> bool:
+    return claim.standing is not Standing.UPSTREAM
+
+
+def _elsewhere(claim: Claim, trust: Trust) -> bool:
+    """Said by a host that does not even call itself one of ours."""
+    return not _believed(claim) and not trust.is_authserv_id(claim.by)
+
+
+def _dmarc_word(claim: Claim) -> str:
+    word = _SAME_AS.get(claim.result, claim.result)
+    return word if word in _DMARC else "unknown"
+
+
+def _dmarc_of(claim: Claim, author: str | None) -> str:
+    """The result, if it was found for the author domain that we see: a pass or none of another domain says nothing about this one."""
+    word = _dmarc_word(claim)
+    said_of = claim.property("header.from")
+    if word in ("pass", "none") and said_of is not None and domains.a_label(said_of.rpartition("@")[2]) != author:
+        return "unknown"
+    return word
+
+
+def _combined(claims: tuple[Claim, ...], method: str) -> str:
+    """The best of the believed results (one good signature is enough, RFC 6376 section 6.1), else the worst that anyone says."""
+    words = [(_SAME_AS.get(c.result, c.result), _believed(c)) for c in claims if c.method == method]
+    believed = [word for word, ours in words if ours and word in _BADNESS]
+    if "pass" in believed:
+        return "pass"
+    bad = believed or [word for word, _ in words if word in _HURTS[method]]
+    return max(bad, key=_BADNESS.index, default="none")
+
+
+def _aligned_pass(claim: Claim, author: str) -> bool:
+    """A believed pass of a domain that aligns with the author domain."""
+    if not _believed(claim) or claim.result != "pass":
+        return False
+    names = {"spf": ("smtp.mailfrom",), "dkim": ("header.d", "header.i")}.get(claim.method, ())
+    for name in names:
+        value = claim.property(name)
+        domain = domains.a_label(value.rpartition("@")[2]) if value else None
+        if domain is not None and domains.aligned(domain, author):
+            return True
+    return False

@@ -1,0 +1,92 @@
+"""Relaxed canonicalization (RFC 6376 sections 3.4.2 and 3.4.4): of header fields at once, of bodies as a stream."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from dkimgate.message import HeaderField
+
+_RUN = re.compile(b"  +")
+_BLOCK = 4096  # line ends made at a time, so that ten million of them take no memory
+
+
+def collapse(data: bytes) -> bytes:
+    """Every run of spaces and tabs becomes one space (the WSP of RFC 5234; no other octet counts as white space)."""
+    data = data.replace(b"\t", b" ")
+    return _RUN.sub(b" ", data) if b"  " in data else data
+
+
+def relaxed_field(field: HeaderField) -> bytes:
+    """A header field in relaxed form, without a line end (RFC 6376 section 3.4.2).
+
+    Folds may be LF or CRLF. A CR alone, and VT or FF, are no white space to the RFC and stay. Verifiers differ on them (OpenDKIM takes
+    them for spaces), so a field with one may not verify everywhere; Postfix replaces a CR alone by a space.
+    """
+    value = field.value.replace(b"\r\n", b"").replace(b"\n", b"")
+    return field.name.strip(b" \t").lower() + b":" + collapse(value).strip(b" ")
+
+
+class BodyHash:
+    """SHA-256 over the relaxed form of a body that comes in pieces (RFC 6376 section 3.4.4).
+
+    Pieces may be cut anywhere. Memory does not grow with the message: of what can't be hashed yet (it may stand
+    at the end of a line, or of the body) at most two octets are kept, and empty lines are counted.
+
+    Only CRLF ends a line, as the RFC has it and as Postfix sends it. A bare LF is an octet like any other, to us as to dkimpy and OpenDKIM.
+    So is a bare CR: dkimpy does the same, while OpenDKIM loses the CR, so that its verdict on such a body is `fail` whatever the signer
+    does by the book. Postfix turns both into spaces before a milter sees them (cleanup_replace_stray_cr_lf, on by default from 3.9).
+    A body without CRLF at its end is hashed as if it had one: SMTP would add it.
+    """
+
+    __slots__ = ("_empty_lines", "_hash", "_held", "_started")
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._held = b""  # white space, CR, or both, that the next piece may turn into the end of a line
+        self._empty_lines = 0  # line ends seen and not hashed: the last ones of a body don't count
+        self._started = False
+
+    def update(self, chunk: bytes) -> None:
+        """Take the next piece."""
+        data = self._held + chunk
+        end = data[-1:] if data.endswith(b"\r") else b""
+        text = data[: len(data) - len(end)]
+        kept = text.rstrip(b" \t")
+        self._held = b" " + end if len(kept) < len(text) else end
+        self._write(collapse(kept).replace(b" \r\n", b"\r\n"))
+
+    def digest(self) -> bytes:
+        """The hash of all so far, 32 octets. An empty body, or one of empty lines, hashes as the empty string."""
+        whole = self._hash.copy()
+        if self._held.endswith(b"\r"):
+            _add_line_ends(whole, self._empty_lines)
+            whole.update(self._held + b"\r\n")
+        elif self._started:
+            whole.update(b"\r\n")
+        return whole.digest()
+
+    def _write(self, text: bytes) -> None:
+        """Hash canonical text up to its last line ends, which are counted."""
+        content = text[: _content_length(text)]
+        if content:
+            _add_line_ends(self._hash, self._empty_lines)
+            self._hash.update(content)
+            self._started, self._empty_lines = True, 0
+        self._empty_lines += (len(text) - len(content)) // 2
+
+
+def _add_line_ends(to: hashlib._Hash, count: int) -> None:
+    for _ in range(count // _BLOCK):
+        to.update(b"\r\n" * _BLOCK)
+    to.update(b"\r\n" * (count % _BLOCK))
+
+
+def _content_length(text: bytes) -> int:
+    """The length of a text without the CRLFs at its end. A bare CR or LF before them is content, and so is a CR at the very end."""
+    if text.endswith(b"\r"):
+        return len(text)
+    start = len(text.rstrip(b"\r\n"))
+    # behind `start` stand only CR and LF: they pair up from the last place where two of a kind meet
+    start = max(start, text.rfind(b"\r\r", start) + 1, text.rfind(b"\n\n", start) + 1)
+    return start + 1 if text.startswith(b"\n", start) else start

@@ -1,0 +1,103 @@
+"""The second door: would the envelope, as it stands, pass SPF (RFC 7208) at the next hop, aligned with the author domain?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TypeVar
+
+import spf
+
+from dkimgate import domains
+from dkimgate.resolver import Address, Answer, Lookup, Status
+
+T = TypeVar("T")
+
+LOOKUP = "lookup"
+ASSUMED = "assumed"
+UNALIGNED = "unaligned"
+"""What Facts.spf_source may be."""
+
+
+def outgoing_spf(
+    sender: str, helo: str | None, addresses: Sequence[Address], author: str | None, hosted: bool, lookup: Lookup | None
+) -> tuple[bool, str]:
+    """Facts.spf_passes and Facts.spf_source of a message.
+
+    `sender` is the reverse path without angle brackets; the null sender is checked by `helo`, the name this host says (RFC 7208
+    section 2.4). `addresses` are those that its mail leaves from: a pass of any of them counts. `author` is the author domain; None
+    means that readers may differ about it, so every domain may be aligned with theirs. `hosted`: we hold a key of the author domain
+    or of the sender's. Without `lookup` nobody is asked.
+
+    Where the envelope is not aligned, nobody is asked either. Where nothing can be asked (no addresses known, no sender's domain,
+    no HELO name), SPF passes for the domains whose keys we hold, since their SPF likely names us, and for no others. Where DNS was
+    asked and failed, SPF passes for all: somebody who wants a forgery to pass must gain nothing by making DNS fail.
+    """
+    names = domains.readings(sender.rpartition("@")[2] if "@" in sender else "" if sender else helo or "")
+    if names == {""}:
+        return hosted, ASSUMED
+    aligned = sorted(name for name in names if author is None or domains.may_align(name, author))
+    if not aligned:
+        return False, UNALIGNED
+    if lookup is None or not addresses:
+        return hosted, ASSUMED
+    local = sender.rpartition("@")[0] or "postmaster"
+    results = [_check(address, local, name, helo, lookup) for name in aligned for address in addresses]
+    if Result.PASS in results:
+        return True, LOOKUP
+    return (True, ASSUMED) if Result.TEMPERROR in results else (False, LOOKUP)
+
+
+class Result(StrEnum):
+    """The results of SPF that make a difference here."""
+
+    PASS = "pass"
+    TEMPERROR = "temperror"  # nobody knows
+    OTHER = "other"  # none, neutral, softfail, fail, permerror: DMARC takes none of them for a pass
+
+
+def _check(address: Address, local: str, domain: str, helo: str | None, lookup: Lookup) -> Result:
+    """SPF of one address and one domain."""
+    try:
+        result = _Query(address, local, domain, helo, lookup).check()[0]
+    except Exception:  # noqa: BLE001 - pyspf raises what it likes on records that it did not foresee, and they are a stranger's
+        return Result.TEMPERROR
+    return Result(result) if result in ("pass", "temperror") else Result.OTHER
+
+
+class _Query(spf.query):  # type: ignore[misc]
+    """pyspf's evaluation with our DNS: the message's deadline and the common cache instead of pyspf's own lookups."""
+
+    def __init__(self, address: Address, local: str, domain: str, helo: str | None, lookup: Lookup) -> None:
+        super().__init__(i=str(address), s=f"{local}@{domain}", h=helo or "unknown")
+        # pyspf splits at the first @, which a quoted local part may hold
+        self.l, self.o, self.d = local, domain, domain
+        self._lookup = lookup
+
+    def dns(self, name: str, qtype: str, cnames: object = None, ignore_void: bool = False) -> list[object]:
+        """The values of a question as pyspf wants them. Raises spf.TempError.
+
+        Void lookups are not counted: the limit of two is a SHOULD (RFC 7208 section 4.6.4), which many receivers leave out. With it
+        the local part of a sender could turn what passes there into an error here, by way of macros.
+        """
+        match qtype:
+            case "TXT":
+                return [(text,) for text in _values(self._lookup.txt(name))]
+            case "A":
+                return [str(address) for address in _values(self._lookup.a(name))]
+            case "AAAA":
+                return [str(address) for address in _values(self._lookup.aaaa(name))]
+            case "MX":
+                return list(_values(self._lookup.mx(name)))
+            case "PTR":
+                return list(_values(self._lookup.ptr(name)))
+        return []
+
+    def get_explanation(self, spec: str) -> None:
+        """Nobody reads the explanation of a failure: it is not worth a question."""
+
+
+def _values(answer: Answer[T]) -> tuple[T, ...]:
+    if answer.status is Status.FAILED:
+        raise spf.TempError(answer.why)
+    return answer.values

@@ -1,0 +1,434 @@
+"""From fields: what every reader reads alike has an author domain, all else has none and a reason."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from dkimgate.author import LONGEST_FROM, Author, author_of
+from dkimgate.message import HeaderField, split_message
+
+BSLASH = "\\"
+
+
+def read(value: str | bytes, name: bytes = b"From") -> Author:
+    """The author of a message with that one From; a space stands behind its colon."""
+    raw = value if isinstance(value, bytes) else value.encode("utf-8")
+    return author_of([HeaderField(b"Received", b" from a\n by b"), HeaderField(name, b" " + raw), HeaderField(b"Subject", b" x")])
+
+
+ORDINARY = [
+    "j@d.example",
+    "<j@d.example>",
+    "j@D.EXAMPLE",
+    "  j@d.example\t",
+    "\n j@d.example",
+    "\n\tj@d.example",
+    "j+list@d.example",
+    "j.q.public@d.example",
+    "j%other.example@d.example",
+    "o'brien@d.example",
+    "!#$&'*+-/?=^_`{|}~@d.example",
+    "j=bank.example@d.example",
+    "0123@d.example",
+    "John <j@d.example>",
+    "John<j@d.example>",
+    "John Doe <j@d.example>",
+    "John  Doe\t<j@d.example>",
+    "John\n Doe\n <j@d.example>",
+    "John Q. Public <j@d.example>",
+    "J. Doe <j@d.example>",
+    "... <j@d.example>",
+    "'John Doe' <j@d.example>",
+    "John O'Brien <j@d.example>",
+    "John-Paul & Sons <j@d.example>",
+    "100% Free! $$$ <j@d.example>",
+    '"Doe, John" <j@d.example>',
+    '"Doe, John"<j@d.example>',
+    '"John Doe"\n <j@d.example>',
+    '"" <j@d.example>',
+    'John "Johnny" Doe <j@d.example>',
+    '"John" "Doe" <j@d.example>',
+    f'"John {BSLASH}"Johnny{BSLASH}" Doe" <j@d.example>',
+    f'"Domain{BSLASH}{BSLASH}User" <j@d.example>',
+    '"Team: Sales; [Berlin]" <j@d.example>',
+    '"John Doe (Sales)" <j@d.example>',
+    '"[GitHub]" <j@d.example>',
+    '"j@d.example" <j@d.example>',
+    '"J@D.Example" <j@d.example>',
+    "\"'j@d.example'\" <j@d.example>",
+    '"ceo@d.example via List" <j@d.example>',
+    '"Sales @ Acme" <j@d.example>',
+    '"Sales @ Acme Inc." <j@d.example>',
+    '"John (@john)" <j@d.example>',
+    "j@d.example (John Doe)",
+    "j@d.example (Acme Inc., Sales)",
+    "j@d.example\n (John Doe)",
+    "<j@d.example> (John Doe)",
+    "John <j@d.example> (at home)",
+    "j@d.example (=?utf-8?Q?M=C3=BCller?=)",
+    "j@d.example ()",
+    "Jörg Müller <j@d.example>",
+    '"Müller, Jörg" <j@d.example>',
+    "山田 太郎 <j@d.example>",
+    "山田\u3000太郎 <j@d.example>",
+    "\u05d3\u05d5\u05d3 <j@d.example>",
+    "👩\u200d🔬 Ada <j@d.example>",
+    "jörg@d.example",
+    "=?utf-8?B?SsO2cmc=?= <j@d.example>",
+    "=?UTF-8?b?SsO2cmc=?= <j@d.example>",
+    "=?utf-8?B?SsO2cmc?= <j@d.example>",
+    "=?utf-8?Q?J=C3=B6rg_M=C3=BCller?= <j@d.example>",
+    "=?utf-8?q?J=c3=b6rg?=<j@d.example>",
+    "=?utf-8*de?Q?J=C3=B6rg?= <j@d.example>",
+    "=?iso-8859-1?Q?J=F6rg?= <j@d.example>",
+    "=?iso-8859-1?Q?J=F6rg=92s?= <j@d.example>",
+    "=?us-ascii?Q?John?= <j@d.example>",
+    "=?windows-1252?Q?J=F6rg?= <j@d.example>",
+    "=?koi8-r?B?6dfBzg==?= <j@d.example>",
+    "=?iso-2022-jp?B?GyRCOzNFRBsoQg==?= <j@d.example>",
+    "=?shift_jis?B?g0A=?= <j@d.example>",
+    "=?gb2312?B?1cXI/Q==?= <j@d.example>",
+    "=?ks_c_5601-1987?B?sei58g==?= <j@d.example>",
+    "=?utf-8?B?SsO2?= =?utf-8?B?cmc=?= <j@d.example>",
+    "=?utf-8?B?SsM=?=\n =?utf-8?B?tnJn?=\n <j@d.example>",
+    "=?utf-8?Q?J=C3=B6rg?= Doe <j@d.example>",
+    '"=?utf-8?Q?J=C3=B6rg?=" <j@d.example>',
+    "=?utf-8?Q?M=C3=BCller=2C_J=C3=B6rg?= <j@d.example>",
+    "=?utf-8?Q?=22M=C3=BCller=22?= <j@d.example>",
+    "=?utf-8?Q?j=40d.example?= <j@d.example>",
+    "=?utf-8?Q?Sales_=40_Acme?= <j@d.example>",
+    "=?utf-8?Q??= <j@d.example>",
+    "\n " + "\n ".join(["=?utf-8?Q?" + "=C3=B6" * 10 + "?="] * 30) + " <j@d.example>",
+    '"' + "Long Name " * 100 + '" <j@d.example>',
+]
+
+OTHER_DOMAINS = [
+    ("j@sub.d.example", "sub.d.example"),
+    ("j@localhost", "localhost"),
+    ("J <j@d-e.example>", "d-e.example"),
+    ("j@3com.example", "3com.example"),
+    ("j@bücher.example", "xn--bcher-kva.example"),
+    ("J <j@xn--bcher-kva.example>", "xn--bcher-kva.example"),
+    ("j@XN--BCHER-KVA.example", "xn--bcher-kva.example"),
+    ('"j@bücher.example" <j@bücher.example>', "xn--bcher-kva.example"),
+    ("j@例え.example", "xn--r8jz45g.example"),
+    ("j@" + ".".join(["a" * 60] * 4) + ".example", ".".join(["a" * 60] * 4) + ".example"),
+]
+
+
+@pytest.mark.parametrize("value", ORDINARY)
+def test_ordinary_mail_has_its_author_domain(value: str) -> None:
+    author = read(value)
+    assert author.problem is None
+    assert author.domain == "d.example"
+    assert author.address is not None and author.address.lower().endswith("@d.example")
+
+
+@pytest.mark.parametrize(("value", "domain"), OTHER_DOMAINS)
+def test_the_domain_is_given_in_a_labels(value: str, domain: str) -> None:
+    assert (read(value).domain, read(value).problem) == (domain, None)
+
+
+TRICKS = [
+    # nothing there
+    ("", "From is empty"),
+    ("\t", "From is empty"),
+    ("John Doe", "no address"),
+    ("john", "no address"),
+    ("<>", "empty address"),
+    ("John <>", "empty address"),
+    ("@d.example", "no address"),
+    ("<@d.example>", "no address"),
+    ("<j@>", "no address"),
+    ("<j>", "no address"),
+    ("j at d.example", "no address"),
+    # several mailboxes, groups, routes
+    ("a@bank.example, j@d.example", "comma"),
+    ("a@bank.example,j@d.example", "comma"),
+    ("A <a@bank.example>, J <j@d.example>", "one pair"),
+    ("J <j@d.example>,", "comma"),
+    ("J <j@d.example>, a@bank.example", "comma"),
+    (", J <j@d.example>", "comma"),
+    ("Doe, John <j@d.example>", "comma"),
+    ("a@bank.example <j@d.example>", "@ outside"),
+    ("a@bank.example j@d.example", "behind"),
+    ("a @ bank . example <j@d.example>", "@ outside"),
+    ("<a@bank.example> <j@d.example>", "one pair"),
+    ("<a@bank.example><j@d.example>", "one pair"),
+    ("<<j@d.example>>", "one pair"),
+    ("J <j@d.example", "one pair"),
+    ("J j@d.example>", "one pair"),
+    (">J <j@d.example>", "one pair"),
+    ("<j@d.example>>", "one pair"),
+    ("undisclosed-recipients:;", "group"),
+    ("Team: a@bank.example, j@d.example;", "group"),
+    ("Team: J <j@d.example>;", "group"),
+    ("J <j@d.example>;", "group"),
+    ("j@d.example;", "group"),
+    ("j@d.example; a@bank.example", "group"),
+    ("Re: J <j@d.example>", "group"),
+    ("<mailto:j@d.example>", "group"),
+    ("<@bank.example,@c.example:j@d.example>", "source route"),
+    ("<@bank.example:j@d.example>", "source route"),
+    # comments
+    ("(a@bank.example) j@d.example", "comment"),
+    ("(John) j@d.example", "comment"),
+    ("John (Sales) <j@d.example>", "comment ahead"),
+    ("j(x)@d.example", "comment"),
+    ("j@(x)d.example", "comment"),
+    ("j@d(.bank).example", "comment"),
+    ("j@d.example(John)", "comment"),
+    ("<j@d.example(John)>", "comment"),
+    ("<j@d.example>(John)", "without white space"),
+    ("<(x)j@d.example>", "comment"),
+    ("j@d.example (a@bank.example)", "another address"),
+    ("j@d.example (<a@bank>)", "angle brackets in"),
+    ("j@d.example (John (home))", "comment"),
+    ("j@d.example (John", "comment"),
+    ("j@d.example John)", "parenthesis"),
+    (f"j@d.example (John {BSLASH})", "comment"),
+    ("j@d.example (a) (b)", "behind"),
+    ("j@d.example (=?utf-8?Q?a=40bank.example?=)", "another address"),
+    # behind the address
+    ("<j@d.example> John", "behind"),
+    ("J <j@d.example> a@bank.example", "behind"),
+    ('j@d.example "a@bank.example"', "behind"),
+    ("j@d.example via list", "behind"),
+    # quotation marks
+    ('"J <j@d.example>', "quotation mark"),
+    ('J" <j@d.example>', "quotation mark"),
+    ('"J"" <j@d.example>', "quotation mark"),
+    (f'"J{BSLASH}" <j@d.example>', "quotation mark"),
+    (f'"J{BSLASH}n" <j@d.example>', "quoted pair"),
+    (f"J{BSLASH}, D <j@d.example>", "backslash"),
+    (f"j{BSLASH}@bank.example@d.example", "backslash"),
+    ('John"x"Doe <j@d.example>', "no white space"),
+    ('"A""B" <j@d.example>', "no white space"),
+    ('"j"@d.example', "local part in quotation marks"),
+    ('"a@bank.example"@d.example', "local part in quotation marks"),
+    ('<"a@bank.example> "@d.example>', "local part in quotation marks"),
+    ('<j."k"@d.example>', "quotation marks"),
+    ('<j@"d.example">', "quotation marks"),
+    (f'"{BSLASH}" <a@bank.example>, {BSLASH}"" <j@d.example>', "angle brackets in"),
+    ('"a@bank.example" <j@d.example>', "another address"),
+    ('"j@d.example.bank.example" <j@d.example>', "another address"),
+    ('"j@d.example-bank.example" <j@d.example>', "another address"),
+    ('"j@d.example@bank.example" <j@d.example>', "another address"),
+    ('"a @ bank . example" <j@d.example>', "another address"),
+    ('"a@bank(x).(y)example" <j@d.example>', "another address"),
+    ('"a\uff20bank.example" <j@d.example>', "another address"),
+    ('"a@bank\u3002example" <j@d.example>', "another address"),
+    ('"a@bank\uff0eexample" <j@d.example>', "another address"),
+    ('"a@[192.0.2.1]" <j@d.example>', "another address"),
+    ('"<a>" <j@d.example>', "angle brackets in"),
+    ('"\uff1ca\uff1e" <j@d.example>', "angle brackets in"),
+    # the address itself
+    ("j@d.example@bank.example", "more than one @"),
+    ("j@@d.example", "more than one @"),
+    ("< j@d.example>", "white space"),
+    ("<j@d.example >", "white space"),
+    ("<j @d.example>", "white space"),
+    ("<j@ d.example>", "white space"),
+    ("<j@d. example>", "white space"),
+    ("<j@d\n .example>", "white space"),
+    ("j @d.example", "no address"),
+    ("j@[192.0.2.1]", "domain literal"),
+    ("<j@[IPv6:2001:db8::1]>", "domain literal"),
+    ("j@192.0.2.1", "no domain"),
+    ("j@d.example.", "no domain"),
+    ("j@.d.example", "no domain"),
+    ("j@d..example", "no domain"),
+    ("j@d_e.example", "no domain"),
+    ("j@-d.example", "no domain"),
+    ("j@d-.example", "no domain"),
+    ("j@" + "a" * 64 + ".example", "no domain"),
+    ("j@" + ".".join(["a" * 60] * 5), "no domain"),
+    ("j@d\uff0eexample", "no domain"),
+    ("j@d\u3002example", "no domain"),
+    ("j@\uff44.example", "no domain"),
+    ("j@Bücher.example", "no domain"),
+    ("j@faß.example", "no domain"),
+    ("j@a\u200db.example", "no domain"),
+    ("j@d.example\u00a0", "no domain"),
+    ("j@xn--a.example", "no domain"),
+    ("j@xn--.example", "no domain"),
+    (".j@d.example", "dot"),
+    ("j.@d.example", "dot"),
+    ("j..k@d.example", "dot"),
+    ("x" * 311 + "@d.example", "longer than 320"),
+    ("a@bank.example\uff20d.example", "no domain"),
+    ("a\uff20bank.example@d.example", "some readers replace"),
+    ("j\u200b@d.example", "some readers replace"),
+    ("\ufeffj@d.example", "some readers replace"),
+    ("\u00a0j@d.example", "some readers replace"),
+    ("=?utf-8?Q?a=40bank.example?=@d.example", "encoded-word in the address"),
+    ("<=?utf-8?Q?j?=@d.example>", "encoded-word in the address"),
+    ("J <j@=?utf-8?Q?d?=.example>", "encoded-word in the address"),
+    ("=?utf-8?Q?j=40d.example?=", "no address"),
+    # encoded-words
+    ("=?utf-8?Q?a=40bank.example?= <j@d.example>", "another address"),
+    ("=?utf-8?Q?a_=40_bank.example?= <j@d.example>", "another address"),
+    ("=?utf-8?B?YUBiYW5rLmV4YW1wbGU=?= <j@d.example>", "another address"),
+    ("=?utf-8?Q?a=40?= =?utf-8?Q?bank?=\n =?utf-8?Q?.example?= <j@d.example>", "another address"),
+    ("=?utf-7?Q?a+AEA-bank.example?= <j@d.example>", "another address"),
+    ("=?utf-8?Q?a=EF=BC=A0bank.example?= <j@d.example>", "another address"),
+    ('"=?utf-8?Q?a=40bank.example?=" <j@d.example>', "another address"),
+    ("x=?utf-8?Q?a=40bank.example?=x <j@d.example>", "another address"),
+    ("=?utf-8?Q?=3D=3Futf-8=3FQ=3Fa=3D40bank.example=3F=3D?= <j@d.example>", "malformed encoded-word"),
+    ("=?utf-8?Q?=3Ca=3E?= <j@d.example>", "angle brackets in"),
+    ("=?utf-8?Q?J=0D=0AFrom=3A_a=40bank.example?= <j@d.example>", "control character"),
+    ("=?utf-8?Q?J=0A?= <j@d.example>", "control character"),
+    ("=?utf-8?Q?J=00?= <j@d.example>", "control character"),
+    ("=?utf-8?B?SgA=?= <j@d.example>", "control character"),
+    ("=?utf-8?Q?J=1B?= <j@d.example>", "control character"),
+    ("=?utf-8?Q?J=E2=80=AE?= <j@d.example>", "text direction"),
+    ("=?utf-8?Q?J=E2=80=A8?= <j@d.example>", "control character"),
+    ("=?utf-8?Q?J=C2=85?= <j@d.example>", "control character"),
+    ("=?utf-8?Q?J=ZZ?= <j@d.example>", "malformed"),
+    ("=?utf-8?Q?J=?= <j@d.example>", "malformed"),
+    ("=?utf-8?Q?John Doe?= <j@d.example>", "malformed"),
+    ("=?utf-8?Q?John\n Doe?= <j@d.example>", "malformed"),
+    ("=?utf-8?X?John?= <j@d.example>", "malformed"),
+    ("=?utf-8?Q?John <j@d.example>", "malformed"),
+    ("=?utf-8?B?J?= <j@d.example>", "malformed"),
+    ("=?utf-8?B?SsO2cmc====?= <j@d.example>", "malformed"),
+    ("=?utf-8?B?SsO2_cmc=?= <j@d.example>", "malformed"),
+    ("=?utf-8?Q?J=F6rg?= <j@d.example>", "not valid utf-8"),
+    ("=?x-none?Q?John?= <j@d.example>", "unknown charset"),
+    ("=?rot13?Q?n=40onax.rknzcyr?= <j@d.example>", "unknown charset"),
+    ("=?utf-8?Q?Doe,_John?= <j@d.example>", "comma"),
+    ("=?utf-8?Q?a@bank.example?= <j@d.example>", "@ outside"),
+    # octets and characters
+    (b"J\xf6rg <j@d.example>", "neither ASCII nor UTF-8"),
+    (b"\xed\xa0\x80 <j@d.example>", "neither ASCII nor UTF-8"),
+    (b"\xc0\xbc <j@d.example>", "neither ASCII nor UTF-8"),
+    ("J\x01 <j@d.example>", "control character"),
+    ("J\x0b<j@d.example>", "control character"),
+    ("J\x0c<j@d.example>", "control character"),
+    ("J\x7f <j@d.example>", "control character"),
+    ("J\u0085 <j@d.example>", "control character"),
+    ("J\u2028<a@bank.example> <j@d.example>", "control character"),
+    ("\u202eJ <j@d.example>", "text direction"),
+    ("\u2067J\u2069 <j@d.example>", "text direction"),
+    ("\u200fJ <j@d.example>", "text direction"),
+    ("J <j@d.example>\n \n", "bare LF"),
+    ("J <j@d.example>\n ", "white space in From"),
+    ("J\n \n <j@d.example>", "white space in From"),
+    ("J\n\t \t\n <j@d.example>", "white space in From"),
+    ("J\n\n <j@d.example>", "bare LF"),
+    ("J\nFrom: a@bank.example", "bare LF"),
+    ("J\rFrom: a@bank.example <j@d.example>", "bare CR"),
+    ("J\r\n <j@d.example>", "bare CR"),
+    ("a@bank.example\0 <j@d.example>", "NUL"),
+    ('"' + "x" * LONGEST_FROM + '" <j@d.example>', "longer than"),
+]
+
+
+@pytest.mark.parametrize(("value", "words"), TRICKS)
+def test_what_readers_could_read_differently_has_no_author_domain(value: str | bytes, words: str) -> None:
+    author = read(value)
+    assert author.domain is None and author.address is None
+    assert author.problem is not None and words in author.problem
+
+
+GOOD = HeaderField(b"From", b" j@d.example")
+OTHER = b" a@bank.example"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [b"From", b"from", b"FROM", b"From ", b"From\t", b" From", b"From\x0b", b"\xef\xbb\xbfFrom", b"Fr\xc2\xadom", b"From\xa0", b"\x01from"],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_two_from_fields_never_have_an_author(name: bytes, first: bool) -> None:
+    other = HeaderField(name, OTHER)
+    author = author_of([other, GOOD] if first else [GOOD, other])
+    assert (author.domain, author.problem) == (None, "2 From fields")
+
+
+@pytest.mark.parametrize("name", [b"From ", b"From\t", b" From", b"\xef\xbb\xbfFrom", b"Fro\x01m"])
+def test_a_from_that_not_all_take_for_from_is_none(name: bytes) -> None:
+    author = author_of([HeaderField(name, b" j@d.example")])
+    assert author.domain is None
+    assert author.problem is not None and "not every reader" in author.problem
+
+
+@pytest.mark.parametrize("name", [b"from", b"FROM", b"fROM"])
+def test_case_of_the_name_does_not_matter(name: bytes) -> None:
+    assert read("j@d.example", name).domain == "d.example"
+
+
+@pytest.mark.parametrize("name", [b"Sender", b"Resent-From", b"X-From", b"From-", b">From", b"Fromm", b"Reply-To", b"X-Original-From", b""])
+def test_other_fields_are_not_from(name: bytes) -> None:
+    assert author_of([HeaderField(name, OTHER), GOOD]).domain == "d.example"
+    assert author_of([HeaderField(name, OTHER)]).problem == "no From field"
+
+
+def test_no_header_at_all() -> None:
+    assert author_of([]).problem == "no From field"
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        (HeaderField(b"Subject", b" x\rFrom: a@bank.example"), "bare CR"),
+        (HeaderField(b"Subject", b" x\r\n y"), "bare CR"),
+        (HeaderField(b"Subject", b" x\nFrom: a@bank.example"), "bare LF"),
+        (HeaderField(b"Subject", b" x\n"), "bare LF"),
+        (HeaderField(b"Subject", b" x\n\n y"), "bare LF"),
+        (HeaderField(b"Subject", b" x\0y"), "NUL"),
+        (HeaderField(b"Fr\0om", b" a@bank.example"), "NUL"),
+        (HeaderField(b"From\r", b" a@bank.example"), "bare CR"),
+        (HeaderField(b"X\nFrom", b" a@bank.example"), "bare LF"),
+    ],
+)
+@pytest.mark.parametrize("above", [True, False])
+def test_a_field_in_which_others_see_a_second_field(field: HeaderField, words: str, above: bool) -> None:
+    author = author_of([field, GOOD] if above else [GOOD, field])
+    assert author.domain is None
+    assert author.problem is not None and words in author.problem and repr(field.name.decode())[1:-1] in author.problem
+
+
+@pytest.mark.parametrize("value", [b" x\n \n y", b" x\n\t", b"\n \n x"])
+def test_a_blank_fold_counts_where_it_could_cut_off_from(value: bytes) -> None:
+    blank = HeaderField(b"X-Spam-Report", value)
+    problem = author_of([blank, GOOD]).problem
+    assert problem is not None and "end of the header" in problem
+    assert author_of([GOOD, blank]).domain == "d.example"
+
+
+def test_it_reads_what_split_message_gives() -> None:
+    header, _ = split_message(b"Subject: x\r\nFrom: =?utf-8?Q?J=C3=B6rg?=\r\n\t<j@d.example>\r\n\r\nFrom: a@bank.example\r\n")
+    assert author_of(header) == Author("d.example", "j@d.example")
+
+
+HOSTILE = [
+    b'"' * 1_000_000,
+    b"a" * 1_000_000,
+    b"\n " * 500_000,
+    b"\n" + b" " * 1_000_000,
+    b"(" * 4_000,
+    b"<" * 4_000,
+    b"a, " * 1_300,
+    b'"\\' * 2_000,
+    b"=?" * 2_000,
+    b"=?utf-8?Q?" * 400,
+    b"=?utf-8?Q?" + b"=40a.b" * 600 + b"?= <j@d.example>",
+    b'"' + b"@" * 4_000 + b'" <j@d.example>',
+    b'"@' + b"." * 4_000 + b'" <j@d.example>',
+    b"j@" + b"a." * 2_000,
+    b"j@" + "ü".encode() * 2_000,
+    "\u0f71\u0f72".encode() * 600 + b" <j@d.example>",
+    "\ufdfa".encode() * 1_300 + b" <j@d.example>",
+    b'"@' + "\uff0e".encode() * 1_300 + b'" <j@d.example>',
+]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_hostile_fields_take_no_time(value: bytes) -> None:
+    start = time.process_time()
+    read(value)
+    author_of([HeaderField(b"Subject", value), GOOD])
+    assert time.process_time() - start < 0.2  # what is quadratic takes minutes for a megabyte

@@ -1,0 +1,46 @@
+"""Fixtures: a chain with OpenDKIM as the signer (the control), and one with dkimgate."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+
+import pytest
+
+from chain import harness
+from chain.harness import Chain, Signer
+
+
+def need(missing: str | None) -> None:
+    """Skip the test where something is missing; fail it in CI, where a test that never runs would go unnoticed."""
+    if missing is None:
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail(missing)
+    pytest.skip(missing)
+
+
+@pytest.fixture(scope="module")
+def control() -> Iterator[Chain]:
+    """A forwarder that signs whatever passes through it."""
+    need(harness.missing())
+    with harness.started(Signer.OPENDKIM) as chain:
+        yield chain
+
+
+@pytest.fixture(scope="module")
+def gated() -> Iterator[Chain]:
+    """The same forwarder, with dkimgate in OpenDKIM's place."""
+    need(harness.missing())
+    with harness.started(Signer.DKIMGATE) as chain:
+        yield chain
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the servers' logs with a test that failed."""
+    report = yield
+    for chain in getattr(item, "funcargs", {}).values():
+        if isinstance(chain, Chain) and report.failed:
+            report.sections += [(f"log of {name}", text) for name, text in chain.logs()]
+    return report

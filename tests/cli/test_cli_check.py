@@ -1,0 +1,140 @@
+"""`check`: what a postmaster is told about a configuration."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+
+from dkimgate import cli
+from dkimgate.cli.demo_world import demo_file
+
+GOOD = """\
+trust: {hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example]}
+keys: [{domain: hosted.example, selector: default, file: key.pem}]
+departure: {addresses: [192.0.2.10], helo: mx.forwarder.example}
+journal: {file: decisions.jsonl}
+"""
+
+
+def write_key(file: Path, private: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> None:
+    pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file.touch(mode=0o600)
+    file.write_bytes(pem)
+
+
+@pytest.fixture(scope="session")
+def rsa_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, rsa_key: rsa.RSAPrivateKey) -> Path:
+    write_key(tmp_path / "key.pem", rsa_key)
+    (tmp_path / "policy.yaml").write_bytes(demo_file("policy.yaml"))
+    return tmp_path
+
+
+def checked(folder: Path, config: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[str]]:
+    (folder / "dkimgate.yaml").write_text(f"listen: unix:{folder}/sock\n{config}")
+    status = cli.main(["check", "--config", str(folder / "dkimgate.yaml"), "--json"])
+    said = json.loads(capsys.readouterr().out)
+    assert said["good"] == (status == 0)
+    return status, [
+        f"{finding['level']}: {finding['text']}" for finding in said["findings"] if not finding["text"].startswith("user: not set")
+    ]
+
+
+def test_a_good_configuration_has_no_findings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert checked(folder, GOOD, capsys) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "status", "finding"),
+    [
+        ("[mx.forwarder.example], auth", "[], auth", 1, "warning: trust.hosts is empty"),
+        ("ids: [mx.forwarder.example]", "ids: []", 1, "warning: trust.authserv_ids is empty"),
+        ("trust: {", "trust: {border_strips_forgeries: true, ", 1, "warning: trust.border_strips_forgeries is true"),
+        ("trust: {", "trust: {networks: [10.0.0.0/8], ", 1, "warning: trust.networks: 10.0.0.0/8: so large?"),
+        ("addresses: [192.0.2.10], ", "", 0, "note: departure.addresses is empty"),
+        (", helo: mx.forwarder.example", "", 0, "note: departure.helo is not set"),
+        ("file: decisions", "file: missing/decisions", 1, "problem: journal: .*missing: no such directory: .* all mail is deferred"),
+        ("keys:", "keys: []\n#", 1, "warning: keys: none"),
+        ("trust:", "socket_mode: '0666'\ntrust:", 1, "warning: socket_mode 0666"),
+        ("trust:", "user: nosuchuser\ntrust:", 1, "problem: user: there is no user 'nosuchuser'"),
+        ("trust:", "user: nobody\ntrust:", 1, "problem: .*key.pem: nobody can't read this key"),
+        ("trust:", "user: nobody\ntrust:", 1, "problem: journal: .*nobody may not write here"),
+    ],
+)
+def test_findings(folder: Path, old: str, new: str, status: int, finding: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert old in GOOD
+    found = checked(folder, GOOD.replace(old, new, 1), capsys)
+    assert found[0] == status
+    assert any(re.match(finding, text) for text in found[1]), found[1]
+
+
+def test_a_port_that_all_the_world_reaches_is_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "dkimgate.yaml").write_text(f"listen: [inet:0.0.0.0:8891, inet:127.0.0.1:8892, 'inet6:[::1]:8893']\n{GOOD}")
+    assert cli.main(["check", "--config", str(folder / "dkimgate.yaml")]) == 1
+    said = capsys.readouterr().out
+    assert "listen: inet:0.0.0.0:8891: whoever reaches" in said
+    assert said.count("whoever reaches") == 1
+
+
+def test_a_weak_key_and_one_of_a_kind_that_few_verify(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_key(folder / "weak.pem", rsa.generate_private_key(public_exponent=65537, key_size=1024))
+    write_key(folder / "ed.pem", ed25519.Ed25519PrivateKey.generate())
+    keys = "keys: [{domain: a.example, selector: w, file: weak.pem}, {domain: b.example, selector: e, file: ed.pem}]\n#"
+    status, found = checked(folder, GOOD.replace("keys:", keys), capsys)
+    assert status == 1
+    assert any("1024 bits is weak" in text for text in found)
+    assert any("b.example has only an Ed25519 key" in text for text in found)
+
+
+def test_observe_is_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy = folder / "policy.yaml"
+    policy.write_text(policy.read_text().replace("enforce", "observe"))
+    status, found = checked(folder, GOOD, capsys)
+    assert status == 1
+    assert any(text.startswith("warning: mode: observe") for text in found)
+
+
+def test_the_overview(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = folder / "dkimgate.yaml"
+    file.write_text(f"listen: unix:{folder}/sock\nworkers: 3\n{GOOD}")
+    assert cli.main(["check", "--config", str(file)]) == 0
+    said = capsys.readouterr().out.replace(str(folder), "/etc/dkimgate")
+    start = """\
+/etc/dkimgate/dkimgate.yaml: loaded
+
+listens on    unix:/etc/dkimgate/sock
+workers       3 for each listener, as the user that starts it
+our hosts     mx.forwarder.example
+our clients   127.0.0.0/8, ::1/128
+authserv-ids  mx.forwarder.example
+leaves from   192.0.2.10 as mx.forwarder.example
+forwarder     none
+journal       /etc/dkimgate/decisions.jsonl (if it can't be written: defer)
+policy        /etc/dkimgate/policy.yaml (mode: enforce, sha256:"""
+    assert said.startswith(start)
+    assert "\nKeys\n  hosted.example  default  RSA, 2048 bits\n" in said
+    assert "  own-users              sign: author  when origin is one of submitted, local and risk < 50\n" in said
+    assert "  default                sign: none    always\n" in said
+    ending = "Findings\n  note  user: not set" if os.geteuid() == 0 else "Findings\n  none\n"
+    assert ending in said
+
+
+def test_what_keeps_the_daemon_from_starting_is_status_2(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "policy.yaml").write_text("version: 1\nrules:\n  - {name: a, sign: authr}\n")
+    (folder / "key.pem").chmod(0o644)
+    (folder / "dkimgate.yaml").write_text(GOOD)
+    assert cli.main(["check", "--config", str(folder / "dkimgate.yaml")]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "policy.yaml:3:" in said.err
+    assert "key.pem: everyone can read this key" in said.err

@@ -1,0 +1,190 @@
+"""What all commands have in common: help that teaches, exit statuses, and never a traceback."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from dkimgate import cli
+from dkimgate.cli import check
+from dkimgate.cli.screen import Screen, visible
+
+COMMANDS = ["demo", "explain", "check", "keys", "keys new", "keys check", "run", "log", "log tail", "log show"]
+
+
+def dkimgate(*arguments: str, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "dkimgate", *arguments]
+    return subprocess.run(command, input=stdin, capture_output=True, timeout=60, env={**os.environ, **environment}, check=False)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([*command.split(), "--help"])
+    assert stopped.value.code == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"usage: dkimgate {command}")
+    assert max(map(len, text.splitlines())) <= 140
+
+
+@pytest.mark.parametrize("command", ["explain", "check", "log tail", "log show", "demo"])
+def test_help_has_examples_and_says_what_the_exit_status_means(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([*command.split(), "--help"])
+    text = capsys.readouterr().out
+    assert "examples:" in text
+    assert "exit status: 0" in text
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out.startswith("dkimgate ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["sing"], ["explain"], ["explain", "--colour", "x"], ["log"], ["log", "tail", "-n", "many"], ["log", "tail", "--since", "soon"]],
+)
+def test_a_wrong_command_line_is_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments)
+    assert stopped.value.code == 2
+    assert "usage: dkimgate" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["check"], ["explain", "x.eml"], ["log", "tail"], ["log", "show", "x"]])
+def test_a_missing_configuration_is_one_line_and_status_2(command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    missing = tmp_path / "no.yaml"
+    assert cli.main([*command, "--config", str(missing)]) == 2
+    assert capsys.readouterr().err == f"dkimgate: {missing}: No such file or directory\n"
+
+
+def test_a_mistake_in_the_configuration_is_shown_with_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "dkimgate.yaml"
+    file.write_text("listen: unix:/tmp/x\nworkes: 2\n")
+    assert cli.main(["check", "--config", str(file)]) == 2
+    assert f"dkimgate: {file}:2:1: unknown key 'workes'; did you mean 'workers'?" in capsys.readouterr().err
+
+
+def test_a_bug_is_a_line_to_report_and_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(_: object) -> int:
+        raise KeyError("x\x1b[2J")
+
+    monkeypatch.setattr(check, "run", broken)
+    monkeypatch.delenv("DKIMGATE_DEBUG", raising=False)
+    assert cli.main(["check"]) == 2
+    said = capsys.readouterr().err
+    assert "internal error: KeyError" in said
+    assert "test_cli_common.py:" in said
+    assert "Please report it" in said
+    assert "Traceback" not in said
+    assert "\x1b" not in said
+    monkeypatch.setenv("DKIMGATE_DEBUG", "1")
+    assert cli.main(["check"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_ctrl_c_is_quiet(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(check, "run", interrupted)
+    assert cli.main(["check"]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    journal = tmp_path / "d.jsonl"
+    journal.write_bytes(b'{"v": 1, "time": "2026-11-21T16:20:25.123456Z", "decision": {}}\n' * 20_000)
+    script = f"{sys.executable} -m dkimgate log tail -n 0 --json --file {journal} | head -n 1"
+    ran = subprocess.run(["bash", "-o", "pipefail", "-c", script], capture_output=True, timeout=60, check=False)
+    assert ran.returncode == 0
+    assert ran.stdout.count(b"\n") == 1
+    assert ran.stderr == b""
+
+
+def test_the_module_runs_as_a_program() -> None:
+    ran = dkimgate("--version")
+    assert ran.returncode == 0
+    assert ran.stdout.startswith(b"dkimgate ")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain text", "plain text"),
+        ("Zoë 東京", "Zoë 東京"),
+        ("\x1b]0;title\x07", "\\x1b]0;title\\x07"),
+        ("one\ntwo\r\ttab", "one\\ntwo\\r\\ttab"),
+        ("\x9b31m", "\\x9b31m"),
+        ("evil\u202egnp.exe", "evil\\u202egnp.exe"),
+        ("zero\u200bwidth", "zero\\u200bwidth"),
+        ("\udcff", "\\udcff"),
+    ],
+)
+def test_what_a_sender_wrote_cannot_move_the_cursor(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+def on_terminal(*arguments: str, **environment: str) -> str:
+    """What a command prints on a terminal."""
+    leader, follower = pty.openpty()
+    env = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dkimgate", *arguments],
+        stdout=follower,
+        stderr=follower,
+        env={**env, "TERM": "xterm-256color", **environment},
+    )
+    os.close(follower)
+    said = b""
+    while True:
+        try:
+            part = os.read(leader, 65_536)
+        except OSError:
+            break
+        if not part:
+            break
+        said += part
+    process.wait(timeout=60)
+    os.close(leader)
+    return said.decode()
+
+
+def test_colours_stand_on_a_terminal_only_and_never_with_no_color(tmp_path: Path) -> None:
+    config = tmp_path / "dkimgate.yaml"
+    (tmp_path / "policy.yaml").write_text("version: 1\nrules:\n  - {name: a, sign: author}\n")
+    config.write_text("listen: unix:/tmp/x\n")
+    arguments = ("check", "--config", str(config))
+    assert "\x1b[" in on_terminal(*arguments)
+    # bold is no colour
+    assert "\x1b[3" not in on_terminal(*arguments, NO_COLOR="1")
+    assert b"\x1b" not in dkimgate(*arguments).stdout
+
+
+@pytest.mark.parametrize("width", [20, 34, 50, 200])
+def test_on_a_narrow_terminal_cells_wrap_and_nothing_is_lost(width: int) -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=width, force_terminal=True, no_color=True, highlight=False, color_system=None)
+    rows = [["first cell", "a sentence of seven words wraps here", "dmarc=pass"], ["x", "y", "arrived-authenticated"]]
+    Screen(console).table(rows, header=["one", "two", "three"])
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    said = "".join("".join(lines).split())
+    assert sorted(said) == sorted("onetwothree" + "".join("".join(row) for row in rows).replace(" ", ""))
+    if width >= 50:
+        assert "arrived-authenticated" in out.getvalue()
+
+
+def test_plain_tables_are_aligned_and_have_no_trailing_blanks(capsys: pytest.CaptureFixture[str]) -> None:
+    Screen().table([["a", "東京", "x"], ["long", ("b", "red"), ""]], header=["one", "two", "three"])
+    assert capsys.readouterr().out == "  one   two   three\n  a     東京  x\n  long  b\n"

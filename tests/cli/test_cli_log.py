@@ -1,0 +1,220 @@
+"""`log`: what an operator sees of the journal."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dkimgate import cli, record
+from dkimgate.facts import Arrival, Assessment, Decision, Departure, Disposition, Facts, Origin, Risk, Sign, Spam
+from dkimgate.message import Connection, Envelope, Message
+
+NOON = 1_795_262_400.0  # 2026-11-21T12:00:00Z
+
+
+class Key:
+    domain = "hosted.example"
+    selector = "default"
+    algorithm = "rsa-sha256"
+
+
+def phish(queue_id: str, minutes: float = 0) -> bytes:
+    facts = Facts(
+        sender="friend@hosted.example",
+        recipients=("victim@receiver.example",),
+        author="hosted.example",
+        origin=Origin.FORWARDED,
+        arrival=Arrival("fail", spam=Spam(True, 14.9, 3.0)),
+        message_id=f"<{queue_id}@hosted.example>",
+    )
+    decision = Decision("never-launder", risk=Risk(348.3, (("dmarc=fail", 100.0), ("spam", 248.3))))
+    return line(queue_id, facts, decision, Departure("fail", False, False), minutes)
+
+
+def own(queue_id: str, minutes: float = 0) -> bytes:
+    facts = Facts(sender="a@other.example", author="other.example", hosted="other.example", origin=Origin.LOCAL, arrival=Arrival("none"))
+    return line(queue_id, facts, Decision("own-users", Sign.AUTHOR), Departure("pass", True, False), minutes, (Key(),))
+
+
+def line(
+    queue_id: str,
+    facts: Facts,
+    decision: Decision,
+    departure: Departure,
+    minutes: float,
+    keys: tuple[Key, ...] = (),
+    error: str | None = None,
+) -> bytes:
+    assessment = Assessment(facts, decision, departure)
+    message = Message(queue_id=queue_id)
+    made = record.make(message, assessment, signatures=keys, time=NOON + 60 * minutes, ms=0.4, policy_hash="sha256:0", error=error)
+    return record.to_line(made)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    file = tmp_path / "decisions.jsonl"
+    with gzip.open(tmp_path / "decisions.jsonl.2.gz", "wb") as old:
+        old.write(own("OLD1", -2000))
+    (tmp_path / "decisions.jsonl.1").write_bytes(phish("OLD2", -1000))
+    file.write_bytes(b"".join(own(f"OWN{n}", n) for n in range(12)) + phish("BAD1", 20) + own("OWN99", 21))
+    return file
+
+
+def tail(journal: Path, *options: str) -> int:
+    return cli.main(["log", "tail", "--file", str(journal), *options])
+
+
+def ids(text: str) -> list[str]:
+    return [row.split()[1] for row in text.splitlines()]
+
+
+def test_one_line_a_message_in_columns(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tail(journal, "-n", "2") == 0
+    bad, good = capsys.readouterr().out.splitlines()
+    assert bad.split() == [
+        "2026-11-21T12:20:00Z",
+        "BAD1",
+        "hosted.example",
+        "forwarded",
+        "dmarc=fail",
+        "spam=14.9/3",
+        "risk=348.3",
+        "never-launder",
+        "signed=none",
+        "departs=fail",
+    ]
+    assert good.split()[1:] == [
+        "OWN99",
+        "other.example",
+        "local",
+        "dmarc=none",
+        "risk=0",
+        "own-users",
+        "signed=hosted.example",
+        "departs=pass",
+    ]
+    assert bad.index("risk=") == good.index("risk=")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], [f"OWN{n}" for n in range(4, 12)] + ["BAD1", "OWN99"]),
+        (["-n", "1"], ["OWN99"]),
+        (["-n", "0", "--rule", "never-*"], ["BAD1"]),
+        (["-n", "0", "--rule", "never-*", "--rotated"], ["OLD2", "BAD1"]),
+        (["--from", "hosted.example"], ["BAD1"]),
+        (["--from", "*.EXAMPLE", "-n", "2"], ["BAD1", "OWN99"]),
+        (["--since", "2026-11-21T12:20"], ["BAD1", "OWN99"]),
+        (["--since", "2026-11-21T13:20+01:00"], ["BAD1", "OWN99"]),
+        (["-n", "0", "--since", "2026-11-20", "--rotated", "--from", "hosted.example"], ["OLD2", "BAD1"]),
+        (["-n", "99", "--rotated", "--since", "2026-11-01"], ["OLD1", "OLD2", *[f"OWN{n}" for n in range(12)], "BAD1", "OWN99"]),
+    ],
+)
+def test_filters(journal: Path, options: list[str], expected: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert tail(journal, *options) == 0
+    assert ids(capsys.readouterr().out) == expected
+
+
+def test_nothing_found_is_status_1_and_no_file_is_status_2(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tail(journal, "--rule", "nosuch") == 1
+    assert tail(journal.with_name("nosuch")) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == f"dkimgate: {journal.with_name('nosuch')}: No such file or directory\n"
+
+
+def test_json_is_the_record_itself(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tail(journal, "--json", "-n", "1") == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(own("OWN99", 21))
+
+
+def test_torn_lines_and_strange_records_are_told_and_passed_over(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    journal.write_bytes(phish("A")[:100] + phish("B") + b'{"v": 2, "time": "2030", "queue_id": "C"}\n' + phish("D")[:50])
+    assert tail(journal) == 0
+    said = capsys.readouterr()
+    assert ids(said.out) == ["B", "C"]
+    assert "a record of version 2 that can't be shown" in said.out
+    assert "2 torn line(s) passed over" in said.err
+
+
+def test_an_error_and_a_refusal_stand_at_the_end_of_the_line(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    refused = Decision("r", disposition=Disposition.REJECT, text="no")
+    failed = record.make(Message(queue_id="E"), None, time=NOON, ms=0, policy_hash="", error="judging: KeyError: 'x'")
+    journal.write_bytes(line("R", Facts(), refused, Departure("fail", False, False), 0) + record.to_line(failed))
+    assert tail(journal) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith("reject")
+    assert second.endswith("error: judging: KeyError: 'x'")
+
+
+def test_show_finds_by_queue_id_and_message_id_also_in_rotated_files(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("BAD1", "<BAD1@hosted.example>", "BAD1@hosted.example"):
+        assert cli.main(["log", "show", "--file", str(journal), name]) == 0
+        said = capsys.readouterr().out
+        assert said.startswith("BAD1  <BAD1@hosted.example>\n")
+        assert "risk     348.3 = dmarc=fail 100 + spam 248.3\n" in said
+        assert "decision   no signature of ours\n           rule never-launder\n" in said
+    assert cli.main(["log", "show", "--json", "--file", str(journal), "OLD1", "BAD1"]) == 0
+    assert [json.loads(row)["queue_id"] for row in capsys.readouterr().out.splitlines()] == ["OLD1", "BAD1"]
+
+
+def test_show_names_what_is_not_there(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["log", "show", "--file", str(journal), "BAD1", "BAD"]) == 1
+    said = capsys.readouterr()
+    assert said.out.startswith("BAD1")
+    assert said.err == f"dkimgate: BAD: no such record in {journal} or its rotated files\n"
+
+
+def test_show_of_a_record_without_facts(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    message = Message(Connection("192.0.2.66"), Envelope("a@b.example"), (), "E1")
+    journal.write_bytes(record.to_line(record.make(message, None, time=NOON, ms=0, policy_hash="", error="judging: broken")))
+    assert cli.main(["log", "show", "--file", str(journal), "E1"]) == 0
+    assert "error  judging: broken\n" in capsys.readouterr().out
+
+
+def test_the_journal_of_the_configuration_is_the_default(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = journal.with_name("dkimgate.yaml")
+    config.write_text("journal: {file: decisions.jsonl}\n")
+    assert cli.main(["log", "tail", "-n", "1", "--config", str(config)]) == 0
+    assert ids(capsys.readouterr().out) == ["OWN99"]
+
+
+def test_follow_shows_new_records_across_rotation_and_ends_quietly(journal: Path) -> None:
+    command = [sys.executable, "-m", "dkimgate", "log", "tail", "-f", "-n", "1", "--file", str(journal), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        seen = [json.loads(process.stdout.readline())["queue_id"]]
+        with journal.open("ab") as writing:
+            writing.write(phish("NEW1"))
+        seen.append(json.loads(process.stdout.readline())["queue_id"])
+        journal.rename(journal.with_name("decisions.jsonl.0"))
+        time.sleep(0.05)
+        journal.write_bytes(phish("NEW2"))
+        seen.append(json.loads(process.stdout.readline())["queue_id"])
+        process.send_signal(2)
+        assert process.wait(timeout=20) == 130
+        assert process.stderr.read() == b""
+    assert seen == ["OWN99", "NEW1", "NEW2"]
+
+
+def test_a_large_journal_is_read_from_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "d.jsonl"
+    with file.open("wb") as writing:
+        # 1 GB that takes no room
+        os.truncate(writing.fileno(), 1 << 30)
+        writing.seek(0, os.SEEK_END)
+        writing.write(b"\n" + phish("LAST"))
+    started = time.monotonic()
+    assert tail(file, "-n", "1") == 0
+    assert time.monotonic() - started < 2
+    assert ids(capsys.readouterr().out) == ["LAST"]

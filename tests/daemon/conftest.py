@@ -1,0 +1,37 @@
+"""Daemons in processes of their own, on sockets in a short temporary folder (a unix socket's path has 107 bytes at most)."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from running import Daemon, double
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="dkg-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def start(folder: Path) -> Iterator[Callable[..., Daemon]]:
+    """`start(listen=..., workers=...)` writes a configuration, starts the double and waits until it says READY=1."""
+    running: list[Daemon] = []
+
+    def start_one(ready: bool = True, **settings: object) -> Daemon:
+        daemon = double(folder, **settings)
+        running.append(daemon)
+        if ready:
+            daemon.wait_for("READY=1")
+        return daemon
+
+    yield start_one
+    for daemon in running:
+        daemon.end()

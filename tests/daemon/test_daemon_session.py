@@ -1,0 +1,300 @@
+"""The session without libmilter: what it collects, what it answers, and that nothing an MTA sends makes it raise or forget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import Milter
+import pytest
+
+from dkimgate.config import Config
+from dkimgate.daemon import session as module
+from dkimgate.daemon.session import ACTIONS, Session
+from dkimgate.facts import Disposition
+from dkimgate.message import Message
+
+ALL = 0x1FFFFF
+
+
+@dataclass
+class MTA:
+    """libmilter's side: macros to read, and everything that was called."""
+
+    macros: dict[str, str] = field(default_factory=dict)
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def getsymval(self, name: str, /) -> str | None:
+        value = self.macros.get(name)
+        if value == "\udcff":
+            raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+        return value
+
+    def setsymlist(self, stage: int, names: str, /) -> None:
+        self.calls.append(("setsymlist", stage, names))
+
+    def setreply(self, code: str, extended: str, text: str, /) -> None:
+        self.calls.append(("setreply", code, extended, text))
+
+    def addheader(self, name: str, value: str, index: int, /) -> None:
+        self.calls.append(("addheader", name, value, index))
+
+    def quarantine(self, reason: str, /) -> None:
+        self.calls.append(("quarantine", reason))
+
+
+@dataclass
+class Answer:
+    disposition: Disposition = Disposition.ACCEPT
+    text: str | None = None
+    fields: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass
+class Gate:
+    """A gate that remembers what it was asked, and answers as it was told."""
+
+    answer: Answer = field(default_factory=Answer)
+    wants_body: bool = True
+    config: Config = field(default_factory=Config)
+    warnings: tuple[str, ...] = ()
+    messages: list[Message] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+
+    def judge(self, message: Message, /) -> Gate:
+        self.messages.append(message)
+        return self
+
+    def body(self, chunk: bytes, /) -> None:
+        self.told.append(f"body {chunk!r}")
+
+    def end(self) -> Answer:
+        self.told.append("end")
+        return self.answer
+
+    def abort(self, reason: str, /) -> None:
+        self.told.append(f"abort: {reason}")
+
+
+def opened(gate: Gate, mta: MTA, offered: int = ALL, actions: int = 0x1FF) -> Session:
+    session = Session(gate)
+    assert session.negotiate(mta, [actions, offered, 0, 0]) == Milter.CONTINUE
+    session.connect(mta, "client.sender.example", 2, ("192.0.2.66", 25))
+    session.hello(mta, "client.sender.example")
+    return session
+
+
+def passed(session: Session, mta: MTA, sender: bytes = b"<a@sender.example>", header: tuple[tuple[str, bytes], ...] = ()) -> int:
+    session.envfrom(mta, sender)
+    session.envrcpt(mta, b"<b@receiver.example>")
+    for name, value in header:
+        session.header(mta, name, value)
+    session.eoh(mta)
+    session.body(mta, b"x\r\n")
+    return session.eom(mta)
+
+
+def test_negotiation_takes_only_what_is_offered() -> None:
+    mta, options = MTA(), [0x1FF, ALL, 0, 0]
+    Session(Gate()).negotiate(mta, options)
+    assert options[0] == ACTIONS
+    assert options[1] & Milter.P_HDR_LEADSPC
+    assert options[1] & Milter.P_SKIP
+    assert not options[1] & (Milter.P_NR_BODY | Milter.P_NR_HELO | Milter.P_NR_CONN | Milter.P_RCPT_REJ | Milter.P_NOBODY | Milter.P_NOHDRS)
+    assert ("setsymlist", Milter.M_EOH, "i") in mta.calls
+    mta, options = MTA(), [Milter.ADDHDRS, 0x7F, 0, 0]
+    Session(Gate()).negotiate(mta, options)
+    assert options == [Milter.ADDHDRS, 0, 0, 0]
+    assert mta.calls == []
+
+
+@pytest.mark.parametrize(
+    ("argument", "address"),
+    [
+        (b"<a@sender.example>", "a@sender.example"),
+        (b"a@sender.example", "a@sender.example"),  # as Postfix sends it to non_smtpd_milters
+        (b"<>", ""),
+        (b"", ""),
+        ("<ü@sender.example>".encode(), "ü@sender.example"),
+        (b"<\xff@sender.example>", "\udcff@sender.example"),
+    ],
+)
+def test_sender_in_all_its_forms(argument: bytes, address: str) -> None:
+    gate, mta = Gate(), MTA()
+    passed(opened(gate, mta), mta, argument)
+    assert gate.messages[0].envelope.sender == address
+
+
+def test_login_counts_for_one_message_only() -> None:
+    gate, mta = Gate(), MTA({"{auth_authen}": "ask", "i": "4F2A", "{daemon_name}": "ORIGINATING"})
+    session = opened(gate, mta)
+    passed(session, mta)
+    del mta.macros["{auth_authen}"], mta.macros["i"]
+    passed(session, mta)
+    assert [each.connection.auth for each in gate.messages] == ["ask", None]
+    assert [each.queue_id for each in gate.messages] == ["4F2A", None]
+    assert [each.connection.daemon for each in gate.messages] == ["ORIGINATING"] * 2
+
+
+def test_login_that_is_no_text_is_no_login() -> None:
+    gate, mta = Gate(), MTA({"{auth_authen}": "\udcff", "i": "\udcff"})
+    assert passed(opened(gate, mta), mta) == Milter.ACCEPT
+    assert gate.messages[0].connection.auth is None
+    assert gate.messages[0].queue_id is None
+
+
+@pytest.mark.parametrize(
+    ("address", "ip"), [(("192.0.2.66", 25), "192.0.2.66"), (("2001:db8::66", 25, 0, 0), "2001:db8::66"), ("/x", None), (None, None)]
+)
+def test_client_address(address: tuple[object, ...] | str | None, ip: str | None) -> None:
+    gate, mta = Gate(), MTA()
+    session = Session(gate)
+    session.negotiate(mta, [0x1FF, ALL, 0, 0])
+    session.connect(mta, "unknown", 1, address)
+    passed(session, mta)
+    assert gate.messages[0].connection.ip == ip
+
+
+def test_nothing_of_a_message_is_left_for_the_next() -> None:
+    gate, mta = Gate(), MTA()
+    session = opened(gate, mta)
+    session.envfrom(mta, b"<first@sender.example>")
+    session.envrcpt(mta, b"<first@receiver.example>")
+    session.header(mta, "X-First", b" 1")
+    session.abort(mta)
+    passed(session, mta, header=(("X-Second", b" 2"),))
+    (message,) = gate.messages
+    assert message.envelope.recipients == ("b@receiver.example",)
+    assert [each.name for each in message.header] == [b"X-Second"]
+
+
+def test_next_message_without_an_end_of_the_last_leaves_a_record() -> None:
+    gate, mta = Gate(), MTA()
+    session = opened(gate, mta)
+    session.envfrom(mta, b"<>")
+    session.eoh(mta)
+    passed(session, mta)
+    assert [each for each in gate.told if not each.startswith("body")] == ["abort: the next message began before this one ended", "end"]
+
+
+def test_abort_then_close_tells_the_gate_once() -> None:
+    gate, mta = Gate(), MTA()
+    session = opened(gate, mta)
+    session.envfrom(mta, b"<>")
+    session.eoh(mta)
+    session.abort(mta)
+    session.close(mta)
+    assert len(gate.told) == 1
+
+
+def test_abort_before_the_header_is_complete_is_nothing_to_record() -> None:
+    gate, mta = Gate(), MTA()
+    session = opened(gate, mta)
+    session.envfrom(mta, b"<>")
+    session.header(mta, "From", b" a@hosted.example")
+    session.abort(mta)
+    assert (gate.messages, gate.told) == ([], [])
+
+
+def test_header_bytes_stay_as_they_are() -> None:
+    gate, mta = Gate(), MTA()
+    value = b"  \xff\n\tfold \n "
+    passed(opened(gate, mta), mta, header=(("X-Odd", value),))
+    assert gate.messages[0].header[0].value == value
+
+
+def test_mta_that_eats_the_leading_space() -> None:
+    gate, mta = Gate(Answer(fields=(("DKIM-Signature", b" v=1"),))), MTA()
+    passed(opened(gate, mta, ALL & ~Milter.P_HDR_LEADSPC), mta, header=(("From", b"a@hosted.example"),))
+    assert gate.messages[0].header[0].value == b" a@hosted.example"
+    assert ("addheader", "DKIM-Signature", "v=1", 0) in mta.calls
+
+
+@pytest.mark.parametrize(("limit", "value"), [("MAX_HEADER_FIELDS", 3), ("MAX_HEADER_BYTES", 35)])
+def test_absurd_header_is_cut_off_and_said(monkeypatch: pytest.MonkeyPatch, limit: str, value: int) -> None:
+    monkeypatch.setattr(module, limit, value)
+    gate, mta = Gate(), MTA()
+    session = opened(gate, mta)
+    assert passed(session, mta, header=(("X-A", b" 1234567"),) * 10) == Milter.ACCEPT
+    assert len(gate.messages[0].header) == 3
+    assert str(value) in (gate.messages[0].problem or "")
+    passed(session, mta, header=(("X-A", b" 1"),))
+    assert gate.messages[1].problem is None
+
+
+def test_small_field_behind_one_that_was_too_much_is_not_collected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a sender could choose which fields we see."""
+    monkeypatch.setattr(module, "MAX_HEADER_BYTES", 100)
+    gate, mta = Gate(), MTA()
+    passed(opened(gate, mta), mta, header=(("X-Long", b"x" * 200), ("From", b" a@hosted.example")))
+    assert gate.messages[0].header == ()
+
+
+def test_body_is_skipped_where_nobody_wants_it() -> None:
+    gate, mta = Gate(wants_body=False), MTA()
+    session = opened(gate, mta)
+    session.envfrom(mta, b"<>")
+    session.eoh(mta)
+    assert session.body(mta, b"x") == Milter.SKIP
+    session = opened(gate, mta, ALL & ~Milter.P_SKIP)
+    session.envfrom(mta, b"<>")
+    session.eoh(mta)
+    assert session.body(mta, b"x") == Milter.CONTINUE
+    assert gate.told == []
+
+
+def test_end_without_an_end_of_header_is_judged_all_the_same() -> None:
+    gate, mta = Gate(), MTA()
+    session = opened(gate, mta)
+    session.envfrom(mta, b"<>")
+    assert session.eom(mta) == Milter.ACCEPT
+    assert gate.told == ["end"]
+
+
+def test_first_field_of_the_outcome_ends_topmost() -> None:
+    gate, mta = Gate(Answer(fields=(("A", b" 1"), ("B", b" 2\r\n\t3")))), MTA()
+    passed(opened(gate, mta), mta)
+    assert [each for each in mta.calls if each[0] == "addheader"] == [("addheader", "B", " 2\n\t3", 0), ("addheader", "A", " 1", 0)]
+
+
+def test_no_permission_to_add_fields_means_unsigned() -> None:
+    gate, mta = Gate(Answer(fields=(("A", b" 1"),))), MTA()
+    assert passed(opened(gate, mta, actions=Milter.QUARANTINE), mta) == Milter.ACCEPT
+    assert mta.calls == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "reply"),
+    [
+        (Answer(Disposition.REJECT, "no\r\n250 yes"), Milter.REJECT, ("550", "5.7.1", "no 250 yes")),
+        (Answer(Disposition.REJECT, "100 %"), Milter.REJECT, ("550", "5.7.1", "100 %%")),
+        (Answer(Disposition.DEFER, "spät"), Milter.TEMPFAIL, ("451", "4.7.1", "sp t")),
+        (Answer(Disposition.REJECT, "x" * 2000), Milter.REJECT, ("550", "5.7.1", "x" * 450)),
+        (Answer(Disposition.REJECT), Milter.REJECT, ("550", "5.7.1", "Message refused by policy")),
+    ],
+)
+def test_refusals(answer: Answer, code: int, reply: tuple[str, ...]) -> None:
+    gate, mta = Gate(answer), MTA()
+    assert passed(opened(gate, mta), mta) == code
+    assert mta.calls[-1] == ("setreply", *reply)
+
+
+@pytest.mark.parametrize("step", ["connect", "hello", "envfrom", "envrcpt", "header", "eoh", "body"])
+def test_failed_step_defers_this_message_and_not_the_next(step: str) -> None:
+    gate, mta = Gate(), MTA()
+    session = opened(gate, mta)
+    session.envfrom(mta, b"<>")
+    assert session.failed(step, mta, RuntimeError("two\nlines")) in (Milter.CONTINUE, Milter.NOREPLY)
+    assert session.body(mta, b"x") == Milter.SKIP
+    assert session.eom(mta) == Milter.TEMPFAIL
+    assert passed(session, mta) == Milter.ACCEPT
+
+
+def test_failure_in_the_middle_leaves_a_record() -> None:
+    gate, mta = Gate(), MTA()
+    session = opened(gate, mta)
+    session.envfrom(mta, b"<>")
+    session.eoh(mta)
+    session.failed("body", mta, RuntimeError())
+    session.eom(mta)
+    assert gate.told == ["abort: an internal error"]

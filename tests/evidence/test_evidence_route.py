@@ -1,0 +1,193 @@
+"""Received fields of many hosts, and the origin that follows from them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dkimgate.facts import Origin
+from dkimgate.message import Connection, HeaderField
+from dkimgate.route import parse_hop, route_of
+from headers import AUTHOR, BORDER, OUTSIDE, REINJECTED, TRUST, message
+
+HOPS = [
+    # value, by, ip, helo, protocol, local
+    (
+        "from h.example (r.example [192.0.2.1])\n\tby mx.example (Postfix) with ESMTPS id 1; d",
+        "mx.example",
+        "192.0.2.1",
+        "h.example",
+        "ESMTPS",
+        False,
+    ),
+    (
+        "from h.example (unknown [IPv6:2001:db8::1])\n\tby mx.example (Postfix) with ESMTP id 1; d",
+        "mx.example",
+        "2001:db8::1",
+        "h.example",
+        "ESMTP",
+        False,
+    ),
+    (
+        "from h (r [192.0.2.1]) (using TLSv1.3 with cipher X (256/256 bits))\n by MX.Example. (Postfix) with ESMTPSA id 1; d",
+        "mx.example",
+        "192.0.2.1",
+        "h",
+        "ESMTPSA",
+        False,
+    ),
+    ("by mx.example (Postfix, from userid 20281)\n\tid D33F72007CF829; d", "mx.example", None, None, None, True),
+    (
+        "from h.example (h.example. [192.0.2.1])\n by mx.example with ESMTPS id c22-2.1 for <v@x.example>\n (version=TLS1_2); d",
+        "mx.example",
+        "192.0.2.1",
+        "h.example",
+        "ESMTPS",
+        False,
+    ),
+    (
+        "from A.b.example (2001:db8::14) by\n C.d.example (2001:db8::15) with Microsoft SMTP Server (version=TLS1_2) id 15.20; d",
+        "c.d.example",
+        "2001:db8::14",
+        "a.b.example",
+        "Microsoft",
+        False,
+    ),
+    (
+        "from [192.0.2.1] (helo=h.example)\n\tby mx.example with esmtp (Exim 4.96) id 1; d",
+        "mx.example",
+        "192.0.2.1",
+        "[192.0.2.1]",
+        "esmtp",
+        False,
+    ),
+    (
+        "from r.example ([192.0.2.1] helo=h.example)\n\tby mx.example with esmtps (Exim 4.96) id 1; d",
+        "mx.example",
+        "192.0.2.1",
+        "r.example",
+        "esmtps",
+        False,
+    ),
+    ("from www-data by mx.example with local (Exim 4.96) id 1; d", "mx.example", None, "www-data", "local", True),
+    ("(from root@localhost)\n\tby mx.example (8.16.1/8.16.1/Submit) id 1; d", "mx.example", None, None, None, True),
+    ("(qmail 1234 invoked by uid 89); 1 Jan 2026 00:00:00 -0000", None, None, None, None, False),
+    # the HELO name is the client's: it must not become the address, the host or the protocol
+    (
+        "from [127.0.0.1] (evil.example [192.0.2.66]) by mx.example (Postfix) with ESMTP id 1; d",
+        "mx.example",
+        "192.0.2.66",
+        "[127.0.0.1]",
+        "ESMTP",
+        False,
+    ),
+    ("from by (evil.example [192.0.2.66]) by mx.example (Postfix) with ESMTP id 1; d", "mx.example", "192.0.2.66", "by", "ESMTP", False),
+    (
+        "from with (evil.example [192.0.2.66]) by mx.example (Postfix) with ESMTP id 1; d",
+        "mx.example",
+        "192.0.2.66",
+        "with",
+        "ESMTP",
+        False,
+    ),
+    # a client certificate's name is the client's too: two addresses are none
+    (
+        'from h (r [192.0.2.66]) (Client CN "x [127.0.0.1]", Issuer "y") by mx.example (Postfix) with ESMTP id 1; d',
+        "mx.example",
+        None,
+        "h",
+        "ESMTP",
+        False,
+    ),
+    (
+        "from h (r [192.0.2.66]) by mx.example (Postfix) with ESMTP id 1 for <a@b>; by evil.example with ESMTPSA",
+        "mx.example",
+        "192.0.2.66",
+        "h",
+        "ESMTP",
+        False,
+    ),
+    ("from h (unclosed [127.0.0.1] by mx.example with ESMTPSA", None, None, "h", None, False),
+    ("", None, None, None, None, False),
+]
+
+
+@pytest.mark.parametrize(("value", "by", "ip", "helo", "protocol", "local"), HOPS)
+def test_hop(value: str, by: str | None, ip: str | None, helo: str | None, protocol: str | None, local: bool) -> None:
+    hop = parse_hop(HeaderField(b"Received", b" " + value.encode()))
+    assert (hop.by, hop.ip, hop.helo, hop.protocol, hop.local) == (by, ip, helo, protocol, local)
+
+
+@given(st.binary(max_size=300))
+def test_any_octets_make_a_hop(value: bytes) -> None:
+    parse_hop(HeaderField(b"Received", value))
+
+
+def _received(text: str) -> str:
+    return f"Received: {text}; Sat, 21 Nov 2026 16:20:25 +0000\n"
+
+
+USERID = _received("by mx.forwarder.example (Postfix, from userid 1000) id 1")
+AMAVIS = _received(
+    "from mx.forwarder.example ([127.0.0.1])\n by localhost (mx.forwarder.example [127.0.0.1]) (amavisd-new, port 10024) with ESMTP id 1"
+)
+LOGIN = _received("from laptop (client.example [203.0.113.5])\n by mx.forwarder.example (Postfix) with ESMTPSA id 1")
+STRANGER = _received("from a (b [198.51.100.3])\n by mx.elsewhere.example (Postfix) with ESMTP id 1")
+LMTP = _received("from mx.forwarder.example\n by imap.mail.forwarder.example with LMTP id 1")
+LMTP_FROM_OUTSIDE = _received("from mx.attacker.example\n by imap.mail.forwarder.example with LMTP id 1")
+LOGGED_IN = Connection(ip="203.0.113.5", auth="ask@hosted.example")
+RELAY = Connection(ip="10.1.2.3", name="unknown")
+
+ORIGINS = [
+    ("sendmail(1), no Received field", AUTHOR, REINJECTED, Origin.LOCAL),
+    ("a local process whose mail passed the content filter", AMAVIS + USERID + AUTHOR, REINJECTED, Origin.LOCAL),
+    ("pipe into sendmail(1)", BORDER + AUTHOR, REINJECTED, Origin.FORWARDED),
+    ("content filter, then pipe", USERID + AMAVIS + BORDER + AUTHOR, REINJECTED, Origin.FORWARDED),
+    ("Dovecot LMTP", LMTP + BORDER + AUTHOR, REINJECTED, Origin.FORWARDED),
+    ("LMTP from a client that is not ours", LMTP_FROM_OUTSIDE + AUTHOR, REINJECTED, Origin.FORWARDED),
+    ("a client that is not ours", AUTHOR, OUTSIDE, Origin.INBOUND),
+    ("a client without an address", AUTHOR, Connection(ip=None), Origin.INBOUND),
+    ("a client whose address is nonsense", AUTHOR, Connection(ip="127.0.0.1 "), Origin.INBOUND),
+    ("an inbound message that pretends to be local", USERID + AUTHOR, OUTSIDE, Origin.INBOUND),
+    ("a login", AUTHOR, LOGGED_IN, Origin.SUBMITTED),
+    ("a login through the content filter", AMAVIS + LOGIN + AUTHOR, REINJECTED, Origin.SUBMITTED),
+    ("a customer's server that logs in", STRANGER + AUTHOR, LOGGED_IN, Origin.SUBMITTED),
+    ("a client program that redirects by a login", BORDER + AUTHOR, LOGGED_IN, Origin.FORWARDED),
+    ("the same through the content filter", AMAVIS + LOGIN + BORDER + AUTHOR, REINJECTED, Origin.FORWARDED),
+    ("a relay that trust.hosts does not know", STRANGER + AUTHOR, REINJECTED, Origin.FORWARDED),
+    ("Received fields removed, other traces left", "Delivered-To: ask@hosted.example\n" + AUTHOR, REINJECTED, Origin.FORWARDED),
+    ("Received fields removed, a verdict left", "Authentication-Results: x; none\n" + AUTHOR, REINJECTED, Origin.FORWARDED),
+    ("a network that is not in trust.networks", AUTHOR, RELAY, Origin.INBOUND),
+    ("white space before the colon", BORDER.replace("Received:", "received :") + AUTHOR, REINJECTED, Origin.FORWARDED),
+]
+
+
+@pytest.mark.parametrize(("what", "header", "connection", "origin"), ORIGINS, ids=[row[0] for row in ORIGINS])
+def test_origin(what: str, header: str, connection: Connection, origin: Origin) -> None:
+    route = route_of(message(header, connection), TRUST)
+    assert route.origin is origin, route.why
+    assert route.why
+
+
+def test_the_border_is_the_newest_hop_with_a_client_not_ours() -> None:
+    """A message that came by twice: only what stands above its newest entry is ours."""
+    route = route_of(message(USERID + BORDER + STRANGER + BORDER.replace("66", "77") + AUTHOR), TRUST)
+    assert route.border is not None
+    assert (route.border.by, route.border.ip) == ("mx.forwarder.example", "192.0.2.66")
+    assert route.ours_above == 1
+
+
+def test_nothing_below_a_login_is_ours() -> None:
+    route = route_of(message(LOGIN + "Authentication-Results: mx.forwarder.example; dmarc=pass\n" + BORDER + AUTHOR), TRUST)
+    assert route.origin is Origin.FORWARDED
+    assert route.ours_above == 0
+
+
+@given(st.text(max_size=200), st.sampled_from([BORDER, USERID + BORDER, AMAVIS + BORDER, LMTP + BORDER]))
+def test_nothing_a_sender_writes_moves_the_border(below: str, above: str) -> None:
+    """Whatever stands below the border's field, Received fields of any kind among it, origin and border stay."""
+    forged = "".join(f"{line}\n" for line in below.splitlines() if ":" in line) + USERID + LOGIN
+    route = route_of(message(above + forged + AUTHOR), TRUST)
+    assert route.origin is Origin.FORWARDED
+    assert route.border is not None and route.border.ip == "192.0.2.66"

@@ -1,0 +1,188 @@
+"""The five laws, each under its name."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dkimgate import gate, record
+from dkimgate.evidence.gather import facts_of
+from dkimgate.facts import DMARC_RESULTS, Arrival, Decision, Disposition, Facts, Origin, Sign, Spam
+from dkimgate.gate import Gate
+from dkimgate.message import Message
+from dkimgate.policy import guard
+from headers import AUTHOR, BORDER, CONFIG, message
+
+ROOT = Path(__file__).parents[2]
+FAIL = "Authentication-Results: mx.forwarder.example; dmarc=fail header.from=hosted.example\n"
+PASS = "Authentication-Results: mx.forwarder.example; dmarc=pass header.from=hosted.example\n"
+
+
+def _facts(header: str) -> Facts:
+    return facts_of(message(header), CONFIG, ["hosted.example"], lambda author, hosted: (False, "lookup"))
+
+
+@given(
+    origin=st.sampled_from(Origin),
+    dmarc=st.sampled_from(DMARC_RESULTS),
+    score=st.floats(allow_nan=True, allow_infinity=True),
+    flag=st.booleans(),
+    author=st.sampled_from([None, "hosted.example"]),
+    aligns=st.booleans(),
+    sign=st.sampled_from(Sign),
+)
+def test_law_1_no_promotion(origin: Origin, dmarc: str, score: float, flag: bool, author: str | None, aligns: bool, sign: Sign) -> None:
+    arrival = Arrival(dmarc=dmarc, spam=Spam(flag, score, 5.0))
+    facts = Facts(author=author, hosted=author, origin=origin, arrival=arrival, forwarder_aligns=aligns)
+    allowed = guard.refuses(facts, Decision("any", sign)) is None
+    aligned = sign is Sign.AUTHOR or (sign is Sign.FORWARDER and aligns)
+    if origin in (Origin.FORWARDED, Origin.INBOUND) and aligned:
+        assert not allowed or (dmarc in ("pass", "none") and score < 5.0 and not flag)
+
+
+LINES = ["X-A: b\n", "Received: from a (b [198.51.100.3]) by c with SMTP id 1; x\n", "Subject: x\n"]
+
+
+@given(st.lists(st.sampled_from(LINES), max_size=5), st.integers(0, 5))
+def test_law_2_what_hurts_is_believed_from_anyone(lines: list[str], at: int) -> None:
+    for hurting in (FAIL, FAIL.replace("mx.forwarder", "anyone"), "Authentication-Results: (broken; dmarc=fail\n"):
+        below = "".join([*lines[:at], hurting, *lines[at:]])
+        assert _facts(BORDER + below + AUTHOR).arrival.dmarc == "fail"
+    spam = "".join([*lines[:at], "X-Spam-Status: Yes, score=14.9 required=3.0\n", *lines[at:]])
+    assert _facts(spam + PASS + BORDER + AUTHOR + "X-Spam-Status: No, score=-9 required=5\n").arrival.spam == Spam(True, 14.9, 3.0)
+
+
+@given(st.lists(st.sampled_from([*LINES, PASS, "X-Spam-Status: No, score=-9.9 required=5.0\n"]), max_size=8))
+def test_law_2_what_helps_only_from_us(below: list[str]) -> None:
+    assert _facts(BORDER + "".join(below) + AUTHOR).arrival == _facts(BORDER + AUTHOR).arrival
+    assert _facts(PASS + BORDER + "".join(below) + AUTHOR).arrival.dmarc == "pass"
+
+
+def test_law_3_one_decision() -> None:
+    """The daemon and `explain` come to a decision at one place, and what makes it knows no clock, no DNS and no disk."""
+    callers = [p.name for p in (ROOT / "milter").rglob("*.py") if any(_calls_decide(node) for node in ast.walk(ast.parse(p.read_text())))]
+    assert callers == ["gate.py"]
+    policy = ROOT / "milter" / "dkimgate" / "policy"
+    for name in ("decide.py", "conditions.py", "risk.py", "guard.py", "model.py", "globs.py"):
+        imported = {a.name for node in ast.walk(ast.parse((policy / name).read_text())) if isinstance(node, ast.Import) for a in node.names}
+        assert not imported & {"os", "socket", "time", "random", "datetime", "dns", "sys", "pathlib"}, name
+
+
+def _calls_decide(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "decide"
+
+
+@pytest.fixture
+def loaded(tmp_path: Path) -> Gate:
+    """A gate with a key for hosted.example and the shipped policy."""
+    from cryptography.hazmat.primitives.asymmetric import ed25519
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    key = ed25519.Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "key.pem").write_bytes(key)
+    (tmp_path / "key.pem").chmod(0o600)
+    (tmp_path / "policy.yaml").write_text((ROOT / "config" / "policy.yaml").read_text())
+    (tmp_path / "dkimgate.yaml").write_text(
+        "trust: {hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example]}\n"
+        "keys: [{domain: hosted.example, selector: s, file: key.pem}]\n"
+        "journal: {file: decisions.jsonl}\n"
+    )
+    return Gate.load(tmp_path / "dkimgate.yaml")
+
+
+def _records(loaded: Gate) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in loaded.journal.file.read_text().splitlines()]
+
+
+def _pass(loaded: Gate, arrived: Message) -> gate.Outcome:
+    passage = loaded.judge(arrived)
+    passage.body(b"Hello.\r\n")
+    return passage.end()
+
+
+STAGES = [
+    ("dkimgate.gate.facts_of", "judging"),
+    ("dkimgate.gate.decide", "judging"),
+    ("dkimgate.gate.guard.refuses", "judging"),
+    ("dkimgate.gate.departure.predict", "judging"),
+    ("dkimgate.gate.BodyHash.update", "reading the body"),
+    ("dkimgate.gate.BodyHash.digest", "signing"),
+    ("dkimgate.gate.sign", "signing"),
+]
+
+
+@pytest.mark.parametrize(("stage", "doing"), STAGES)
+def test_law_4_in_doubt_unsigned(
+    stage: str, doing: str, loaded: Gate, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever fails at a stage: the message leaves unsigned, its record says why, and the next one is signed again."""
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("injected")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stage, broken)
+        outcome = _pass(loaded, message(AUTHOR))
+    assert (outcome.disposition, outcome.fields) == (Disposition.ACCEPT, ())
+    assert [name for name, _ in _pass(loaded, message(AUTHOR)).fields] == ["DKIM-Signature"]
+    first, second = _records(loaded)
+    assert first["error"] == f"{doing}: ZeroDivisionError: injected"
+    assert not (first["decision"] and first["decision"]["signatures"])
+    assert not (first["departure"] and first["departure"]["dkim_aligned"])
+    assert second["error"] is None
+    assert "injected" in capfd.readouterr().err
+
+
+def test_law_4_a_message_whose_record_fails_leaves_unsigned(loaded: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("dkimgate.record._of_arrival", lambda _: 1 / 0)
+        outcome = _pass(loaded, message(AUTHOR))
+    assert (outcome.disposition, outcome.fields) == (Disposition.ACCEPT, ())
+    (written,) = _records(loaded)
+    assert written["error"].startswith("recording: ZeroDivisionError")
+
+
+def test_law_4_what_cannot_be_recorded_waits(loaded: Gate) -> None:
+    loaded.journal.file.mkdir()
+    assert _pass(loaded, message(AUTHOR)).disposition is Disposition.DEFER
+
+
+def test_law_4_what_cannot_be_recorded_goes_on_unsigned(loaded: Gate) -> None:
+    """Where the operator has chosen `on_failure: continue`."""
+    loaded.config = loaded.config.model_copy(update={"journal": loaded.config.journal.model_copy(update={"on_failure": "continue"})})
+    loaded.journal.file.mkdir()
+    outcome = _pass(loaded, message(AUTHOR))
+    assert (outcome.disposition, outcome.fields) == (Disposition.ACCEPT, ())
+
+
+def test_law_5_one_message_one_record(loaded: Gate) -> None:
+    """Signed, refused, given up, with an error: one record each, there before the verdict."""
+    for header in (AUTHOR, FAIL + BORDER + AUTHOR, "", "From: a@b.example\nFrom: c@d.example\n"):
+        before = len(_records(loaded)) if loaded.journal.file.exists() else 0
+        _pass(loaded, message(header))
+        assert len(_records(loaded)) == before + 1
+    loaded.judge(message(AUTHOR)).abort("the client hung up")
+    last = _records(loaded)[-1]
+    assert len(_records(loaded)) == 5
+    assert last["error"] == "aborted: the client hung up"
+    assert last["decision"]["signatures"] == []
+
+
+def test_law_5_a_record_can_be_decided_again(loaded: Gate) -> None:
+    from dkimgate.policy.decide import decide
+
+    for header in (AUTHOR, FAIL + BORDER + AUTHOR, PASS + BORDER + AUTHOR + "X-Spam-Status: Yes, score=7 required=5\n"):
+        _pass(loaded, message(header))
+        written = _records(loaded)[-1]
+        again = decide(record.facts_of(written), loaded.policy)
+        assert (again.rule, again.sign.value, again.risk.score) == (
+            written["decision"]["rule"],
+            written["decision"]["sign"],
+            written["risk"]["score"],
+        )
