@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from dkimgate import cli
 from dkimgate.cli import check
@@ -167,6 +169,20 @@ def test_colours_stand_on_a_terminal_only_and_never_with_no_color(tmp_path: Path
     # bold is no colour
     assert "\x1b[3" not in on_terminal(*arguments, NO_COLOR="1")
     assert b"\x1b" not in dkimgate(*arguments).stdout
+
+
+@pytest.mark.parametrize("width", [20, 34, 50, 200])
+def test_on_a_narrow_terminal_cells_wrap_and_nothing_is_lost(width: int) -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=width, force_terminal=True, no_color=True, highlight=False, color_system=None)
+    rows = [["first cell", "a sentence of seven words wraps here", "dmarc=pass"], ["x", "y", "arrived-authenticated"]]
+    Screen(console).table(rows, header=["one", "two", "three"])
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    said = "".join("".join(lines).split())
+    assert sorted(said) == sorted("onetwothree" + "".join("".join(row) for row in rows).replace(" ", ""))
+    if width >= 50:
+        assert "arrived-authenticated" in out.getvalue()
 
 
 def test_plain_tables_are_aligned_and_have_no_trailing_blanks(capsys: pytest.CaptureFixture[str]) -> None:

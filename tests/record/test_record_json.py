@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dkimgate import record
+from dkimgate import departure, record
 from dkimgate.facts import (
     DMARC_RESULTS,
     Arrival,
@@ -30,6 +31,10 @@ from dkimgate.facts import (
     Upstream,
 )
 from dkimgate.message import Connection, Envelope, HeaderField, Message
+from dkimgate.policy import loader
+from dkimgate.policy.decide import decide
+
+SHIPPED = loader.load(Path(__file__).parents[2] / "config" / "policy.yaml")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -258,6 +263,14 @@ def test_law_5_a_record_gives_back_exactly_what_it_tells(facts: Facts) -> None:
     assert record.recordable(told) == told
     assert record.facts_of(through_json(facts)) == told
     assert record.to_line(made(told)).isascii()
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=150, deadline=None)
+@given(FACTS)
+def test_law_5_a_record_is_decided_again_as_its_message_was(facts: Facts) -> None:
+    told = record.recordable(facts)
+    assert decide(record.facts_of(through_json(told)), SHIPPED) == decide(told, SHIPPED)
+    assert departure.predict(record.facts_of(through_json(told)), False) == departure.predict(told, False)
 
 
 def test_the_decision_of_a_record_says_sign() -> None:

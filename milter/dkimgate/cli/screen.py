@@ -70,9 +70,9 @@ class Screen:
             self._plain([*head, *cells], indent)
             return
         table = Table(box=None, show_header=bool(header), pad_edge=False, padding=(0, 2, 0, 0), header_style=DIM)
-        for column in range(max([len(header), *map(len, cells)])):
-            # the last column holds the sentences: it is the one to wrap
-            table.add_column(header[column] if header else "", overflow="fold")
+        everything = [*([[Text(name) for name in header]] if header else []), *cells]
+        for column, width in enumerate(_widths(everything, self._console.width - indent)):
+            table.add_column(header[column] if header else "", overflow="fold", width=width)
         for row in cells:
             table.add_row(*row)
         self._console.print(Padding(table, (0, 0, 0, indent)))
@@ -88,6 +88,20 @@ class Screen:
 
     def _write(self, text: str) -> None:
         self._console.file.write(text + "\n")
+
+
+def _widths(rows: list[list[Text]], available: int) -> list[int]:
+    """How wide the columns are to be. Where they don't fit, the widest one that can still wrap between words gives way; only where
+    none can, words are broken."""
+    count = max(map(len, rows), default=0)
+    columns = [[row[column].plain for row in rows if column < len(row)] for column in range(count)]
+    widths = [max(map(cell_len, texts)) for texts in columns]
+    words = [max((cell_len(word) for text in texts for word in text.split()), default=0) for texts in columns]
+    while sum(widths) + 2 * (count - 1) > max(available, 4 * count):
+        can_wrap = [column for column in range(count) if widths[column] > words[column]]
+        widest = max(can_wrap or range(count), key=lambda column: widths[column])
+        widths[widest] -= 1
+    return widths
 
 
 def _styled(cell: Cell) -> Text:
