@@ -252,7 +252,7 @@ def test_end_without_an_end_of_header_is_judged_all_the_same() -> None:
 
 
 def test_first_field_of_the_outcome_ends_topmost() -> None:
-    gate, mta = Gate(Answer(fields=(("A", b" 1"), ("B", b" 2\r\n\t3")))), MTA()
+    gate, mta = Gate(Answer(fields=(("A", b"1"), ("B", b" 2\r\n\t3")))), MTA()
     passed(opened(gate, mta), mta)
     assert [each for each in mta.calls if each[0] == "addheader"] == [("addheader", "B", " 2\n\t3", 0), ("addheader", "A", " 1", 0)]
 

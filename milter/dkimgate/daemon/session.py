@@ -272,7 +272,8 @@ class Session:
         text = value.replace(b"\r\n", b"\n").decode("ascii")
         if "\0" in text or "\r" in text or re.search(r"\n(?![ \t])", text):
             raise ValueError(f"not one header field: {text!r}")
-        return text if self._options & Milter.P_HDR_LEADSPC else text.removeprefix(" ")
+        # One space behind the colon: ours to write, or else the MTA's.
+        return (" " if self._options & Milter.P_HDR_LEADSPC else "") + text.removeprefix(" ")
 
 
 def _macro(context: Context, name: str) -> str | None:

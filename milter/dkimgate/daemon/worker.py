@@ -113,7 +113,7 @@ def _adopt(listening: Listening) -> int:
         }
         Milter.setconn(own[listening.socket.family])
         # POSIX: the lowest free descriptor is the next one. Nothing else runs in this process yet.
-        number = os.dup(0)
+        number = os.dup(listening.socket.fileno())
         os.close(number)
         Milter.opensocket(True)
     os.fstat(number)
