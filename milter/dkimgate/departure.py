@@ -9,12 +9,16 @@ from dkimgate.facts import Claim, Departure, Facts, Standing
 def predict(facts: Facts, signed_as_author: bool) -> Departure:
     """The departure of the message as it stands, with our aligned signature or without.
 
-    DMARC has two doors (RFC 9989), an aligned DKIM signature and aligned SPF: a pass by one of them is enough. Where both are
-    closed, the result is `none` only if the author domain has no DMARC record, which arrival.dmarc says.
+    DMARC has two doors (RFC 9989), an aligned DKIM signature and aligned SPF: a pass by one of them is enough. Where the author
+    domain has no DMARC record, which `none` at the arrival from outside says, no door leads to a pass. Nobody has looked for the
+    record of our own users' mail: it is taken to exist where a door is open.
     """
     dkim = signed_as_author or _survives(facts)
-    without = "none" if facts.arrival.dmarc == "none" else "fail"
-    return Departure(dmarc="pass" if dkim or facts.spf_passes else without, dkim_aligned=dkim, spf_aligned=facts.spf_passes)
+    if facts.arrival.dmarc == "none" and (facts.origin.outside or not (dkim or facts.spf_passes)):
+        result = "none"
+    else:
+        result = "pass" if dkim or facts.spf_passes else "fail"
+    return Departure(dmarc=result, dkim_aligned=dkim, spf_aligned=facts.spf_passes)
 
 
 def _survives(facts: Facts) -> bool:

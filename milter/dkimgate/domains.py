@@ -5,7 +5,7 @@ from __future__ import annotations
 import encodings.idna
 import functools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 
 import idna
 from publicsuffixlist import PublicSuffixList
@@ -119,11 +119,15 @@ def may_align(a: str, b: str) -> bool:
     return any(_organizational(a, private) == _organizational(b, private) for private in (True, False))
 
 
-def covering(author: str, domains: Iterable[str]) -> str | None:
+def covering(author: str, domains: Collection[str]) -> str | None:
     """The longest of `domains` that may sign for the author domain: equal to it, or above it and aligned with it.
 
     A key of a sub-domain would align too, but its owner need not speak for what is above. A public suffix covers nobody
-    but itself: what stands below it belongs to others.
+    but itself: what stands below it belongs to others. With a set or a dictionary this takes no longer for many domains than for few.
     """
-    above = [domain for domain in domains if domain == author or (author.endswith(f".{domain}") and aligned(domain, author))]
-    return max(above, key=len, default=None)
+    labels = author.split(".")
+    for start in range(len(labels)):
+        domain = ".".join(labels[start:])
+        if domain in domains and aligned(domain, author):
+            return domain
+    return None

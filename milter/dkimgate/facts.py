@@ -91,7 +91,7 @@ class Spam:
     @property
     def spam(self) -> bool:
         """It arrived as spam: somebody says Yes, or score >= required."""
-        return self.flag or self.score >= self.required
+        return self.flag or not self.score < self.required  # so that a score that is no number is spam
 
 
 @dataclass(frozen=True, slots=True)

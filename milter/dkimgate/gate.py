@@ -48,7 +48,7 @@ class Gate:
         self.journal = Journal(settings.journal.file)
         self.resolver = Resolver(settings.verify.nameservers, settings.verify.port, settings.verify.deadline)
         self.now: Callable[[], float] = time.time
-        self._key_domains = tuple({key.domain for key in keys})
+        self._key_domains = frozenset(key.domain for key in keys)
 
     @classmethod
     def load(cls, file: Path) -> Gate:
@@ -74,6 +74,7 @@ class Gate:
             warnings.append(
                 "mode: observe: everything hosted is SIGNED as if there were no gate; only the records tell what enforce would do"
             )
+        domains.load()  # before a daemon forks: its workers share the memory
         return cls(settings, policy, keys, tuple(warnings))
 
     def assess(self, message: Message) -> Assessment:
@@ -100,6 +101,8 @@ class Gate:
     def _outgoing_spf(self, message: Message, author: str | None, hosted: bool) -> tuple[bool, str]:
         outgoing = self.config.departure
         sender = message.envelope.sender
+        envelope = sender.rpartition("@")[2] if sender else outgoing.helo or ""
+        hosted = hosted or any(domains.covering(name, self._key_domains) for name in domains.readings(envelope))
         return outgoing_spf(sender, outgoing.helo, outgoing.addresses, author, hosted, self.resolver.lookup())
 
     def judge(self, message: Message) -> Passage:

@@ -133,8 +133,8 @@ def test_the_domain_is_given_in_a_labels(value: str, domain: str) -> None:
 
 TRICKS = [
     # nothing there
-    ("", "empty"),
-    ("\t", "empty"),
+    ("", "From is empty"),
+    ("\t", "From is empty"),
     ("John Doe", "no address"),
     ("john", "no address"),
     ("<>", "empty address"),
@@ -293,6 +293,7 @@ TRICKS = [
     ("=?utf-8?X?John?= <j@d.example>", "malformed"),
     ("=?utf-8?Q?John <j@d.example>", "malformed"),
     ("=?utf-8?B?J?= <j@d.example>", "malformed"),
+    ("=?utf-8?B?SsO2cmc====?= <j@d.example>", "malformed"),
     ("=?utf-8?B?SsO2_cmc=?= <j@d.example>", "malformed"),
     ("=?utf-8?Q?J=F6rg?= <j@d.example>", "not valid utf-8"),
     ("=?x-none?Q?John?= <j@d.example>", "unknown charset"),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dkimgate.departure import predict
-from dkimgate.facts import DMARC_RESULTS, Arrival, Claim, Departure, Facts, Standing
+from dkimgate.facts import DMARC_RESULTS, Arrival, Claim, Departure, Facts, Origin, Standing
 
 FACTS = Facts(author="hosted.example", arrival=Arrival(dmarc="fail"))
 
@@ -68,3 +68,14 @@ def test_an_aligned_signature_that_passed_at_arrival_survives(claim: Claim, surv
 def test_a_signature_survives_only_a_pass(arrival: str) -> None:
     facts = replace(FACTS, arrival=Arrival(dmarc=arrival, dkim="pass"), claims=(dkim("hosted.example"),))
     assert predict(facts, False).dmarc != "pass"
+
+
+@pytest.mark.parametrize("origin", list(Origin))
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("spf_passes", [True, False])
+def test_without_a_record_nothing_that_came_from_outside_passes(origin: Origin, signed: bool, spf_passes: bool) -> None:
+    """`none` at the border: the author domain has no DMARC record, so the next receiver finds none either. What our own users
+    hand in has arrived nowhere yet."""
+    facts = replace(FACTS, origin=origin, arrival=Arrival(dmarc="none"), spf_passes=spf_passes)
+    inside = origin in (Origin.SUBMITTED, Origin.LOCAL)
+    assert predict(facts, signed).dmarc == ("pass" if inside and (signed or spf_passes) else "none")

@@ -12,10 +12,10 @@ from dkimgate import yamlfile
 from dkimgate.facts import Arrival, Border, Facts, HeaderSigns, Origin, Risk, Spam, Upstream
 from dkimgate.message import Connection
 from dkimgate.policy import globs
-from dkimgate.policy.conditions import holds
+from dkimgate.policy.conditions import holds, leaf_holds
 from dkimgate.policy.explain import describe, why_not
 from dkimgate.policy.loader import from_document
-from dkimgate.policy.model import Rule
+from dkimgate.policy.model import Leaf, Rule
 from dkimgate.policy.vocabulary import FACTS, value_of
 
 EMPTY = Facts()
@@ -133,7 +133,7 @@ def test_a_condition_that_fails_says_why(condition: str, why: str) -> None:
 
 ABSENT = [
     "upstream.dmarc: present",
-    "upstream.dmarc: none",
+    "upstream.dmarc: [fail, temperror, permerror]",
     "client.ip: present",
     "client.ip: 0.0.0.0/0",
     'client.ip: "::/0"',
@@ -187,6 +187,18 @@ def test_what_is_no_address_is_absent(ip: str) -> None:
 def test_a_root_dot_does_not_step_around_a_condition() -> None:
     facts = replace(EMPTY, sender="a@Evil.example.", client=Connection(helo="evil.example."), author="evil.example")
     assert holds(rule("sender: evil.example, client.helo: evil.example, from: evil.example").when, facts, Risk())
+
+
+@pytest.mark.parametrize("sender", ["", "root", "root@", "@"])
+def test_a_sender_without_a_domain_is_of_no_domain(sender: str) -> None:
+    """A pattern without an at sign is one for the domain, be it `*` alone: the null sender is asked for by its own name."""
+    assert not holds(rule('sender: "*"').when, replace(EMPTY, sender=sender), Risk())
+
+
+@pytest.mark.parametrize("fact", ["recipients", "recipients.all"])
+def test_of_no_recipients_not_even_all_match(fact: str) -> None:
+    when = rule(f'{fact}: "*"').when
+    assert isinstance(when, Leaf) and not leaf_holds(when, ())
 
 
 @pytest.mark.parametrize("sender", ["a@b@evil.example", '"x@hosted.example"@evil.example'])

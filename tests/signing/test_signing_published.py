@@ -31,6 +31,11 @@ OTHER = p_of(signing_key("x.example", "s", rsa.generate_private_key(65537, 2048)
 OTHER_ED = p_of(Ed25519PrivateKey.generate().public_key().public_bytes_raw())
 
 
+def _name(value: object) -> str:
+    """The keys are new at each run, the names of the tests are not: several processes must find the same ones."""
+    return value.value if isinstance(value, Status) else "record"
+
+
 @pytest.mark.parametrize(
     ("record", "status"),
     [
@@ -65,6 +70,7 @@ OTHER_ED = p_of(Ed25519PrivateKey.generate().public_key().public_bytes_raw())
         ("", Status.MALFORMED),
         ("ü", Status.MALFORMED),
     ],
+    ids=_name,
 )
 def test_an_rsa_key(record: str, status: Status) -> None:
     finding = judge(RSA, [record.encode()])
@@ -83,6 +89,7 @@ def test_an_rsa_key(record: str, status: Status) -> None:
         ("v=DKIM1; k=ed25519; p=", Status.REVOKED),
         ("v=DKIM1; k=ed25519; p=*", Status.MALFORMED),
     ],
+    ids=_name,
 )
 def test_an_ed25519_key(record: str, status: Status) -> None:
     assert judge(ED25519, [record.encode()]).status is status

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 
 from dkimgate import domains
 from dkimgate.author import author_of
@@ -18,7 +18,7 @@ OutgoingSpf = Callable[[str | None, bool], tuple[bool, str]]
 """(author domain, is it hosted) -> would the envelope pass SPF, aligned, at the next hop; and whence that is known."""
 
 
-def facts_of(message: Message, config: Config, key_domains: Iterable[str], outgoing_spf: OutgoingSpf) -> Facts:
+def facts_of(message: Message, config: Config, key_domains: Collection[str], outgoing_spf: OutgoingSpf) -> Facts:
     """Everything the decision may look at. `key_domains`: the domains of the keys we hold."""
     author = author_of(message.header)
     domain = None if message.problem else author.domain

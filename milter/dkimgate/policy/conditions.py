@@ -79,7 +79,7 @@ def _atom_holds(atom: Atom, value: Value) -> bool:
             _, at, domain = value.rpartition("@")
             return bool(at and domain) and globs.matches(pattern, domain)
         case Within(network), _ if isinstance(value, IPAddress):
-            return value.version == network.version and value in network
+            return value in network
         case Present(), _:
             return True
         case Hosted(), Author(_, hosted):

@@ -99,6 +99,7 @@ def _rules(problems: Problems, top: dict[str, object]) -> tuple[Rule, ...]:
         return ()
     rules: list[Rule] = []
     names: dict[str, int] = {}
+    takes_all: Rule | None = None
     for index, item in enumerate(items):
         where: Where = ("rules", index)
         rule = _rule(problems, where, item, names)
@@ -106,12 +107,14 @@ def _rules(problems: Problems, top: dict[str, object]) -> tuple[Rule, ...]:
             continue
         if reach.never(rule.when):
             problems.add((*where, "when"), f"no message can ever match the conditions of the rule {rule.name!r}")
-        elif (other := reach.shadow(rule, rules)) is not None:
+        elif (other := takes_all or reach.shadow(rule, rules)) is not None:
             problems.add(
                 where,
                 f"the rule {rule.name!r} is never reached: the rule {other.name!r} on line {other.line} takes every message "
                 "that it would take: put the narrower rule first",
             )
+        elif reach.always(rule.when):
+            takes_all = rule
         rules.append(rule)
     return tuple(rules)
 

@@ -56,28 +56,38 @@ def never(condition: Condition | None) -> bool:
 
 def implies(a: Condition, b: Condition) -> bool:
     """Every message for which `a` holds is one for which `b` holds."""
-    if a == b or always(b) or never(a):
-        return True
-    match a, b:
-        case Any(parts), _:
-            return all(implies(part, b) for part in parts)
-        case _, All(parts):
-            return all(implies(a, part) for part in parts)
-        case Not(inner), Not(other) if implies(other, inner):
-            return True
-        case Leaf(), Leaf():
-            return a.fact == b.fact and all(any(_atom_implies(x, y) for y in b.atoms) for x in a.atoms)
-    if isinstance(a, All) and any(implies(part, b) for part in a.parts):
-        return True
-    return isinstance(b, Any) and any(implies(a, part) for part in b.parts)
+    return always(b) or never(a) or _follows(a, b, {})
 
 
 def shadow(rule: Rule, earlier: list[Rule]) -> Rule | None:
-    """The earlier rule that takes every message which this one would take."""
-    for other in earlier:
-        if other.when is None or (rule.when is not None and implies(rule.when, other.when)) or always(other.when):
-            return other
-    return None
+    """The earlier rule that takes every message which this one would take. `earlier` holds no rule that always holds."""
+    if rule.when is None:
+        return None
+    return next((other for other in earlier if other.when is not None and _follows(rule.when, other.when, {})), None)
+
+
+def _follows(a: Condition, b: Condition, known: dict[tuple[int, int], bool]) -> bool:
+    """`b` follows from `a` by how they are built. `known` holds what was found out about pairs of their parts: several ways lead
+    to each pair, so that without it deep conditions would take for ever."""
+    pair = id(a), id(b)
+    if pair not in known:
+        known[pair] = _follows_anew(a, b, known)
+    return known[pair]
+
+
+def _follows_anew(a: Condition, b: Condition, known: dict[tuple[int, int], bool]) -> bool:
+    match a, b:
+        case Leaf(), Leaf():
+            return a.fact == b.fact and all(any(_atom_implies(x, y) for y in b.atoms) for x in a.atoms)
+        case Any(parts), _:
+            return all(_follows(part, b, known) for part in parts)
+        case _, All(parts):
+            return all(_follows(a, part, known) for part in parts)
+        case Not(inner), Not(other):
+            return _follows(other, inner, known)
+    if isinstance(a, All) and any(_follows(part, b, known) for part in a.parts):
+        return True
+    return isinstance(b, Any) and any(_follows(a, part, known) for part in b.parts)
 
 
 def _covers(fact: Fact, atoms: tuple[Atom, ...]) -> bool:
@@ -107,7 +117,7 @@ def _always_above(compare: Compare, fact: Fact) -> bool:
 
 def _one_or_its_opposite(parts: tuple[Condition, ...]) -> bool:
     """`any: [x, not: x]`"""
-    return any(isinstance(part, Not) and implies(part.part, other) for part in parts for other in parts)
+    return any(isinstance(part, Not) and _follows(part.part, other, {}) for part in parts for other in parts)
 
 
 def _together(parts: tuple[Condition, ...]) -> bool:
@@ -121,9 +131,9 @@ def _together(parts: tuple[Condition, ...]) -> bool:
 
 def _excluded(parts: tuple[Condition, ...]) -> bool:
     """Two parts that can't hold together: something and its opposite, or two conditions on one fact without a common value."""
-    if any(isinstance(part, Not) and implies(other, part.part) for part in parts for other in parts if other is not part):
+    if any(isinstance(part, Not) and _follows(other, part.part, {}) for part in parts for other in parts if other is not part):
         return True
-    same = [part for part in parts if isinstance(part, Leaf) and part.fact != "recipients"]
+    same = [part for part in parts if isinstance(part, Leaf)]
     return any(a.fact == b.fact and all(_disjoint(x, y) for x in a.atoms for y in b.atoms) for a in same for b in same)
 
 
@@ -161,7 +171,7 @@ def _compare_implies(a: Compare, b: Compare) -> bool:
 
 
 def _disjoint(a: Atom, b: Atom) -> bool:
-    """No value satisfies both."""
+    """No value satisfies both. Never said of globs: of two recipients each may satisfy one."""
     opposite: dict[str, str] = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
     match a, b:
         case Compare(), Compare(relation, number):

@@ -14,8 +14,8 @@ SIGNS = tuple(str(sign) for sign in Sign)
 DISPOSITIONS = tuple(str(disposition) for disposition in Disposition)
 SPF_RESULTS = ("none", "pass", "fail", "softfail", "policy", "neutral", "temperror", "permerror")
 DKIM_RESULTS = ("none", "pass", "fail", "policy", "neutral", "temperror", "permerror")
-ARC_RESULTS = ("none", "pass", "fail")
-UPSTREAM_DMARC_RESULTS = ("none", "pass", "fail", "temperror", "permerror")
+ARC_RESULTS = ("none", "pass", "fail", "temperror", "permerror")
+UPSTREAM_DMARC_RESULTS = ("fail", "temperror", "permerror")  # law 2: of others, only what hurts is heard
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
