@@ -24,9 +24,9 @@ from typing import Any, NoReturn
 
 import Milter
 
-from dkimgate.daemon.log import Level, describe, log
 from dkimgate.daemon.session import ACTIONS, Judge, Session
 from dkimgate.daemon.sockets import Listening
+from dkimgate.log import Level, describe, log
 
 _QUIET_SECONDS = 0.3
 """How long a stopping worker waits for the first word on a connection that was accepted at the last moment."""
