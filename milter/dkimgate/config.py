@@ -85,7 +85,7 @@ def _path(value: object, info: ValidationInfo) -> Path:
     """Relative paths start at the folder of the configuration file."""
     if isinstance(value, Path):
         return value
-    if not isinstance(value, str) or not value or "\0" in value:
+    if not isinstance(value, str) or not re.fullmatch("[^\0\ud800-\udfff]+", value):
         raise ValueError("expected the path of a file (in quotes if it is a number)")
     base = (info.context or {}).get("folder", Path())
     return Path(base) / value

@@ -133,7 +133,8 @@ def parse(text: str, file: Path) -> Document:
 def _begun(error: yaml.MarkedYAMLError) -> str:
     """Where the thing begins that PyYAML could not read to its end: often an earlier line, and the one to mend."""
     begin, end = error.context_mark, error.problem_mark
-    if begin is None or end is None or begin.line == end.line:
+    while_reading = (error.context or "").startswith("while ")
+    if not while_reading or begin is None or end is None or begin.line == end.line:
         return ""
     return f" (what can't be read begins on line {begin.line + 1})"
 

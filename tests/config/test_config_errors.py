@@ -31,6 +31,7 @@ def mistakes(text: str | bytes, folder: Path) -> list[str]:
         ("policy:", "1:1: policy: expected the path of a file (in quotes if it is a number)"),
         ("journal: {file: [a]}", "1:11: journal.file: expected the path of a file (in quotes if it is a number)"),
         ('journal: {file: "a\\0"}', "1:11: journal.file: expected the path of a file (in quotes if it is a number)"),
+        ('policy: "\\ud800"', "1:1: policy: expected the path of a file (in quotes if it is a number)"),
         ("journal: {on_failure: drop}", "1:11: journal.on_failure: must be 'defer' or 'continue', found 'drop'"),
         ("verify: {port: 70000}", "1:10: verify.port: must be less than or equal to 65535, found '70000'"),
         (
