@@ -166,7 +166,7 @@ def _check_statuses(seals: Sequence[Seal]) -> None:
     """What the sealers said about the chain before them (RFC 8617 section 5.2, steps 2 and 3)."""
     for instance, seal in reversed(list(enumerate(seals, 1))):
         if seal.cv == "fail":
-            raise Broken(f"{seal.domain}, which sealed instance {instance}, found the chain broken")
+            raise Broken(f"the ARC-Seal of instance {instance}, by {seal.domain}, says cv=fail")
         if seal.cv != ("none" if instance == 1 else "pass"):
             raise Broken(f"cv={seal.cv} in the ARC-Seal of instance {instance}")
 
@@ -204,8 +204,13 @@ def claims(chain: Chain, trusted_sealers: Collection[str], author: str | None) -
         for result in authentication_results.hurting(results.text):
             if (result.method, result.result) not in said:
                 said.add((result.method, result.result))
-                made.append(_claim(result, None, results, Standing.UPSTREAM, "an older or broken set: only what hurts was taken"))
+                made.append(_claim(result, None, results, Standing.UPSTREAM, _why_older(results)))
     return tuple(made)
+
+
+def _why_older(results: Results) -> str:
+    whose = f"instance {results.instance}" if results.instance is not None else "no instance"
+    return f"of {whose}, not of the newest set of a whole chain: only what hurts was taken"
 
 
 def _own_claim(chain: Chain) -> Claim:

@@ -16,6 +16,9 @@ from dkimgate.message import HeaderField
 MOST_SETS = 50
 """The highest instance (RFC 8617 section 4.2.1)."""
 
+LONGEST_SIGNATURE = 16_384
+"""Octets of a seal or message signature that are read at all: several times what a long `h=` takes."""
+
 RESULTS = "arc-authentication-results"
 MESSAGE_SIGNATURE = "arc-message-signature"
 SEAL = "arc-seal"
@@ -134,6 +137,8 @@ def _located(position: int, field: HeaderField) -> tuple[int, Located]:
         if instance is None:
             raise Broken("it does not begin with i= and a number from 1 to 50")
         return instance, Located(position, field, {}, text)
+    if len(field.value) > LONGEST_SIGNATURE:
+        raise Broken(f"it is longer than {LONGEST_SIGNATURE} octets")
     located = Located(position, field, tags_of(field.value))
     return _instance(located["i"]), located
 

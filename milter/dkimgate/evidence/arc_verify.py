@@ -17,15 +17,17 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from dkimgate.evidence.arc_fields import MESSAGE_SIGNATURE, Broken, FieldSet, MessageSignature, Seal, Signature
+from dkimgate.evidence.arc_fields import MESSAGE_SIGNATURE, Broken, FieldSet, MessageSignature, Seal, Signature, tags_of
 from dkimgate.message import HeaderField
 from dkimgate.resolver import Lookup, Status
 from dkimgate.signing.canonical import BodyHash, relaxed_field
 from dkimgate.signing.keys import LEAST_BITS
-from dkimgate.signing.published import parse_tags
 
 MOST_BITS = 8192
 """The largest RSA key that is used. Nobody has a larger one in DNS, and the time of a verification grows with its square."""
+
+MOST_EXPONENT_BITS = 64
+"""65537 has 17. An exponent as long as the modulus makes a verification a hundred times as slow."""
 
 _CHUNK = 65_536
 _LINE_ENDS = b"\r\n" * 4096
@@ -157,15 +159,20 @@ def _published_key(signature: Signature, lookup: Lookup) -> PublicKey:
     answer = lookup.txt(name)
     if answer.status is Status.FAILED:
         raise Unanswered(f"no answer from DNS for {name}: {answer.why}")
-    records: list[dict[str, str]] = []
-    for record in answer.values:
-        try:
-            records.append(parse_tags(record.decode("ascii")))
-        except ValueError:  # UnicodeDecodeError is one
-            continue
+    records = [tags for tags in map(_record, answer.values) if tags is not None]
     if len(records) != 1:
         raise Broken(f"{name} has {'several key records' if records else 'no key record'}")
     return _key(records[0], signature.algorithm)
+
+
+def _record(octets: bytes) -> dict[str, str] | None:
+    """The tags of a key record, None for any other record. Linear in its size, unlike a pattern with lazy parts: a stranger wrote it."""
+    try:
+        tags = {name: tag.text for name, tag in tags_of(octets).items()}
+    except Broken:
+        return None
+    version_first = next(iter(tags), None) == "v" and tags["v"] == "DKIM1"
+    return tags if "p" in tags and ("v" not in tags or version_first) else None
 
 
 def _key(tags: dict[str, str], algorithm: str) -> PublicKey:
@@ -189,6 +196,8 @@ def _key(tags: dict[str, str], algorithm: str) -> PublicKey:
         raise Broken("its key is not RSA")
     if not LEAST_BITS <= key.key_size <= MOST_BITS:
         raise Broken(f"its key has {key.key_size} bits, fewer than {LEAST_BITS} or more than {MOST_BITS}")
+    if key.public_numbers().e.bit_length() > MOST_EXPONENT_BITS:
+        raise Broken("its key has an exponent that nobody uses in earnest")
     return key
 
 
