@@ -113,13 +113,10 @@ def mail(raw: bytes = LETTER) -> Mail:
 
 def select(header: tuple[HeaderField, ...], names: list[bytes]) -> list[HeaderField]:
     """The fields of `h=`, of a name that repeats the lowest first."""
-    left = list(reversed(header))
-    chosen: list[HeaderField] = []
-    for name in names:
-        found = next((each for each in left if each.name.lower() == name), None)
-        if found is not None:
-            left.remove(found)
-            chosen.append(found)
+    left: dict[bytes, list[HeaderField]] = {}
+    for each in header:
+        left.setdefault(each.name.lower(), []).append(each)
+    chosen = [left[name].pop() for name in names if left.get(name)]
     return chosen
 
 
