@@ -116,8 +116,7 @@ def select(header: tuple[HeaderField, ...], names: list[bytes]) -> list[HeaderFi
     left: dict[bytes, list[HeaderField]] = {}
     for each in header:
         left.setdefault(each.name.lower(), []).append(each)
-    chosen = [left[name].pop() for name in names if left.get(name)]
-    return chosen
+    return [left[name].pop() for name in names if left.get(name)]
 
 
 def signed(name: bytes, text: str, key: SigningKey, policy: CanonicalizationPolicy, fields: list[HeaderField]) -> HeaderField:

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import dkim
 import pytest
-from arc.sealing import EDDA, FAIL, KEYS, LETTER, LIST, NOW, PASS, RELAY, SIGNED, STRANGER, ZONE, Dns, Mail, chain_of, mail
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from arc.sealing import EDDA, FAIL, KEYS, LETTER, LIST, NOW, PASS, RELAY, SIGNED, STRANGER, ZONE, Dns, Mail, chain_of, mail
 from dkimgate.evidence.arc import Validation, validate
 from dkimgate.message import HeaderField
 from dkimgate.resolver import FakeResolver
@@ -31,7 +31,9 @@ def dkimpy(message: Mail) -> str:
 
 
 @pytest.mark.parametrize("c", ["relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple", "relaxed", "simple"])
-@pytest.mark.parametrize("body", [b"", b"\r\n", b"a", b"a\r\n", b"a \t b \r\n\r\n \r\n\r\n", b" \r\n", b"\n\r\n", b"\r\n\r\na\r\n" + b"\r\n" * 9000])
+@pytest.mark.parametrize(
+    "body", [b"", b"\r\n", b"a", b"a\r\n", b"a \t b \r\n\r\n \r\n\r\n", b" \r\n", b"\n\r\n", b"\r\n\r\na\r\n" + b"\r\n" * 9000]
+)
 def test_every_canonicalization_of_every_body(c: str, body: bytes) -> None:
     message = replace(mail(), body=body).sealed(c=c)
     assert chain_of(message).cv is Validation.PASS
@@ -330,12 +332,32 @@ def test_no_octet_of_the_body_can_change(at: int, octets: bytes) -> None:
 
 VALUES = st.lists(
     st.one_of(
-        st.sampled_from([b"i=1;", b" i=2;", b"a=rsa-sha256;", b"cv=none;", b"cv=pass;", b"d=lists.example;", b"s=arc;", b"b=AAAA;", b"bh=AAAA;", b"h=from;", b"c=/", b"=", b";", b"\n ", b"\0"]),
+        st.sampled_from(
+            [
+                b"i=1;",
+                b" i=2;",
+                b"a=rsa-sha256;",
+                b"cv=none;",
+                b"cv=pass;",
+                b"d=lists.example;",
+                b"s=arc;",
+                b"b=AAAA;",
+                b"bh=AAAA;",
+                b"h=from;",
+                b"c=/",
+                b"=",
+                b";",
+                b"\n ",
+                b"\0",
+            ]
+        ),
         st.binary(max_size=5),
     ),
     max_size=12,
 ).map(b"".join)
-FIELDS = st.builds(HeaderField, st.sampled_from([b"ARC-Seal", b"ARC-Message-Signature", b"ARC-Authentication-Results", b"arc-seal\0", b"From"]), VALUES)
+FIELDS = st.builds(
+    HeaderField, st.sampled_from([b"ARC-Seal", b"ARC-Message-Signature", b"ARC-Authentication-Results", b"arc-seal\0", b"From"]), VALUES
+)
 
 
 @settings(max_examples=200, deadline=None)
@@ -349,7 +371,13 @@ ONE = mail().sealed()
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.one_of(st.binary(max_size=60).map(lambda octets: "p=" + base64.b64encode(octets).decode()), st.text(max_size=40), st.just("p=" + P).flatmap(lambda text: st.integers(0, len(text)).map(lambda n: text[:n] + "A" + text[n:]))))
+@given(
+    st.one_of(
+        st.binary(max_size=60).map(lambda octets: "p=" + base64.b64encode(octets).decode()),
+        st.text(max_size=40),
+        st.just("p=" + P).flatmap(lambda text: st.integers(0, len(text)).map(lambda n: text[:n] + "A" + text[n:])),
+    )
+)
 def test_no_key_record_raises(record: str) -> None:
     record = record.encode("utf-8", "replace").decode()
     assert chain_of(ONE, {LIST.name: {"TXT": [record]}}).cv is Validation.FAIL
@@ -363,7 +391,10 @@ HOSTILE = {
     "20,000 seals": [HeaderField(b"ARC-Seal", b" i=1; a=rsa-sha256; " + b"z=y" * 50)] * 20_000,
     "150 long seals": [HeaderField(b"ARC-Seal", b" i=1; h=" + b"from:" * 5_000)] * 150,
     "150 of many tags": [HeaderField(b"ARC-Seal", b" i=%d;" % n + b";".join(b"t%d=" % n for n in range(2_000))) for n in range(1, 51)] * 3,
-    "white space": [HeaderField(b"ARC-Seal", b" " * 1_000_000 + b"i"), HeaderField(b"ARC-Authentication-Results", b" " * 1_000_000 + b"i=1")],
+    "white space": [
+        HeaderField(b"ARC-Seal", b" " * 1_000_000 + b"i"),
+        HeaderField(b"ARC-Authentication-Results", b" " * 1_000_000 + b"i=1"),
+    ],
     "commas of results": [HeaderField(b"ARC-Authentication-Results", b" i=1; a; " + b"dmarc =" * 300_000)],
 }
 
