@@ -68,7 +68,7 @@ class BodyHash:
 
     def _write(self, text: bytes) -> None:
         """Hash canonical text up to its last line ends, which are counted."""
-        content = text[: _content_length(text)]
+        content = text[: content_length(text)]
         if content:
             _add_line_ends(self._hash, self._empty_lines)
             self._hash.update(content)
@@ -82,7 +82,7 @@ def _add_line_ends(to: hashlib._Hash, count: int) -> None:
     to.update(b"\r\n" * (count % _BLOCK))
 
 
-def _content_length(text: bytes) -> int:
+def content_length(text: bytes) -> int:
     """The length of a text without the CRLFs at its end. A bare CR or LF before them is content, and so is a CR at the very end."""
     if text.endswith(b"\r"):
         return len(text)
