@@ -8,7 +8,6 @@ import time
 
 import dkim
 import pytest
-from verify.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, check, ed25519_key, ed25519_record, pem, relaxed, rsa_key, rsa_record, zone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from dkimgate.facts import Standing
 from dkimgate.message import HeaderField, split_message
 from dkimgate.resolver import FakeResolver
 from dkimgate.signing.canonical import BodyHash
+from verify.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, check, ed25519_key, ed25519_record, pem, relaxed, rsa_key, rsa_record, zone
 
 BODIES = {
     "plain": BODY,
@@ -183,9 +183,7 @@ def test_keys_below_1024_bits_are_not_accepted() -> None:
     """A key of 512 bits that OpenSSL would no longer make: found by its modulus alone."""
     modulus = (1 << 511) + 12345
     der = _public_key_der(modulus)
-    found = check(
-        Signer(selector="tiny").sign() + HEADER + b"\r\n" + BODY, FakeResolver(zone(tiny="p=" + base64.b64encode(der).decode()))
-    )
+    found = check(Signer(selector="tiny").sign() + HEADER + b"\r\n" + BODY, FakeResolver(zone(tiny="p=" + base64.b64encode(der).decode())))
     assert found[0].result in ("policy", "permerror")
 
 
@@ -325,7 +323,22 @@ def _canonical(message: bytes) -> tuple[list[bytes], bytes]:
     return [relaxed(line) for line in header.split(b"\r\n")], Content((), body).body("relaxed").digest
 
 
-ATOMS = [b"v=1", b"a=rsa-sha256", b"b=AA==", b"bh=AA==", b"d=hosted.example", b"h=from", b"s=s", b"l=1", b"x=9", b"c=/", b"=", b";;", b"\xff", b"\0"]
+ATOMS = [
+    b"v=1",
+    b"a=rsa-sha256",
+    b"b=AA==",
+    b"bh=AA==",
+    b"d=hosted.example",
+    b"h=from",
+    b"s=s",
+    b"l=1",
+    b"x=9",
+    b"c=/",
+    b"=",
+    b";;",
+    b"\xff",
+    b"\0",
+]
 
 
 @given(st.lists(st.one_of(st.sampled_from(ATOMS), st.binary(max_size=8)), max_size=14), st.binary(max_size=60), st.booleans())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from headers import AUTHOR, BORDER, OUTSIDE, REINJECTED, TRUST, message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from dkimgate.facts import Origin, Standing
 from dkimgate.message import Connection
 from dkimgate.resolver import FakeResolver
 from dkimgate.route import route_of
+from headers import AUTHOR, BORDER, OUTSIDE, REINJECTED, TRUST, message
 
 CLIENT = "192.0.2.66"
 HELO = "mail.sender.example"
@@ -79,7 +79,20 @@ def test_results(domain: str, result: str) -> None:
 
 @pytest.mark.parametrize(
     "sender",
-    ["ann", "ann@", "ann@localhost", "ann@[192.0.2.66]", "ann@pass..example", "ann@-@", "@", "ann@pass.example@", "ann@" + "a." * 200 + "example", "ann@pass.example " + "x" * 2000, "ann@pa ss.example", "ann@pass.example\0"],
+    [
+        "ann",
+        "ann@",
+        "ann@localhost",
+        "ann@[192.0.2.66]",
+        "ann@pass..example",
+        "ann@-@",
+        "@",
+        "ann@pass.example@",
+        "ann@" + "a." * 200 + "example",
+        "ann@pass.example " + "x" * 2000,
+        "ann@pa ss.example",
+        "ann@pass.example\0",
+    ],
 )
 def test_a_sender_without_a_domain_that_could_have_spf(sender: str) -> None:
     assert ask(sender)[:2] == ("none", None)
@@ -168,7 +181,11 @@ CASES = {
     ),
     "the null sender": ("Return-Path: <>\n" + BORDER, REINJECTED, Entry("192.0.2.66", "client.attacker.example", "")),
     "unreadable": ("Return-Path: real@sender.example\n" + BORDER, REINJECTED, Entry("192.0.2.66", "client.attacker.example", None)),
-    "two addresses": ("Return-Path: <a@b.example> <c@d.example>\n" + BORDER, REINJECTED, Entry("192.0.2.66", "client.attacker.example", None)),
+    "two addresses": (
+        "Return-Path: <a@b.example> <c@d.example>\n" + BORDER,
+        REINJECTED,
+        Entry("192.0.2.66", "client.attacker.example", None),
+    ),
     "no border": ("Received: from a by elsewhere.example\n", REINJECTED, Entry()),
 }
 
@@ -207,17 +224,45 @@ def test_an_alias_that_puts_its_own_sender_makes_no_pass() -> None:
 
 TERMS = st.one_of(
     st.sampled_from(
-        ["v=spf1", "+all", "-all", "?all", "a", "mx", "ptr", "a:%{l}.%{d}", "exists:%{ir}.x.example", "include:a.example", "include:b.example", "redirect=b.example", "ip4:192.0.2.0/24", "ip6:::/0", "exp=%{h}", "a:%", "mx/99", "%{", "redirect=", "include:", "a//", "ip4:"]
+        [
+            "v=spf1",
+            "+all",
+            "-all",
+            "?all",
+            "a",
+            "mx",
+            "ptr",
+            "a:%{l}.%{d}",
+            "exists:%{ir}.x.example",
+            "include:a.example",
+            "include:b.example",
+            "redirect=b.example",
+            "ip4:192.0.2.0/24",
+            "ip6:::/0",
+            "exp=%{h}",
+            "a:%",
+            "mx/99",
+            "%{",
+            "redirect=",
+            "include:",
+            "a//",
+            "ip4:",
+        ]
     ),
     st.text(max_size=10),
 )
 RECORD = st.lists(TERMS, max_size=8).map(lambda terms: " ".join(["v=spf1", *terms]))
 
 
-@given(RECORD, RECORD, st.text(max_size=20), st.one_of(st.none(), st.text(max_size=20)), st.sets(st.sampled_from(["a.example", "b.example"])))
+@given(
+    RECORD, RECORD, st.text(max_size=20), st.one_of(st.none(), st.text(max_size=20)), st.sets(st.sampled_from(["a.example", "b.example"]))
+)
 @settings(max_examples=300, deadline=None)
 def test_hostile_records_never_raise(one: str, two: str, local: str, helo: str | None, failing: set[str]) -> None:
-    zone = {"a.example": {"TXT": [one.encode("utf-8", "replace").decode()], "A": [CLIENT]}, "b.example": {"TXT": [two.encode("utf-8", "replace").decode()], "MX": ["1 a.example"]}}
+    zone = {
+        "a.example": {"TXT": [one.encode("utf-8", "replace").decode()], "A": [CLIENT]},
+        "b.example": {"TXT": [two.encode("utf-8", "replace").decode()], "MX": ["1 a.example"]},
+    }
     dns = FakeResolver(zone, frozenset(failing))
     found = check_spf(CLIENT, helo, f"{local}@a.example", dns.lookup())
     assert found is not None

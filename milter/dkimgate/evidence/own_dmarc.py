@@ -75,6 +75,16 @@ def _by_name(verdict: Verdict) -> int:
     return BOTH.index(verdict.reading)
 
 
+def prepare(author: str, lookup: Lookup) -> None:
+    """Ask what the result hangs on before anything that a stranger chose: his signatures and his SPF record share the message's time and
+    questions, and could use them up. `lookup` remembers the answers."""
+    try:
+        dmarc_walk.walk(author, lookup)
+        dmarc_walk.listed_policy_of(author, lookup)
+    except Unanswered:
+        return  # check_dmarc will find the same
+
+
 def check_dmarc(
     author: str | None, spf: Spf | None, signatures: Sequence[Signature], lookup: Lookup, readings: Sequence[str] = BOTH
 ) -> Dmarc:
