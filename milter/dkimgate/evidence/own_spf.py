@@ -16,8 +16,8 @@ from dkimgate.spf_query import Query
 
 RESULTS = ("pass", "fail", "softfail", "neutral", "none", "temperror", "permerror")
 
-LONGEST_SENDER = 1000
-"""Characters of a reverse path; RFC 5321 section 4.5.3.1.3 permits 256."""
+LONGEST_SENDER = 512
+"""Characters of a reverse path; RFC 5321 section 4.5.3.1.3 permits 256. Macros of a record repeat it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _evaluate(query: Query) -> tuple[str, str]:
     try:
         result = query.check()[0]
     except Exception as error:  # noqa: BLE001 - pyspf raises what it likes on records that it did not foresee
-        return "permerror", f"the record can't be evaluated ({type(error).__name__})"
+        return "permerror", f"the record can't be evaluated: {error or type(error).__name__}"[:200]
     if result not in RESULTS:
         return "permerror", "the record can't be evaluated"
     return result, str(getattr(query, "prob", ""))[:200] if result in ("temperror", "permerror") else ""
