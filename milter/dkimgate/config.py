@@ -111,6 +111,7 @@ class Trust(Section):
     hosts: tuple[Host, ...] = ()
     networks: tuple[NetworkText, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
     authserv_ids: tuple[StrictStr, ...] = ()
+    arc_sealers: tuple[Host, ...] = ()
     border_strips_forgeries: StrictBool = False
 
     def is_host(self, name: str | None) -> bool:
@@ -157,9 +158,18 @@ class Outgoing(Section):
 
 
 class Verify(Section):
-    """DNS: whom to ask (empty: the system's resolvers) and how long a message may wait for all its answers, in seconds."""
+    """Our own checks of SPF, DKIM, DMARC and ARC, and DNS for them.
 
-    when: Literal["never"] = "never"
+    `when`: `never`; `missing`, where no host of ours has stated a DMARC result of mail from outside; `always`, for all of it.
+    `dmarc`: which reading counts, `both` for the worse of the two. `signatures`: so many DKIM signatures of a message are verified.
+    `body_limit`: a larger body (bytes) is not kept in memory for the checks. `nameservers`: whom to ask (empty: the system's
+    resolvers). `deadline`: how long a message may wait for all its answers (s).
+    """
+
+    when: Literal["never", "missing", "always"] = "missing"
+    dmarc: Literal["both", "rfc9989", "rfc7489"] = "both"
+    signatures: Annotated[StrictInt, Field(ge=1, le=50)] = 10
+    body_limit: Annotated[StrictInt, Field(ge=0, le=1 << 30)] = 64 << 20
     nameservers: tuple[AddressText, ...] = ()
     port: Annotated[StrictInt, Field(ge=1, le=65535)] = 53
     deadline: Annotated[float, Field(gt=0, le=60)] = 5.0

@@ -12,15 +12,16 @@ from pathlib import Path
 
 from dkimgate import config, departure, domains, record
 from dkimgate.config import Config
-from dkimgate.evidence.gather import facts_of
-from dkimgate.facts import Assessment, Decision, Disposition, Facts, Sign
+from dkimgate.evidence import own_checks
+from dkimgate.evidence.gather import Seen, facts_of, see
+from dkimgate.facts import Assessment, Claim, Decision, Disposition, Facts, Sign
 from dkimgate.journal.writer import Journal, JournalError
 from dkimgate.log import Level, describe, log
 from dkimgate.message import Message
 from dkimgate.policy import guard, loader
 from dkimgate.policy.decide import decide
 from dkimgate.policy.model import Policy
-from dkimgate.resolver import Resolver
+from dkimgate.resolver import Lookup, Resolver
 from dkimgate.signing.canonical import BodyHash
 from dkimgate.signing.keys import SigningKey, load_keys
 from dkimgate.signing.signature import sign
@@ -77,9 +78,25 @@ class Gate:
         domains.load()  # before a daemon forks: its workers share the memory
         return cls(settings, policy, keys, tuple(warnings))
 
-    def assess(self, message: Message) -> Assessment:
-        """Facts, decision and departure of a message: the one way to them, for the daemon and for `explain`."""
-        gathered = facts_of(message, self.config, self._key_domains, lambda author, hosted: self._outgoing_spf(message, author, hosted))
+    def assess(self, message: Message, body: bytes) -> Assessment:
+        """Facts, decision and departure of a whole message, `body` with CRLF line ends: for `explain`."""
+        seen = see(message, self.config)
+        return self.conclude(seen, body if own_checks.wanted(seen.claims, seen.route, self.config) else None)
+
+    def conclude(self, seen: Seen, body: bytes | None) -> Assessment:
+        """The one way to a decision, for the daemon and for `explain`. With a `body`, what the header leaves open is checked here; one
+        that is larger than verify.body_limit stands for one that could not be checked."""
+        lookup = self.resolver.lookup()
+        own: tuple[Claim, ...] = ()
+        if body is not None:
+            limit = self.config.verify.body_limit
+            if len(body) > limit:
+                own = own_checks.too_large(limit)
+            else:
+                own = own_checks.own_claims(seen.message, seen.route, seen.domain, body, self.config, lookup, self.now())
+        gathered = facts_of(
+            seen, self.config, self._key_domains, lambda author, hosted: self._outgoing_spf(seen.message, author, hosted, lookup), own
+        )
         facts = record.recordable(gathered)  # what is decided on is what the record tells, to the letter
         decision = decide(facts, self.policy)
         overruled = guard.refuses(facts, decision)
@@ -98,12 +115,12 @@ class Gate:
             return self.config.forwarder.domain
         return None
 
-    def _outgoing_spf(self, message: Message, author: str | None, hosted: bool) -> tuple[bool, str]:
+    def _outgoing_spf(self, message: Message, author: str | None, hosted: bool, lookup: Lookup) -> tuple[bool, str]:
         outgoing = self.config.departure
         sender = message.envelope.sender
         envelope = sender.rpartition("@")[2] if sender else outgoing.helo or ""
         hosted = hosted or any(domains.covering(name, self._key_domains) for name in domains.readings(envelope))
-        return outgoing_spf(sender, outgoing.helo, outgoing.addresses, author, hosted, self.resolver.lookup())
+        return outgoing_spf(sender, outgoing.helo, outgoing.addresses, author, hosted, lookup)
 
     def judge(self, message: Message) -> Passage:
         """Take a message whose header is complete. Never raises."""
@@ -119,23 +136,41 @@ class Passage:
         self._spent = 0.0
         self._error: str | None = None
         self._assessment: Assessment | None = None
+        self._keys: list[SigningKey] = []
+        self._body: BodyHash | None = None
+        self._seen: Seen | None = None
+        self._kept: bytearray | None = None  # the body, where it decides something: then the decision waits for the end
         started = time.perf_counter()
         try:
-            self._assessment = gate.assess(message)
+            self._seen = see(message, gate.config)
+            if own_checks.wanted(self._seen.claims, self._seen.route, gate.config):
+                self._kept = bytearray()
+                self._body = BodyHash()
         except Exception as error:  # noqa: BLE001 - law 4: whatever it was, the message leaves unsigned and the next one comes
             self._fail("judging", error)
-        if self._assessment is not None and self._assessment.overruled is not None:
-            log(
-                f"{message.queue_id}: the guard overruled rule {self._assessment.decision.rule!r}: {self._assessment.overruled}",
-                Level.ERROR,
-            )
-        self._keys = self._signing_keys()
-        self._body = BodyHash() if self._keys else None
+        if self._kept is None:
+            self._assess(None)
+            self._body = BodyHash() if self._keys else None
         self._spent += time.perf_counter() - started
+
+    def _assess(self, body: bytes | None) -> None:
+        """Come to the decision, and find the keys for it."""
+        if self._seen is None or self._error is not None:
+            return
+        try:
+            assessment = self._gate.conclude(self._seen, body)
+        except Exception as error:  # noqa: BLE001 - law 4
+            self._fail("judging", error)
+            return
+        self._assessment = assessment
+        self._keys = [key for key in self._gate.keys if key.domain == assessment.signer]
+        if assessment.overruled is not None and assessment.decision.mode != "observe":
+            queue_id, rule = self._message.queue_id, assessment.decision.rule
+            log(f"{queue_id}: the guard overruled rule {rule!r}: {assessment.overruled}", Level.ERROR)
 
     @property
     def wants_body(self) -> bool:
-        """The body decides nothing: it is needed only where a signature is to be made."""
+        """The body is needed only where it may have to be signed, or checked."""
         return self._body is not None
 
     def body(self, chunk: bytes) -> None:
@@ -145,14 +180,19 @@ class Passage:
         started = time.perf_counter()
         try:
             self._body.update(chunk)
+            if self._kept is not None and len(self._kept) <= self._gate.config.verify.body_limit:
+                self._kept += chunk  # one chunk beyond the limit tells that it was passed
         except Exception as error:  # noqa: BLE001 - law 4
             self._fail("reading the body", error)
-            self._body = None
+            self._body = self._kept = None
         self._spent += time.perf_counter() - started
 
     def end(self) -> Outcome:
         """Sign, write the record, and tell the MTA what to do. Never raises."""
         started = time.perf_counter()
+        if self._kept is not None:
+            self._assess(bytes(self._kept))
+            self._kept = None
         fields = self._sign()
         self._spent += time.perf_counter() - started
         signatures = tuple(self._keys) if fields else ()
@@ -175,13 +215,8 @@ class Passage:
     def _decision(self) -> Decision | None:
         return self._assessment.decision if self._assessment is not None else None
 
-    def _signing_keys(self) -> list[SigningKey]:
-        if self._assessment is None or self._assessment.signer is None:
-            return []
-        return [key for key in self._gate.keys if key.domain == self._assessment.signer]
-
     def _sign(self) -> tuple[tuple[str, bytes], ...]:
-        if self._body is None:
+        if self._body is None or not self._keys:
             return ()
         try:
             digest = self._body.digest()

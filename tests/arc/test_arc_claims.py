@@ -284,9 +284,7 @@ def test_the_worst_of_our_own_and_the_sealers_result_counts() -> None:
 
 def test_a_field_with_a_thousand_results_is_cut_and_keeps_what_hurts() -> None:
     results = (
-        "mx; dmarc=pass header.from=author.example; "
-        + "; ".join(f"m{n}=pass" for n in range(1_000))
-        + "; dkim=fail; dkim=fail; spf=softfail"
+        "mx; dmarc=pass header.from=author.example; " + "; ".join(f"m{n}=pass" for n in range(600)) + "; dkim=fail; dkim=fail; spf=softfail"
     )
     found = judged(mail().sealed(LIST, results))
     assert len(found) == 1 + MOST_RESULTS + 2

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dkimgate import gate, record
-from dkimgate.evidence.gather import facts_of
+from dkimgate.evidence.gather import facts_of, see
 from dkimgate.facts import DMARC_RESULTS, Arrival, Decision, Disposition, Facts, Origin, Sign, Spam
 from dkimgate.gate import Gate
 from dkimgate.message import Message
@@ -25,7 +25,7 @@ PASS = "Authentication-Results: mx.forwarder.example; dmarc=pass header.from=hos
 
 
 def _facts(header: str) -> Facts:
-    return facts_of(message(header), CONFIG, ["hosted.example"], lambda author, hosted: (False, "lookup"))
+    return facts_of(see(message(header), CONFIG), CONFIG, ["hosted.example"], lambda author, hosted: (False, "lookup"))
 
 
 @given(

@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
 from dkimgate import domains
-from dkimgate.author import author_of
+from dkimgate.author import Author, author_of
 from dkimgate.config import Config
 from dkimgate.evidence import spam
 from dkimgate.evidence.claims import arrival_of, claims_of
 from dkimgate.evidence.signs import message_id, signs_of
-from dkimgate.facts import Facts
+from dkimgate.facts import Claim, Facts
 from dkimgate.message import Message
-from dkimgate.route import route_of
+from dkimgate.route import Route, route_of
 
 OutgoingSpf = Callable[[str | None, bool], tuple[bool, str]]
 """(author domain, is it hosted) -> would the envelope pass SPF, aligned, at the next hop; and whence that is known."""
 
 
-def facts_of(message: Message, config: Config, key_domains: Collection[str], outgoing_spf: OutgoingSpf) -> Facts:
-    """Everything the decision may look at. `key_domains`: the domains of the keys we hold."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the header of a message says: its author, the way it came, and every claim with its standing."""
+
+    message: Message
+    author: Author
+    domain: str | None
+    route: Route
+    claims: tuple[Claim, ...]
+
+
+def see(message: Message, config: Config) -> Seen:
+    """Read a header. Asks nobody."""
     author = author_of(message.header)
-    domain = None if message.problem else author.domain
     route = route_of(message, config.trust)
-    claims = claims_of(message, route, config.trust)
+    return Seen(message, author, None if message.problem else author.domain, route, claims_of(message, route, config.trust))
+
+
+def facts_of(seen: Seen, config: Config, key_domains: Collection[str], outgoing_spf: OutgoingSpf, own: tuple[Claim, ...] = ()) -> Facts:
+    """Everything the decision may look at. `key_domains`: the domains of the keys we hold. `own`: what was checked here."""
+    message, domain, route = seen.message, seen.domain, seen.route
+    claims = seen.claims + own
     verdict = spam.worst(spam.verdict_of(field) for field in message.header if field.key in spam.FIELDS)
     arrival, upstream = arrival_of(claims, domain, route.origin.outside, config.trust, verdict)
     hosted = domains.covering(domain, key_domains) if domain else None
@@ -33,7 +50,7 @@ def facts_of(message: Message, config: Config, key_domains: Collection[str], out
         sender=message.envelope.sender,
         recipients=message.envelope.recipients,
         author=domain,
-        author_problem=message.problem or author.problem,
+        author_problem=message.problem or seen.author.problem,
         hosted=hosted,
         origin=route.origin,
         origin_why=route.why,
@@ -41,7 +58,7 @@ def facts_of(message: Message, config: Config, key_domains: Collection[str], out
         claims=claims,
         arrival=arrival,
         upstream=upstream,
-        header=signs_of(message, author),
+        header=signs_of(message, seen.author),
         spf_passes=spf_passes,
         spf_source=spf_source,
         forwarder_aligns=_forwarder_aligns(config, domain),
