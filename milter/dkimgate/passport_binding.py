@@ -51,7 +51,7 @@ def binding_of(header: Sequence[HeaderField], problem: str | None = None) -> Bin
     for field in header:
         if field.key in wanted:
             wanted[field.key].append(_relaxed(field.value))
-    read = {"from": [_text(value).replace(b'"', b"") for value in wanted["from"]], "subject": [_text(value) for value in wanted["subject"]]}
+    read = {"from": [_beside(author, _text(value)) for value in wanted["from"]], "subject": [_text(value) for value in wanted["subject"]]}
     return Binding(
         author.domain,
         identity=_digest("identity", _who(author, wanted["from"]) + _named(_IDENTITY, wanted)),
@@ -84,6 +84,12 @@ def _text(value: bytes) -> bytes:
     except encodedword.Malformed:
         return value
     return collapse(decoded.encode("utf-8", "surrogatepass")).strip(b" ")
+
+
+def _beside(author: Author, text: bytes) -> bytes:
+    """The text of From without the address, which is bound by what it means, and without quotation marks."""
+    address = (author.address or "").encode("utf-8", "surrogatepass")
+    return text.replace(address, b"").replace(b'"', b"")
 
 
 def _digest(label: str, parts: list[bytes]) -> bytes:

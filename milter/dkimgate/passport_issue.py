@@ -88,7 +88,7 @@ def _spam_tag(spam: Spam | None) -> str:
     if spam is None:
         return "-"
     required = min(max(spam.required, 0.001), _MOST_POINTS) if math.isfinite(spam.required) else 5.0
-    score = required if math.isnan(spam.score) else min(max(spam.score, 0.0), _MOST_POINTS)
+    score = required if math.isnan(spam.score) else min(max(0.0, spam.score), _MOST_POINTS)  # in this order: -0.0 becomes 0.0
     return f"{score:.3f}/{required:.3f}/{'yes' if spam.spam else 'no'}"
 
 

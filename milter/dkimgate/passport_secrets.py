@@ -121,15 +121,16 @@ def _read(file: Path) -> bytes:
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise ConfigError(f"{file}: can't read the secrets: {error.strerror}{_remedy(error, file)}") from None
-    with os.fdopen(descriptor, "rb") as stream:
-        try:
-            state = os.fstat(descriptor)
-            if not stat.S_ISREG(state.st_mode):
-                raise ConfigError(f"{file}: not a regular file: expected a file of secrets")
-            _check_permissions(file, stat.S_IMODE(state.st_mode))
-            data = stream.read(_LARGEST_FILE + 1)
-        except OSError as error:
-            raise ConfigError(f"{file}: can't read the secrets: {error.strerror}") from None
+    try:
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode):
+            raise ConfigError(f"{file}: not a regular file: expected a file of secrets")
+        _check_permissions(file, stat.S_IMODE(state.st_mode))
+        data = os.read(descriptor, _LARGEST_FILE + 1)
+    except OSError as error:
+        raise ConfigError(f"{file}: can't read the secrets: {error.strerror}") from None
+    finally:
+        os.close(descriptor)
     if len(data) > _LARGEST_FILE:
         raise ConfigError(f"{file}: larger than {_LARGEST_FILE} octets: expected a secret a line, ID:BASE64")
     return data

@@ -27,7 +27,7 @@ from dkimgate.message import HeaderField
 
 _ODD_IN_NAME = re.compile(rb"[^!-9;-~]")
 _PREFIXES = ("x-spam", "x-dkimgate")
-_HIDDEN = re.compile(rb"(?:\r(?!\n)|\n(?![ \t]))\s*(?:authentication-results|received-spf|x-spam|x-dkimgate)", re.IGNORECASE)
+_HIDDEN = re.compile(rb"(?:\r(?!\n)|\n(?![ \t]))[ \t]{0,100}(?:authentication-results|received-spf|x-spam|x-dkimgate)", re.IGNORECASE)
 _LONGEST = 16_384
 """Octets of a field that is looked into; a longer one goes."""
 
