@@ -75,6 +75,8 @@ FORGED = [
     f"mx.forwarder.example\0; {RESULT}",
     f"mx.forwarder.example\x0b; {RESULT}",
     f"evil.example; none\rAuthentication-Results: mx.forwarder.example; {RESULT}",
+    f"evil.example; none\x0bmx.forwarder.example; {RESULT}",
+    f"evil.example; none\u2028mx.forwarder.example; {RESULT}",
     f"\xa0mx.forwarder.example; {RESULT}",
     # letters that look like ours
     f"mx.f\u043erwarder.example; {RESULT}",

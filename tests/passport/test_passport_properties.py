@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+import math
 import re
 import time
 from dataclasses import replace
@@ -16,7 +18,7 @@ from dkimgate.facts import Claim, Spam, Standing
 from dkimgate.message import HeaderField
 from dkimgate.passport import Outcome, claims, spam
 from dkimgate.passport_binding import binding_of
-from dkimgate.passport_field import FIELD_NAME
+from dkimgate.passport_field import FIELD_NAME, base64_of, parse, text_of
 from dkimgate.passport_secrets import Secrets, new_secret
 from headers import TRUST, message
 from passport_world import BAD, BARE, BODY, FAIL, GOOD, HOST, NOW, ORIGINAL, PASS, SPAM, Scene, field, passport
@@ -214,7 +216,7 @@ def test_parts_do_not_run_into_each_other() -> None:
     seen: dict[bytes, str] = {}
     for header in (
         "Message-ID: ab\nDate: c\n", "Message-ID: a\nDate: bc\n", "Message-ID: abc\n", "Date: abc\n", "Message-ID: ab\nMessage-ID: c\n",
-        "Message-ID: abDatec\n", "Message-ID:\nDate: abc\n",
+        "Message-ID: abdatec\n", "Message-ID:\nDate: abc\n",
     ):  # fmt: skip
         digest = binding_of(message("From: a@hosted.example\n" + header).header).identity
         assert digest not in seen, (header, seen[digest])
@@ -225,6 +227,32 @@ def test_another_secret_makes_another_mac() -> None:
     other = Secrets.parse(new_secret("2026-11").encode(), Path("other"))
     assert passport() == passport()
     assert passport(secrets=other) != passport()
+
+
+def test_a_secret_used_for_something_else_too_signs_no_passports() -> None:
+    """Whoever gets an HMAC of a text of his choice, under the same secret, must not have a passport by that."""
+    tags = parse(GOOD.header[0].value)
+    assert tags is not None
+    elsewhere = base64_of(hmac.digest(SECRETS.newest.key, text_of(tags).encode(), "sha256"))
+    assert GOOD.edited(tags["b"].encode(), elsewhere.encode()).reading().outcome is Outcome.FORGED
+
+
+@pytest.mark.parametrize(
+    ("verdict", "read_back"),
+    [
+        (Spam(False, -0.0, 5.0), Spam(False, 0.0, 5.0)),
+        (Spam(False, -9.9, 5.0), Spam(False, 0.0, 5.0)),
+        (Spam(False, math.nan, 5.0), Spam(True, 5.0, 5.0)),
+        (Spam(False, math.inf, 5.0), Spam(True, 1e6, 5.0)),
+        (Spam(True, 0.0, 5.0), Spam(True, 5.0, 5.0)),
+        (Spam(False, 4.9999, 5.0), Spam(True, 5.0, 5.0)),  # rounded to what hurts
+        (Spam(False, 1.0, 1e-9), Spam(True, 1.0, 0.001)),
+        (Spam(False, 1.0, math.inf), Spam(False, 1.0, 5.0)),
+    ],
+)
+def test_odd_scores_come_back_as_numbers_and_no_better(verdict: Spam, read_back: Spam) -> None:
+    found = spam(BARE.with_passport(passport(PASS, verdict)).reading())
+    assert (found.spam, found.score, found.required) == (read_back.spam, read_back.score, read_back.required)
 
 
 LONG = 100_000
