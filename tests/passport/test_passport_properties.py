@@ -21,7 +21,7 @@ from dkimgate.passport_binding import binding_of
 from dkimgate.passport_field import FIELD_NAME, base64_of, parse, text_of
 from dkimgate.passport_secrets import Secrets, new_secret
 from headers import TRUST, message
-from passport_world import BAD, BARE, BODY, FAIL, GOOD, HOST, NOW, ORIGINAL, PASS, SPAM, Scene, field, passport
+from passport_world import BAD, BARE, BODY, FAIL, GOOD, HOST, NOW, ORIGINAL, PASS, SECRETS, SPAM, Scene, field, passport
 
 WORDS = (
     "pass",
