@@ -16,12 +16,13 @@ TEST_PACKAGES := postfix opendkim opendkim-tools opendmarc spamassassin spamd sp
 .PHONY: demo test check format lock clean help
 
 help:
-	@echo "make demo    show on built-in messages what the gate does (no Postfix, no configuration)"
-	@echo "make test    all tests, with real servers in a network namespace of their own"
-	@echo "make check   style, types and the tests that need no servers: under a minute"
+	@echo "make demo     show on built-in messages what the gate does (no Postfix, no configuration)"
+	@echo "make test     all tests, with real servers in a network namespace of their own"
+	@echo "make check    style, types and the tests that need no servers: under a minute"
 	@echo "make install  into /opt/dkimgate and /etc/dkimgate (see systemd/README.md); starts nothing"
-	@echo "make lock    resolve the dependencies of pyproject.toml anew into requirements*.txt"
-	@echo "make clean   remove what the others made"
+	@echo "make format   put the code into shape"
+	@echo "make lock     resolve the dependencies of pyproject.toml anew into requirements*.txt"
+	@echo "make clean    remove what the others made"
 
 demo: $(VENV)/runtime
 	@$(BIN)/dkimgate demo
@@ -92,19 +93,23 @@ clean:
 
 # into /opt/dkimgate and /etc/dkimgate; what is configured already stays, nothing is started
 PREFIX ?= /opt/dkimgate
+# not the first in PATH: one below /root or /home is hidden from the daemon (ProtectHome= in the unit)
+SYSTEM_PYTHON ?= /usr/bin/python3
 .PHONY: install
 install: base-packages
 	@test "$$(id -u)" = 0 || { echo "make install writes to $(PREFIX) and /etc: run it as root" >&2; exit 2; }
-	@test -x $(PREFIX)/bin/python || $(PYTHON) -m venv $(PREFIX)
+	@test -x $(PREFIX)/bin/python || $(SYSTEM_PYTHON) -m venv $(PREFIX)
 	@$(PREFIX)/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "dkimgate needs Python 3.11 or later" >&2; exit 2; }
 	@$(PREFIX)/bin/pip install -qq --disable-pip-version-check --require-hashes -r requirements-build.txt
 	@$(PREFIX)/bin/pip install -qq --disable-pip-version-check --no-build-isolation --require-hashes -r requirements.txt
-	@$(PREFIX)/bin/pip install -qq --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall .
+	@# from a copy: what root builds must not stay in the clone, nor modules that are gone in what is installed
+	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && cp -r pyproject.toml README.md LICENSE milter "$$copy" && rm -rf "$$copy"/milter/*.egg-info && \
+		$(PREFIX)/bin/pip install -qq --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall "$$copy"
 	@install -D -m 0644 systemd/dkimgate.service /etc/systemd/system/dkimgate.service
 	@install -D -m 0644 systemd/dkimgate.sysusers /etc/sysusers.d/dkimgate.conf
 	@install -D -m 0644 systemd/dkimgate.tmpfiles /etc/tmpfiles.d/dkimgate.conf
 	@install -D -m 0644 systemd/dkimgate.logrotate /etc/logrotate.d/dkimgate
-	@install -D -m 0644 README.md $(PREFIX)/share/README.md
+	@for file in README.md config/README.md systemd/README.md; do install -D -m 0644 $$file $(PREFIX)/share/$$file; done
 	@getent passwd dkimgate >/dev/null || systemd-sysusers dkimgate.conf 2>/dev/null || \
 		useradd --system --user-group --home-dir /nonexistent --shell /usr/sbin/nologin dkimgate
 	@install -d -o root -g dkimgate -m 0750 /etc/dkimgate /etc/dkimgate/keys
@@ -112,6 +117,7 @@ install: base-packages
 	@if getent group postfix >/dev/null; then install -d -o dkimgate -g postfix -m 2750 /var/spool/postfix/dkimgate; fi
 	@for file in dkimgate.yaml policy.yaml; do \
 		test -e /etc/dkimgate/$$file || install -o root -g dkimgate -m 0640 config/$$file /etc/dkimgate/$$file; done
+	@install -o root -g dkimgate -m 0644 config/README.md /etc/dkimgate/README.md
 	@ln -sf $(PREFIX)/bin/dkimgate /usr/local/bin/dkimgate
 	@if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 	@echo "installed. Next: edit /etc/dkimgate/dkimgate.yaml, then \`dkimgate check\`"

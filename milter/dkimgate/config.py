@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from dkimgate import yamlfile
 
 DEFAULT_FILE = Path("/etc/dkimgate/dkimgate.yaml")
+MOST_WORKERS = 256
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -61,19 +62,31 @@ def _listen(value: object) -> object:
     return tuple(items)
 
 
+def _workers(value: object) -> object:
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_WORKERS):
+        return value
+    raise ValueError(f"expected auto, or a whole number from 1 to {MOST_WORKERS}")
+
+
 def _listener(value: str) -> str:
     if value.startswith("unix:") and len(value) > len("unix:"):
+        if not value.startswith("unix:/"):
+            raise ValueError(f"{value!r}: expected the whole path, from / on; only in main.cf it starts at Postfix's queue directory")
         if len(os.fsencode(value)) > 107 + len("unix:"):
             raise ValueError("the path of a unix-domain socket has at most 107 bytes")
         return value
     match = re.fullmatch(r"inet6?:(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})", value)
     if match and 0 < int(match[2]) < 65536:
         return value
-    raise ValueError(f"{value!r} is no listener: expected unix:PATH or inet:HOST:PORT")
+    raise ValueError(f"{value!r} is no listener: expected unix:PATH or inet:HOST:PORT (IPv6 in brackets: inet:[::1]:8891)")
 
 
-def _path(value: str, info: ValidationInfo) -> Path:
+def _path(value: object, info: ValidationInfo) -> Path:
     """Relative paths start at the folder of the configuration file."""
+    if isinstance(value, Path):
+        return value
+    if not isinstance(value, str) or not re.fullmatch("[^\0\ud800-\udfff]+", value):
+        raise ValueError("expected the path of a file (in quotes if it is a number)")
     base = (info.context or {}).get("folder", Path())
     return Path(base) / value
 
@@ -172,7 +185,7 @@ class Config(Section):
     socket_mode: Annotated[StrictStr, AfterValidator(_mode)] = "0660"
     socket_group: StrictStr | None = None
     user: StrictStr | None = None
-    workers: Literal["auto"] | Annotated[StrictInt, Field(ge=1, le=256)] = "auto"
+    workers: Annotated[Literal["auto"] | StrictInt, BeforeValidator(_workers)] = "auto"
     drain_seconds: Annotated[StrictInt, Field(ge=0, le=3600)] = 30
     policy: FilePath = Field(default="policy.yaml", validate_default=True)
     trust: Trust = Trust()
@@ -196,7 +209,7 @@ class Config(Section):
 
 def load(file: Path) -> Config:
     """Read a configuration file. Raises ConfigError, with file, line and column."""
-    return from_document(yamlfile.read(file))
+    return from_document(yamlfile.read(file, ": name the configuration with --config FILE"))
 
 
 def from_document(document: yamlfile.Document) -> Config:

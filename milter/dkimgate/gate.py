@@ -5,7 +5,6 @@ Nothing here raises for the sake of a message: what goes wrong is written into i
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from dkimgate.config import Config
 from dkimgate.evidence.gather import facts_of
 from dkimgate.facts import Assessment, Decision, Disposition, Facts, Sign
 from dkimgate.journal.writer import Journal, JournalError
+from dkimgate.log import Level, describe, log
 from dkimgate.message import Message
 from dkimgate.policy import guard, loader
 from dkimgate.policy.decide import decide
@@ -125,7 +125,10 @@ class Passage:
         except Exception as error:  # noqa: BLE001 - law 4: whatever it was, the message leaves unsigned and the next one comes
             self._fail("judging", error)
         if self._assessment is not None and self._assessment.overruled is not None:
-            _shout(f"{message.queue_id}: the guard overruled rule {self._assessment.decision.rule!r}: {self._assessment.overruled}")
+            log(
+                f"{message.queue_id}: the guard overruled rule {self._assessment.decision.rule!r}: {self._assessment.overruled}",
+                Level.ERROR,
+            )
         self._keys = self._signing_keys()
         self._body = BodyHash() if self._keys else None
         self._spent += time.perf_counter() - started
@@ -190,8 +193,8 @@ class Passage:
         return tuple(("DKIM-Signature", value) for value in values)
 
     def _fail(self, doing: str, error: Exception) -> None:
-        self._error = f"{doing}: {type(error).__name__}: {error}"
-        _shout(f"{self._message.queue_id}: {self._error}; the message leaves unsigned")
+        self._error = f"{doing}: {describe(error)}"
+        log(f"{self._message.queue_id}: {self._error}; the message leaves unsigned", Level.ERROR)
 
     def _record(self, signatures: tuple[SigningKey, ...]) -> bool:
         """Hand the record to the operating system. False: it could not be, and the journal has told the operator."""
@@ -233,7 +236,3 @@ def _forwarder_problems(file: Path, settings: Config) -> list[str]:
     if aligned:
         return [f"{file}: forwarder.domain {domain} may align with the hosted domain {aligned[0]}: take a domain that no mailbox uses"]
     return []
-
-
-def _shout(text: str) -> None:
-    print(f"dkimgate: {text}", file=sys.stderr, flush=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dkimgate.config import Trust
 from dkimgate.facts import Border, Origin
@@ -18,10 +18,13 @@ MAX_HOPS = 100
 """Postfix bounces a message with more than 50 Received fields (hopcount_limit); what stands behind these is not read."""
 
 _MAX_LENGTH = 4000
+_MAX_COMMENTS = 1000  # characters of comments in a from clause; a tenth is usual, and trying each word for an address takes time
 _TOKEN = re.compile(r"[^\s();]+|[();]")
 _CLAUSES = ("from", "by", "via", "with", "id", "for")
-_AUTHENTICATED = re.compile(r"(?:UTF8)?(?:E?SMTP|LMTP)S?A", re.IGNORECASE)  # RFC 3848, RFC 6531 section 4.3
+_AUTHENTICATED = re.compile(r"(?:UTF8)?(?:E?SMTP|LMTP)S?A|HTTPS?", re.IGNORECASE)  # RFC 3848, RFC 6531 section 4.3; webmail
 _BRACKETED = re.compile(r"\[(?:IPv6:)?([0-9a-fA-F:.]+)\]")
+# what the client says of itself, in the words of Exim, and of CommuniGate and qmail
+_CLAIMED = re.compile(r"(?<!\S)(?:helo|ident|port)=\S+|\A(?:HELO|EHLO)\s.*")
 _LOOPBACK_NAMES = ("localhost", "localhost.localdomain")
 _VERDICTS = ("authentication-results", "arc-seal", "arc-message-signature", "arc-authentication-results", "received-spf")
 _DELIVERIES = ("delivered-to", "x-original-to")
@@ -32,7 +35,8 @@ class Hop:
     """One Received field: host `by` took the message from the client `ip`, which called itself `helo`, by `protocol`.
 
     `local`: there was no client, a process of that host handed the message in. `ours`: a host of ours wrote the field. `inside`:
-    and its client was ours too. `position`: index in the header from the top.
+    and its client was ours too. `position`: index in the header from the top. `named`: every address that the from clause names, the
+    client's own words among them.
     """
 
     position: int
@@ -43,10 +47,11 @@ class Hop:
     local: bool = False
     ours: bool = False
     inside: bool = False
+    named: tuple[str, ...] = ()
 
     @property
     def authenticated(self) -> bool:
-        """The client had logged in (RFC 3848)."""
+        """The client had logged in (RFC 3848), or was a browser that our webmail served."""
         return self.protocol is not None and _AUTHENTICATED.fullmatch(self.protocol) is not None
 
 
@@ -132,7 +137,7 @@ def _judge_hops(hops: list[Hop], trust: Trust) -> tuple[Hop, ...]:
         inside = _is_inside(hop, trust)
         named = trust.is_host(hop.by) or (inside and (hop.by or "").lower() in _LOOPBACK_NAMES)
         ours = unbroken and named
-        judged.append(Hop(hop.position, hop.by, hop.ip, hop.helo, hop.protocol, hop.local, ours, ours and inside))
+        judged.append(replace(hop, ours=ours, inside=ours and inside))
         unbroken = ours and (inside or hop.authenticated)
     return tuple(judged)
 
@@ -143,7 +148,8 @@ def _is_inside(hop: Hop, trust: Trust) -> bool:
         return True
     if hop.ip is None and hop.protocol is not None and hop.protocol.upper().startswith("LMTP"):
         return trust.is_host(hop.helo)  # Dovecot on a unix-domain socket names its client and has no address to tell
-    return trust.is_client(hop.ip)
+    # which address is the client's is told differently by every MTA, so one that is not ours is enough
+    return trust.is_client(hop.ip) and all(trust.is_client(address) for address in hop.named)
 
 
 def parse_hop(field: HeaderField, position: int = 0) -> Hop:
@@ -160,11 +166,14 @@ def parse_hop(field: HeaderField, position: int = 0) -> Hop:
         elif text.lower() in _CLAUSES and text.lower() not in values:
             clause = text.lower()
     protocol = values.get("with")
+    if sum(len(comment) + 2 for comment in comments) > _MAX_COMMENTS:
+        comments = ["too long"]
     local = "by" in values and ("from" not in values or (protocol or "").lower() == "local")
     return Hop(
         position,
         by=_host(values.get("by")),
         ip=None if local else _client_address(values.get("from"), comments),
+        named=() if local else _addresses_named(values.get("from"), comments),
         helo=_host(values.get("from")),
         protocol=protocol,
         local=local,
@@ -197,16 +206,29 @@ def _parts(text: str) -> list[tuple[str, bool]]:
     return parts
 
 
-def _client_address(helo: str | None, comments: list[str]) -> str | None:
-    """The client's address: in brackets in a comment (Postfix, sendmail, Gmail), bare in it (Exchange), or in place of the name
-    (Exim). A HELO name can look like an address, so a comment comes first; two different addresses are none."""
-    bracketed = [found for comment in comments for found in _BRACKETED.findall(comment)]
-    bare = [word for comment in comments for word in re.split(r"[\s,=]+", comment)]
-    for candidates in (bracketed, bare, [(helo or "").strip("[]").removeprefix("IPv6:")]):
+def _client_address(name: str | None, comments: list[str]) -> str | None:
+    """The client's address: in brackets in a comment (Postfix, sendmail, Gmail), bare in it (Exchange), or in brackets in place of the
+    name where no comment could hold it (Exim). Two different addresses are none."""
+    told = [text for comment in comments if (text := _CLAIMED.sub("", comment).strip())]
+    in_place = [] if told else _BRACKETED.findall(name or "")
+    for candidates in (_bracketed(told), _bare(told), in_place):
         addresses = {address for candidate in candidates if (address := _address(candidate))}
         if addresses:
             return addresses.pop() if len(addresses) == 1 else None
     return None
+
+
+def _addresses_named(name: str | None, comments: list[str]) -> tuple[str, ...]:
+    words = [*_bracketed(comments), *_bare(comments), *_bracketed([name or ""])]
+    return tuple(sorted({address for word in words if (address := _address(word))}))
+
+
+def _bracketed(comments: list[str]) -> list[str]:
+    return [found for comment in comments for found in _BRACKETED.findall(comment)]
+
+
+def _bare(comments: list[str]) -> list[str]:
+    return [word for comment in comments for word in re.split(r"[\s,=]+", comment)]
 
 
 def _address(text: str) -> str | None:

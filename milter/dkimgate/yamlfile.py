@@ -40,6 +40,13 @@ _HINTS = {
     "found character '`' that cannot start": _QUOTE,
     "found character '%' that cannot start": _QUOTE,
     "found character '\\t' that cannot start": "; indent with spaces, not with tabs",
+    "could not find expected ':'": "; expected `key: value`, with a space behind the colon",
+    "expected <block end>, but found": "; keys that belong together begin in the same column",
+    "mapping values are not allowed here": "; keys that belong together begin in the same column, and behind the colon stands a space",
+    "expected ',' or": "; is a bracket opened and not closed?",
+    "found unexpected end of stream": "; is a quotation mark opened and not closed?",
+    "expected the node content, but found ':'": '; text that begins with a colon must stand in quotes: "::1/128"',
+    "but found another document": "; a file holds one document: take out the line `---`",
 }
 """What PyYAML says about the mistakes that conditions invite, and what to do."""
 
@@ -79,14 +86,21 @@ class Document:
         return self.places.get(where, (1, 1))[0]
 
 
-def read(file: Path) -> Document:
-    """Read a YAML file. Raises ConfigError for what can't be read, is no YAML, or says one key twice."""
+def read(file: Path, remedy: str = "") -> Document:
+    """Read a YAML file. Raises ConfigError for what can't be read, is no YAML, or says one key twice.
+
+    `remedy` ends the line about a file that isn't there: what to do.
+    """
     try:
         text = file.read_bytes().decode("utf-8")  # line ends as they are: YAML knows them all, and the digest wants them
+    except FileNotFoundError as error:
+        raise ConfigError(f"{file}: {error.strerror}{remedy}") from None
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{file}: not UTF-8 at byte {error.start}: save the file as UTF-8") from None
+        before: bytes = error.object[: error.start]
+        line, column = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
+        raise ConfigError(f"{file}:{line}:{column}: not UTF-8: save the file as UTF-8") from None
     return parse(text, file)
 
 
@@ -102,7 +116,10 @@ def parse(text: str, file: Path) -> Document:
         at = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         problem = error.problem or error.context or ""
         hint = next((hint for start, hint in _HINTS.items() if problem.startswith(start)), "")
-        raise ConfigError(f"{file}{at}: not valid YAML: {problem}{hint}") from None
+        raise ConfigError(f"{file}{at}: not valid YAML: {problem}{_begun(error)}{hint}") from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise ConfigError(f"{file}:{line}: not valid YAML: the character {ord(text[error.position]):#06x} may not stand here") from None
     except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
         first = str(error).splitlines()[0] if str(error) else "nested too deeply"
         raise ConfigError(f"{file}: not valid YAML: {first}") from None
@@ -111,6 +128,15 @@ def parse(text: str, file: Path) -> Document:
     if problems:
         raise ConfigError(*problems)
     return Document(file, data, places, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
+
+
+def _begun(error: yaml.MarkedYAMLError) -> str:
+    """Where the thing begins that PyYAML could not read to its end: often an earlier line, and the one to mend."""
+    begin, end = error.context_mark, error.problem_mark
+    while_reading = (error.context or "").startswith("while ")
+    if not while_reading or begin is None or end is None or begin.line == end.line:
+        return ""
+    return f" (what can't be read begins on line {begin.line + 1})"
 
 
 def _collect(
@@ -177,7 +203,7 @@ def _explain(error: ErrorDetails, schema: dict[str, Any], document: Document) ->
     if kind == "value_error":
         text = str(error.get("ctx", {}).get("error", error["msg"]))
     else:
-        text = _EXPECTED.get(kind, error["msg"][:1].lower() + error["msg"][1:])
+        text = _EXPECTED.get(kind) or f"{error['msg'].replace('Input should be', 'must be')}, found {str(error['input'])[:60]!r}"
     key = ".".join(str(step) for step in where)
     return document.problem(where, f"{key}: {text}" if key else text)
 

@@ -66,6 +66,8 @@ def test_a_good_configuration_has_no_findings(folder: Path, capsys: pytest.Captu
         ("file: decisions", "file: missing/decisions", 1, "problem: journal: .*missing: no such directory: .* all mail is deferred"),
         ("keys:", "keys: []\n#", 1, "warning: keys: none"),
         ("trust:", "socket_mode: '0666'\ntrust:", 1, "warning: socket_mode 0666"),
+        ("trust:", "socket_group: nosuchgroup\ntrust:", 1, "problem: socket_group: there is no group 'nosuchgroup'"),
+        ("trust: {hosts: [", "trust: {hosts: [192.0.2.1, ", 1, "warning: trust.hosts: 192.0.2.1: expected names"),
         ("trust:", "user: nosuchuser\ntrust:", 1, "problem: user: there is no user 'nosuchuser'"),
         ("trust:", "user: nobody\ntrust:", 1, "problem: .*key.pem: nobody can't read this key"),
         ("trust:", "user: nobody\ntrust:", 1, "problem: journal: .*nobody may not write here"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from rich.console import Console
 from dkimgate import cli
 from dkimgate.cli import check
 from dkimgate.cli.screen import Screen, visible
+from terminal import on_terminal
 
 COMMANDS = ["demo", "explain", "check", "keys", "keys new", "keys check", "run", "log", "log tail", "log show"]
 
@@ -65,7 +65,7 @@ def test_a_wrong_command_line_is_status_2(arguments: list[str], capsys: pytest.C
 def test_a_missing_configuration_is_one_line_and_status_2(command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     missing = tmp_path / "no.yaml"
     assert cli.main([*command, "--config", str(missing)]) == 2
-    assert capsys.readouterr().err == f"dkimgate: {missing}: No such file or directory\n"
+    assert capsys.readouterr().err == f"dkimgate: {missing}: No such file or directory: name the configuration with --config FILE\n"
 
 
 def test_a_mistake_in_the_configuration_is_shown_with_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -133,31 +133,6 @@ def test_the_module_runs_as_a_program() -> None:
 )
 def test_what_a_sender_wrote_cannot_move_the_cursor(text: str, shown: str) -> None:
     assert visible(text) == shown
-
-
-def on_terminal(*arguments: str, **environment: str) -> str:
-    """What a command prints on a terminal."""
-    leader, follower = pty.openpty()
-    env = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dkimgate", *arguments],
-        stdout=follower,
-        stderr=follower,
-        env={**env, "TERM": "xterm-256color", **environment},
-    )
-    os.close(follower)
-    said = b""
-    while True:
-        try:
-            part = os.read(leader, 65_536)
-        except OSError:
-            break
-        if not part:
-            break
-        said += part
-    process.wait(timeout=60)
-    os.close(leader)
-    return said.decode()
 
 
 def test_colours_stand_on_a_terminal_only_and_never_with_no_color(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from dkimgate import cli, record
 from dkimgate.facts import Arrival, Assessment, Decision, Departure, Disposition, Facts, Origin, Risk, Sign, Spam
 from dkimgate.message import Connection, Envelope, Message
+from terminal import on_terminal
 
 NOON = 1_795_262_400.0  # 2026-11-21T12:00:00Z
 
@@ -104,6 +105,14 @@ def test_one_line_a_message_in_columns(journal: Path, capsys: pytest.CaptureFixt
     assert bad.index("risk=") == good.index("risk=")
 
 
+@pytest.mark.parametrize(("columns", "lines"), [("80", 2), ("120", 2), ("200", 1)])
+def test_a_terminal_too_narrow_for_a_record_gets_two_lines_of_it(journal: Path, columns: str, lines: int) -> None:
+    said = on_terminal("log", "tail", "--file", str(journal), "-n", "1", COLUMNS=columns, NO_COLOR="1").splitlines()
+    assert len(said) == lines
+    assert [line.startswith("    ") for line in said] == [False, True][:lines]
+    assert " ".join(said).split()[1:5] == ["OWN99", "other.example", "local", "dmarc=none"]
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -129,7 +138,7 @@ def test_nothing_found_is_status_1_and_no_file_is_status_2(journal: Path, capsys
     assert tail(journal.with_name("nosuch")) == 2
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err == f"dkimgate: {journal.with_name('nosuch')}: No such file or directory\n"
+    assert said.err == f"dkimgate: {journal.with_name('nosuch')}: No such file or directory: no message has been recorded there yet\n"
 
 
 def test_json_is_the_record_itself(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:

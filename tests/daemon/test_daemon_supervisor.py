@@ -7,6 +7,8 @@ import pwd
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from dkimgate.milterclient import MilterClient, MilterError
-from running import BODY, Daemon, alive, eventually, free_port, mail
+from running import BODY, DOUBLE, ENVIRONMENT, Daemon, alive, double, eventually, free_port, mail
 
 Start = Callable[..., Daemon]
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -351,6 +353,18 @@ def test_reload_without_root_works_where_only_root_could_open_the_socket(start: 
     daemon.reload()
     assert daemon.send().accepted
     assert daemon.stop() == 0
+
+
+def test_start_without_standard_input(folder: Path) -> None:
+    daemon = double(folder)
+    daemon.end()
+    tried = subprocess.Popen(["sh", "-c", f"exec {sys.executable} {DOUBLE} {daemon.file} <&-"], env=ENVIRONMENT, stderr=subprocess.DEVNULL)
+    try:
+        assert eventually(lambda: (folder / "milter.sock").exists())
+        assert daemon.send().accepted
+    finally:
+        tried.terminate()
+        assert tried.wait(10) == 0
 
 
 @root_only

@@ -132,7 +132,7 @@ def test_law_4_in_doubt_unsigned(
     assert (outcome.disposition, outcome.fields) == (Disposition.ACCEPT, ())
     assert [name for name, _ in _pass(loaded, message(AUTHOR)).fields] == ["DKIM-Signature"]
     first, second = _records(loaded)
-    assert first["error"] == f"{doing}: ZeroDivisionError: injected"
+    assert first["error"].startswith(f"{doing}: ZeroDivisionError: injected")
     assert not (first["decision"] and first["decision"]["signatures"])
     assert not (first["departure"] and first["departure"]["dkim_aligned"])
     assert second["error"] is None

@@ -89,7 +89,7 @@ def test_the_shipped_configuration_is_the_default_one() -> None:
     shipped = config.load(FOLDER / "dkimgate.yaml")
     assert shipped.policy == FOLDER / "policy.yaml"
     changed = {name for name in type(shipped).model_fields if getattr(shipped, name) != getattr(config.Config(), name)}
-    assert changed == {"policy", "trust"}
+    assert changed == {"listen", "user", "policy", "trust"}
     assert not shipped.keys and not shipped.trust.border_strips_forgeries
 
 

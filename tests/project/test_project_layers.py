@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "milter" / "dkimgate"
 
 LAYERS = (
+    "log",
     "yamlfile",
     "config",
     "message",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import grp
 import json
 import os
 import pwd
@@ -23,14 +24,14 @@ _EPILOG = """\
 Run it after every change: the daemon reloads only what passes here. Mistakes are shown with file, line and column. It asks
 no DNS; `dkimgate keys check` compares the keys with what DNS publishes.
 
-What it finds has a level: `problem` (mail will be deferred or unsigned), `warning` (probably not what you want),
+What it finds has a level: `problem` (the daemon would not start, or mail is deferred or unsigned), `warning` (probably not what you want),
 `note` (good to know).
 
 examples:
   dkimgate check
   dkimgate check --config config/dkimgate.yaml --json | jq -r '.findings[].text'
 
-exit status: 0 good or only notes, 1 a warning or a problem, 2 the daemon would not start
+exit status: 0 good or only notes, 1 a warning or a problem, 2 it can't be loaded, so the daemon would not start
 """
 
 
@@ -86,6 +87,8 @@ def _user(gate: Gate, settings: Config) -> Iterator[Finding]:
         yield Finding("problem", f"user: there is no user {settings.user!r} here: `adduser --system --group {settings.user}`")
         return
     for key in settings.keys:
+        if key.file.is_relative_to("/run/credentials"):
+            continue  # systemd hands these over by ACLs, to nobody but the service
         if not may_read(key.file, settings.user):
             yield Finding("problem", f"{key.file}: {settings.user} can't read this key: `chgrp {settings.user}` and `chmod 0640` it")
     if not may_read(settings.policy, settings.user):
@@ -99,12 +102,22 @@ def _journal(gate: Gate, settings: Config) -> Iterator[Finding]:
         what = "all mail is deferred" if settings.journal.on_failure == "defer" else "mail goes on without a record"
         yield Finding("problem", f"journal: {problem}; until then {what} (journal.on_failure)")
     if settings.user is None and os.geteuid() == 0:
-        yield Finding("note", "user: not set: what is said about the journal and the keys holds for root")
+        yield Finding(
+            "note", "user: not set: what is said about the journal and the keys holds for root; name the user that runs the daemon"
+        )
 
 
 def _exists(user: str) -> bool:
     try:
         pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True
+
+
+def _is_group(name: str) -> bool:
+    try:
+        grp.getgrnam(name)
     except KeyError:
         return False
     return True
@@ -118,7 +131,9 @@ def _listeners(gate: Gate, settings: Config) -> Iterator[Finding]:
             if not (host == "localhost" or host.startswith("127.") or host == "::1"):
                 yield Finding("warning", f"listen: {listener}: whoever reaches this port can have mail signed: keep it on the loopback")
         elif not Path(place).parent.is_dir():
-            yield Finding("note", f"listen: {Path(place).parent} does not exist yet: systemd's RuntimeDirectory= makes it, else you must")
+            yield Finding("note", f"listen: {Path(place).parent} does not exist yet, and the daemon needs it to open its socket")
+    if settings.socket_group is not None and not _is_group(settings.socket_group):
+        yield Finding("problem", f"socket_group: there is no group {settings.socket_group!r} here, so the daemon would not start")
     if int(settings.socket_mode, 8) & 0o007:
         yield Finding("warning", f"socket_mode {settings.socket_mode}: every user of this host can have mail signed")
 
@@ -130,6 +145,11 @@ def _trust(gate: Gate, settings: Config) -> Iterator[Finding]:
             "warning",
             "trust.hosts is empty: no Received field is ours, so what this host re-injects counts as forwarded without a border, "
             "and no claim in it is trusted. Put in what `postconf -h myhostname` says",
+        )
+    addresses = [host for host in trust.hosts if host.replace(".", "").isdecimal()]
+    if addresses:
+        yield Finding(
+            "warning", f"trust.hosts: {', '.join(addresses)}: expected names, as in `by` of Received; addresses go to trust.networks"
         )
     if not trust.authserv_ids:
         yield Finding(

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dkimgate import config
+from dkimgate.cli.screen import complain
 from dkimgate.signing.keys import PrivateKey, SigningKey, load_keys, signing_key
 from dkimgate.signing.published import Finding, Status, judge
 from dkimgate.yamlfile import ConfigError
@@ -67,7 +68,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=layout,
     )
     new.add_argument("domain", metavar="DOMAIN", type=_domain, help="the domain that signs, such as hosted.example")
-    new.add_argument("selector", metavar="SELECTOR", type=_domain, help="the name of the key below DOMAIN: SELECTOR._domainkey.DOMAIN")
+    new.add_argument("selector", metavar="SELECTOR", type=_selector, help="the name of the key below DOMAIN: SELECTOR._domainkey.DOMAIN")
     new.add_argument("--type", choices=("rsa", "ed25519"), default="rsa", help="rsa unless said otherwise")
     new.add_argument("--bits", type=int, choices=(2048, 3072, 4096), help="size of an RSA key (2048)")
     new.add_argument("--out", type=Path, metavar="FILE", help="the key file (DOMAIN.SELECTOR.pem in the current folder)")
@@ -102,7 +103,7 @@ def run_new(args: argparse.Namespace) -> int:
     except OSError as error:
         return _fail(f"{file}: can't write the key: {error.strerror}")
     key = signing_key(args.domain, args.selector, private)
-    print(f"The private key is in {file}; only its owner can read it (mode 0600).\n")
+    print(f"The private key is in {file}; only its owner can read it (mode 0600), and the daemon's user must.\n")
     print(f"For the zone of {key.domain}:\n\n{zone_line(key)}\n")
     print(f"For `keys:` in dkimgate.yaml:\n\n{config_line(key, file.absolute())}\n")
     print("When DNS has the record: dkimgate keys check")
@@ -165,6 +166,13 @@ def _domain(text: str) -> str:
         return pydantic.TypeAdapter(config.Domain).validate_python(text)
     except pydantic.ValidationError as error:
         raise argparse.ArgumentTypeError(str(error.errors()[0]["ctx"]["error"])) from None
+
+
+def _selector(text: str) -> str:
+    selector = _domain(text)
+    if "_domainkey" in selector.split("."):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected what stands ahead of ._domainkey alone, such as {selector.split('.')[0]}")
+    return selector
 
 
 def _generate(kind: str, bits: int) -> PrivateKey:
@@ -235,5 +243,5 @@ def _print_table(keys: list[SigningKey], findings: list[Finding]) -> None:
 
 
 def _fail(text: str) -> int:
-    print(text, file=sys.stderr)
+    complain(*text.splitlines())
     return 2

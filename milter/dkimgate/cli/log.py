@@ -8,7 +8,7 @@ import itertools
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,8 @@ examples:
 exit status: 0 good, 1 one of them was not found, 2 can't run
 """
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+# time, queue id, author domain and origin stand on a line of their own where a terminal is too narrow for all
+_FIRST_LINE = 4
 # what a line of `log` needs to stand in columns while nobody knows the lines to come
 _WIDTHS = (20, 12, 20, 9, 30, 10, 20, 22, 12)
 
@@ -117,7 +119,7 @@ def run_tail(options: argparse.Namespace) -> int:
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             raise
-        raise CommandError(f"{error.filename or file}: {error.strerror or error}") from None
+        raise CommandError(_why(error, file)) from None
     return 0 if printer.printed or options.follow else 1
 
 
@@ -140,11 +142,16 @@ def run_show(options: argparse.Namespace) -> int:
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             raise
-        raise CommandError(f"{error.filename or file}: {error.strerror or error}") from None
+        raise CommandError(_why(error, file)) from None
     _tell_torn(reader, file)
     for name in missing:
         complain(f"{name}: no such record in {file} or its rotated files")
     return 1 if missing else 0
+
+
+def _why(error: OSError, file: Path) -> str:
+    text = f"{error.filename or file}: {error.strerror or error}"
+    return f"{text}: no message has been recorded there yet" if isinstance(error, FileNotFoundError) else text
 
 
 def _file(options: argparse.Namespace) -> Path:
@@ -217,8 +224,13 @@ class _Printer:
         lines = [self._cells(record) for record in records] if not self._json else []
         for cells in lines:
             self._widths = [max(width, min(len(_text(cell)), 40)) for width, cell in zip(self._widths, cells, strict=False)]
+        two_lines = self._screen.terminal and sum(self._widths) + 2 * len(self._widths) > self._screen.width
         for cells in lines:
-            self._screen.line(*_in_columns(cells, self._widths))
+            if two_lines:
+                self._screen.line(*_in_columns(cells[:_FIRST_LINE], self._widths))
+                self._screen.line(*_in_columns(["", *cells[_FIRST_LINE:]], (2,)))
+            else:
+                self._screen.line(*_in_columns(cells, self._widths))
         if self._json:
             for record in records:
                 print(json.dumps(record))
@@ -240,10 +252,13 @@ def _text(cell: Cell) -> str:
     return cell if isinstance(cell, str) else cell[0]
 
 
-def _in_columns(cells: list[Cell], widths: list[int]) -> Iterator[Cell]:
+def _in_columns(cells: Sequence[Cell], widths: Sequence[int]) -> Iterator[Cell]:
+    """The cells with space between them; those that have a width begin in columns."""
     for index, cell in enumerate(cells):
-        if index == len(cells) - 1 or index >= len(widths):
+        if index == len(cells) - 1:
             yield cell
+        elif index >= len(widths):
+            yield from (cell, "  ")
         elif isinstance(cell, str):
             yield cell.ljust(widths[index]) + "  "
         else:

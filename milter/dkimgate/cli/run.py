@@ -8,6 +8,7 @@ from pathlib import Path
 from dkimgate.config import DEFAULT_FILE
 from dkimgate.daemon.server import serve
 from dkimgate.gate import Gate
+from dkimgate.yamlfile import ConfigError
 
 _DESCRIPTION = """\
 Run the daemon in the foreground, logging to stderr; systemd, or any other supervisor, keeps it there.
@@ -35,4 +36,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until told to stop."""
-    return serve(arguments.config, Gate.load)
+    return serve(arguments.config, _load)
+
+
+def _load(file: Path) -> Gate:
+    """Everything that the daemon needs, the journal among it: without one it could only defer all mail. Raises ConfigError."""
+    gate = Gate.load(file)
+    problem = gate.journal.probe()
+    if problem is not None:
+        raise ConfigError(f"journal.file: {problem}")
+    return gate

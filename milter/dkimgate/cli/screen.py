@@ -47,6 +47,11 @@ class Screen:
         """A person looks at it now."""
         return self._console.is_terminal
 
+    @property
+    def width(self) -> int:
+        """Columns of the terminal."""
+        return self._console.width
+
     def line(self, *cells: Cell) -> None:
         """Some texts on one line, as they are; on a terminal wrapped at its width."""
         text = Text()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dkimgate.config import Config
-from dkimgate.daemon.log import Level, log
+from dkimgate.log import Level, log
 
 
 class StartError(Exception):

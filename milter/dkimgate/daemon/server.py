@@ -14,12 +14,12 @@ from pathlib import Path
 from dkimgate import config as configuration
 from dkimgate.config import Config
 from dkimgate.daemon import privileges, sockets
-from dkimgate.daemon.log import Level, describe, log
 from dkimgate.daemon.notify import notify, reloading, watchdog_interval
 from dkimgate.daemon.privileges import StartError
 from dkimgate.daemon.session import Judge
 from dkimgate.daemon.sockets import Listening
 from dkimgate.daemon.worker import work
+from dkimgate.log import Level, describe, log
 from dkimgate.yamlfile import ConfigError
 
 Loader = Callable[[Path], Judge]

@@ -9,8 +9,8 @@ from typing import Protocol
 import Milter
 
 from dkimgate.config import Config
-from dkimgate.daemon.log import Level, describe, log
 from dkimgate.facts import Disposition
+from dkimgate.log import Level, describe, log
 from dkimgate.message import Connection, Envelope, HeaderField, Message
 
 MAX_HEADER_BYTES = 4 * 1024 * 1024

@@ -24,14 +24,15 @@ from typing import Any, NoReturn
 
 import Milter
 
-from dkimgate.daemon.log import Level, describe, log
 from dkimgate.daemon.session import ACTIONS, Judge, Session
 from dkimgate.daemon.sockets import Listening
+from dkimgate.log import Level, describe, log
 
 _QUIET_SECONDS = 0.3
 """How long a stopping worker waits for the first word on a connection that was accepted at the last moment."""
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+# libmilter waits for the first three as well. The last is this process's word to itself that the leash was let go.
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 
 _open_sessions: set[Session] = set()
 _orphaned = threading.Event()
@@ -43,6 +44,7 @@ def work(judge: Judge, listening: Listening, leash: int, ready: int | None) -> N
     One byte on `ready` says that it is serving.
     """
     os.setpgid(0, 0)  # Ctrl-C is for the supervisor alone
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     sys.excepthook = _one_line
     nowhere = _unreachable_socket(listening)
     number = _adopt(listening)
@@ -52,8 +54,8 @@ def work(judge: Judge, listening: Listening, leash: int, ready: int | None) -> N
     if ready is not None:
         os.write(ready, b".")
         os.close(ready)
-    # libmilter waits for these signals too, and would leave every open session without an answer. They are blocked in all
-    # threads (since before the fork), and Linux hands them to the main thread where that waits for them.
+    # What libmilter takes of these signals makes it leave every open session without an answer. They are blocked in all
+    # threads, and Linux hands them to the main thread where that waits for them.
     while signal.sigwait(_SIGNALS) == signal.SIGHUP:
         pass  # the supervisor reloads, by new workers
     _let_go(number, nowhere)
@@ -70,7 +72,7 @@ def _run_libmilter() -> None:
 def _wait_for_release(leash: int) -> None:
     if not os.read(leash, 1):
         _orphaned.set()
-    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGUSR1)
 
 
 def _one_line(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-MAX_LENGTH = 16_384
+MAX_LENGTH = 8192
 """A field longer than this is not read for what helps."""
 
 
@@ -43,6 +43,11 @@ def read(text: str) -> Reading:
             return _parse(text)
         except _NotWellFormed:
             pass
+    return read_what_hurts(text)
+
+
+def read_what_hurts(text: str) -> Reading:
+    """The reading of a field of which nothing may help. Never raises."""
     return Reading(_first_word(text), hurting(text), strict=False)
 
 
@@ -203,11 +208,12 @@ def _pvalue(cursor: _Cursor) -> str:
     """A property's value. It may be empty (a null sender) and may hold `=` (a variable envelope return path)."""
     if cursor.kind in (";", "end"):
         return ""
-    value = cursor.take("word", "quoted")
+    parts = [cursor.take("word", "quoted")]
     while cursor.kind == "=":
-        cursor.take("=")
-        value += "=" + (cursor.take("word") if cursor.kind == "word" else "")
-    return value
+        parts.append(cursor.take("="))
+        if cursor.kind == "word":
+            parts.append(cursor.take("word"))
+    return "".join(parts)
 
 
 def _method(word: str) -> str:

@@ -11,7 +11,7 @@ from dkimgate.message import Message
 
 _MAX_LENGTH = 4000  # of a recipient or path field; a longer one says nothing
 
-_MAX_COMMENTS = 50  # getaddresses() recurses into nested ones
+_MAX_NESTED = 50  # comments and groups: getaddresses() recurses into nested ones
 
 
 def signs_of(message: Message, author: Author) -> HeaderSigns:
@@ -33,7 +33,7 @@ def _from_equals_to(message: Message, author: Author) -> bool:
     texts = [field.text for field in message.fields("to")]
     if author.address is None or not texts or sum(map(len, texts)) > _MAX_LENGTH:
         return False
-    if sum(text.count("(") for text in texts) > _MAX_COMMENTS:
+    if sum(text.count("(") + text.count(":") for text in texts) > _MAX_NESTED:
         return False
     addresses = {address.lower() for _, address in getaddresses(texts)}
     return addresses == {author.address.lower()}

@@ -42,7 +42,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 def load(file: Path) -> Policy:
     """Read a policy file. Raises yamlfile.ConfigError, which holds all mistakes of the file."""
-    return from_document(yamlfile.read(file))
+    return from_document(yamlfile.read(file, ": correct `policy:` in the configuration"))
 
 
 def from_document(document: yamlfile.Document) -> Policy:

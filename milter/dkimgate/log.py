@@ -1,4 +1,4 @@
-"""The daemon's own log: one line an event, to stderr, where systemd or the terminal picks it up."""
+"""The log of the daemon itself: one line an event, to stderr, where systemd or the terminal picks it up."""
 
 from __future__ import annotations
 
