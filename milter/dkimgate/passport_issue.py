@@ -72,7 +72,9 @@ def _dmarc_word(claim: Claim, author: str | None) -> str:
 
 
 def _found_for(claim: Claim) -> str | None:
-    values = (claim.property(name) for name in _FOUND_FOR[claim.method])
+    keys = [key for key, _ in claim.properties]
+    # of a property that is there twice, nobody knows which one is meant
+    values = (claim.property(name) for name in _FOUND_FOR[claim.method] if keys.count(name) == 1)
     return next((name for value in values if value and (name := domains.a_label(value.rpartition("@")[2]))), None)
 
 

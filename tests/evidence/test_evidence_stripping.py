@@ -172,25 +172,12 @@ def test_verdicts_and_passports_go(name: str) -> None:
     assert _goes(name, "No, score=-9.9")
 
 
-SPF = [
-    ("pass (mx.receiver.example: domain of x@y.example) client-ip=192.0.2.1; receiver=mx.receiver.example;", False),
-    ("fail (x) receiver=mx.receiver.example", False),
-    ("pass (mx.forwarder.example: domain of x@y.example) client-ip=192.0.2.1; receiver=mx.forwarder.example", True),
-    ("pass (mx.forwarder.example: domain of x@y.example) client-ip=192.0.2.1; receiver=mx.receiver.example", True),
-    ("pass receiver=mx.receiver.example; receiver=mx.forwarder.example", True),
-    ("pass receiver=MX.Forwarder.Example.;", True),
-    ("pass (mailfrom) identity=mailfrom; client-ip=192.0.2.1; receiver=<UNKNOWN>", True),
-    ("pass (google: domain of x@y.example) client-ip=192.0.2.1;", True),
-    ('pass receiver="mx.receiver.example"', True),
-    ("pass receiver = gateway", True),
-    ("pass receiver=localhost", True),
-    ("pass", True),
-]
-
-
-@pytest.mark.parametrize(("value", "goes"), SPF)
-def test_received_spf_stays_only_where_it_names_another_host(value: str, goes: bool) -> None:
-    assert _goes("Received-SPF", value) is goes
+@pytest.mark.parametrize(
+    "value", ["pass receiver=mx.forwarder.example", "Pass (mailfrom) receiver=<UNKNOWN>", "pass receiver=mx.receiver.example", "fail", ""]
+)
+def test_received_spf_goes_whoever_wrote_it(value: str) -> None:
+    """OpenDMARC believes any."""
+    assert _goes("Received-SPF", value)
 
 
 @pytest.mark.parametrize(
@@ -265,20 +252,18 @@ def test_what_a_reader_takes_for_ours_goes(value: str) -> None:
 @settings(deadline=None)
 @given(st.binary(max_size=40), st.binary(max_size=200), st.lists(st.text(max_size=10), max_size=3))
 def test_any_octets_are_judged_without_an_exception(name: bytes, value: bytes, ours: list[str]) -> None:
-    for key in (name, b"Authentication-Results", b"Received-SPF"):
+    for key in (name, b"Authentication-Results"):
         strip((HeaderField(key, value),), ours)
 
 
 LONG = 100_000
 
 
-@pytest.mark.parametrize(
-    "piece", ["(", "()", "a(", "a.", "=?", "=?utf-8?q?", " ", "receiver ", "\r", "\r ", "\n", "xn--a.", "é", "ö.", "\"'", "; "]
-)
+@pytest.mark.parametrize("piece", ["(", "()", "a(", "a.", "=?", "=?utf-8?q?", " ", "\r", "\r ", "\n", "xn--a.", "é", "ö.", "\"'", "; "])
 @pytest.mark.parametrize("size", [16_000, LONG])
 def test_heavy_fields_take_no_time(piece: str, size: int) -> None:
     value = (piece * size)[: size // len(piece.encode())].encode("utf-8")
     started = time.process_time()
-    for name in (b"Authentication-Results", b"Received-SPF", b"X-Mailer"):
+    for name in (b"Authentication-Results", b"X-Mailer"):
         strip((HeaderField(name, b"(x) " + value),), OURS)
     assert time.process_time() - started < 0.5

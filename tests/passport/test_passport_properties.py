@@ -144,6 +144,12 @@ def test_many_signatures_keep_the_aligned_one() -> None:
     assert "hosted.example" in {c.property("header.d") for c in found}
 
 
+def test_a_property_that_is_there_twice_names_nobody() -> None:
+    twice = (("header.d", "attacker.example"), ("header.d", "hosted.example"))
+    found = claims(BARE.with_passport(passport((Claim("dkim", "pass", HOST, "", Standing.VERIFIED, properties=twice),))).reading())
+    assert [c.properties for c in found if c.method == "dkim"] == [()]
+
+
 @settings(deadline=None)
 @given(st.data())
 def test_any_changed_octet_of_the_field_shows(data: st.DataObject) -> None:

@@ -14,7 +14,8 @@ from dkimgate.cli.passport import add_parser
 from dkimgate.passport_secrets import Secrets, is_id, new_secret
 from dkimgate.yamlfile import ConfigError
 
-A, B = new_secret("a"), new_secret("b")
+A = "a:" + base64.b64encode(bytes(range(32))).decode()
+B = "b:" + base64.b64encode(bytes(range(100, 148))).decode()
 
 
 def _file(tmp_path: Path, text: str | bytes, mode: int = 0o600) -> Path:
@@ -66,7 +67,7 @@ WRONG: list[tuple[str | bytes, int, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "line", "expected"), WRONG)
+@pytest.mark.parametrize(("text", "line", "expected"), WRONG, ids=[f"{number}: {row[2]}" for number, row in enumerate(WRONG)])
 def test_a_mistake_is_told_with_its_line_and_without_the_secret(tmp_path: Path, text: str | bytes, line: int, expected: str) -> None:
     file = _file(tmp_path, text)
     with pytest.raises(ConfigError) as caught:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
-import sys
 import time
 from pathlib import Path
 
+from dkimgate.cli.screen import complain
 from dkimgate.passport_secrets import is_id, new_secret
 
 _HELP = """\
@@ -68,7 +68,8 @@ def run_new_secret(args: argparse.Namespace) -> int:
     except OSError as error:
         file.unlink(missing_ok=True)
         return _fail(f"{file}: can't write the secret: {error.strerror}")
-    print(f"The secret {name} is in {file}; only its owner can read it (mode 0600). Every host of the group needs a copy.")
+    print(f"The secret {name} is in {file}; only its owner can read it (mode 0600), and the daemon's user must.")
+    print("Every host of the group needs a copy.")
     return 0
 
 
@@ -79,5 +80,5 @@ def _id(text: str) -> str:
 
 
 def _fail(text: str) -> int:
-    print(text, file=sys.stderr)
+    complain(*text.splitlines())
     return 2

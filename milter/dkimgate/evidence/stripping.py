@@ -7,9 +7,8 @@ first in `smtpd_milters`. And it reads before it strips: what hurts in these fie
   and final dots, or look for a name with a regular expression. So a field stays only if what stands before its first semicolon is so
   plain that all of them read the same name in it, and that is not ours. Of the rest, each that holds our name anywhere goes. A field
   that stays is evidence: what another host found to be bad.
-- Received-SPF (RFC 7208 section 9.1) names its author in `receiver=`, if at all; policyd-spf writes `receiver=<UNKNOWN>` as delivered by
-  Debian. So a field stays only if it names another host there, and us nowhere.
-- X-Spam-*, which SpamAssassin, and the filters that file its spam, read without asking who wrote it.
+- Received-SPF (RFC 7208 section 9.1), all of them: OpenDMARC takes the result of any, whoever wrote it, for a check of its own host.
+- X-Spam*, which SpamAssassin, and the filters that file its spam, read without asking who wrote it.
 - X-Dkimgate-*, of which outsiders have none.
 - Any field that hides one of these behind a CR or LF which ends a line for some.
 
@@ -26,7 +25,7 @@ from dkimgate import encodedword
 from dkimgate.message import HeaderField
 
 _ODD_IN_NAME = re.compile(rb"[^!-9;-~]")
-_PREFIXES = ("x-spam", "x-dkimgate")
+_PREFIXES = ("x-spam", "x-dkimgate", "received-spf")
 _HIDDEN = re.compile(rb"(?:\r(?!\n)|\n(?![ \t]))[ \t]{0,100}(?:authentication-results|received-spf|x-spam|x-dkimgate)", re.IGNORECASE)
 _LONGEST = 16_384
 """Octets of a field that is looked into; a longer one goes."""
@@ -37,7 +36,6 @@ _DOTS = str.maketrans({"\u3002": ".", "\uff61": "."})
 _COMMENT = re.compile(r"\([^()]*\)")
 _DEEPEST = 20  # comments in comments; no reader minds what stands deeper
 _BETWEEN = re.compile(r"[\s\"'\\<>\[\]]+")
-_RECEIVER = re.compile(r"\breceiver\s*=\s*([^\s;()]*)", re.IGNORECASE)
 
 
 def strip(header: Sequence[HeaderField], names: Iterable[str]) -> tuple[int, ...]:
@@ -55,25 +53,19 @@ def _must_go(field: HeaderField, ours: _Ours) -> bool:
     name = _ODD_IN_NAME.sub(b"", field.name).decode("ascii").lower()
     if name.startswith(_PREFIXES) or _HIDDEN.search(field.value):
         return True
-    if name not in ("authentication-results", "received-spf"):
+    if name != "authentication-results":
         return False
     if len(field.value) > _LONGEST:
         return True
     text = field.value.replace(b"\r\n", b"").replace(b"\n", b"").decode("utf-8", "replace").replace("\t", " ").strip(" ")
-    return _results_may_be_ours(text, ours) if name == "authentication-results" else _spf_may_be_ours(text, ours)
+    return _may_be_ours(text, ours)
 
 
-def _results_may_be_ours(text: str, ours: _Ours) -> bool:
+def _may_be_ours(text: str, ours: _Ours) -> bool:
     head = text.partition(";")[0].strip(" ")
     if text.isprintable() and _PLAIN_HEAD.fullmatch(head):
         return ours.is_one(head.partition(" ")[0])
     return ours.stand_in(text)
-
-
-def _spf_may_be_ours(text: str, ours: _Ours) -> bool:
-    receivers = _RECEIVER.findall(text)
-    plain = bool(receivers) and all(_PLAIN_HEAD.fullmatch(name) and "." in name for name in receivers)
-    return not plain or ours.stand_in(text)
 
 
 class _Ours:
