@@ -143,14 +143,16 @@ def _advice(error: OSError, path: Path | None) -> str:
             return "the port is in use: stop what listens there (ss -ltnp shows it), or choose another port"
         case errno.EADDRNOTAVAIL:
             return "this host has no such address: name one of its own"
-        case errno.ENOENT | errno.ENOTDIR if path is not None:
-            return f"the folder {path.parent} does not exist: create it (under systemd: RuntimeDirectory=)"
+        case errno.ENOENT if path is not None:
+            return f"the folder {path.parent} does not exist: create it (`make install` and systemd-tmpfiles make the usual one)"
+        case errno.ENOTDIR if path is not None:
+            return f"{path.parent} is no folder"
         case errno.EACCES if path is not None:
             return f"no permission to create a socket in {path.parent}"
         case errno.EACCES:
             return "no permission: ports below 1024 are root's"
         case errno.EPERM:
-            return "no permission to give the socket that owner or group: name a group that this user is in"
+            return "no permission to give the socket that owner or group: make its folder setgid instead (mode 2750), or start as root"
     return error.strerror or str(error)
 
 
