@@ -10,10 +10,10 @@ from dkimgate import domains
 from dkimgate.evidence.claims import arrival_of
 from dkimgate.facts import Claim, Spam, Standing
 from dkimgate.message import HeaderField, Message
-from dkimgate.passport import MAX_AGE, Part, Reading, claims, read, spam
-from dkimgate.passport_field import FIELD_NAME
-from dkimgate.passport_issue import issue
-from dkimgate.passport_secrets import Secrets, new_secret
+from dkimgate.passport.field import FIELD_NAME
+from dkimgate.passport.issue import issue
+from dkimgate.passport.reading import MAX_AGE, Part, Reading, claims, read, spam
+from dkimgate.passport.secrets import Secrets, new_secret
 from headers import AUTHOR, BORDER, TRUST, message
 
 domains.load()  # takes its time once, and not within a test that has a deadline

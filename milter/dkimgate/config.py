@@ -56,10 +56,10 @@ def _mode(value: str) -> str:
 
 
 def _listen(value: object) -> object:
-    items = [value] if isinstance(value, str) else value
-    if not isinstance(items, list) or not items or not all(isinstance(item, str) for item in items):
+    items = [value] if isinstance(value, str | dict) else value
+    if not isinstance(items, list) or not items or not all(isinstance(item, str | dict) for item in items):
         raise ValueError("expected unix:PATH or inet:HOST:PORT, or a list of them")
-    return tuple(items)
+    return tuple({"socket": item} if isinstance(item, str) else item for item in items)
 
 
 def _workers(value: object) -> object:
@@ -95,7 +95,7 @@ NetworkText = Annotated[Network, BeforeValidator(_network)]
 AddressText = Annotated[Address, BeforeValidator(_address)]
 Domain = Annotated[StrictStr, AfterValidator(_domain)]
 Host = Annotated[StrictStr, AfterValidator(_host)]
-Listener = Annotated[StrictStr, AfterValidator(_listener)]
+SocketText = Annotated[StrictStr, AfterValidator(_listener)]
 FilePath = Annotated[Any, AfterValidator(_path)]
 
 
@@ -103,6 +103,22 @@ class Section(BaseModel):
     """What all parts have in common: they are frozen, and a key that is not known is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Listener(Section):
+    """A socket, and what is done with mail that comes by it: `gate` decides and signs, `border` strips, checks and states."""
+
+    socket: SocketText
+    role: Literal["gate", "border"] = "gate"
+
+
+class Passport(Section):
+    """The field by which a border tells the gate what it found. `max_age` in seconds. `allow_changes`: what may have changed in between
+    without the loss of what helps: `shown` (what a reader is shown of the header) and `body`."""
+
+    secret_file: FilePath
+    max_age: Annotated[StrictInt, Field(ge=1, le=86_400)] = 600
+    allow_changes: tuple[Literal["shown", "body"], ...] = ()
 
 
 class Trust(Section):
@@ -191,7 +207,7 @@ class Signature(Section):
 class Config(Section):
     """The whole file."""
 
-    listen: Annotated[tuple[Listener, ...], BeforeValidator(_listen)] = ("unix:/run/dkimgate/milter.sock",)
+    listen: Annotated[tuple[Listener, ...], BeforeValidator(_listen)] = (Listener(socket="unix:/run/dkimgate/milter.sock"),)
     socket_mode: Annotated[StrictStr, AfterValidator(_mode)] = "0660"
     socket_group: StrictStr | None = None
     user: StrictStr | None = None
@@ -202,6 +218,7 @@ class Config(Section):
     keys: tuple[Key, ...] = ()
     forwarder: Forwarder | None = None
     signature: Signature = Signature()
+    passport: Passport | None = None
     departure: Outgoing = Outgoing()
     verify: Verify = Verify()
     journal: Journal = Journal()

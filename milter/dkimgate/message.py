@@ -57,7 +57,7 @@ class Message:
     """All of a message but its body. `header` is in order of appearance: the newest trace field comes first.
 
     `problem` says why the message could not be collected whole (a header beyond all bounds), or is None. With a problem there is no
-    author domain, so no aligned signature.
+    author domain, so no aligned signature. `role` is that of the listener that it came by, "gate" or "border".
     """
 
     connection: Connection = field(default_factory=Connection)
@@ -65,6 +65,7 @@ class Message:
     header: tuple[HeaderField, ...] = ()
     queue_id: str | None = None
     problem: str | None = None
+    role: str = "gate"
 
     def fields(self, key: str) -> list[HeaderField]:
         """Every field of that name, in order; `key` in lower case."""

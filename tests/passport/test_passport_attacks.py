@@ -11,8 +11,8 @@ import pytest
 
 from dkimgate.facts import Standing
 from dkimgate.message import HeaderField, split_message
-from dkimgate.passport import MAX_AGE, MAX_SKEW, Outcome, Part, claims, spam
-from dkimgate.passport_secrets import Secrets, new_secret
+from dkimgate.passport.reading import MAX_AGE, MAX_SKEW, Outcome, Part, claims, spam
+from dkimgate.passport.secrets import Secrets, new_secret
 from headers import message
 from passport_world import BAD, BARE, BODY, FAIL, GOOD, HAM, HEADER, NOW, OTHER_BODY, PASS, SECRETS, SPAM, Scene, field, passport
 

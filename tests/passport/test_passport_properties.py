@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from dkimgate.evidence.claims import arrival_of
 from dkimgate.facts import Claim, Spam, Standing
 from dkimgate.message import HeaderField
-from dkimgate.passport import Outcome, claims, spam
-from dkimgate.passport_binding import binding_of
-from dkimgate.passport_field import FIELD_NAME, base64_of, parse, text_of
-from dkimgate.passport_secrets import Secrets, new_secret
+from dkimgate.passport.binding import binding_of
+from dkimgate.passport.field import FIELD_NAME, base64_of, parse, text_of
+from dkimgate.passport.reading import Outcome, claims, spam
+from dkimgate.passport.secrets import Secrets, new_secret
 from headers import TRUST, message
 from passport_world import BAD, BARE, BODY, FAIL, GOOD, HOST, NOW, ORIGINAL, PASS, SECRETS, SPAM, Scene, field, passport
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dkimgate.cli.passport import add_parser
-from dkimgate.passport_secrets import Secrets, is_id, new_secret
+from dkimgate.passport.secrets import Secrets, is_id, new_secret
 from dkimgate.yamlfile import ConfigError
 
 A = "a:" + base64.b64encode(bytes(range(32))).decode()

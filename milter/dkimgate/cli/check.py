@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dkimgate import config, domains
 from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, Cell, Screen
-from dkimgate.config import Config
+from dkimgate.config import Config, Listener
 from dkimgate.facts import Sign
 from dkimgate.gate import Gate
 from dkimgate.journal import Journal
@@ -123,8 +123,12 @@ def _is_group(name: str) -> bool:
     return True
 
 
+def _listener(listener: Listener) -> str:
+    return listener.socket + (f" ({listener.role})" if listener.role != "gate" else "")
+
+
 def _listeners(gate: Gate, settings: Config) -> Iterator[Finding]:
-    for listener in settings.listen:
+    for listener in (each.socket for each in settings.listen):
         kind, _, place = listener.partition(":")
         if kind != "unix":
             host = place.rpartition(":")[0].strip("[]")
@@ -211,7 +215,7 @@ def _print(file: Path, gate: Gate, found: list[Finding], screen: Screen) -> None
     screen.line()
     outgoing = settings.departure
     rows: list[tuple[str, str]] = [
-        ("listens on", ", ".join(settings.listen)),
+        ("listens on", ", ".join(_listener(each) for each in settings.listen)),
         ("workers", f"{settings.worker_count} for each listener, as {settings.user or 'the user that starts it'}"),
         ("our hosts", ", ".join(settings.trust.hosts) or "none"),
         ("our clients", ", ".join(map(str, settings.trust.networks)) or "none"),
@@ -247,7 +251,7 @@ def _as_json(file: Path, gate: Gate, found: list[Finding]) -> dict[str, object]:
     return {
         "config": str(file),
         "good": not any(finding.level != "note" for finding in found),
-        "listen": list(settings.listen),
+        "listen": [{"socket": each.socket, "role": each.role} for each in settings.listen],
         "trust": settings.trust.model_dump(mode="json"),
         "keys": [{"domain": key.domain, "selector": key.selector, "algorithm": key.algorithm, "bits": key.bits} for key in gate.keys],
         "journal": str(settings.journal.file),

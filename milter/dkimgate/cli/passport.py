@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from dkimgate.cli.screen import complain
-from dkimgate.passport_secrets import is_id, new_secret
+from dkimgate.passport.secrets import is_id, new_secret
 
 _HELP = """\
 examples:

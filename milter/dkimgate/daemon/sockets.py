@@ -7,7 +7,7 @@ import grp
 import os
 import socket
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dkimgate.config import Config
@@ -16,12 +16,13 @@ from dkimgate.daemon.privileges import Owner, StartError
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """An open socket. `address` is as configured; `path` and `inode` only where it is a file."""
+    """An open socket. `address` and `role` are as configured; `path` and `inode` only where it is a file."""
 
     address: str
     socket: socket.socket
     path: Path | None = None
     inode: tuple[int, int] | None = None
+    role: str = "gate"
 
     def remove(self) -> None:
         """Close it, and remove the file unless another daemon has put its own in its place."""
@@ -39,8 +40,8 @@ def open_all(config: Config, owner: Owner | None) -> tuple[Listening, ...]:
     """Open every socket of the configuration, or none. Raises StartError."""
     opened: list[Listening] = []
     try:
-        for address in config.listen:
-            opened.append(_open(address, config, owner))
+        for listener in config.listen:
+            opened.append(replace(_open(listener.socket, config, owner), role=listener.role))
     except StartError:
         for listening in opened:
             listening.remove()

@@ -11,7 +11,7 @@ from dkimgate.config import Config
 from dkimgate.evidence import spam
 from dkimgate.evidence.claims import arrival_of, claims_of
 from dkimgate.evidence.signs import message_id, signs_of
-from dkimgate.facts import Claim, Facts
+from dkimgate.facts import Claim, Facts, Spam
 from dkimgate.message import Message
 from dkimgate.route import Route, route_of
 
@@ -37,11 +37,20 @@ def see(message: Message, config: Config) -> Seen:
     return Seen(message, author, None if message.problem else author.domain, route, claims_of(message, route, config.trust))
 
 
-def facts_of(seen: Seen, config: Config, key_domains: Collection[str], outgoing_spf: OutgoingSpf, own: tuple[Claim, ...] = ()) -> Facts:
-    """Everything the decision may look at. `key_domains`: the domains of the keys we hold. `own`: what was checked here."""
+def facts_of(
+    seen: Seen,
+    config: Config,
+    key_domains: Collection[str],
+    outgoing_spf: OutgoingSpf,
+    own: tuple[Claim, ...] = (),
+    stated: Spam | None = None,
+) -> Facts:
+    """Everything the decision may look at. `key_domains`: the domains of the keys we hold. `own`: claims of our own checks and of
+    passports. `stated`: the spam verdict of passports."""
     message, domain, route = seen.message, seen.domain, seen.route
     claims = seen.claims + own
-    verdict = spam.worst(spam.verdict_of(field) for field in message.header if field.key in spam.FIELDS)
+    verdicts = [spam.verdict_of(field) for field in message.header if field.key in spam.FIELDS]
+    verdict = spam.worst([*verdicts, stated] if stated is not None else verdicts)
     arrival, upstream = arrival_of(claims, domain, route.origin.outside, config.trust, verdict)
     hosted = domains.covering(domain, key_domains) if domain else None
     spf_passes, spf_source = outgoing_spf(domain, hosted is not None)

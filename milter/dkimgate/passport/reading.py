@@ -1,6 +1,6 @@
 """The passport: one header field in which a border of ours states what it found, so that a re-injected message can prove it.
 
-passport_issue makes it, passport_field says how it is written, passport_binding what it is bound to; here it is read and judged.
+`issue` makes it, `field` says how it is written, `binding` what it is bound to; here it is read and judged.
 
 A border issues it, having removed every field of that name that came from outside; a listener behind it reads it, and only where the
 client is ours; the message loses it on departure, so that no outsider ever sees one. Were one seen all the same, what it is good for is
@@ -28,9 +28,9 @@ from enum import StrEnum
 from dkimgate.evidence import spam as spam_evidence
 from dkimgate.facts import Claim, Spam, Standing
 from dkimgate.message import HeaderField
-from dkimgate.passport_binding import Binding, binding_of
-from dkimgate.passport_field import FIELD_NAME, HURTING, KEY, Passport, Result, base64_of, mac, parse, passport_of
-from dkimgate.passport_secrets import Secrets
+from dkimgate.passport.binding import Binding, binding_of
+from dkimgate.passport.field import FIELD_NAME, HURTING, KEY, Passport, Result, base64_of, mac, parse, passport_of
+from dkimgate.passport.secrets import Secrets
 
 MAX_AGE = 600
 """Seconds for which a passport is good, where the configuration says nothing else: a content filter is done by then."""

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dkimgate import domains
 from dkimgate.facts import Claim, Spam, Standing
 from dkimgate.message import Message
-from dkimgate.passport_binding import Binding, binding_of
-from dkimgate.passport_field import HURTING, METHODS, PATTERNS, Result, base64_of, fold, mac, text_of
-from dkimgate.passport_secrets import Secrets
+from dkimgate.passport.binding import Binding, binding_of
+from dkimgate.passport.field import HURTING, METHODS, PATTERNS, Result, base64_of, fold, mac, text_of
+from dkimgate.passport.secrets import Secrets
 
 _SPLIT_AT = 1000  # octets; above this the names that results were found for are left out
 _DOMAINS = 4  # passes of one method that are told apart by domain

@@ -6,7 +6,7 @@ The value is a list of tags, always these, in this order (white space between an
     dmarc=RESULT,...; spf=RESULT:DOMAIN,...; dkim=RESULT:DOMAIN,...; arc=RESULT,...; spam=SCORE/REQUIRED/yes|no;
     mi=identity; sh=shown; bh=content; b=HMAC-SHA256 of all the tags before it
 
-A hyphen stands for nothing. `mi`, `sh` and `bh` are the digests of passport_binding, all else is as the border knew it.
+A hyphen stands for nothing. `mi`, `sh` and `bh` are the digests of `binding`, all else is as the border knew it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import re
 from dataclasses import dataclass
 
 from dkimgate.facts import Spam
-from dkimgate.passport_secrets import Secret
+from dkimgate.passport.secrets import Secret
 
 FIELD_NAME = "X-Dkimgate-Passport"
 KEY = FIELD_NAME.lower()
