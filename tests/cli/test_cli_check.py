@@ -42,7 +42,8 @@ def folder(tmp_path: Path, rsa_key: rsa.RSAPrivateKey) -> Path:
 
 
 def checked(folder: Path, config: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[str]]:
-    (folder / "dkimgate.yaml").write_text(f"listen: unix:{folder}/sock\n{config}")
+    listen = "" if "\nlisten:" in config else f"listen: unix:{folder}/sock\n"
+    (folder / "dkimgate.yaml").write_text(listen + config)
     status = cli.main(["check", "--config", str(folder / "dkimgate.yaml"), "--json"])
     said = json.loads(capsys.readouterr().out)
     assert said["good"] == (status == 0)
