@@ -13,6 +13,7 @@ PACKAGE = ROOT / "milter" / "dkimgate"
 LAYERS = (
     "log",
     "yamlfile",
+    "secretfile",
     "config",
     "message",
     "domains",

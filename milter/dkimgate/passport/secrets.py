@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 import re
 import secrets
 import shlex
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dkimgate import secretfile
 from dkimgate.yamlfile import ConfigError
 
 LEAST_OCTETS = 32
@@ -25,8 +24,6 @@ MOST_OCTETS = 1024
 
 _LARGEST_FILE = 65536
 _LEAST_VARIETY = 8  # different octets; 32 random ones have fewer once in 10^30 times, a line of zeros always has
-_GROUP_MAY_READ = 0o640
-_OTHERS_CAN = stat.S_IRWXO | stat.S_IWGRP
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _MAKE_ONE = "make one with dkimgate passport new-secret"
 
@@ -57,7 +54,10 @@ class Secrets:
     @classmethod
     def load(cls, file: Path) -> Secrets:
         """Read a secrets file. Raises ConfigError with every mistake in it; no message quotes a secret."""
-        return cls.parse(_read(file), file)
+        data = secretfile.read(file, "the secrets", f"{_MAKE_ONE} --out {shlex.quote(str(file))}", _LARGEST_FILE + 1)
+        if len(data) > _LARGEST_FILE:
+            raise ConfigError(f"{file}: larger than {_LARGEST_FILE} octets: expected a secret a line, ID:BASE64")
+        return cls.parse(data, file)
 
     @classmethod
     def parse(cls, data: bytes, file: Path) -> Secrets:
@@ -112,44 +112,3 @@ def _secret(text: str) -> Secret:
     if len(set(key)) < _LEAST_VARIETY:
         raise ValueError(f"the secret {name} is not random: {_MAKE_ONE}")
     return Secret(name, key)
-
-
-def _read(file: Path) -> bytes:
-    """The content of a file that nobody but its owner can change, and nobody outside its group can read."""
-    try:
-        # without O_NONBLOCK a named pipe would wait for ever
-        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise ConfigError(f"{file}: can't read the secrets: {error.strerror}{_remedy(error, file)}") from None
-    try:
-        state = os.fstat(descriptor)
-        if not stat.S_ISREG(state.st_mode):
-            raise ConfigError(f"{file}: not a regular file: expected a file of secrets")
-        _check_permissions(file, stat.S_IMODE(state.st_mode))
-        data = os.read(descriptor, _LARGEST_FILE + 1)
-    except OSError as error:
-        raise ConfigError(f"{file}: can't read the secrets: {error.strerror}") from None
-    finally:
-        os.close(descriptor)
-    if len(data) > _LARGEST_FILE:
-        raise ConfigError(f"{file}: larger than {_LARGEST_FILE} octets: expected a secret a line, ID:BASE64")
-    return data
-
-
-def _remedy(error: OSError, file: Path) -> str:
-    match error:
-        case FileNotFoundError():
-            return f": {_MAKE_ONE} --out {shlex.quote(str(file))}"
-        case PermissionError():
-            return f": let the daemon's group read it, with chgrp GROUP {shlex.quote(str(file))} && chmod 0640 {shlex.quote(str(file))}"
-        case _:
-            return ""
-
-
-def _check_permissions(file: Path, mode: int) -> None:
-    # the bits are judged, not an attempt: root can open everything
-    if mode & _OTHERS_CAN:
-        who = "everyone" if mode & stat.S_IRWXO else "its group"
-        can = "change" if mode & (stat.S_IWOTH | stat.S_IWGRP) else "read"
-        wanted = mode & _GROUP_MAY_READ
-        raise ConfigError(f"{file}: {who} can {can} these secrets (mode {mode:04o}): run chmod {wanted:04o} {shlex.quote(str(file))}")
