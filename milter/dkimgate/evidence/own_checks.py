@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dkimgate.config import Config
-from dkimgate.evidence import arc
+from dkimgate.evidence import arc, misleading
+from dkimgate.evidence.claims import grounded
 from dkimgate.evidence.own_dkim import check_signatures
 from dkimgate.evidence.own_dmarc import BOTH, check_dmarc, prepare
 from dkimgate.evidence.own_spf import check_spf, entry_of
@@ -90,6 +91,9 @@ def _dmarc_claims(
 def _arc_claims(
     message: Message, route: Route, author: str | None, body: bytes, config: Config, lookup: Lookup, now: float
 ) -> tuple[Claim, ...]:
+    """A sealer's verifiers can be misled as ours can: into printing what the sender wrote, and into a pass that nothing aligned supports."""
     above = _above(route)
     chain = arc.validate(message.header[above:], body, lookup, now)
-    return tuple(replace(claim, position=claim.position + above) for claim in arc.claims(chain, config.trust.arc_sealers, author))
+    sealers = () if misleading.writes_results(message, config.trust) else config.trust.arc_sealers
+    claims = grounded(arc.claims(chain, sealers, author), "a sealer's pass, but no pass of SPF or DKIM in its results is reason for it")
+    return tuple(replace(claim, position=claim.position + above) for claim in claims)
