@@ -91,7 +91,7 @@ def _dmarc_claims(
 def _arc_claims(
     message: Message, route: Route, author: str | None, body: bytes, config: Config, lookup: Lookup, now: float
 ) -> tuple[Claim, ...]:
-    """A sealer's verifiers can be misled as ours can: into printing what the sender wrote, and into a pass that nothing aligned supports."""
+    """A sealer's verifiers can be misled as ours can: to print what the sender wrote, and to a pass that nothing aligned supports."""
     above = _above(route)
     chain = arc.validate(message.header[above:], body, lookup, now)
     sealers = () if misleading.writes_results(message, config.trust) else config.trust.arc_sealers
