@@ -113,6 +113,7 @@ TOO_MUCH = {
     "a header that was not read whole, and a good signature": Attempt(SIGNED, problem="the header has more than 4194304 bytes"),
     "the same through the border": Attempt(SIGNED, "border, only the passport is left", problem="the header has more than 20000 fields"),
     "19,000 fields above a forged one": Attempt("X-A: b\n" * 19_000 + BAIT, "border, never checks, strips"),
+    "5,000 forged fields through the border": Attempt(BAIT * 5000, "border, never checks, strips"),
     "5,000 forged fields": Attempt(BAIT * 5000, "checked by nobody"),
     "5,000 results in one field": Attempt(BAIT.rstrip("\n") + "; dmarc=pass header.from=hosted.example" * 5000 + "\n", "verified"),
     "a thousand harmless results above": Attempt("Authentication-Results: x.example; x-a=pass\n" * 1500 + BAIT, "verified"),

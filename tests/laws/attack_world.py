@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from arc.sealing import ZONE as ARC_ZONE
+from dkimgate.facts import Disposition
 from dkimgate.gate import Gate, Outcome
 from dkimgate.message import Connection, Envelope, HeaderField, Message, split_message
 from dkimgate.passport.secrets import new_secret
@@ -184,6 +185,8 @@ class Forwarder:
         if self.wiring.borders:
             client = attempt.client or STRANGER
             outcome = self.passes(Message(client, envelope, fields, "4F2A", attempt.problem, "border"), attempt.body)
+            if outcome.disposition is not Disposition.ACCEPT:
+                return outcome
             fields = tuple(field for at, field in enumerate(fields) if at not in outcome.remove)
             stated = tuple(HeaderField(name.encode(), b" " + value) for name, value in outcome.fields)
         above, _ = split_message(self.wiring.above.replace("{}", attempt.border).encode() + b"\n")
