@@ -11,6 +11,7 @@ import yaml
 
 from chain import world
 from chain.servers import Milter
+from dkimgate.passport.secrets import new_secret
 
 POLICY = Path(__file__).parents[2] / "config" / "policy.yaml"
 """The policy that is shipped: the chain proves that one."""
@@ -27,7 +28,16 @@ def configure(folder: Path, keys: world.Keys) -> Milter:
     """The signer: write its configuration file into `folder`."""
     hosted = (world.HOSTED, world.HOSTED_SPF)
     pairs = [(domain, world.GATE_SELECTOR, keys.file(domain, world.GATE_SELECTOR)) for domain in hosted]
-    return _configure(folder, SIGNER, pairs, {})
+    secret = folder / "passport.secret"
+    secret.write_text(new_secret("2026a") + "\n")
+    secret.chmod(0o600)
+    listeners = [f"unix:{folder / SIGNER}.sock", {"socket": f"unix:{border_socket(folder)}", "role": "border"}]
+    return _configure(folder, SIGNER, pairs, {}, listen=listeners, passport={"secret_file": str(secret)})
+
+
+def border_socket(folder: Path) -> Path:
+    """Where the signer's daemon listens as a border."""
+    return folder / "border.sock"
 
 
 def configure_checker(folder: Path) -> Milter:
@@ -35,7 +45,7 @@ def configure_checker(folder: Path) -> Milter:
     return _configure(folder, CHECKER, [], {"when": "always"})
 
 
-def _configure(folder: Path, name: str, keys: list[tuple[str, str, Path]], verify: dict[str, object]) -> Milter:
+def _configure(folder: Path, name: str, keys: list[tuple[str, str, Path]], verify: dict[str, object], **more: object) -> Milter:
     socket = folder / f"{name}.sock"
     document = {
         "listen": f"unix:{socket}",
@@ -47,6 +57,7 @@ def _configure(folder: Path, name: str, keys: list[tuple[str, str, Path]], verif
         "departure": {"addresses": [world.ADDRESSES[world.FORWARDER]], "helo": world.FORWARDER},
         "verify": {"nameservers": ["127.0.0.1"], **verify},
         "journal": {"file": str(journal(folder, name))},
+        **more,
     }
     file = folder / f"{name}.yaml"
     file.write_text(yaml.safe_dump(document, sort_keys=False))

@@ -129,7 +129,8 @@ def _run(signer: Signer, folder: Path, crossed: Crossed | None) -> Iterator[Chai
     checkers = [dkimgate_signer.configure_checker(folder)] if crossed else []
     last_checks = checkers or [servers.spamass_milter(folder, spamd_socket)]
     passwords = folder / "sasldb"
-    forwarder = servers.forwarder(folder / "forwarder", [*checks_at_forwarder, *last_checks], [*checkers, sign], passwords)
+    listener = dkimgate_signer.border_socket(folder) if signer is Signer.DKIMGATE else None
+    forwarder = servers.forwarder(folder / "forwarder", [*checks_at_forwarder, *last_checks], [*checkers, sign], passwords, listener)
     receiver = servers.receiver(folder / "receiver", checks_at_receiver)
 
     with Namespace(folder, world.ADDRESSES.values(), _mounts(folder, forwarder)) as namespace:

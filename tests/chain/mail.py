@@ -89,6 +89,10 @@ class Delivered:
         """Its Message-ID, empty where there is none."""
         return next((field.text for field in self.header if field.key == "message-id"), "")
 
+    def fields(self, name: str) -> list[str]:
+        """The values of the fields of that name, from the top."""
+        return [field.text for field in self.header if field.key == name.lower()]
+
     def arrival(self, method: str) -> str | None:
         """What the checks at the forwarder's border say: only what stands above the field by which it received the message.
 

@@ -13,6 +13,7 @@ from chain import world
 NOBODY = 65534
 
 UNCHECKED_PORT = 2525
+BORDER_PORT = 2526
 """Where the forwarder takes mail that nothing of ours verifies."""
 
 PROGRAMS = (
@@ -210,10 +211,10 @@ _MASTER_CF = (
 )
 
 
-def forwarder(folder: Path, border: Sequence[Milter], signers: Sequence[Milter], password_file: Path) -> Postfix:
+def forwarder(folder: Path, border: Sequence[Milter], signers: Sequence[Milter], password_file: Path, listener: Path | None) -> Postfix:
     """The host in the middle: it checks what comes in, forwards a user's mail by a pipe, and signs what it generates itself.
 
-    At UNCHECKED_PORT it takes mail from outside and has no milters there.
+    At UNCHECKED_PORT it takes mail from outside and has no milters there; at BORDER_PORT it has the border listener of dkimgate alone.
     """
     signing = ", ".join(milter.address for milter in signers)
     postfix = Postfix(world.FORWARDER, folder)
@@ -236,6 +237,7 @@ def forwarder(folder: Path, border: Sequence[Milter], signers: Sequence[Milter],
             "  -o milter_macro_daemon_name=ORIGINATING",
             f"{UNCHECKED_PORT} inet n - n - - smtpd",
             "  -o smtpd_milters=",
+            *([f"{BORDER_PORT} inet n - n - - smtpd", f"  -o smtpd_milters=unix:{listener}"] if listener else []),
         ],
     )
     sasl = postfix.etc / "sasl"
