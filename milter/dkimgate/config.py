@@ -9,12 +9,14 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import idna
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationInfo
 
 from dkimgate import yamlfile
 
 DEFAULT_FILE = Path("/etc/dkimgate/dkimgate.yaml")
 MOST_WORKERS = 256
+_LONGEST_NAME = 253
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -91,6 +93,24 @@ def _path(value: object, info: ValidationInfo) -> Path:
     return Path(base) / value
 
 
+def _in_a_labels(name: str) -> str:
+    """A name in lower case, its U-labels (RFC 5890) as A-labels; what is no such name is left as it is."""
+    name = name.lower()
+    if name.isascii() or len(name) > _LONGEST_NAME:
+        return name
+    try:
+        return idna.encode(name, strict=True).decode("ascii")
+    except UnicodeError:  # idna.IDNAError is one
+        return name
+
+
+def _in_u_labels(name: str) -> str:
+    try:
+        return idna.decode(name)
+    except UnicodeError:
+        return name
+
+
 NetworkText = Annotated[Network, BeforeValidator(_network)]
 AddressText = Annotated[Address, BeforeValidator(_address)]
 Domain = Annotated[StrictStr, AfterValidator(_domain)]
@@ -131,8 +151,14 @@ class Trust(Section):
         return any(address.version == network.version and address in network for network in self.networks)
 
     def is_authserv_id(self, name: str | None) -> bool:
-        """Is that an authserv-id of ours? Compared without case (RFC 8601 section 2.5: a domain-like token)."""
-        return name is not None and name.lower() in {own.lower() for own in self.authserv_ids}
+        """Is that an authserv-id of ours? Compared without case (RFC 8601 section 2.5: a domain-like token), and by A-labels."""
+        return name is not None and _in_a_labels(name) in {_in_a_labels(own) for own in self.authserv_ids}
+
+    @property
+    def authserv_spellings(self) -> frozenset[str]:
+        """Every way to write an authserv-id of ours: as it stands in the configuration, in A-labels, in U-labels; in lower case."""
+        labels = {_in_a_labels(own) for own in self.authserv_ids}
+        return frozenset({*labels, *map(_in_u_labels, labels), *(own.lower() for own in self.authserv_ids)})
 
 
 class Key(Section):

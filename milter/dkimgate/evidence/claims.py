@@ -31,6 +31,9 @@ _SAME_AS = {
     "reject": "fail",
     "quarantine": "fail",
     "error": "temperror",
+    "timeout": "temperror",  # Microsoft, of a key that it could not look up
+    **dict.fromkeys(("tempfail", "temp_fail", "temp-fail"), "temperror"),
+    **dict.fromkeys(("permfail", "perm_fail", "perm-fail", "invalid"), "permerror"),  # AOL, Yahoo, Mail.ru
 }
 _HURTS = {
     "dmarc": {"fail", "permerror", "temperror"},
