@@ -188,7 +188,7 @@ def test_all_that_the_grammar_permits_is_read(written: Written) -> None:
 def test_authres_agrees_about_the_grammar(written: Written) -> None:
     text = HeaderField(b"Authentication-Results", written.text.encode()).text
     theirs = by_authres(text)
-    if theirs is not None:
+    if theirs is not None and '""' not in text:  # it takes what follows an empty string for the value
         theirs._asked = text
         agree(read(text), theirs)
 
