@@ -76,4 +76,4 @@ def test_a_further_verdict_never_helps(verdicts: list[Spam], further: Spam) -> N
 def test_any_octets_can_be_read(value: bytes) -> None:
     for name in (b"X-Spam-Status", b"X-Spam-Flag", b"X-Spam-Score"):
         verdict = spam.verdict_of(HeaderField(name, value))
-        assert verdict.score >= 0 < verdict.required
+        assert verdict is not None and verdict.score >= 0 < verdict.required

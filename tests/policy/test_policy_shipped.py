@@ -96,7 +96,16 @@ def test_the_shipped_configuration_is_the_default_one() -> None:
 def keys_of(model: type[BaseModel]) -> set[str]:
     """Every key that the configuration knows, at any depth."""
     found = set(model.model_fields)
-    for section in (config.Trust, config.Key, config.Forwarder, config.Signature, config.Outgoing, config.Verify, config.Journal):
+    for section in (
+        config.Trust,
+        config.Key,
+        config.Forwarder,
+        config.Signature,
+        config.Outgoing,
+        config.Verify,
+        config.Journal,
+        config.SpamField,
+    ):
         found |= set(section.model_fields)
     return found
 

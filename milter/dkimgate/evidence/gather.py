@@ -23,8 +23,9 @@ def facts_of(message: Message, config: Config, key_domains: Collection[str], out
     author = author_of(message.header)
     domain = None if message.problem else author.domain
     route = route_of(message, config.trust)
-    claims = claims_of(message, route, config.trust)
-    verdict = spam.worst(spam.verdict_of(field) for field in message.header if field.key in spam.FIELDS)
+    verdicts = spam.verdicts_of(message.header, config.spam_fields)
+    claims = claims_of(message, route, config.trust, verdicts)
+    verdict = spam.worst(stated.spam for stated in verdicts)
     arrival, upstream = arrival_of(claims, domain, route.origin.outside, config.trust, verdict)
     hosted = domains.covering(domain, key_domains) if domain else None
     spf_passes, spf_source = outgoing_spf(domain, hosted is not None)
