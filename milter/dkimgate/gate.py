@@ -77,9 +77,13 @@ class Gate:
         domains.load()  # before a daemon forks: its workers share the memory
         return cls(settings, policy, keys, tuple(warnings))
 
-    def assess(self, message: Message) -> Assessment:
-        """Facts, decision and departure of a message: the one way to them, for the daemon and for `explain`."""
-        gathered = facts_of(message, self.config, self._key_domains, lambda author, hosted: self._outgoing_spf(message, author, hosted))
+    def assess(self, message: Message, now: float | None = None) -> Assessment:
+        """Facts, decision and departure of a message: the one way to them, for the daemon and for `explain`. `now`: as if it were that
+        time, in seconds since the epoch."""
+        now = self.now() if now is None else now
+        gathered = facts_of(
+            message, self.config, self._key_domains, lambda author, hosted: self._outgoing_spf(message, author, hosted), now
+        )
         facts = record.recordable(gathered)  # what is decided on is what the record tells, to the letter
         decision = decide(facts, self.policy)
         overruled = guard.refuses(facts, decision)

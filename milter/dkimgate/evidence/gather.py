@@ -18,8 +18,10 @@ OutgoingSpf = Callable[[str | None, bool], tuple[bool, str]]
 """(author domain, is it hosted) -> would the envelope pass SPF, aligned, at the next hop; and whence that is known."""
 
 
-def facts_of(message: Message, config: Config, key_domains: Collection[str], outgoing_spf: OutgoingSpf) -> Facts:
-    """Everything the decision may look at. `key_domains`: the domains of the keys we hold."""
+def facts_of(message: Message, config: Config, key_domains: Collection[str], outgoing_spf: OutgoingSpf, now: float | None = None) -> Facts:
+    """Everything the decision may look at. `key_domains`: the domains of the keys we hold. `now`: the time, in seconds since the epoch;
+    the facts hold what follows from it, so that deciding needs no clock. Without it, nothing is far off or expired.
+    """
     author = author_of(message.header)
     domain = None if message.problem else author.domain
     route = route_of(message, config.trust)
@@ -42,7 +44,7 @@ def facts_of(message: Message, config: Config, key_domains: Collection[str], out
         claims=claims,
         arrival=arrival,
         upstream=upstream,
-        header=signs_of(message, author),
+        header=signs_of(message, author, route.origin.outside, frozenset(key_domains), now),
         spf_passes=spf_passes,
         spf_source=spf_source,
         forwarder_aligns=_forwarder_aligns(config, domain),
