@@ -108,7 +108,7 @@ class Engine:
         reading = self._passports(seen, body_hash)
         own = passports.claims(reading, self._allowed_changes())
         if body is not None and own_checks.wanted(seen.claims + own, seen.route, self.config):
-            own += self.check(seen, body, lookup, now)
+            own += self.check(replace(seen, claims=seen.claims + own), body, lookup, now)
         gathered = facts_of(
             seen,
             self.config,
@@ -132,7 +132,7 @@ class Engine:
         limit = self.config.verify.body_limit
         if len(body) > limit:
             return own_checks.too_large(limit)
-        return own_checks.own_claims(seen.message, seen.route, seen.domain, body, self.config, lookup, now)
+        return own_checks.own_claims(seen, body, self.config, lookup, now)
 
     def _passports(self, seen: Seen, body_hash: bytes | None) -> passports.Reading:
         """What the passports of the header come to. A client that is not ours has none: nobody outside is ever given one."""
