@@ -84,7 +84,7 @@ def test_we_say_what_opendkim_and_opendmarc_say_or_why_not(crossed: Chain, sent:
     if case.theirs == case.ours:
         assert passing(entering) == sorted(text.lower() for text in got.valid_on_arrival())
 
-    # where it leaves Return-Path is gone, so nobody can know SPF there, and DMARC only where SPF does not decide it
+    # where it leaves, Return-Path is gone: no SPF of our own
     expected = OTHER_BEHIND_THE_BORDER.get(name, replace(case.ours, passes="dkim" if "dkim" in case.ours.passes else ""))
     behind = our_verdict(leaving)
     assert behind.passes == expected.passes
