@@ -107,6 +107,7 @@ class Daemon:
         self.signal(signal.SIGHUP)
         self.wait_for("RELOADING=1")
         self.wait_for("READY=1")
+        time.sleep(0.3)  # an old worker hears of it as its thread is scheduled; until then it may still take a connection
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the supervisor alone."""

@@ -58,10 +58,10 @@ def _mode(value: str) -> str:
 
 
 def _listen(value: object) -> object:
-    items = [value] if isinstance(value, str) else value
-    if not isinstance(items, list) or not items or not all(isinstance(item, str) for item in items):
+    items = [value] if isinstance(value, str | dict) else value
+    if not isinstance(items, list) or not items or not all(isinstance(item, str | dict) for item in items):
         raise ValueError("expected unix:PATH or inet:HOST:PORT, or a list of them")
-    return tuple(items)
+    return tuple({"socket": item} if isinstance(item, str) else item for item in items)
 
 
 def _workers(value: object) -> object:
@@ -160,7 +160,7 @@ NetworkText = Annotated[Network, BeforeValidator(_network)]
 AddressText = Annotated[Address, BeforeValidator(_address)]
 Domain = Annotated[StrictStr, AfterValidator(_domain)]
 Host = Annotated[StrictStr, AfterValidator(_host)]
-Listener = Annotated[StrictStr, AfterValidator(_listener)]
+SocketText = Annotated[StrictStr, AfterValidator(_listener)]
 FilePath = Annotated[Any, AfterValidator(_path)]
 
 
@@ -170,12 +170,29 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Listener(Section):
+    """A socket, and what is done with mail that comes by it: `gate` decides and signs, `border` strips, checks and states."""
+
+    socket: SocketText
+    role: Literal["gate", "border"] = "gate"
+
+
+class Passport(Section):
+    """The field by which a border tells the gate what it found. `max_age` in seconds. `allow_changes`: what may have changed in between
+    without the loss of what helps: `shown` (what a reader is shown of the header) and `body`."""
+
+    secret_file: FilePath
+    max_age: Annotated[StrictInt, Field(ge=1, le=86_400)] = 600
+    allow_changes: tuple[Literal["shown", "body"], ...] = ()
+
+
 class Trust(Section):
     """What is ours: the names our hosts write into Received, the clients they are, their authserv-ids."""
 
     hosts: tuple[Host, ...] = ()
     networks: tuple[NetworkText, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
     authserv_ids: tuple[StrictStr, ...] = ()
+    arc_sealers: tuple[Host, ...] = ()
     border_strips_forgeries: StrictBool = False
 
     def is_host(self, name: str | None) -> bool:
@@ -228,9 +245,18 @@ class Outgoing(Section):
 
 
 class Verify(Section):
-    """DNS: whom to ask (empty: the system's resolvers) and how long a message may wait for all its answers, in seconds."""
+    """Our own checks of SPF, DKIM, DMARC and ARC, and DNS for them.
 
-    when: Literal["never"] = "never"
+    `when`: `never`; `missing`, where no host of ours has stated a DMARC result of mail from outside; `always`, for all of it.
+    `dmarc`: which reading counts, `both` for the worse of the two. `signatures`: so many DKIM signatures of a message are verified.
+    `body_limit`: a larger body (bytes) is not kept in memory for the checks. `nameservers`: whom to ask (empty: the system's
+    resolvers). `deadline`: how long a message may wait for all its answers (s).
+    """
+
+    when: Literal["never", "missing", "always"] = "missing"
+    dmarc: Literal["both", "rfc9989", "rfc7489"] = "both"
+    signatures: Annotated[StrictInt, Field(ge=1, le=50)] = 10
+    body_limit: Annotated[StrictInt, Field(ge=0, le=1 << 30)] = 64 << 20
     nameservers: tuple[AddressText, ...] = ()
     port: Annotated[StrictInt, Field(ge=1, le=65535)] = 53
     deadline: Annotated[float, Field(gt=0, le=60)] = 5.0
@@ -261,7 +287,7 @@ class Signature(Section):
 class Config(Section):
     """The whole file."""
 
-    listen: Annotated[tuple[Listener, ...], BeforeValidator(_listen)] = ("unix:/run/dkimgate/milter.sock",)
+    listen: Annotated[tuple[Listener, ...], BeforeValidator(_listen)] = (Listener(socket="unix:/run/dkimgate/milter.sock"),)
     socket_mode: Annotated[StrictStr, AfterValidator(_mode)] = "0660"
     socket_group: StrictStr | None = None
     user: StrictStr | None = None
@@ -272,6 +298,7 @@ class Config(Section):
     keys: tuple[Key, ...] = ()
     forwarder: Forwarder | None = None
     signature: Signature = Signature()
+    passport: Passport | None = None
     departure: Outgoing = Outgoing()
     verify: Verify = Verify()
     spam_fields: tuple[SpamField, ...] = ()

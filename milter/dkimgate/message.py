@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 
 
@@ -28,6 +29,16 @@ class Envelope:
     recipients: tuple[str, ...] = ()
 
 
+_LONGEST_KNOWN = 64  # octets: longer names are nobody's habit, and would only fill the cache
+
+
+def _key(name: bytes) -> str:
+    return name.strip(b" \t\r\n\0").decode("latin-1").lower()
+
+
+_known_key = functools.lru_cache(maxsize=4096)(_key)
+
+
 @dataclass(frozen=True, slots=True)
 class HeaderField:
     """One header field as raw bytes.
@@ -43,7 +54,7 @@ class HeaderField:
     @property
     def key(self) -> str:
         """The name as receivers compare it: without white space around it, in lower case."""
-        return self.name.strip(b" \t\r\n\0").decode("latin-1").lower()
+        return _known_key(self.name) if len(self.name) <= _LONGEST_KNOWN else _key(self.name)
 
     @property
     def text(self) -> str:
@@ -57,7 +68,7 @@ class Message:
     """All of a message but its body. `header` is in order of appearance: the newest trace field comes first.
 
     `problem` says why the message could not be collected whole (a header beyond all bounds), or is None. With a problem there is no
-    author domain, so no aligned signature.
+    author domain, so no aligned signature. `role` is that of the listener that it came by, "gate" or "border".
     """
 
     connection: Connection = field(default_factory=Connection)
@@ -65,6 +76,7 @@ class Message:
     header: tuple[HeaderField, ...] = ()
     queue_id: str | None = None
     problem: str | None = None
+    role: str = "gate"
 
     def fields(self, key: str) -> list[HeaderField]:
         """Every field of that name, in order; `key` in lower case."""

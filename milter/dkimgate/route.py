@@ -26,7 +26,14 @@ _BRACKETED = re.compile(r"\[(?:IPv6:)?([0-9a-fA-F:.]+)\]")
 # what the client says of itself, in the words of Exim, and of CommuniGate and qmail
 _CLAIMED = re.compile(r"(?<!\S)(?:helo|ident|port)=\S+|\A(?:HELO|EHLO)\s.*")
 _LOOPBACK_NAMES = ("localhost", "localhost.localdomain")
-_VERDICTS = ("authentication-results", "arc-seal", "arc-message-signature", "arc-authentication-results", "received-spf")
+_VERDICTS = (
+    "authentication-results",
+    "arc-seal",
+    "arc-message-signature",
+    "arc-authentication-results",
+    "received-spf",
+    "x-dkimgate-passport",
+)
 _DELIVERIES = ("delivered-to", "x-original-to")
 
 

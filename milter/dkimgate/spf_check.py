@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import TypeVar
-
-import spf
 
 from dkimgate import domains
-from dkimgate.resolver import Address, Answer, Lookup, Status
-
-T = TypeVar("T")
+from dkimgate.resolver import Address, Lookup
+from dkimgate.spf_query import Query
 
 LOOKUP = "lookup"
 ASSUMED = "assumed"
@@ -59,45 +55,9 @@ class Result(StrEnum):
 def _check(address: Address, local: str, domain: str, helo: str | None, lookup: Lookup) -> Result:
     """SPF of one address and one domain."""
     try:
-        result = _Query(address, local, domain, helo, lookup).check()[0]
+        # void lookups don't count: the limit is a SHOULD that many receivers leave out, and with it the local part of a sender
+        # could turn what passes there into an error here, by way of macros
+        result = Query(address, local, domain, helo, lookup, count_voids=False).check()[0]
     except Exception:  # noqa: BLE001 - pyspf raises what it likes on records that it did not foresee, and they are a stranger's
         return Result.TEMPERROR
     return Result(result) if result in ("pass", "temperror") else Result.OTHER
-
-
-class _Query(spf.query):  # type: ignore[misc]
-    """pyspf's evaluation with our DNS: the message's deadline and the common cache instead of pyspf's own lookups."""
-
-    def __init__(self, address: Address, local: str, domain: str, helo: str | None, lookup: Lookup) -> None:
-        super().__init__(i=str(address), s=f"{local}@{domain}", h=helo or "unknown")
-        # pyspf splits at the first @, which a quoted local part may hold
-        self.l, self.o, self.d = local, domain, domain
-        self._lookup = lookup
-
-    def dns(self, name: str, qtype: str, cnames: object = None, ignore_void: bool = False) -> list[object]:
-        """The values of a question as pyspf wants them. Raises spf.TempError.
-
-        Void lookups are not counted: the limit of two is a SHOULD (RFC 7208 section 4.6.4), which many receivers leave out. With it
-        the local part of a sender could turn what passes there into an error here, by way of macros.
-        """
-        match qtype:
-            case "TXT":
-                return [(text,) for text in _values(self._lookup.txt(name))]
-            case "A":
-                return [str(address) for address in _values(self._lookup.a(name))]
-            case "AAAA":
-                return [str(address) for address in _values(self._lookup.aaaa(name))]
-            case "MX":
-                return list(_values(self._lookup.mx(name)))
-            case "PTR":
-                return list(_values(self._lookup.ptr(name)))
-        return []
-
-    def get_explanation(self, spec: str) -> None:
-        """Nobody reads the explanation of a failure: it is not worth a question."""
-
-
-def _values(answer: Answer[T]) -> tuple[T, ...]:
-    if answer.status is Status.FAILED:
-        raise spf.TempError(answer.why)
-    return answer.values

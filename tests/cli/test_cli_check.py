@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 from dkimgate import cli
 from dkimgate.cli.demo_world import demo_file
+from dkimgate.passport.secrets import new_secret
 
 GOOD = """\
 trust: {hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example]}
@@ -41,7 +42,8 @@ def folder(tmp_path: Path, rsa_key: rsa.RSAPrivateKey) -> Path:
 
 
 def checked(folder: Path, config: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[str]]:
-    (folder / "dkimgate.yaml").write_text(f"listen: unix:{folder}/sock\n{config}")
+    listen = "" if "\nlisten:" in config else f"listen: unix:{folder}/sock\n"
+    (folder / "dkimgate.yaml").write_text(listen + config)
     status = cli.main(["check", "--config", str(folder / "dkimgate.yaml"), "--json"])
     said = json.loads(capsys.readouterr().out)
     assert said["good"] == (status == 0)
@@ -119,6 +121,9 @@ workers       3 for each listener, as the user that starts it
 our hosts     mx.forwarder.example
 our clients   127.0.0.0/8, ::1/128
 authserv-ids  mx.forwarder.example
+ARC sealers   none
+own checks    missing, DMARC by both, asking the system's resolvers for 5 s at most
+passports     none
 leaves from   192.0.2.10 as mx.forwarder.example
 forwarder     none
 journal       /etc/dkimgate/decisions.jsonl (if it can't be written: defer)
@@ -140,3 +145,21 @@ def test_what_keeps_the_daemon_from_starting_is_status_2(folder: Path, capsys: p
     assert said.out == ""
     assert "policy.yaml:3:" in said.err
     assert "key.pem: everyone can read this key" in said.err
+
+
+BORDER = GOOD + "\nlisten: [{socket: unix:/run/dkimgate/b.sock, role: border}]\n"
+PASSPORT = "passport: {secret_file: passport.secret}\n"
+
+
+@pytest.mark.parametrize(
+    ("configuration", "said"),
+    [
+        (BORDER, "note: a border without `passport:`"),
+        (BORDER + "verify: {when: never}\n", "warning: a border with `verify: {when: never}`"),
+        (GOOD + "\n" + PASSPORT, "note: `passport:` is set but no listener here has `role: border`"),
+    ],
+)
+def test_a_border_that_lacks_something(configuration: str, said: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "passport.secret").write_text(new_secret("2026a") + "\n")
+    (folder / "passport.secret").chmod(0o600)
+    assert any(text.startswith(said) for text in checked(folder, configuration, capsys)[1])

@@ -84,8 +84,8 @@ def test_workers(workers: str, tmp_path: Path) -> None:
 def test_the_socket_of_the_example_is_the_one_that_deployment_tells_postfix(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     (listener,) = config.load(root / "config" / "dkimgate.yaml").listen
-    in_main_cf = listener.replace("/var/spool/postfix/", "")
+    in_main_cf = listener.socket.replace("/var/spool/postfix/", "")
     for page in ("README.md", "systemd/README.md"):
         assert f"non_smtpd_milters = {in_main_cf}" in (root / page).read_text()
-    folder = listener.removeprefix("unix:").rpartition("/")[0]
+    folder = listener.socket.removeprefix("unix:").rpartition("/")[0]
     assert f"d {folder} 2750 dkimgate postfix" in (root / "systemd" / "dkimgate.tmpfiles").read_text()

@@ -26,6 +26,7 @@ class Outcome:
     disposition: Disposition = Disposition.ACCEPT
     text: str | None = None
     fields: tuple[tuple[str, bytes], ...] = ()
+    remove: tuple[int, ...] = ()
 
 
 OUTCOMES = {

@@ -39,6 +39,9 @@ class MTA:
     def addheader(self, name: str, value: str, index: int, /) -> None:
         self.calls.append(("addheader", name, value, index))
 
+    def chgheader(self, name: str, index: int, value: str | None, /) -> None:
+        self.calls.append(("chgheader", name, index, value))
+
     def quarantine(self, reason: str, /) -> None:
         self.calls.append(("quarantine", reason))
 
@@ -48,6 +51,7 @@ class Answer:
     disposition: Disposition = Disposition.ACCEPT
     text: str | None = None
     fields: tuple[tuple[str, bytes], ...] = ()
+    remove: tuple[int, ...] = ()
 
 
 @dataclass

@@ -10,7 +10,7 @@ import yaml
 
 from dkimgate import record
 from dkimgate.config import Config, Trust
-from dkimgate.evidence.gather import facts_of
+from dkimgate.evidence.gather import facts_of, see
 from dkimgate.facts import Assessment, Claim, Decision, Departure, Facts
 from dkimgate.message import Connection, Envelope, Message, split_message
 
@@ -24,7 +24,8 @@ def arrived(name: str) -> tuple[Message, Facts, dict[str, Any]]:
     assert body == b"", "something in the header section ended it"
     mail = Message(Connection(**expected["connection"]), Envelope("friend@hosted.example", ("v@receiver.example",)), header, "4F2B")
     trust = Trust.model_validate(expected["trust"])
-    return mail, facts_of(mail, Config(trust=trust), ["hosted.example"], lambda author, hosted: (False, "lookup")), expected
+    settings = Config(trust=trust)
+    return mail, facts_of(see(mail, settings), settings, ["hosted.example"], lambda author, hosted: (False, "lookup")), expected
 
 
 def in_words(claim: Claim) -> str:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from dkimgate.config import Config, Trust
 from dkimgate.evidence.authentication_results import MAX_LENGTH, Reading, read
 from dkimgate.evidence.claims import claims_of
-from dkimgate.evidence.gather import facts_of
+from dkimgate.evidence.gather import facts_of, see
 from dkimgate.facts import Standing
 from dkimgate.message import HeaderField
 from dkimgate.route import route_of
@@ -199,7 +199,7 @@ US = "Authentication-Results: mx.forwarder.example; "
 
 
 def _facts(header: str, config: Config = CONFIG) -> Any:
-    return facts_of(message(header), config, ["hosted.example"], lambda author, hosted: (False, "lookup"))
+    return facts_of(see(message(header), config), config, ["hosted.example"], lambda author, hosted: (False, "lookup"))
 
 
 SEVERAL = [

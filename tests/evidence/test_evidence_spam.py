@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dkimgate import config, yamlfile
 from dkimgate.config import Config, SpamField
 from dkimgate.evidence import spam
-from dkimgate.evidence.gather import facts_of
+from dkimgate.evidence.gather import facts_of, see
 from dkimgate.evidence.spam_fields import FIELDS
 from dkimgate.facts import Facts, Spam, Standing
 from dkimgate.message import HeaderField
@@ -130,7 +130,7 @@ def test_the_table_has_every_filter() -> None:
 
 def _facts(header: str, settings: Config | None = None) -> Facts:
     settings = settings or Config(trust=TRUST)
-    return facts_of(message(header), settings, ["hosted.example"], lambda author, hosted: (False, "lookup"))
+    return facts_of(see(message(header), settings), settings, ["hosted.example"], lambda author, hosted: (False, "lookup"))
 
 
 @pytest.mark.parametrize("name", [*FIELDS, "X-Company-MailScanner-SpamCheck"])

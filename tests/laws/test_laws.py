@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dkimgate import gate, record
-from dkimgate.evidence.gather import facts_of
+from dkimgate.evidence.gather import facts_of, see
 from dkimgate.facts import DMARC_RESULTS, Arrival, Decision, Disposition, Facts, Origin, Sign, Spam
 from dkimgate.gate import Gate
 from dkimgate.message import Message
@@ -25,7 +25,7 @@ PASS = "Authentication-Results: mx.forwarder.example; dmarc=pass header.from=hos
 
 
 def _facts(header: str) -> Facts:
-    return facts_of(message(header), CONFIG, ["hosted.example"], lambda author, hosted: (False, "lookup"))
+    return facts_of(see(message(header), CONFIG), CONFIG, ["hosted.example"], lambda author, hosted: (False, "lookup"))
 
 
 @given(
@@ -67,7 +67,7 @@ def test_law_2_what_helps_only_from_us(below: list[str]) -> None:
 def test_law_3_one_decision() -> None:
     """The daemon and `explain` come to a decision at one place, and what makes it knows no clock, no DNS and no disk."""
     callers = [p.name for p in (ROOT / "milter").rglob("*.py") if any(_calls_decide(node) for node in ast.walk(ast.parse(p.read_text())))]
-    assert callers == ["gate.py"]
+    assert callers == ["engine.py"]
     policy = ROOT / "milter" / "dkimgate" / "policy"
     for name in ("decide.py", "conditions.py", "risk.py", "guard.py", "model.py", "globs.py"):
         imported = {a.name for node in ast.walk(ast.parse((policy / name).read_text())) if isinstance(node, ast.Import) for a in node.names}
@@ -107,13 +107,13 @@ def _pass(loaded: Gate, arrived: Message) -> gate.Outcome:
 
 
 STAGES = [
-    ("dkimgate.gate.facts_of", "judging"),
-    ("dkimgate.gate.decide", "judging"),
-    ("dkimgate.gate.guard.refuses", "judging"),
-    ("dkimgate.gate.departure.predict", "judging"),
-    ("dkimgate.gate.BodyHash.update", "reading the body"),
-    ("dkimgate.gate.BodyHash.digest", "signing"),
-    ("dkimgate.gate.sign", "signing"),
+    ("dkimgate.engine.facts_of", "judging"),
+    ("dkimgate.engine.decide", "judging"),
+    ("dkimgate.engine.guard.refuses", "judging"),
+    ("dkimgate.engine.departure.predict", "judging"),
+    ("dkimgate.passage.BodyHash.update", "reading the body"),
+    ("dkimgate.passage.BodyHash.digest", "signing"),
+    ("dkimgate.passage.sign", "signing"),
 ]
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dkimgate.config import Config
-from dkimgate.evidence.gather import facts_of
+from dkimgate.evidence.gather import facts_of, see
 from dkimgate.facts import Facts, Sign
 from dkimgate.message import Connection
 from dkimgate.policy import guard, loader
@@ -32,7 +32,7 @@ PASS = "mx.forwarder.example; dmarc=pass header.from=hosted.example"
 
 
 def facts(header: str, connection: Connection = REINJECTED, config: Config = CONFIG) -> Facts:
-    return facts_of(message(header, connection), config, ["hosted.example"], lambda author, hosted: (False, "lookup"))
+    return facts_of(see(message(header, connection), config), config, ["hosted.example"], lambda author, hosted: (False, "lookup"))
 
 
 def signed(header: str, connection: Connection = REINJECTED, config: Config = CONFIG) -> list[str]:

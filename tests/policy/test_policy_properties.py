@@ -253,7 +253,7 @@ def _branches_of_two(condition: Condition) -> Iterator[tuple[Condition, Conditio
 
 
 @given(conditions, conditions)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_what_is_proved_about_conditions_is_true(one: Condition, other: Condition) -> None:
     """always, never and implies may find no proof; a proof that is wrong would call a good rule unreachable."""
     pairs = [(one, other), *_branches_of_two(one), (All((one, Not(other))), Any((other, Not(one))))]
@@ -286,6 +286,6 @@ def test_comparisons_imply_and_exclude_each_other_as_numbers_do(name: str) -> No
 
 
 @given(st.text("ab?*", max_size=8), st.text("ab", max_size=10))
-@settings(max_examples=500)
+@settings(max_examples=200)
 def test_globs_match_what_fnmatch_matches(pattern: str, text: str) -> None:
     assert globs.matches(pattern, text) == fnmatch.fnmatchcase(text, pattern)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dkimgate import config, domains
 from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, Cell, Screen
-from dkimgate.config import Config
+from dkimgate.config import Config, Listener
 from dkimgate.facts import Sign
 from dkimgate.gate import Gate
 from dkimgate.journal import Journal
@@ -123,8 +123,12 @@ def _is_group(name: str) -> bool:
     return True
 
 
+def _listener(listener: Listener) -> str:
+    return listener.socket + (f" ({listener.role})" if listener.role != "gate" else "")
+
+
 def _listeners(gate: Gate, settings: Config) -> Iterator[Finding]:
-    for listener in settings.listen:
+    for listener in (each.socket for each in settings.listen):
         kind, _, place = listener.partition(":")
         if kind != "unix":
             host = place.rpartition(":")[0].strip("[]")
@@ -202,20 +206,20 @@ def _policy(gate: Gate, settings: Config) -> Iterator[Finding]:
         yield Finding("warning", f"forwarder.domain {forwarder} may align with {', '.join(aligned)}: for their mail it is refused")
 
 
-_CHECKS: tuple[Callable[[Gate, Config], Iterator[Finding]], ...] = (_user, _journal, _listeners, _trust, _departure, _keys, _policy)
-
-
 def _print(file: Path, gate: Gate, found: list[Finding], screen: Screen) -> None:
     settings = gate.config
     screen.line(f"{file}: loaded")
     screen.line()
     outgoing = settings.departure
     rows: list[tuple[str, str]] = [
-        ("listens on", ", ".join(settings.listen)),
+        ("listens on", ", ".join(_listener(each) for each in settings.listen)),
         ("workers", f"{settings.worker_count} for each listener, as {settings.user or 'the user that starts it'}"),
         ("our hosts", ", ".join(settings.trust.hosts) or "none"),
         ("our clients", ", ".join(map(str, settings.trust.networks)) or "none"),
         ("authserv-ids", ", ".join(settings.trust.authserv_ids) or "none"),
+        ("ARC sealers", ", ".join(settings.trust.arc_sealers) or "none"),
+        ("own checks", _own_checks(settings)),
+        ("passports", _passports(gate, settings)),
         ("leaves from", (", ".join(map(str, outgoing.addresses)) or "unknown") + (f" as {outgoing.helo}" if outgoing.helo else "")),
         ("forwarder", settings.forwarder.domain if settings.forwarder else "none"),
         ("journal", f"{settings.journal.file} (if it can't be written: {settings.journal.on_failure})"),
@@ -233,6 +237,33 @@ def _print(file: Path, gate: Gate, found: list[Finding], screen: Screen) -> None
     screen.table([[(finding.level, styles[finding.level]), finding.text] for finding in found] or [[("none", GOOD)]])
 
 
+def _own_checks(settings: Config) -> str:
+    verify = settings.verify
+    if verify.when == "never":
+        return "never"
+    servers = ", ".join(map(str, verify.nameservers)) or "the system's resolvers"
+    return f"{verify.when}, DMARC by {verify.dmarc}, asking {servers} for {verify.deadline:g} s at most"
+
+
+def _passports(gate: Gate, settings: Config) -> str:
+    if settings.passport is None or gate.secrets is None:
+        return "none"
+    changes = " and ".join(settings.passport.allow_changes) or "nothing"
+    return f"{len(gate.secrets.all)} secrets, good for {settings.passport.max_age} s, {changes} may change"
+
+
+def _border(gate: Gate, settings: Config) -> Iterator[Finding]:
+    roles = {listener.role for listener in settings.listen}
+    if "border" in roles and settings.passport is None:
+        yield Finding(
+            "note", "a border without `passport:` states its results in Authentication-Results alone, which others on the way may change"
+        )
+    if "border" not in roles and settings.passport is not None:
+        yield Finding("note", "`passport:` is set but no listener here has `role: border`: right where the border is another host")
+    if "border" in roles and settings.verify.when == "never":
+        yield Finding("warning", "a border with `verify: {when: never}` takes off what others stated and has nothing to state instead")
+
+
 def _kind(algorithm: str, bits: int) -> str:
     return f"RSA, {bits} bits" if algorithm == "rsa-sha256" else "Ed25519"
 
@@ -247,8 +278,10 @@ def _as_json(file: Path, gate: Gate, found: list[Finding]) -> dict[str, object]:
     return {
         "config": str(file),
         "good": not any(finding.level != "note" for finding in found),
-        "listen": list(settings.listen),
+        "listen": [{"socket": each.socket, "role": each.role} for each in settings.listen],
         "trust": settings.trust.model_dump(mode="json"),
+        "verify": settings.verify.model_dump(mode="json"),
+        "passport": settings.passport.model_dump(mode="json", exclude={"secret_file"}) if settings.passport else None,
         "keys": [{"domain": key.domain, "selector": key.selector, "algorithm": key.algorithm, "bits": key.bits} for key in gate.keys],
         "journal": str(settings.journal.file),
         "policy": {
@@ -262,3 +295,15 @@ def _as_json(file: Path, gate: Gate, found: list[Finding]) -> dict[str, object]:
         },
         "findings": [{"level": finding.level, "text": finding.text} for finding in found],
     }
+
+
+_CHECKS: tuple[Callable[[Gate, Config], Iterator[Finding]], ...] = (
+    _user,
+    _journal,
+    _listeners,
+    _trust,
+    _departure,
+    _border,
+    _keys,
+    _policy,
+)

@@ -65,13 +65,13 @@ def run(options: argparse.Namespace) -> int:
     status = 0
     for count, name in enumerate(options.messages):
         try:
-            message = _message(name, connection, options)
+            message, body = _message(name, connection, options)
         except CommandError as error:
             complain(str(error))
             status = 2
             continue
         started = time.perf_counter()
-        assessment = gate.assess(message, _arrived(message))
+        assessment = gate.assess(message, body, _arrived(message))
         told = _record(gate, message, assessment, (time.perf_counter() - started) * 1000)
         if options.json:
             sys.stdout.write(record.to_line(told).decode("ascii"))
@@ -96,19 +96,19 @@ def _connection(options: argparse.Namespace) -> Connection:
     return Connection(str(address), None, options.helo, options.auth)
 
 
-def _message(name: str, connection: Connection, options: argparse.Namespace) -> Message:
+def _message(name: str, connection: Connection, options: argparse.Namespace) -> tuple[Message, bytes]:
     try:
         raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
         raise CommandError(f"{name}: {error.strerror}") from None
-    header, _ = split_message(raw)
+    header, body = split_message(raw)
     if not header:
         raise CommandError(f"{name}: does not begin with a header field: is it a message?")
     sender = options.sender
     if sender is None:
         returns = [field.text for field in header if field.key == "return-path"]
         sender = returns[0] if returns else ""
-    return Message(connection, Envelope(sender.strip("<>"), tuple(options.recipient)), header)
+    return Message(connection, Envelope(sender.strip("<>"), tuple(options.recipient)), header), body
 
 
 def _arrived(message: Message) -> float | None:

@@ -121,7 +121,7 @@ def _claims(record: Record) -> list[list[Cell]]:
     rows: list[list[Cell]] = []
     for claim in record["claims"]:
         style = _STANDING.get(claim["standing"], "")
-        told = f"{claim['field']} by {claim['by']}" if claim["by"] else claim["field"]
+        told = f"{claim['field']} by {claim['by']}" if claim["by"] else claim["field"] or "our own check"
         rows.append([f"{claim['method']}={claim['result']}", (claim["standing"], style), told, (claim["why"], DIM)])
     if len(rows) >= CLAIM_LIMIT:
         rows.append([f"(a record holds {CLAIM_LIMIT} at most)"])

@@ -225,6 +225,7 @@ class Supervisor:
     def _reload(self) -> None:
         """Take the new configuration, policy and keys; where they are broken, say so and go on with the old."""
         reloading()
+        refused = "; the last reload was refused"
         try:
             judge = self._load(self._file)
             fresh = self._begin(judge)
@@ -235,11 +236,12 @@ class Supervisor:
         else:
             self._retire(self._current)
             self._current = fresh
+            refused = ""
             self._report("reloaded")
             for key in ("listen", "user", "socket_mode", "socket_group"):
                 if getattr(judge.config, key) != getattr(self._started_with, key):
                     log(f"{key} has changed: that takes a restart, all else is in force", Level.WARNING)
-        notify("READY=1", self._status())
+        notify("READY=1", self._status() + refused)
 
     def _report(self, what: str) -> None:
         for warning in self._current.judge.warnings:
@@ -248,7 +250,8 @@ class Supervisor:
 
     def _status(self) -> str:
         addresses = ", ".join(listening.address for listening in self._opened)
-        return f"STATUS={len(self._current.slots)} workers on {addresses}"
+        count = len(self._current.slots)
+        return f"STATUS={count} worker{'s' if count != 1 else ''} on {addresses}"
 
     def _stop(self) -> int:
         """Let what is in flight end, within bounds; a second signal hurries."""

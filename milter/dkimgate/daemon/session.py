@@ -17,7 +17,7 @@ MAX_HEADER_BYTES = 4 * 1024 * 1024
 MAX_HEADER_FIELDS = 20_000
 """What is collected of a header. Postfix takes no more than header_size_limit a field, but any number of fields."""
 
-ACTIONS: int = Milter.ADDHDRS | Milter.QUARANTINE | Milter.SETSYMLIST
+ACTIONS: int = Milter.ADDHDRS | Milter.CHGHDRS | Milter.QUARANTINE | Milter.SETSYMLIST
 """What this milter may ask of the MTA."""
 
 # Connect and helo keep their reply: pymilter may fail there before this code is reached (a HELO that is not UTF-8), and an
@@ -52,11 +52,12 @@ class Context(Protocol):
     def setsymlist(self, stage: int, names: str, /) -> None: ...
     def setreply(self, code: str, extended: str, text: str, /) -> None: ...
     def addheader(self, name: str, value: str, index: int, /) -> None: ...
+    def chgheader(self, name: str, index: int, value: str | None, /) -> None: ...
     def quarantine(self, reason: str, /) -> None: ...
 
 
 class Outcome(Protocol):
-    """What to tell the MTA. `fields` go to the top of the header, the first of them topmost."""
+    """What to tell the MTA. `fields` go to the top of the header, the first of them topmost; `remove` are positions, from the top."""
 
     @property
     def disposition(self) -> Disposition: ...
@@ -64,6 +65,8 @@ class Outcome(Protocol):
     def text(self) -> str | None: ...
     @property
     def fields(self) -> tuple[tuple[str, bytes], ...]: ...
+    @property
+    def remove(self) -> tuple[int, ...]: ...
 
 
 class Passage(Protocol):
@@ -92,8 +95,9 @@ class Session:
     What a callback raises is for `failed`: the message is deferred, and the next one goes on.
     """
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, judge: Judge, role: str = "gate") -> None:
         self._judge = judge
+        self._role = role
         self._actions = 0
         self._options = 0
         self._connection = Connection()
@@ -176,8 +180,9 @@ class Session:
             self._forget()
             return _refuse(context, "451", "4.3.0", _TRY_AGAIN)
         outcome = self._begin(context).end()
+        header = self._header
         self._forget()
-        return self._apply(context, outcome)
+        return self._apply(context, outcome, header)
 
     def abort(self, _context: Context) -> int:
         """The message ends here (RSET, a lost connection, a refusal by another milter)."""
@@ -227,6 +232,7 @@ class Session:
                     header=tuple(self._header),
                     queue_id=_macro(context, "i"),
                     problem=self._problem,
+                    role=self._role,
                 )
             )
         return self._passage
@@ -240,7 +246,7 @@ class Session:
         except Exception as error:  # noqa: BLE001  this message is over, and the next must not pay for it
             log(f"giving a message up: {describe(error)}", Level.ERROR)
 
-    def _apply(self, context: Context, outcome: Outcome) -> int:
+    def _apply(self, context: Context, outcome: Outcome, header: list[HeaderField]) -> int:
         match outcome.disposition:
             case Disposition.DEFER:
                 return _refuse(context, "451", "4.7.1", outcome.text or _TRY_AGAIN)
@@ -249,11 +255,23 @@ class Session:
             case Disposition.DISCARD:
                 return int(Milter.DISCARD)
             case Disposition.HOLD:
+                self._remove(context, outcome.remove, header)
                 self._insert(context, outcome.fields)
                 context.quarantine(_plain(outcome.text or "held by policy"))
             case Disposition.ACCEPT:
+                self._remove(context, outcome.remove, header)
                 self._insert(context, outcome.fields)
         return int(Milter.ACCEPT)
+
+    def _remove(self, context: Context, positions: tuple[int, ...], header: list[HeaderField]) -> None:
+        """Take fields off the header. The MTA counts those of one name, in any case, from 1; from the last to the first, for a field
+        that is gone may no longer count. What can't be removed must not go on: somebody would believe it."""
+        if positions and not self._actions & Milter.CHGHDRS:
+            raise RuntimeError("the MTA lets no milter remove header fields")
+        for position in sorted(positions, reverse=True):
+            name = header[position].name.lower()
+            index = sum(field.name.lower() == name for field in header[: position + 1])
+            context.chgheader(header[position].name.decode("utf-8", "surrogateescape"), index, None)
 
     def _insert(self, context: Context, fields: tuple[tuple[str, bytes], ...]) -> None:
         """Put fields at the top. All or none: a part of a signature set is none, and no signature is worth a lost message."""

@@ -7,7 +7,7 @@ import grp
 import os
 import socket
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dkimgate.config import Config
@@ -16,12 +16,13 @@ from dkimgate.daemon.privileges import Owner, StartError
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """An open socket. `address` is as configured; `path` and `inode` only where it is a file."""
+    """An open socket. `address` and `role` are as configured; `path` and `inode` only where it is a file."""
 
     address: str
     socket: socket.socket
     path: Path | None = None
     inode: tuple[int, int] | None = None
+    role: str = "gate"
 
     def remove(self) -> None:
         """Close it, and remove the file unless another daemon has put its own in its place."""
@@ -39,8 +40,8 @@ def open_all(config: Config, owner: Owner | None) -> tuple[Listening, ...]:
     """Open every socket of the configuration, or none. Raises StartError."""
     opened: list[Listening] = []
     try:
-        for address in config.listen:
-            opened.append(_open(address, config, owner))
+        for listener in config.listen:
+            opened.append(replace(_open(listener.socket, config, owner), role=listener.role))
     except StartError:
         for listening in opened:
             listening.remove()
@@ -143,14 +144,16 @@ def _advice(error: OSError, path: Path | None) -> str:
             return "the port is in use: stop what listens there (ss -ltnp shows it), or choose another port"
         case errno.EADDRNOTAVAIL:
             return "this host has no such address: name one of its own"
-        case errno.ENOENT | errno.ENOTDIR if path is not None:
-            return f"the folder {path.parent} does not exist: create it (under systemd: RuntimeDirectory=)"
+        case errno.ENOENT if path is not None:
+            return f"the folder {path.parent} does not exist: create it (`make install` and systemd-tmpfiles make the usual one)"
+        case errno.ENOTDIR if path is not None:
+            return f"{path.parent} is no folder"
         case errno.EACCES if path is not None:
             return f"no permission to create a socket in {path.parent}"
         case errno.EACCES:
             return "no permission: ports below 1024 are root's"
         case errno.EPERM:
-            return "no permission to give the socket that owner or group: name a group that this user is in"
+            return "no permission to give the socket that owner or group: make its folder setgid instead (mode 2750), or start as root"
     return error.strerror or str(error)
 
 

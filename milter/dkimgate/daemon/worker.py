@@ -48,7 +48,7 @@ def work(judge: Judge, listening: Listening, leash: int, ready: int | None) -> N
     sys.excepthook = _one_line
     nowhere = _unreachable_socket(listening)
     number = _adopt(listening)
-    _set_callbacks(judge)
+    _set_callbacks(judge, listening.role)
     threading.Thread(target=_run_libmilter, daemon=True).start()
     threading.Thread(target=_wait_for_release, args=(leash,), daemon=True).start()
     if ready is not None:
@@ -125,9 +125,9 @@ def _adopt(listening: Listening) -> int:
     return number
 
 
-def _set_callbacks(judge: Judge) -> None:
-    global _judge
-    _judge = judge
+def _set_callbacks(judge: Judge, role: str) -> None:
+    global _judge, _role
+    _judge, _role = judge, role
     Milter.set_connect_callback(_callback("connect"))
     Milter.set_helo_callback(_callback("hello"))
     Milter.set_envfrom_callback(_callback("envfrom"))
@@ -143,6 +143,7 @@ def _set_callbacks(judge: Judge) -> None:
 
 
 _judge: Judge
+_role: str
 
 
 def _callback(step: str) -> Callable[..., int]:
@@ -159,7 +160,7 @@ def _callback(step: str) -> Callable[..., int]:
 
 
 def _negotiate(context: Any, options: list[int]) -> int:
-    session = Session(_judge)
+    session = Session(_judge, _role)
     _open_sessions.add(session)
     context.setpriv(session)
     return _callback("negotiate")(context, options)

@@ -3,31 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
 from dkimgate import domains
-from dkimgate.author import author_of
+from dkimgate.author import Author, author_of
 from dkimgate.config import Config
 from dkimgate.evidence import spam
 from dkimgate.evidence.claims import arrival_of, claims_of
 from dkimgate.evidence.signs import message_id, signs_of
-from dkimgate.facts import Facts
+from dkimgate.facts import Claim, Facts, Spam
 from dkimgate.message import Message
-from dkimgate.route import route_of
+from dkimgate.route import Route, route_of
 
 OutgoingSpf = Callable[[str | None, bool], tuple[bool, str]]
 """(author domain, is it hosted) -> would the envelope pass SPF, aligned, at the next hop; and whence that is known."""
 
 
-def facts_of(message: Message, config: Config, key_domains: Collection[str], outgoing_spf: OutgoingSpf, now: float | None = None) -> Facts:
-    """Everything the decision may look at. `key_domains`: the domains of the keys we hold. `now`: the time, in seconds since the epoch;
-    the facts hold what follows from it, so that deciding needs no clock. Without it, nothing is far off or expired.
-    """
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the header of a message says: its author, the way it came, every claim with its standing, and every verdict about spam."""
+
+    message: Message
+    author: Author
+    domain: str | None
+    route: Route
+    claims: tuple[Claim, ...]
+    verdicts: tuple[spam.Verdict, ...] = ()
+
+
+def see(message: Message, config: Config) -> Seen:
+    """Read a header. Asks nobody."""
     author = author_of(message.header)
-    domain = None if message.problem else author.domain
     route = route_of(message, config.trust)
     verdicts = spam.verdicts_of(message.header, config.spam_fields)
     claims = claims_of(message, route, config.trust, verdicts)
-    verdict = spam.worst(stated.spam for stated in verdicts)
+    return Seen(message, author, None if message.problem else author.domain, route, claims, verdicts)
+
+
+def facts_of(
+    seen: Seen,
+    config: Config,
+    key_domains: Collection[str],
+    outgoing_spf: OutgoingSpf,
+    own: tuple[Claim, ...] = (),
+    stated: Spam | None = None,
+    now: float | None = None,
+) -> Facts:
+    """Everything the decision may look at. `key_domains`: the domains of the keys we hold. `own`: claims of our own checks and of
+    passports. `stated`: the spam verdict of passports. `now`: the time, in seconds since the epoch; the facts hold what follows from it,
+    so that deciding needs no clock. Without it, nothing is far off or expired."""
+    message, domain, route = seen.message, seen.domain, seen.route
+    claims = seen.claims + own
+    verdicts = [verdict.spam for verdict in seen.verdicts]
+    verdict = spam.worst([*verdicts, stated] if stated is not None else verdicts)
     arrival, upstream = arrival_of(claims, domain, route.origin.outside, config.trust, verdict)
     hosted = domains.covering(domain, key_domains) if domain else None
     spf_passes, spf_source = outgoing_spf(domain, hosted is not None)
@@ -36,7 +64,7 @@ def facts_of(message: Message, config: Config, key_domains: Collection[str], out
         sender=message.envelope.sender,
         recipients=message.envelope.recipients,
         author=domain,
-        author_problem=message.problem or author.problem,
+        author_problem=message.problem or seen.author.problem,
         hosted=hosted,
         origin=route.origin,
         origin_why=route.why,
@@ -44,7 +72,7 @@ def facts_of(message: Message, config: Config, key_domains: Collection[str], out
         claims=claims,
         arrival=arrival,
         upstream=upstream,
-        header=signs_of(message, author, route.origin.outside, frozenset(key_domains), now),
+        header=signs_of(message, seen.author, route.origin.outside, frozenset(key_domains), now),
         spf_passes=spf_passes,
         spf_source=spf_source,
         forwarder_aligns=_forwarder_aligns(config, domain),

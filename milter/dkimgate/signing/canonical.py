@@ -39,13 +39,13 @@ class BodyHash:
     A body without CRLF at its end is hashed as if it had one: SMTP would add it.
     """
 
-    __slots__ = ("_empty_lines", "_hash", "_held", "_started")
+    __slots__ = ("_empty_lines", "_hash", "_hashed", "_held")
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
         self._held = b""  # white space, CR, or both, that the next piece may turn into the end of a line
         self._empty_lines = 0  # line ends seen and not hashed: the last ones of a body don't count
-        self._started = False
+        self._hashed = 0  # octets
 
     def update(self, chunk: bytes) -> None:
         """Take the next piece."""
@@ -62,17 +62,24 @@ class BodyHash:
         if self._held.endswith(b"\r"):
             _add_line_ends(whole, self._empty_lines)
             whole.update(self._held + b"\r\n")
-        elif self._started:
+        elif self._hashed:
             whole.update(b"\r\n")
         return whole.digest()
 
+    @property
+    def length(self) -> int:
+        """Octets of the relaxed form of all so far: what l= counts (section 3.5)."""
+        if self._held.endswith(b"\r"):
+            return self._hashed + 2 * self._empty_lines + len(self._held) + 2
+        return self._hashed + 2 if self._hashed else 0
+
     def _write(self, text: bytes) -> None:
         """Hash canonical text up to its last line ends, which are counted."""
-        content = text[: _content_length(text)]
+        content = text[: content_length(text)]
         if content:
             _add_line_ends(self._hash, self._empty_lines)
             self._hash.update(content)
-            self._started, self._empty_lines = True, 0
+            self._hashed, self._empty_lines = self._hashed + 2 * self._empty_lines + len(content), 0
         self._empty_lines += (len(text) - len(content)) // 2
 
 
@@ -82,7 +89,7 @@ def _add_line_ends(to: hashlib._Hash, count: int) -> None:
     to.update(b"\r\n" * (count % _BLOCK))
 
 
-def _content_length(text: bytes) -> int:
+def content_length(text: bytes) -> int:
     """The length of a text without the CRLFs at its end. A bare CR or LF before them is content, and so is a CR at the very end."""
     if text.endswith(b"\r"):
         return len(text)

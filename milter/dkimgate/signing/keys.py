@@ -5,9 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import os
-import shlex
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -19,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from dkimgate import config
+from dkimgate import config, secretfile
 from dkimgate.yamlfile import ConfigError
 
 PrivateKey = RSAPrivateKey | Ed25519PrivateKey
@@ -32,9 +29,8 @@ SAFE_BITS = 2048
 MOST_BITS = 4096
 """The largest RSA key that every verifier must handle (RFC 8301 section 3.2)."""
 
+_MISSING = "correct `file`, or make the key with dkimgate keys new"
 _MOST_OCTETS = 65536
-_GROUP_MAY_READ = 0o640
-_OTHERS_CAN = stat.S_IRWXO | stat.S_IWGRP
 
 # how a file that holds something else begins, and what to tell its owner
 _WRONG_LABELS = (
@@ -116,7 +112,7 @@ def load_keys(keys: tuple[config.Key, ...]) -> tuple[list[SigningKey], list[str]
 def load_key(entry: config.Key) -> SigningKey:
     """Read one key file: PEM (PKCS#1 or PKCS#8), or the base64 seed of an Ed25519 key. Raises ConfigError."""
     file = entry.file
-    key = signing_key(entry.domain, entry.selector, _parse(_read(file), file))
+    key = signing_key(entry.domain, entry.selector, _parse(secretfile.read(file, "the key", _MISSING, _MOST_OCTETS), file))
     if key.bits < LEAST_BITS and key.algorithm == "rsa-sha256":
         raise ConfigError(
             f"{file}: an RSA key of {key.bits} bits, which verifiers refuse: make one of {SAFE_BITS} with dkimgate keys new "
@@ -133,48 +129,6 @@ def _weaknesses(key: SigningKey, file: Path) -> list[str]:
     if key.bits > MOST_BITS:
         return [f"{file}: an RSA key of {key.bits} bits, which verifiers need not accept: {SAFE_BITS} to {MOST_BITS} are safe"]
     return []
-
-
-def _read(file: Path) -> bytes:
-    """The content of a key file that nobody but its owner can change, and nobody outside its group can read."""
-    try:
-        # without O_NONBLOCK a named pipe would wait for ever
-        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise ConfigError(f"{file}: can't read the key: {error.strerror}{_remedy(error, file)}") from None
-    try:
-        state = os.fstat(descriptor)
-        if not stat.S_ISREG(state.st_mode):
-            raise ConfigError(f"{file}: not a regular file: expected a file that holds a private key")
-        _check_permissions(file, stat.S_IMODE(state.st_mode))
-        return os.read(descriptor, _MOST_OCTETS)
-    except OSError as error:
-        raise ConfigError(f"{file}: can't read the key: {error.strerror}") from None
-    finally:
-        os.close(descriptor)
-
-
-def _remedy(error: OSError, file: Path) -> str:
-    match error:
-        case FileNotFoundError():
-            return ": correct `file`, or make the key with dkimgate keys new"
-        case PermissionError():
-            return f": let the daemon's group read it, with chgrp GROUP {_shell(file)} && chmod 0640 {_shell(file)}"
-        case _:
-            return ""
-
-
-def _check_permissions(file: Path, mode: int) -> None:
-    # the bits are judged, not an attempt: root can open everything
-    if mode & _OTHERS_CAN:
-        who = "everyone" if mode & stat.S_IRWXO else "its group"
-        can = "change" if mode & (stat.S_IWOTH | stat.S_IWGRP) else "read"
-        wanted = mode & _GROUP_MAY_READ
-        raise ConfigError(f"{file}: {who} can {can} this key (mode {mode:04o}): run chmod {wanted:04o} {_shell(file)}")
-
-
-def _shell(file: Path) -> str:
-    return shlex.quote(str(file))
 
 
 def _parse(data: bytes, file: Path) -> PrivateKey:

@@ -1,0 +1,76 @@
+"""A message's way through a border listener: forged fields are taken off, the message is checked, and the result is stated.
+
+The border signs nothing and refuses nothing. What it states, an Authentication-Results field in our name (RFC 8601) and a passport, is for
+the gate that sees the message again on its way out.
+"""
+
+from __future__ import annotations
+
+from dkimgate import departure, record
+from dkimgate.evidence import spam
+from dkimgate.evidence.gather import Seen, facts_of
+from dkimgate.evidence.own_field import results_field
+from dkimgate.evidence.stripping import strip
+from dkimgate.facts import Assessment, Decision, Disposition
+from dkimgate.passage import Outcome, Passage
+from dkimgate.passport.field import FIELD_NAME
+from dkimgate.passport.issue import issue
+from dkimgate.signing.canonical import BodyHash
+
+RULE = "border"
+"""What the record of a border names in the place of a rule."""
+
+
+class BorderPassage(Passage):
+    """One message that comes in by a border listener."""
+
+    def _begin(self, seen: Seen) -> None:
+        self._waits = self._stranger(seen)
+        self._body = BodyHash() if self._waits else None
+        self._kept = bytearray() if self._waits and self._engine.config.verify.when != "never" else None
+        if not self._waits:
+            self._conclude(seen, None, None)
+
+    def _stranger(self, seen: Seen) -> bool:
+        """Not a host of ours, which may have stated results itself, and not a user of ours, who is nobody's business here."""
+        connection = seen.message.connection
+        return connection.auth is None and not self._engine.config.trust.is_client(connection.ip)
+
+    def _conclude(self, seen: Seen, body: bytes | None, body_hash: bytes | None) -> None:
+        """Gather the facts. There is no decision to be made: that is for the way out."""
+        engine = self._engine
+        own = engine.check(seen, body, engine.resolver.lookup()) if body is not None else ()
+        facts = record.recordable(facts_of(seen, engine.config, (), lambda author, hosted: (False, "unaligned"), own))
+        self._assessment = Assessment(facts, Decision(RULE), departure.predict(facts, False))
+
+    def end(self) -> Outcome:
+        """State the results and take off what is forged. A message whose header could not be read waits: it may hold anything."""
+        outcome = super().end()
+        if self._seen is None:
+            return Outcome(Disposition.DEFER, "this message can't be checked, try again later")
+        return outcome
+
+    def _fields(self) -> tuple[tuple[str, bytes], ...]:
+        if not self._waits or self._assessment is None or self._body is None:
+            return ()
+        try:
+            return self._statements(self._assessment, self._body.digest())
+        except Exception as error:  # noqa: BLE001 - law 4: what can't be stated is unknown on the way out
+            self._fail("stating the results", error)
+            return ()
+
+    def _statements(self, assessment: Assessment, body_hash: bytes) -> tuple[tuple[str, bytes], ...]:
+        engine, claims = self._engine, assessment.facts.claims
+        host = engine.config.trust.authserv_ids[0]
+        made = [("Authentication-Results", results_field(host, claims))]
+        if engine.secrets is not None and self._message.problem is None:
+            verdicts = [verdict.spam for verdict in spam.verdicts_of(self._message.header, engine.config.spam_fields)]
+            worst = spam.worst(verdicts) if verdicts else None
+            made.append((FIELD_NAME, issue(claims, worst, self._message, body_hash, engine.secrets, engine.now(), host)))
+        return tuple(made)
+
+    def _to_remove(self) -> tuple[int, ...]:
+        seen, trust = self._seen, self._engine.config.trust
+        if seen is None or (not self._stranger(seen) and seen.message.connection.auth is None):
+            return ()
+        return strip(self._message.header, (*trust.authserv_ids, *trust.hosts))

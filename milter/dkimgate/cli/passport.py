@@ -1,0 +1,84 @@
+"""`dkimgate passport`: make the secrets with which the hosts of a group sign and verify passports."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import time
+from pathlib import Path
+
+from dkimgate.cli.screen import complain
+from dkimgate.passport.secrets import is_id, new_secret
+
+_HELP = """\
+examples:
+  dkimgate passport new-secret --out passport.secret     the first secret, in a new file; copy it to every host of the group
+  dkimgate passport new-secret >> passport.secret        one more, to replace the first
+"""
+
+_NEW_HELP = """\
+To replace a secret without a gap: append a new one to the file of every host, and reload; then move its line to the top on
+every host, and reload; and when the last passport of the old one is stale, remove the old line. The first line signs, all verify.
+
+examples:
+  dkimgate passport new-secret --out passport.secret
+  dkimgate passport new-secret 2027-01 >> passport.secret
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `passport` with its sub-command to the command line."""
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = commands.add_parser(
+        "passport", help="make the secrets that passports are signed with", description=__doc__, epilog=_HELP, formatter_class=layout
+    )
+    actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    new = actions.add_parser(
+        "new-secret",
+        help="make a secret",
+        description="Make a secret of 32 random octets, and print its line, or write it into a new file (mode 0600).",
+        epilog=_NEW_HELP,
+        formatter_class=layout,
+    )
+    new.add_argument("id", metavar="ID", nargs="?", type=_id, help="the name that passports call it by (the date and a random number)")
+    new.add_argument("--out", type=Path, metavar="FILE", help="a new file for it; nothing is printed of the secret then")
+    new.set_defaults(run=run_new_secret)
+
+
+def run_new_secret(args: argparse.Namespace) -> int:
+    """`dkimgate passport new-secret`. Returns 0, or 2 where the file can't be written."""
+    name: str = args.id or f"{time.strftime('%Y%m%d', time.gmtime())}-{secrets.token_hex(2)}"
+    line = new_secret(name) + "\n"
+    file: Path | None = args.out
+    if file is None:
+        print(line, end="")
+        return 0
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return _fail(f"{file}: exists already: to add a secret to it, dkimgate passport new-secret >> {file}")
+    except OSError as error:
+        return _fail(f"{file}: can't write the secret: {error.strerror}")
+    try:
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(line)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        file.unlink(missing_ok=True)
+        return _fail(f"{file}: can't write the secret: {error.strerror}")
+    print(f"The secret {name} is in {file}; only its owner can read it (mode 0600), and the daemon's user must.")
+    print("Every host of the group needs a copy.")
+    return 0
+
+
+def _id(text: str) -> str:
+    if not is_id(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no id: expected at most 32 letters, digits, dots, underscores and hyphens")
+    return text
+
+
+def _fail(text: str) -> int:
+    complain(*text.splitlines())
+    return 2

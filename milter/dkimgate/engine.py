@@ -1,0 +1,181 @@
+"""The engine: everything that was loaded, and the one way from a message to a decision."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from dkimgate import config, departure, domains, record
+from dkimgate.config import Config
+from dkimgate.evidence import own_checks
+from dkimgate.evidence.gather import Seen, facts_of, see
+from dkimgate.facts import Assessment, Claim, Decision, Facts, Sign
+from dkimgate.journal.writer import Journal
+from dkimgate.message import Message
+from dkimgate.passport import reading as passports
+from dkimgate.passport.secrets import Secrets
+from dkimgate.policy import guard, loader
+from dkimgate.policy.decide import decide
+from dkimgate.policy.model import Policy
+from dkimgate.resolver import Lookup, Resolver
+from dkimgate.signing.canonical import BodyHash
+from dkimgate.signing.keys import SigningKey, load_keys
+from dkimgate.spf_check import outgoing_spf
+from dkimgate.yamlfile import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What the header leaves open. `checks`: our own checks want the body. `compares`: a passport wants its hash."""
+
+    checks: bool
+    compares: bool
+
+
+class Engine:
+    """Configuration, policy, keys and journal, loaded and consistent. One a process; messages may pass in many threads at once."""
+
+    def __init__(
+        self, settings: Config, policy: Policy, keys: list[SigningKey], secrets: Secrets | None, warnings: tuple[str, ...]
+    ) -> None:
+        self.config = settings
+        self.policy = policy
+        self.keys = keys
+        self.secrets = secrets
+        self.warnings = warnings
+        self.journal = Journal(settings.journal.file)
+        self.resolver = Resolver(settings.verify.nameservers, settings.verify.port, settings.verify.deadline)
+        self.now: Callable[[], float] = time.time
+        self._key_domains = frozenset(key.domain for key in keys)
+
+    @classmethod
+    def load(cls, file: Path) -> Self:
+        """Load a configuration file and all that it names. Raises ConfigError with every mistake found."""
+        settings = config.load(file)
+        problems: list[str] = []
+        policy: Policy | None = None
+        keys: list[SigningKey] = []
+        warnings: list[str] = []
+        try:
+            policy = loader.load(settings.policy)
+        except ConfigError as error:
+            problems += error.problems
+        try:
+            keys, warnings = load_keys(settings.keys)
+        except ConfigError as error:
+            problems += error.problems
+        secrets: Secrets | None = None
+        if settings.passport is not None:
+            try:
+                secrets = Secrets.load(settings.passport.secret_file)
+            except ConfigError as error:
+                problems += error.problems
+        problems += _border_problems(file, settings)
+        if policy is not None and policy.uses_forwarder:
+            problems += _forwarder_problems(file, settings)
+        if problems or policy is None:
+            raise ConfigError(*problems)
+        if policy.mode == "observe":
+            warnings.append(
+                "mode: observe: everything hosted is SIGNED as if there were no gate; only the records tell what enforce would do"
+            )
+        domains.load()  # before a daemon forks: its workers share the memory
+        return cls(settings, policy, keys, secrets, tuple(warnings))
+
+    def assess(self, message: Message, body: bytes, now: float | None = None) -> Assessment:
+        """Facts, decision and departure of a whole message, `body` with CRLF line ends: for `explain`. `now`: as `conclude` has it."""
+        seen = see(message, self.config)
+        hashed = BodyHash()
+        hashed.update(body)
+        return self.conclude(seen, body if self.questions(seen).checks else None, hashed.digest(), now)
+
+    def questions(self, seen: Seen) -> Questions:
+        """What has to wait for the body."""
+        reading = self._passports(seen, None)
+        allowed = self._allowed_changes()
+        claims = seen.claims + passports.claims(reading, allowed)
+        return Questions(own_checks.wanted(claims, seen.route, self.config), reading.wants_body(allowed))
+
+    def conclude(self, seen: Seen, body: bytes | None, body_hash: bytes | None, now: float | None = None) -> Assessment:
+        """The one way to a decision, for the daemon and for `explain`. With a `body`, what the header leaves open is checked here; one
+        that is larger than verify.body_limit stands for one that could not be checked. With a `body_hash`, passports are compared to it.
+        The signs of the header are taken as at the time `now`, in seconds since the epoch; without it, as at this moment."""
+        lookup = self.resolver.lookup()
+        reading = self._passports(seen, body_hash)
+        own = passports.claims(reading, self._allowed_changes())
+        if body is not None and own_checks.wanted(seen.claims + own, seen.route, self.config):
+            own += self.check(seen, body, lookup)
+        gathered = facts_of(
+            seen,
+            self.config,
+            self._key_domains,
+            lambda author, hosted: self._outgoing_spf(seen.message, author, hosted, lookup),
+            own,
+            passports.spam(reading),
+            self.now() if now is None else now,
+        )
+        facts = record.recordable(gathered)  # what is decided on is what the record tells, to the letter
+        decision = decide(facts, self.policy)
+        overruled = guard.refuses(facts, decision)
+        if overruled is not None:
+            decision = replace(decision, sign=Sign.NONE)
+        signer = self._signer(facts, decision)
+        signed_as_author = signer is not None and signer == facts.hosted
+        return Assessment(facts, decision, departure.predict(facts, signed_as_author), signer, overruled)
+
+    def check(self, seen: Seen, body: bytes, lookup: Lookup) -> tuple[Claim, ...]:
+        """Our own checks of a message."""
+        limit = self.config.verify.body_limit
+        if len(body) > limit:
+            return own_checks.too_large(limit)
+        return own_checks.own_claims(seen.message, seen.route, seen.domain, body, self.config, lookup, self.now())
+
+    def _passports(self, seen: Seen, body_hash: bytes | None) -> passports.Reading:
+        """What the passports of the header come to. A client that is not ours has none: nobody outside is ever given one."""
+        if self.secrets is None or self.config.passport is None or not self.config.trust.is_client(seen.message.connection.ip):
+            return passports.Reading(passports.Outcome.ABSENT)
+        return passports.read(seen.message.header, self.secrets, self.now(), self.config.passport.max_age, body_hash)
+
+    def _allowed_changes(self) -> frozenset[passports.Part]:
+        section = self.config.passport
+        return frozenset(passports.Part(part) for part in section.allow_changes) if section is not None else frozenset()
+
+    def _signer(self, facts: Facts, decision: Decision) -> str | None:
+        if self.policy.mode == "observe":
+            return facts.hosted
+        if decision.sign is Sign.AUTHOR:
+            return facts.hosted
+        if decision.sign is Sign.FORWARDER and self.config.forwarder is not None and not facts.forwarder_aligns:
+            return self.config.forwarder.domain
+        return None
+
+    def _outgoing_spf(self, message: Message, author: str | None, hosted: bool, lookup: Lookup) -> tuple[bool, str]:
+        outgoing = self.config.departure
+        sender = message.envelope.sender
+        envelope = sender.rpartition("@")[2] if sender else outgoing.helo or ""
+        hosted = hosted or any(domains.covering(name, self._key_domains) for name in domains.readings(envelope))
+        return outgoing_spf(sender, outgoing.helo, outgoing.addresses, author, hosted, lookup)
+
+
+def _forwarder_problems(file: Path, settings: Config) -> list[str]:
+    if settings.forwarder is None:
+        return [f"{file}: the policy says `sign: forwarder`, so the configuration must say `forwarder: {{domain: ...}}`"]
+    domain = settings.forwarder.domain
+    own = [key.domain for key in settings.keys]
+    if domain not in own:
+        return [f"{file}: forwarder.domain {domain} has no key under `keys:`"]
+    aligned = sorted({d for d in own if d != domain and domains.may_align(d, domain)})
+    if aligned:
+        return [f"{file}: forwarder.domain {domain} may align with the hosted domain {aligned[0]}: take a domain that no mailbox uses"]
+    return []
+
+
+def _border_problems(file: Path, settings: Config) -> list[str]:
+    if not any(listener.role == "border" for listener in settings.listen):
+        return []
+    if not settings.trust.authserv_ids:
+        return [f"{file}: a listener with `role: border` states results under the first of trust.authserv_ids: name one"]
+    return []

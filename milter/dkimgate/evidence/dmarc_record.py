@@ -1,0 +1,87 @@
+"""DMARC policy records (RFC 9989 sections 4.7 and 4.8, RFC 7489 sections 6.3 and 6.4): what one says, without asking anybody."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+POLICIES = ("none", "quarantine", "reject")
+"""From lax to strict."""
+
+_VERSION = re.compile(rb"[ \t]*v[ \t]*=[ \t]*DMARC1[ \t]*(?:;|$)", re.IGNORECASE)
+_EXACT_VERSION = b"DMARC1"
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s,!;]+(?:![0-9]+[kmgtKMGT]?)?")
+_KNOWN = frozenset({"v", "p", "sp", "np", "adkim", "aspf", "psd", "t", "rua"})
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One policy record. `policy`, `subdomains` (sp) and `nonexistent` (np) are of POLICIES, None where not said.
+
+    `psd` is "y", "n" or "u". `reports`: it names an address for reports, which saves a record with a bad policy: it counts as `p=none`.
+    `problem` says why no policy can be taken from the record, or is None.
+    """
+
+    policy: str | None = None
+    subdomains: str | None = None
+    nonexistent: str | None = None
+    strict_dkim: bool = False
+    strict_spf: bool = False
+    psd: str = "u"
+    testing: bool = False
+    reports: bool = False
+    problem: str | None = None
+
+
+def find(texts: Sequence[bytes]) -> Record | None:
+    """The record among the TXT records of one name: those of another kind don't count, and several are none (RFC 9989 section 4.10)."""
+    records = [record for record in map(parse, texts) if record is not None]
+    return records[0] if len(records) == 1 else None
+
+
+def parse(text: bytes) -> Record | None:
+    """One TXT record, its strings joined; None if it is no DMARC record. Never raises.
+
+    The version must stand first and is case-sensitive. Unknown tags, parts that are no tag, and bad values of adkim, aspf, psd and t
+    are as if they were not there (section 4.8). A tag twice has two readers (section 3.2 of RFC 6376 calls such a list invalid), so
+    no policy is taken from it.
+    """
+    if not _VERSION.match(text) or text.split(b"=", 1)[1].split(b";", 1)[0].strip(b" \t") != _EXACT_VERSION:
+        return None
+    tags: dict[str, str] = {}
+    twice: str | None = None
+    for part in text.decode("ascii", "replace").split(";"):
+        name, equals, value = part.partition("=")
+        name = name.strip(" \t").lower()
+        if equals and name in _KNOWN:
+            twice = name if name in tags else twice
+            tags[name] = value.strip(" \t")
+    reports = any(_URI.fullmatch(uri.strip(" \t")) for uri in tags.get("rua", "").split(","))
+    bad = next((name for name in ("p", "sp", "np") if name in tags and tags[name].lower() not in POLICIES), None)
+    problem = f"the tag {twice}= stands twice" if twice else None
+    if bad and not reports:
+        problem = problem or f"{bad}={tags[bad][:40]} is no policy"
+    if bad and reports:
+        tags = {**tags, "p": "none", "sp": "none", "np": "none"}  # section 4.10.1: as if it were a record with p=none
+    return Record(
+        policy=_policy(tags, "p"),
+        subdomains=_policy(tags, "sp"),
+        nonexistent=_policy(tags, "np"),
+        strict_dkim=tags.get("adkim", "").lower() == "s",
+        strict_spf=tags.get("aspf", "").lower() == "s",
+        psd=tags.get("psd", "").lower() if tags.get("psd", "").lower() in ("y", "n") else "u",
+        testing=tags.get("t", "").lower() == "y",
+        reports=reports,
+        problem=problem,
+    )
+
+
+def _policy(tags: dict[str, str], name: str) -> str | None:
+    value = tags.get(name, "").lower()
+    return value if value in POLICIES else None
+
+
+def lowered(policy: str) -> str:
+    """One level below: what a domain in test mode (t=y) expects to be applied (section 4.7)."""
+    return POLICIES[max(POLICIES.index(policy) - 1, 0)]

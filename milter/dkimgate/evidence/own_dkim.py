@@ -1,0 +1,132 @@
+"""DKIM verified by ourselves (RFC 6376, 8301, 8463), of the message as its sender handed it to us.
+
+Not by dkimpy, which others trust with this: on what strangers send it takes RSA keys of any size (in pure Python), white space in time
+quadratic in its length, signatures without From, and rsa-sha1. It is the oracle of the tests instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from dkimgate import domains
+from dkimgate.evidence import dkim_signature
+from dkimgate.evidence.dkim_content import Content
+from dkimgate.evidence.dkim_key import public_key
+from dkimgate.evidence.dkim_signature import Refused, Tags
+from dkimgate.facts import Claim, Standing
+from dkimgate.message import HeaderField
+from dkimgate.resolver import Lookup
+
+RESULTS = ("pass", "fail", "policy", "neutral", "temperror", "permerror")
+
+MOST_VERIFIED = 10
+"""Signatures of a message that are verified; each may cost a question and a key."""
+
+MOST_READ = 100
+"""Signatures of a message that are read at all, to find those of the author domain among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What was found out about one signature. `result` is one of RESULTS; without `domain` the field can't be read.
+
+    `aligned`: by relaxed alignment with the author domain (whatever the result). `limited`: l= leaves octets of the body unsigned, so that
+    anybody may have written them; such a signature is never a pass here. `key_bits` is None where no usable key was fetched.
+    """
+
+    position: int
+    result: str
+    why: str = ""
+    domain: str | None = None
+    selector: str | None = None
+    algorithm: str | None = None
+    aligned: bool = False
+    limited: bool = False
+    expired: bool = False
+    key_bits: int | None = None
+
+    def claim(self) -> Claim:
+        """As this process's own claim (RFC 8601 section 2.7.1)."""
+        said = (("header.d", self.domain), ("header.s", self.selector), ("header.a", self.algorithm))
+        properties = [(name, value) for name, value in said if value is not None]
+        if self.key_bits is not None:
+            properties.append(("policy.key-bits", str(self.key_bits)))
+        why = "checked here" + (f": {self.why}" if self.why else "")
+        return Claim("dkim", self.result, None, "DKIM-Signature", Standing.VERIFIED, why, self.position, tuple(properties))
+
+
+def check_signatures(
+    header: Sequence[HeaderField],
+    body: bytes,
+    author: str | None,
+    lookup: Lookup,
+    now: float,
+    above: int = 0,
+    most: int = MOST_VERIFIED,
+) -> tuple[Signature, ...]:
+    """Verify the signatures of a message, those that may align with the author domain first. Never raises.
+
+    `body` with CRLF line ends. `author` is the author domain; None aligns with nothing. `now` in seconds: the time of arrival. `above`: so
+    many fields from the top were added by hosts of ours after the message had entered (those down to the border's Received field). They
+    are left out: the sender may have signed that there is none of that name, and a signature that a host of ours added
+    says nothing about how the message arrived; whoever signs what he forwards would launder it.
+    Of the fields that are left the topmost MOST_READ are looked at, and `most` of them verified.
+    """
+    content = Content(header[above:], body)
+    found = [(at, field) for at, field in enumerate(header) if at >= above and field.key == "dkim-signature"][:MOST_READ]
+    ranked = sorted(found, key=lambda item: not _may_align(dkim_signature.claimed_domain(item[1].value), author))
+    checked = [_check(at, field, content, author, lookup, now) for at, field in ranked[:most]]
+    return tuple(checked)
+
+
+def _may_align(domain: str | None, author: str | None) -> bool:
+    return domain is not None and author is not None and domains.may_align(domain, author)
+
+
+def _check(position: int, field: HeaderField, content: Content, author: str | None, lookup: Lookup, now: float) -> Signature:
+    found = Signature(position, "permerror")
+    try:
+        tags = dkim_signature.read(field.value)
+        found = replace(
+            found,
+            domain=tags.domain,
+            selector=tags.selector,
+            algorithm=tags.algorithm,
+            aligned=author is not None and domains.aligned(tags.domain, author),
+            expired=dkim_signature.expired(tags, now),
+        )
+        dkim_signature.acceptable(tags, now)
+        if content.count(b"from") != 1:
+            raise Refused("permerror", f"{content.count(b'from')} From fields")
+        limited = _body(tags, content)
+        found = replace(found, limited=limited)
+        return _signed(found, tags, field, content, lookup)
+    except Refused as refused:
+        return replace(found, result=refused.result, why=str(refused))
+    except Exception as error:  # noqa: BLE001 - a stranger's key and signature: whatever it is, it is no pass
+        return replace(found, result="permerror", why=f"it can't be verified ({type(error).__name__})")
+
+
+def _body(tags: Tags, content: Content) -> bool:
+    """Compare the body before DNS is asked: that costs nobody anything. True: l= leaves a part of it unsigned."""
+    body = content.body(tags.body_form)
+    if tags.length is not None and tags.length < body.length:
+        return True
+    if tags.length is not None and tags.length > body.length:
+        raise Refused("fail", f"l= signs {tags.length} octets of body, there are {body.length}")
+    if tags.body_hash != body.digest:
+        raise Refused("fail", "the body was changed")
+    return False
+
+
+def _signed(found: Signature, tags: Tags, field: HeaderField, content: Content, lookup: Lookup) -> Signature:
+    if found.limited:
+        raise Refused("policy", "l= leaves a part of the body unsigned")
+    key = public_key(tags, lookup)
+    found = replace(found, key_bits=key.bits)
+    if key.testing:
+        return replace(found, result="neutral", why="the key is for tests (t=y): as if there were no signature")
+    if not key.verifies(tags.signature, content.header(tags, field)):
+        return replace(found, result="fail", why="the signature does not fit header and key")
+    return replace(found, result="pass")

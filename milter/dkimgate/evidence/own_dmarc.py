@@ -1,0 +1,201 @@
+"""DMARC evaluated by ourselves, as RFC 9989 (the tree walk) and as RFC 7489 (the public suffix list) have it.
+
+Receivers of both kinds will exist for years, and next to each other. A message that only one of the two would let pass has not earned
+our signature, so by default both are evaluated and the worse result counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from dkimgate import domains
+from dkimgate.evidence import dmarc_record, dmarc_walk
+from dkimgate.evidence.dmarc_record import Record
+from dkimgate.evidence.dmarc_walk import Found, Unanswered
+from dkimgate.evidence.own_dkim import Signature
+from dkimgate.evidence.own_spf import Spf
+from dkimgate.facts import Claim, Standing
+from dkimgate.resolver import Lookup
+
+RFC9989 = "rfc9989"
+RFC7489 = "rfc7489"
+BOTH = (RFC9989, RFC7489)
+
+RESULTS = ("pass", "none", "unknown", "temperror", "permerror", "fail")
+"""From good to bad. `unknown`: no signature makes it pass, and SPF, which could have, was not checked: no claim comes of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """A domain that SPF or DKIM (`method`) authenticated; not `sure`: DNS failed, so that it may have been authenticated."""
+
+    domain: str
+    method: str
+    sure: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The result by one RFC. `policy` is what the domain asks for where a message fails; `domain` is where its record stands."""
+
+    reading: str
+    result: str
+    why: str = ""
+    policy: str | None = None
+    domain: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dmarc:
+    """The verdicts of one message, worst first; the first one counts."""
+
+    author: str | None
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def result(self) -> str:
+        """One of RESULTS."""
+        return self.verdicts[0].result
+
+    def claim(self) -> Claim | None:
+        """As this process's own claim (RFC 9989 section 9.2), None where the result is `unknown`."""
+        if self.result == "unknown":
+            return None
+        counts = self.verdicts[0]
+        properties = [("header.from", self.author)] if self.author is not None else []
+        if counts.policy is not None:
+            properties.append(("policy.dmarc", counts.policy))
+        properties.append(("policy.reading", " ".join(f"{one.reading}={one.result}" for one in sorted(self.verdicts, key=_by_name))))
+        why = "checked here" + (f": {counts.why}" if counts.why else "")
+        return Claim("dmarc", self.result, None, "", Standing.VERIFIED, why, properties=tuple(properties))
+
+
+def _by_name(verdict: Verdict) -> int:
+    return BOTH.index(verdict.reading)
+
+
+def prepare(author: str, lookup: Lookup) -> None:
+    """Ask what the result hangs on before anything that a stranger chose: his signatures and his SPF record share the message's time and
+    questions, and could use them up. `lookup` remembers the answers."""
+    try:
+        dmarc_walk.walk(author, lookup)
+        dmarc_walk.listed_policy_of(author, lookup)
+    except Unanswered:
+        return  # check_dmarc will find the same
+
+
+def check_dmarc(
+    author: str | None, spf: Spf | None, signatures: Sequence[Signature], lookup: Lookup, readings: Sequence[str] = BOTH
+) -> Dmarc:
+    """Evaluate a message. Never raises; where DNS fails the result is never `pass` for that, and never `none`.
+
+    `author` is the author domain, None where there is no single one: that is a permerror. `spf` is None where it was not checked.
+    `readings`: RFC9989, RFC7489 or both.
+    """
+    if not readings or not set(readings) <= set(BOTH):
+        raise ValueError(f"readings must be of {BOTH}")
+    if author is None:
+        verdicts = [Verdict(reading, "permerror", "no single author domain") for reading in readings]
+    else:
+        identifiers = _identifiers(spf, signatures)
+        by = {RFC9989: _by_tree, RFC7489: _by_list}
+        verdicts = [by[reading](author, identifiers, spf is not None, lookup) for reading in readings]
+    return Dmarc(author, tuple(sorted(verdicts, key=lambda verdict: -RESULTS.index(verdict.result))))
+
+
+def _identifiers(spf: Spf | None, signatures: Sequence[Signature]) -> tuple[Identifier, ...]:
+    """What was authenticated, or may have been; each domain once a method, what is sure first."""
+    found = [Identifier(s.domain, "dkim", s.result == "pass") for s in signatures if s.domain and s.result in ("pass", "temperror")]
+    if spf is not None and spf.domain and spf.result in ("pass", "temperror"):
+        found.append(Identifier(spf.domain, "spf", spf.result == "pass"))
+    return tuple(sorted(dict.fromkeys(found), key=lambda identifier: not identifier.sure))
+
+
+def _by_tree(author: str, identifiers: tuple[Identifier, ...], spf_checked: bool, lookup: Lookup) -> Verdict:
+    """RFC 9989 section 5.3."""
+    try:
+        own = dmarc_walk.record_at(author, lookup)
+        found = Found(author, own) if own else dmarc_walk.policy_of(author, dmarc_walk.walk(author, lookup))
+    except Unanswered as failure:
+        return Verdict(RFC9989, "temperror", str(failure))
+    if found is None:
+        return Verdict(RFC9989, "none", "no DMARC record")
+    policy = _tree_policy(author, found, lookup)
+    return _verdict(RFC9989, author, found, policy, identifiers, spf_checked, lambda domain: _tree_aligned(domain, author, lookup))
+
+
+def _tree_policy(author: str, found: Found, lookup: Lookup) -> str:
+    record = found.record
+    policy = record.policy or "none"
+    if found.domain != author:
+        below = record.subdomains or policy
+        missing = record.nonexistent or below
+        policy = below if missing == below or dmarc_walk.exists(author, lookup) else missing
+    return dmarc_record.lowered(policy) if record.testing else policy
+
+
+def _tree_aligned(domain: str, author: str, lookup: Lookup) -> bool:
+    """Do the two have one organizational domain? Raises Unanswered.
+
+    Nobody is asked about a name that is not below the author's organizational domain, so a forger's own name servers, silent or slow, can't
+    turn the `fail` of his forgery into a temperror.
+    """
+    if not domains.may_align(domain, author):
+        return False
+    organization = dmarc_walk.organizational(author, dmarc_walk.walk(author, lookup))
+    if domain != organization and not domain.endswith(f".{organization}"):
+        return False
+    return dmarc_walk.organizational(domain, dmarc_walk.walk(domain, lookup)) == organization
+
+
+def _by_list(author: str, identifiers: tuple[Identifier, ...], spf_checked: bool, lookup: Lookup) -> Verdict:
+    """RFC 7489 section 6.6."""
+    try:
+        found = dmarc_walk.listed_policy_of(author, lookup)
+    except Unanswered as failure:
+        return Verdict(RFC7489, "temperror", str(failure))
+    if found is None:
+        return Verdict(RFC7489, "none", "no DMARC record")
+    record = found.record
+    if record.policy is None and record.problem is None and not record.reports:
+        return Verdict(RFC7489, "permerror", "the DMARC record has no p=, which RFC 7489 requires", domain=found.domain)
+    policy = (record.subdomains if found.domain != author else None) or record.policy or "none"
+    return _verdict(RFC7489, author, found, policy, identifiers, spf_checked, lambda domain: domains.aligned(domain, author))
+
+
+def _verdict(
+    reading: str,
+    author: str,
+    found: Found,
+    policy: str,
+    identifiers: tuple[Identifier, ...],
+    spf_checked: bool,
+    relaxed: Callable[[str], bool],
+) -> Verdict:
+    """Pass if anything authenticated aligns; temperror if something might have that DNS failed for."""
+    if found.record.problem is not None:
+        return Verdict(reading, "permerror", f"DMARC record at {found.domain}: {found.record.problem}", domain=found.domain)
+    doubt: str | None = None
+    for identifier in identifiers:
+        try:
+            aligned = _aligned(identifier, author, found.record, relaxed)
+        except Unanswered as failure:
+            doubt = doubt or str(failure)
+            continue
+        if aligned and identifier.sure:
+            return Verdict(reading, "pass", f"{identifier.method} of {identifier.domain}", policy, found.domain)
+        if aligned:
+            doubt = doubt or f"DNS failed for {identifier.method} of {identifier.domain}"
+    if doubt is not None:
+        return Verdict(reading, "temperror", doubt, policy, found.domain)
+    if not spf_checked:
+        return Verdict(reading, "unknown", "no aligned DKIM signature, and SPF was not checked", policy, found.domain)
+    return Verdict(reading, "fail", "nothing aligned passes", policy, found.domain)
+
+
+def _aligned(identifier: Identifier, author: str, record: Record, relaxed: Callable[[str], bool]) -> bool:
+    if identifier.domain == author:
+        return True
+    strict = record.strict_dkim if identifier.method == "dkim" else record.strict_spf
+    return not strict and relaxed(identifier.domain)

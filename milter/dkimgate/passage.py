@@ -1,0 +1,178 @@
+"""A message's way through the engine, from its header to its record.
+
+Nothing here raises for the sake of a message: what goes wrong is written into its record, and it leaves unsigned.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from dkimgate import departure, record
+from dkimgate.engine import Engine
+from dkimgate.evidence.gather import Seen, see
+from dkimgate.facts import Assessment, Decision, Disposition
+from dkimgate.journal.writer import JournalError
+from dkimgate.log import Level, describe, log
+from dkimgate.message import Message
+from dkimgate.passport.field import KEY as PASSPORT
+from dkimgate.signing.canonical import BodyHash
+from dkimgate.signing.keys import SigningKey
+from dkimgate.signing.signature import sign
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the MTA is to do. `fields` (name, value) go to the top of the header, the first of them topmost; `text` goes with a refusal;
+    `remove` are the positions, from the top, of fields that leave the header."""
+
+    disposition: Disposition
+    text: str | None = None
+    fields: tuple[tuple[str, bytes], ...] = ()
+    remove: tuple[int, ...] = ()
+
+
+class Passage:
+    """One message's way through the gate. Ends with exactly one of `end` and `abort`, and with it exactly one record."""
+
+    def __init__(self, engine: Engine, message: Message) -> None:
+        self._engine = engine
+        self._message = message
+        self._spent = 0.0
+        self._error: str | None = None
+        self._assessment: Assessment | None = None
+        self._keys: list[SigningKey] = []
+        self._body: BodyHash | None = None
+        self._kept: bytearray | None = None  # the body, where our own checks want it
+        self._waits = False  # the body decides something: the decision comes at its end
+        self._seen: Seen | None = None
+        started = time.perf_counter()
+        try:
+            self._seen = see(message, engine.config)
+            self._begin(self._seen)
+        except Exception as error:  # noqa: BLE001 - law 4: whatever it was, the message leaves unsigned and the next one comes
+            self._fail("judging", error)
+        self._spent += time.perf_counter() - started
+
+    def _begin(self, seen: Seen) -> None:
+        questions = self._engine.questions(seen)
+        self._waits = questions.checks or questions.compares
+        self._kept = bytearray() if questions.checks else None
+        if not self._waits:
+            self._conclude(seen, None, None)
+        self._body = BodyHash() if self._waits or self._keys else None
+
+    def _conclude(self, seen: Seen, body: bytes | None, body_hash: bytes | None) -> None:
+        """Come to the decision, and find the keys for it."""
+        assessment = self._engine.conclude(seen, body, body_hash)
+        self._assessment = assessment
+        self._keys = [key for key in self._engine.keys if key.domain == assessment.signer]
+        if assessment.overruled is not None and assessment.decision.mode != "observe":
+            queue_id, rule = self._message.queue_id, assessment.decision.rule
+            log(f"{queue_id}: the guard overruled rule {rule!r}: {assessment.overruled}", Level.ERROR)
+
+    def _conclude_late(self) -> None:
+        if self._seen is None or self._body is None or self._error is not None:
+            return
+        try:
+            self._conclude(self._seen, bytes(self._kept) if self._kept is not None else None, self._body.digest())
+        except Exception as error:  # noqa: BLE001 - law 4
+            self._fail("judging", error)
+
+    @property
+    def wants_body(self) -> bool:
+        """The body is needed only where it may have to be signed, or checked."""
+        return self._body is not None
+
+    def body(self, chunk: bytes) -> None:
+        """The next part of the body, with CRLF line ends. Never raises."""
+        if self._body is None:
+            return
+        started = time.perf_counter()
+        try:
+            self._body.update(chunk)
+            if self._kept is not None and len(self._kept) <= self._engine.config.verify.body_limit:
+                self._kept += chunk  # one chunk beyond the limit tells that it was passed
+        except Exception as error:  # noqa: BLE001 - law 4
+            self._fail("reading the body", error)
+            self._body = self._kept = None
+        self._spent += time.perf_counter() - started
+
+    def end(self) -> Outcome:
+        """Sign, write the record, and tell the MTA what to do. Never raises."""
+        started = time.perf_counter()
+        if self._waits:
+            self._conclude_late()
+        self._kept = None
+        fields = self._fields()
+        self._spent += time.perf_counter() - started
+        if not self._record(tuple(self._keys) if fields else ()):
+            if self._engine.config.journal.on_failure == "defer":
+                return Outcome(Disposition.DEFER, "the decision can't be recorded, try again later")
+            fields = ()  # nothing is signed without a trace
+        if self._assessment is None:
+            fields = ()
+        decision = self._decision()
+        remove = self._to_remove()
+        if decision is None or decision.mode == "observe":
+            return Outcome(Disposition.ACCEPT, None, fields, remove)
+        return Outcome(decision.disposition, decision.text, fields, remove)
+
+    def _fields(self) -> tuple[tuple[str, bytes], ...]:
+        return self._sign()
+
+    def _to_remove(self) -> tuple[int, ...]:
+        """A passport is for hosts of ours: no outsider sees one."""
+        return tuple(at for at, field in enumerate(self._message.header) if field.key == PASSPORT)
+
+    def abort(self, reason: str) -> None:
+        """The MTA gave the message up, or the connection broke. Never raises."""
+        self._error = self._error or f"aborted: {reason}"
+        self._record(())
+
+    def _decision(self) -> Decision | None:
+        return self._assessment.decision if self._assessment is not None else None
+
+    def _sign(self) -> tuple[tuple[str, bytes], ...]:
+        if self._body is None or not self._keys:
+            return ()
+        try:
+            digest = self._body.digest()
+            now, days = int(self._engine.now()), self._engine.config.signature.expire_days
+            values = [sign(self._message.header, digest, key, now, days) for key in self._keys]
+        except Exception as error:  # noqa: BLE001 - law 4
+            self._fail("signing", error)
+            return ()
+        return tuple(("DKIM-Signature", value) for value in values)
+
+    def _fail(self, doing: str, error: Exception) -> None:
+        self._error = f"{doing}: {describe(error)}"
+        log(f"{self._message.queue_id}: {self._error}; the message leaves unsigned", Level.ERROR)
+
+    def _record(self, signatures: tuple[SigningKey, ...]) -> bool:
+        """Hand the record to the operating system. False: it could not be, and the journal has told the operator."""
+        try:
+            line = self._line(signatures)
+        except Exception as error:  # noqa: BLE001 - law 4; law 5 wants a record all the same, of what is left
+            self._fail("recording", error)
+            self._assessment = None
+            line = self._line(())
+        try:
+            self._engine.journal.write(line)
+        except JournalError:
+            return False
+        return True
+
+    def _line(self, signatures: tuple[SigningKey, ...]) -> bytes:
+        if self._error is not None and self._assessment is not None:
+            self._assessment = replace(self._assessment, departure=departure.predict(self._assessment.facts, False))
+        made = record.make(
+            self._message,
+            self._assessment,
+            signatures=signatures,
+            time=self._engine.now(),
+            ms=self._spent * 1000,
+            policy_hash=f"sha256:{self._engine.policy.digest}",
+            error=self._error,
+        )
+        return record.to_line(made)

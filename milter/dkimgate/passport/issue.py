@@ -1,0 +1,98 @@
+"""Issuing a passport: what a border states of a message, in one field."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from dkimgate import domains
+from dkimgate.facts import Claim, Spam, Standing
+from dkimgate.message import Message
+from dkimgate.passport.binding import Binding, binding_of
+from dkimgate.passport.field import HURTING, METHODS, PATTERNS, Result, base64_of, fold, mac, text_of
+from dkimgate.passport.secrets import Secrets
+
+_SPLIT_AT = 1000  # octets; above this the names that results were found for are left out
+_DOMAINS = 4  # passes of one method that are told apart by domain
+_WORDS = frozenset(("pass", "none", "neutral", "policy", "fail", "softfail", "permerror", "temperror"))
+_SAME_AS = {"hardfail": "fail", "reject": "fail", "quarantine": "fail", "error": "temperror"}
+_FOUND_FOR = {"spf": ("smtp.mailfrom",), "dkim": ("header.d", "header.i")}
+_MOST_POINTS = 1e6
+
+
+def issue(claims: Iterable[Claim], spam: Spam | None, message: Message, body_hash: bytes, secrets: Secrets, now: float, host: str) -> bytes:
+    """The value of a passport field: no white space in front, folds as LF and a tab. Never raises for the sake of a message.
+
+    Only claims that are trusted or verified go into it. `spam` is the worst verdict at the border, None where nobody gave one;
+    `body_hash` what BodyHash.digest() gave; `now` in seconds since 1970; `host` the border's name.
+    """
+    binding = binding_of(message.header, message.problem)
+    believed = [claim for claim in claims if claim.standing is not Standing.UPSTREAM]
+    results = {method: _results(believed, method, binding.author) for method in METHODS}
+    secret = secrets.newest
+    tags = {
+        "v": "1",
+        "k": secret.id,
+        "t": str(int(now)),
+        "h": _or_nothing("h", host.lower()),
+        "q": _or_nothing("q", message.queue_id or ""),
+        "a": binding.author or "-",
+        **{method: _list(found) for method, found in results.items()},
+        "spam": _spam_tag(spam),
+        **_digests(binding, body_hash),
+    }
+    if len(text_of(tags)) > _SPLIT_AT:
+        tags |= {method: _list([Result(r.method, r.result) for r in found]) for method, found in results.items()}
+    return fold({**tags, "b": mac(tags, secret)})
+
+
+def _results(claims: list[Claim], method: str, author: str | None) -> list[Result]:
+    """The results of one method, each once. Names go with passes alone: nobody asks what a failure was found for."""
+    mine = [claim for claim in claims if claim.method == method]
+    if method == "dmarc":
+        return [Result(method, word) for word in sorted({_dmarc_word(claim, author) for claim in mine})]
+    words = {_word(claim.result) for claim in mine}
+    named = {_found_for(claim) for claim in mine if claim.result == "pass"} if method in _FOUND_FOR else set()
+    known = sorted((name for name in named if name), key=lambda name: (author is None or not domains.aligned(name, author), name))
+    passes = [Result(method, "pass", name) for name in known[:_DOMAINS]]
+    return passes + [Result(method, word) for word in sorted(words) if word != "pass" or not passes]
+
+
+def _word(result: str) -> str:
+    word = _SAME_AS.get(result, result)
+    return word if word in _WORDS else "unknown"
+
+
+def _dmarc_word(claim: Claim, author: str | None) -> str:
+    """The result, if it helps nobody or was found for the author domain: a passport states it of that domain."""
+    word = _word(claim.result)
+    said_of = claim.property("header.from")
+    about_author = author is not None and (said_of is None or domains.a_label(said_of.rpartition("@")[2]) == author)
+    return word if word in HURTING or about_author else "unknown"
+
+
+def _found_for(claim: Claim) -> str | None:
+    keys = [key for key, _ in claim.properties]
+    # of a property that is there twice, nobody knows which one is meant
+    values = (claim.property(name) for name in _FOUND_FOR[claim.method] if keys.count(name) == 1)
+    return next((name for value in values if value and (name := domains.a_label(value.rpartition("@")[2]))), None)
+
+
+def _list(results: list[Result]) -> str:
+    return ",".join(f"{r.result}:{r.domain}" if r.domain else r.result for r in results) or "-"
+
+
+def _or_nothing(tag: str, text: str) -> str:
+    return text if PATTERNS[tag].fullmatch(text) else "-"
+
+
+def _spam_tag(spam: Spam | None) -> str:
+    if spam is None:
+        return "-"
+    required = min(max(spam.required, 0.001), _MOST_POINTS) if math.isfinite(spam.required) else 5.0
+    score = required if math.isnan(spam.score) else min(max(0.0, spam.score), _MOST_POINTS)  # in this order: -0.0 becomes 0.0
+    return f"{score:.3f}/{required:.3f}/{'yes' if spam.spam else 'no'}"
+
+
+def _digests(binding: Binding, body_hash: bytes) -> dict[str, str]:
+    return {"mi": base64_of(binding.identity), "sh": base64_of(binding.shown), "bh": base64_of(binding.content(body_hash))}

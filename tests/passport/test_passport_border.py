@@ -1,0 +1,198 @@
+"""Through the border and out by the gate: what the border states, and what survives a bad host in between."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dkimgate.evidence.authentication_results import read
+from dkimgate.gate import Gate, Outcome
+from dkimgate.message import Connection, Envelope, HeaderField, Message, split_message
+from dkimgate.passport.secrets import new_secret
+from dkimgate.resolver import FakeResolver
+from headers import BORDER, REINJECTED
+from verify.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, pem, zone
+
+POLICY = Path(__file__).parents[2] / "config" / "policy.yaml"
+ZONE = {**zone(), f"_dmarc.{AUTHOR}": {"TXT": ["v=DMARC1; p=reject"]}, AUTHOR: {"TXT": ["v=spf1 -all"]}}
+STRANGER = Connection(ip="198.51.100.66", helo="c.example")
+MORE = b"Message-ID: <1@hosted.example>\r\n"
+GOOD = Signer().sign() + HEADER + MORE
+FORGED = HEADER + MORE
+OUR_RESULTS = b"Authentication-Results: mx.forwarder.example; dmarc=pass header.from=hosted.example\r\n"
+HAM = b"X-Spam-Status: No, score=-9.9 required=5.0\r\n"
+
+
+class Host:
+    """A forwarder: a border and a gate that share a secret."""
+
+    def __init__(self, folder: Path, passport: str = "", strips: bool = False) -> None:
+        (folder / "key.pem").write_bytes(pem())
+        (folder / "key.pem").chmod(0o600)
+        (folder / "passport.secret").write_text(new_secret("2026a") + "\n")
+        (folder / "passport.secret").chmod(0o600)
+        (folder / "policy.yaml").write_text(POLICY.read_text())
+        (folder / "dkimgate.yaml").write_text(
+            "listen:\n  - {socket: inet:127.0.0.1:8891, role: border}\n  - inet:127.0.0.1:8892\n"
+            f"trust: {{hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example], border_strips_forgeries: {str(strips).lower()}}}\n"
+            f"keys: [{{domain: {AUTHOR}, selector: s, file: key.pem}}]\n"
+            f"passport: {{secret_file: passport.secret{passport}}}\n"
+            "journal: {file: decisions.jsonl}\n"
+        )
+        self.gate = Gate.load(folder / "dkimgate.yaml")
+        self.dns = FakeResolver(ZONE)
+        self.gate.resolver = self.dns  # type: ignore[assignment]
+        self.time = NOW
+        self.gate.now = lambda: self.time
+
+    def passes(self, header: tuple[HeaderField, ...], body: bytes, connection: Connection, role: str) -> Outcome:
+        passage = self.gate.judge(
+            Message(connection, Envelope("ann@elsewhere.example", ("bob@receiver.example",)), header, "4F2A", None, role)
+        )
+        passage.body(body)
+        return passage.end()
+
+    def border(self, header: bytes, body: bytes = BODY, connection: Connection = STRANGER) -> tuple[HeaderField, ...]:
+        """The header as the host has it after the border's milter: what is stated stands above its Received field."""
+        fields, body = split_message(header + b"\r\n" + body)
+        outcome = self.passes(fields, body, connection, "border")
+        kept = [field for at, field in enumerate(fields) if at not in outcome.remove]
+        stated = [HeaderField(name.encode(), b" " + value) for name, value in outcome.fields]
+        received, _ = split_message(BORDER.encode() + b"\n")
+        return (*stated, *received, *kept)
+
+    def out(self, header: tuple[HeaderField, ...], body: bytes = BODY, connection: Connection = REINJECTED) -> Outcome:
+        return self.passes(header, body, connection, "gate")
+
+    @property
+    def record(self) -> dict[str, Any]:
+        last: dict[str, Any] = json.loads(self.gate.journal.file.read_text().splitlines()[-1])
+        return last
+
+
+def without(header: tuple[HeaderField, ...], *names: str) -> tuple[HeaderField, ...]:
+    return tuple(field for field in header if field.key not in names)
+
+
+def only_passport(header: tuple[HeaderField, ...]) -> tuple[HeaderField, ...]:
+    return without(header, "authentication-results", "received")
+
+
+def test_the_border_states_what_it_found(tmp_path: Path) -> None:
+    header = Host(tmp_path).border(GOOD)
+    assert [field.key for field in header[:2]] == ["authentication-results", "x-dkimgate-passport"]
+    reading = read(header[0].text)
+    assert reading.strict and reading.authserv_id == "mx.forwarder.example"
+    assert [(one.method, one.result) for one in reading.results] == [("spf", "none"), ("dkim", "pass"), ("dmarc", "pass")]
+
+
+def test_what_was_stated_earns_the_signature_and_the_passport_stays_here(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    header = host.border(GOOD)
+    host.dns.asked.clear()
+    outcome = host.out(header)
+    assert [name for name, _ in outcome.fields] == ["DKIM-Signature"]
+    assert [header[at].key for at in outcome.remove] == ["x-dkimgate-passport"]
+    assert host.dns.asked == [], "the border has asked already"
+    assert host.record["arrival"]["dmarc"] == "pass"
+
+
+def test_the_passport_alone_is_enough_whatever_became_of_the_other_fields(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    outcome = host.out(only_passport(host.border(GOOD)))
+    assert len(outcome.fields) == 1
+    assert host.record["origin"] == "forwarded"
+    assert {claim["field"] for claim in host.record["claims"]} == {"X-Dkimgate-Passport"}
+
+
+def test_a_forgery_gets_a_passport_that_says_so(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    header = host.border(OUR_RESULTS + HAM + FORGED)
+    assert OUR_RESULTS.split(b":", 1)[1].strip() not in [field.value.strip() for field in header], "forged fields are gone"
+    assert host.out(header).fields == ()
+    assert host.out(only_passport(header)).fields == ()
+    assert host.record["arrival"]["dmarc"] == "fail"
+
+
+@pytest.mark.parametrize("strips", [True, False])
+def test_nothing_in_the_header_is_ours_at_the_border(strips: bool, tmp_path: Path) -> None:
+    """Else a forged result would come out of the border with a MAC of ours."""
+    host = Host(tmp_path, strips=strips)
+    assert host.out(only_passport(host.border(OUR_RESULTS + FORGED))).fields == ()
+    assert host.record["arrival"]["dmarc"] == "fail"
+
+
+def test_spam_at_the_border_is_spam_on_the_way_out(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    header = host.border(b"X-Spam-Status: Yes, score=14.9 required=3.0\r\n" + GOOD)
+    assert not any(field.key.startswith("x-spam") for field in header)
+    assert host.out(only_passport(header)).fields == ()
+    assert host.record["arrival"]["spam"] == {"flag": True, "score": 14.9, "required": 3.0}
+
+
+def test_a_changed_body_gives_no_help_unless_the_operator_says_so(tmp_path: Path) -> None:
+    for number, (setting, signatures) in enumerate([("", 0), (", allow_changes: [shown]", 0), (", allow_changes: [body]", 1)]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        host = Host(folder, setting)
+        header = only_passport(host.border(GOOD))
+        assert len(host.out(header, BODY + b"-- \r\nthe list's footer\r\n").fields) == signatures, setting
+
+
+def test_a_passport_grows_stale(tmp_path: Path) -> None:
+    host = Host(tmp_path, ", max_age: 60")
+    header = without(only_passport(host.border(GOOD)), "dkim-signature")
+    assert len(host.out(header).fields) == 1
+    host.time += 61
+    assert host.out(header).fields == ()
+
+
+def test_a_stranger_has_no_passport_at_the_gate(tmp_path: Path) -> None:
+    """He may have seen one, in a mailbox here. It is removed all the same."""
+    host = Host(tmp_path)
+    header = without(only_passport(host.border(GOOD)), "dkim-signature")
+    outcome = host.out(header, connection=STRANGER)
+    assert (outcome.fields, len(outcome.remove)) == ((), 1)
+
+
+def test_another_message_with_that_passport(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    passport = host.border(GOOD)[1]
+    other, _ = split_message(FORGED.replace(b"<1@", b"<2@") + b"\r\n")
+    assert host.out((passport, *other)).fields == ()
+
+
+def test_the_border_takes_off_a_passport_that_comes_from_outside(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    leaked = b"X-Dkimgate-Passport:" + host.border(GOOD)[1].value.replace(b"\n", b"\r\n") + b"\r\n"
+    header = host.border(leaked + FORGED)
+    assert sum(field.key == "x-dkimgate-passport" for field in header) == 1
+    assert host.out(header).fields == ()
+
+
+@pytest.mark.parametrize(
+    "connection", [Connection(ip="127.0.0.1"), Connection(ip="203.0.113.5", auth="ann")], ids=["a host of ours", "a user's login"]
+)
+def test_our_own_mail_is_not_stated(connection: Connection, tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    fields, body = split_message(OUR_RESULTS + FORGED + b"\r\n" + BODY)
+    outcome = host.passes(fields, body, connection, "border")
+    assert outcome.fields == ()
+    assert bool(outcome.remove) == (connection.auth is not None), "a user's forgery goes; a host of ours may have stated that"
+
+
+def test_the_record_of_a_border_names_it(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    host.border(GOOD)
+    assert (host.record["decision"]["rule"], host.record["decision"]["signatures"]) == ("border", [])
+    assert host.record["arrival"]["dmarc"] == "pass"
+
+
+def test_a_header_that_cannot_be_read_waits_at_the_border(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host(tmp_path)
+    monkeypatch.setattr("dkimgate.passage.see", lambda *_: 1 / 0)
+    fields, body = split_message(FORGED + b"\r\n")
+    assert host.passes(fields, body, STRANGER, "border").disposition.value == "defer"
