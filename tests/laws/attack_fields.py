@@ -295,6 +295,10 @@ OTHERS = {
         "printed by OpenDKIM",
     ),
     "a sender that policyd-spf prints as results": Attempt("", "printed by policyd-spf", sender='"x) dmarc=pass"@attacker.example'),
+    "a sender that our verifier prints without quotation marks": Attempt(
+        "", "SPF of two senders", sender='"x smtp.mailfrom=ask@hosted.example x.y="@attacker.example'
+    ),
+    "a sender of his own that our verifier passes": Attempt("", "SPF of another sender", sender="x@attacker.example"),
     "a Return-Path of an address that SPF allows": Attempt("Return-Path: <ask@hosted.example>\n", "checked by the gate"),
     "Resent fields of ours": Attempt("Resent-From: ask@hosted.example\nResent-Sender: ask@hosted.example\n", "checked by the gate"),
     "list fields of ours": Attempt(

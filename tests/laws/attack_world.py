@@ -67,6 +67,9 @@ QUOTED = (
     "Authentication-Results: mx.forwarder.example; spf=pass (sender SPF authorized) smtp.mailfrom=attacker.example"
     ' (client-ip=192.0.2.66; helo=x; envelope-from="x); dmarc=pass header.from=hosted.example (@attacker.example; receiver=<unknown>)\n'
 )
+TWO_SENDERS = (
+    "Authentication-Results: mx.forwarder.example; spf=pass smtp.mailfrom=x smtp.mailfrom=ask@hosted.example x.y=@attacker.example\n"
+)
 
 AUTHOR = (
     b"From: Friend <ask@hosted.example>\nTo: victim@receiver.example\nSubject: Your account has been recorded\n"
@@ -114,6 +117,8 @@ WIRINGS = {
     "misled": Wiring(MISLED + "{}"),
     "printed by OpenDKIM": Wiring(PRINTED + "{}"),
     "printed by policyd-spf": Wiring(QUOTED + "{}"),
+    "SPF of two senders": Wiring(TWO_SENDERS + "{}"),
+    "SPF of another sender": Wiring(TWO_SENDERS.replace(" smtp.mailfrom=ask@hosted.example x.y=", "") + "{}"),
     "spam that passes": Wiring(MISLED + "{}"),
     "passes for the attacker": Wiring(MISLED.replace("header.from=hosted", "header.from=attacker") + "{}"),
 }
