@@ -5,13 +5,16 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
+# Debian's servers are there, and an ordinary user's PATH leaves them out
+export PATH := $(PATH):/usr/sbin:/sbin
+
 # what builds pymilter, which every command needs
 BASE_PACKAGES := python3 python3-venv python3-dev gcc libc6-dev libmilter-dev
 # key files of sizes that no library makes any more
 CHECK_PACKAGES := openssl
-# the servers of the end-to-end tests; none is started outside the tests' own namespace
+# the servers of the end-to-end tests
 TEST_PACKAGES := postfix opendkim opendkim-tools opendmarc spamassassin spamd spamass-milter unbound miltertest swaks \
-                 iproute2 util-linux sasl2-bin libsasl2-modules logrotate systemd
+                 iproute2 util-linux sasl2-bin libsasl2-modules logrotate
 
 .PHONY: demo test check format lock clean help
 
@@ -40,7 +43,8 @@ format: $(VENV)/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# $(call install,PACKAGES): apt-get install those that are missing; no service is started
+# $(call install,PACKAGES): apt-get install those that are missing. No service is started: under systemd SYSTEMD_OFFLINE sees to it,
+# elsewhere RUNLEVEL. --no-remove: Postfix must not push out another mail server that is in use.
 define install
 @missing=""; for package in $(1); do \
 	dpkg-query -W -f='$${db:Status-Status}' $$package 2>/dev/null | grep -qx installed || missing="$$missing $$package"; \
@@ -50,7 +54,12 @@ if [ -n "$$missing" ]; then \
 	else echo "missing Debian packages:$$missing (run as root, or install sudo)" >&2; exit 2; fi; \
 	echo "installing Debian packages:$$missing"; \
 	$$as apt-get update -qq && $$as env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
-		apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+		SYSTEMD_OFFLINE=1 apt-get install -y -qq --no-install-recommends --no-remove $$missing >/dev/null || exit; \
+	if [ -d /run/systemd/system ]; then \
+		units=$$(dpkg-query -L $$missing | sed -nE 's,^(/usr)?/lib/systemd/system/([^/@]+\.service)$$,\2,p' | \
+			xargs -r systemctl list-unit-files --state=enabled --no-legend 2>/dev/null | cut -d' ' -f1 | tr '\n' ' '); \
+		if [ -n "$$units" ]; then echo "not started, but enabled for the next boot: \`systemctl disable $$units\` if you don't want them"; fi; \
+	fi; \
 fi
 endef
 

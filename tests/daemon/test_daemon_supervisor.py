@@ -16,10 +16,18 @@ from pathlib import Path
 import pytest
 
 from dkimgate.milterclient import MilterClient, MilterError
+from needs import need_root
 from running import BODY, DOUBLE, ENVIRONMENT, Daemon, alive, double, eventually, free_port, mail
 
 Start = Callable[..., Daemon]
-root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
+
+@pytest.fixture
+def as_root() -> None:
+    need_root("to give a process and its files to others")
+
+
+root_only = pytest.mark.usefixtures("as_root")
 
 
 def in_flight(daemon: Daemon, queue_id: str = "4F2A", do: str = "sign") -> MilterClient:

@@ -16,6 +16,7 @@ import pytest
 
 from dkimgate.journal import Journal, JournalError, Reader, files_of
 from dkimgate.journal.reader import forwards
+from needs import need_root
 
 
 def line(number: int, size: int = 0) -> bytes:
@@ -121,7 +122,7 @@ import resource, sys
 from pathlib import Path
 from dkimgate.journal import Journal, JournalError
 journal = Journal(Path(sys.argv[1]))
-sys.path.insert(0, sys.argv[2])
+sys.path[:0] = [sys.argv[2], sys.argv[2] + "/.."]
 from test_journal_writer import line
 limit = int(sys.argv[3])
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
@@ -175,13 +176,24 @@ def test_the_operator_is_told_at_most_every_few_seconds_and_how_many_were_lost(t
     assert numbers(journal.file) == [6]
 
 
+def test_a_record_that_another_process_is_writing_is_not_torn(tmp_path: Path) -> None:
+    file = tmp_path / "decisions.jsonl"
+    file.write_bytes(line(1)[:10])
+
+    def other_goes_on(_: float) -> None:
+        with file.open("ab") as other:
+            other.write(line(1)[10:])
+
+    Journal(file, pause=other_goes_on).write(line(2))
+    assert file.read_bytes() == line(1) + line(2)
+
+
 def test_a_fifo_without_a_reader_is_an_error_and_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(JournalError, match="nobody reads"):
         Journal(tmp_path / "fifo", shout=lambda _: None).write(line(1))
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="makes files of other owners")
 @pytest.mark.parametrize(
     ("folder", "file", "user", "problem"),
     [
@@ -197,6 +209,7 @@ def test_a_fifo_without_a_reader_is_an_error_and_does_not_hang(tmp_path: Path) -
 def test_probe_tells_whether_the_daemon_could_write(
     tmp_path: Path, folder: tuple[int, int], file: tuple[int, int] | None, user: str | None, problem: str | None
 ) -> None:
+    need_root("to make files of other owners")
     place = tmp_path / "journal"
     place.mkdir()
     path = place / "decisions.jsonl"
@@ -225,7 +238,7 @@ def test_probe_names_what_is_missing(tmp_path: Path) -> None:
 LIVE = """
 import sys, time
 from pathlib import Path
-sys.path.insert(0, sys.argv[2])
+sys.path[:0] = [sys.argv[2], sys.argv[2] + "/.."]
 from test_journal_writer import line
 from dkimgate.journal import Journal
 journal = Journal(Path(sys.argv[1]))
@@ -271,7 +284,7 @@ def test_logrotate_on_a_live_writer_loses_nothing(tmp_path: Path, how: str) -> N
 FULL = """
 import os, subprocess, sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[2])
+sys.path[:0] = [sys.argv[2], sys.argv[2] + "/.."]
 from test_journal_writer import line
 from dkimgate.journal import Journal, JournalError
 folder = Path(sys.argv[1])
@@ -292,6 +305,7 @@ print(journal.file.read_bytes().strip() == line(7).strip())
 
 @pytest.mark.servers
 def test_a_full_disk_is_an_error_and_the_journal_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    need_root("to mount a small disk")
     command = ["unshare", "-m", sys.executable, "-c", FULL, str(tmp_path), str(Path(__file__).parent)]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
     failed, counted, again = ran.stdout.split()

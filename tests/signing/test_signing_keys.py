@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -20,6 +19,7 @@ from dkimgate import config
 from dkimgate.signing import keys as signing_keys
 from dkimgate.signing.keys import load_key, load_keys, signing_key
 from dkimgate.yamlfile import ConfigError
+from needs import need_program
 
 PLAIN = serialization.NoEncryption()
 RSA = rsa.generate_private_key(65537, 2048)
@@ -86,8 +86,9 @@ def test_key_material_is_in_no_repr() -> None:
     assert "private" not in repr(signing_key("a.example", "s", ED25519)).lower()
 
 
-@pytest.mark.skipif(shutil.which("opendkim-genkey") is None, reason="opendkim-genkey is not installed")
+@pytest.mark.servers
 def test_loads_what_opendkim_genkey_writes(tmp_path: Path) -> None:
+    need_program("opendkim-genkey")
     subprocess.run(["opendkim-genkey", "-D", tmp_path, "-d", "hosted.example", "-s", "sel", "-b", "2048"], check=True, capture_output=True)
     key = load_key(entry(tmp_path / "sel.private"))
     published = "".join((tmp_path / "sel.txt").read_text().split('"')[1::2])

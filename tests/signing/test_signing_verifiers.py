@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import time
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from dkimgate.message import split_message
 from dkimgate.signing.canonical import BodyHash
 from dkimgate.signing.keys import SigningKey, signing_key
 from dkimgate.signing.signature import FIELD_NAME, sign
+from needs import need_program
 
 HEADER = b"From: Ann <ann@hosted.example>\r\nTo: bob@receiver.example\r\nSubject: Lunch\r\nDate: Sat, 21 Nov 2026 12:00:00 +0000\r\n"
 
@@ -159,6 +159,7 @@ class Verdicts:
 
 def opendkim(folder: Path, keys: list[SigningKey], messages: dict[str, bytes]) -> Verdicts:
     """Let OpenDKIM verify all messages; the names are those of the messages."""
+    need_program("opendkim")
     names = {}
     for number, (name, message) in enumerate(messages.items()):
         file = folder / f"{number}.eml"
@@ -174,13 +175,10 @@ def opendkim(folder: Path, keys: list[SigningKey], messages: dict[str, bytes]) -
     return Verdicts({names[file] for file, verdict in verdicts if verdict == "succeeded"}, {names[file] for file, _ in verdicts})
 
 
-needs_opendkim = [pytest.mark.servers, pytest.mark.skipif(shutil.which("opendkim") is None, reason="opendkim is not installed")]
-
-
 class TestOpenDKIM:
     """The same corpus before the verifier that most Debian hosts run."""
 
-    pytestmark = needs_opendkim
+    pytestmark = pytest.mark.servers
 
     def test_accepts_rsa_and_ed25519(self, tmp_path: Path, rsa_key: SigningKey, ed25519_key: SigningKey) -> None:
         messages = {f"{key.algorithm}: {name}": signed(raw, key) for key in (rsa_key, ed25519_key) for name, raw in CORPUS.items()}

@@ -26,6 +26,10 @@ from dkimgate.journal.permissions import may
 SHOUT_SECONDS = 5.0
 """At most one line on stderr in that time, however many records fail."""
 
+LOOKS = 10
+LOOK_SECONDS = 0.005
+"""How often, and how long apart, to look at a journal that ends within a record until it counts as torn."""
+
 # O_NONBLOCK: a FIFO without a reader must give an error, not stop all mail
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
@@ -48,14 +52,22 @@ class Journal:
     """The file that records are appended to. Made for many threads; a forked child may go on using its parent's.
 
     The file is opened at the first write, so that it belongs to the user that writes. `failures` counts the records
-    that this process could not write. `shout` tells the operator, `clock` gives seconds: tests replace both.
+    that this process could not write. `shout` tells the operator, `clock` gives seconds, `pause` waits for some: tests replace them.
     """
 
-    def __init__(self, file: Path, *, shout: Callable[[str], None] = _to_stderr, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        file: Path,
+        *,
+        shout: Callable[[str], None] = _to_stderr,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.file = file
         self.failures = 0
         self._shout = shout
         self._clock = clock
+        self._pause = pause
         self._fd = -1
         self._same: tuple[int, int] | None = None
         self._torn = False
@@ -149,16 +161,22 @@ class Journal:
         self._fd = os.open(self.file, _FLAGS, 0o640)
         there = os.fstat(self._fd)
         self._same = (there.st_dev, there.st_ino)
-        self._torn = stat.S_ISREG(there.st_mode) and there.st_size > 0 and not self._ends_with_newline()
+        self._torn = stat.S_ISREG(there.st_mode) and there.st_size > 0 and self._ends_torn()
 
-    def _ends_with_newline(self) -> bool:
+    def _ends_torn(self) -> bool:
         """A reason to begin with a line feed, once. The journal may not be readable to its writer: then it counts as whole."""
         try:
-            with self.file.open("rb") as reading:
-                reading.seek(-1, os.SEEK_END)
-                return reading.read(1) == b"\n"
+            with self.file.open("rb", buffering=0) as reading:
+                # another process's record that crosses a page of the file is seen in halves while it is written
+                for look in range(LOOKS):
+                    if look:
+                        self._pause(LOOK_SECONDS)
+                    reading.seek(-1, os.SEEK_END)
+                    if reading.read(1) == b"\n":
+                        return False
         except OSError:
-            return True
+            return False
+        return True
 
     def _close(self) -> None:
         if self._fd >= 0:
