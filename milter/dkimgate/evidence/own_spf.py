@@ -91,6 +91,8 @@ def stated_spf(claims: Iterable[Claim]) -> Spf | None:
     if worst is None:
         return None
     mailfrom, helo = _only(worst, "smtp.mailfrom"), _only(worst, "smtp.helo")
+    if any(key == "smtp.mailfrom" for key, _ in worst.properties):
+        helo = None  # it was asked about the sender, whoever that is
     written = (mailfrom or helo or "").rpartition("@")[2]
     domain = domains.a_label(written)
     result = worst.result if worst.result in RESULTS and domain is not None else "neutral"
