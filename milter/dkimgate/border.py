@@ -20,11 +20,17 @@ from dkimgate.signing.canonical import BodyHash
 RULE = "border"
 """What the record of a border names in the place of a rule."""
 
+MOST_REMOVED = 1000
+"""Forged fields that are taken off a message. The MTA looks through its header anew for each one; an honest message has a handful."""
+
 
 class BorderPassage(Passage):
     """One message that comes in by a border listener."""
 
+    _forged: tuple[int, ...] | None = None  # None: nobody knows
+
     def _begin(self, seen: Seen) -> None:
+        self._forged = self._find_forged(seen)
         self._waits = self._stranger(seen)
         self._body = BodyHash() if self._waits else None
         self._kept = bytearray() if self._waits and self._engine.config.verify.when != "never" else None
@@ -45,14 +51,27 @@ class BorderPassage(Passage):
         self._assessment = Assessment(facts, Decision(RULE), departure.predict(facts, False))
 
     def end(self) -> Outcome:
-        """State the results and take off what is forged. A message whose header could not be read waits: it may hold anything."""
+        """State the results and take off what is forged. A message that can't be freed of it waits: somebody would believe the rest."""
         outcome = super().end()
-        if self._seen is None:
+        if self._hindrance() is not None:
             return Outcome(Disposition.DEFER, "this message can't be checked, try again later")
         return outcome
 
+    def _hindrance(self) -> str | None:
+        """Why forged fields may be left in the header, or None."""
+        if self._forged is None:
+            return "the header could not be searched for forged fields"
+        if self._seen is not None and self._message.problem is not None and not self._is_host_of_ours(self._seen):
+            return self._message.problem
+        if len(self._forged) > MOST_REMOVED:
+            return f"more than {MOST_REMOVED} forged fields"
+        return None
+
     def _fields(self) -> tuple[tuple[str, bytes], ...]:
-        if not self._waits or self._assessment is None or self._body is None:
+        hindrance = self._hindrance()
+        if hindrance is not None:
+            self._error = self._error or f"deferred: {hindrance}"
+        if hindrance is not None or not self._waits or self._assessment is None or self._body is None:
             return ()
         try:
             return self._statements(self._assessment, self._body.digest())
@@ -71,7 +90,11 @@ class BorderPassage(Passage):
         return tuple(made)
 
     def _to_remove(self) -> tuple[int, ...]:
-        seen, trust = self._seen, self._engine.config.trust
-        if seen is None or (not self._stranger(seen) and seen.message.connection.auth is None):
-            return ()
-        return strip(self._message.header, (*trust.authserv_ids, *trust.hosts))
+        return self._forged or ()
+
+    def _find_forged(self, seen: Seen) -> tuple[int, ...]:
+        trust = self._engine.config.trust
+        return () if self._is_host_of_ours(seen) else strip(self._message.header, (*trust.authserv_ids, *trust.hosts))
+
+    def _is_host_of_ours(self, seen: Seen) -> bool:
+        return seen.message.connection.auth is None and not self._stranger(seen)

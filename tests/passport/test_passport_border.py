@@ -196,3 +196,24 @@ def test_a_header_that_cannot_be_read_waits_at_the_border(tmp_path: Path, monkey
     monkeypatch.setattr("dkimgate.passage.see", lambda *_: 1 / 0)
     fields, body = split_message(FORGED + b"\r\n")
     assert host.passes(fields, body, STRANGER, "border").disposition.value == "defer"
+
+
+@pytest.mark.parametrize(
+    ("header", "problem", "why"),
+    [
+        (FORGED, "the header has more than 20000 fields", "the header has more than 20000 fields"),
+        (OUR_RESULTS * 1001 + FORGED, None, "more than 1000 forged fields"),
+    ],
+    ids=["a header beyond all bounds", "too many forged fields"],
+)
+def test_what_cannot_be_freed_of_forged_fields_waits(header: bytes, problem: str | None, why: str, tmp_path: Path) -> None:
+    """Behind what was read may stand results in our name, for other readers than the gate to believe."""
+    host = Host(tmp_path)
+    fields, body = split_message(header + b"\r\n" + BODY)
+    envelope = Envelope("ann@elsewhere.example")
+    for connection, waits in ((STRANGER, True), (Connection(ip="127.0.0.1"), False)):
+        passage = host.gate.judge(Message(connection, envelope, fields, "4F2A", problem, "border"))
+        passage.body(body)
+        outcome = passage.end()
+        assert (outcome.disposition.value, outcome.fields, outcome.remove) == ("defer" if waits else "accept", (), ())
+        assert host.record["error"] == (f"deferred: {why}" if waits else None)

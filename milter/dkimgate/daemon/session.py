@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from typing import Protocol
 
@@ -268,10 +269,15 @@ class Session:
         that is gone may no longer count. What can't be removed must not go on: somebody would believe it."""
         if positions and not self._actions & Milter.CHGHDRS:
             raise RuntimeError("the MTA lets no milter remove header fields")
-        for position in sorted(positions, reverse=True):
-            name = header[position].name.lower()
-            index = sum(field.name.lower() == name for field in header[: position + 1])
-            context.chgheader(header[position].name.decode("utf-8", "surrogateescape"), index, None)
+        going = frozenset(positions)
+        indexes: list[tuple[bytes, int]] = []
+        standing: Counter[bytes] = Counter()
+        for position, field in enumerate(header):
+            standing[field.name.lower()] += 1
+            if position in going:
+                indexes.append((field.name, standing[field.name.lower()]))
+        for name, index in reversed(indexes):
+            context.chgheader(name.decode("utf-8", "surrogateescape"), index, None)
 
     def _insert(self, context: Context, fields: tuple[tuple[str, bytes], ...]) -> None:
         """Put fields at the top. All or none: a part of a signature set is none, and no signature is worth a lost message."""

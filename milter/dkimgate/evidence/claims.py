@@ -73,7 +73,7 @@ def claims_of(message: Message, route: Route, trust: Trust, verdicts: Iterable[s
                 )
             )
     if misleading.offers_a_pass(message, zone, route.ours_above, trust):
-        claims = _grounded(claims)
+        claims = grounded(claims, "our own pass, but it may rest on an SPF result that the sender wrote")
     if len(claims) > MAX_CLAIMS:
         claims = sorted(sorted(claims, key=_harmless)[:MAX_CLAIMS], key=lambda claim: claim.position)
     return tuple(claims)
@@ -94,8 +94,8 @@ def _zone(message: Message, route: Route, trust: Trust) -> frozenset[int]:
         if above < route.border_hop.position:
             return frozenset(range(above))
         first = route.border_hop.position + 1
-    elif route.origin == "inbound":
-        first = 0  # our own milters ran before us in this session, and removed forged fields
+    elif route.origin == "inbound" and message.role != "border":
+        first = 0  # our own milters ran before us in this session, and removed forged fields; it is the border that removes them
     else:
         return frozenset()
     last = first
@@ -136,14 +136,12 @@ def _from_received_spf(field: HeaderField, position: int) -> list[Claim]:
     return [Claim("spf", found.result, found.receiver, _name(field), Standing.UPSTREAM, why, position, found.properties)]
 
 
-def _grounded(claims: list[Claim]) -> list[Claim]:
-    """The claims of a message that may have misled OpenDMARC: its pass stays trusted only where a pass of SPF or DKIM that is trusted
-    too is reason enough for it."""
+def grounded(claims: Iterable[Claim], why: str) -> list[Claim]:
+    """The claims of verifiers that the sender may have misled: a DMARC pass stays trusted only where a pass of SPF or DKIM that is
+    trusted too is reason enough for it. Else it is upstream, and `why` says so."""
+    claims = list(claims)
     grounds = {domain for claim in claims if _believed(claim) and claim.result == "pass" for domain in _domains_of(claim)}
-    return [claim if _stands(claim, grounds) else replace(claim, standing=Standing.UPSTREAM, why=_NO_GROUND) for claim in claims]
-
-
-_NO_GROUND = "our own pass, but it may rest on an SPF result that the sender wrote"
+    return [claim if _stands(claim, grounds) else replace(claim, standing=Standing.UPSTREAM, why=why) for claim in claims]
 
 
 def _stands(claim: Claim, grounds: set[str]) -> bool:

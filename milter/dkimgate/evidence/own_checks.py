@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dkimgate.config import Config
-from dkimgate.evidence import arc
+from dkimgate.evidence import arc, misleading
+from dkimgate.evidence.claims import grounded
 from dkimgate.evidence.gather import Seen
 from dkimgate.evidence.own_dkim import check_signatures
 from dkimgate.evidence.own_dmarc import BOTH, check_dmarc, prepare
@@ -85,6 +86,10 @@ def _dmarc_claims(seen: Seen, body: bytes, config: Config, lookup: Lookup, now: 
 
 
 def _arc_claims(seen: Seen, body: bytes, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
+    """A sealer's verifiers can be misled as ours can: to print what the sender wrote, and to a pass that nothing aligned supports."""
     above = _above(seen.route)
     chain = arc.validate(seen.message.header[above:], body, lookup, now)
-    return tuple(replace(claim, position=claim.position + above) for claim in arc.claims(chain, config.trust.arc_sealers, seen.domain))
+    sealers = () if misleading.writes_results(seen.message, config.trust) else config.trust.arc_sealers
+    why = "a sealer's pass, but no pass of SPF or DKIM in its results is reason for it"
+    claims = grounded(arc.claims(chain, sealers, seen.domain), why)
+    return tuple(replace(claim, position=claim.position + above) for claim in claims)

@@ -1,0 +1,201 @@
+"""A forwarder under attack: its own hosts, its DNS, and the ways by which a forged message may come to its gate."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from arc.sealing import ZONE as ARC_ZONE
+from dkimgate.facts import Disposition
+from dkimgate.gate import Gate, Outcome
+from dkimgate.message import Connection, Envelope, HeaderField, Message, split_message
+from dkimgate.passport.secrets import new_secret
+from dkimgate.resolver import FakeResolver
+from verify.dkim_world import ed25519_record, pem, rsa_record
+
+NOW = 1_790_000_000.0
+SHIPPED = Path(__file__).parents[2] / "config" / "policy.yaml"
+CARELESS = 'version: 1\nrules: [{name: everything, when: {risk: ">= 0"}, sign: author}]\ndefault: {sign: author}\n'
+POLICIES = ("shipped", "careless")
+
+HOSTED_KEY, ATTACKERS_KEY = 2048, 1024
+ZONE: dict[str, dict[str, list[str]]] = {
+    **ARC_ZONE,
+    "hosted.example": {"TXT": ["v=spf1 ip4:203.0.113.10 include:shared.example -all"], "A": ["203.0.113.10"]},
+    "_dmarc.hosted.example": {"TXT": ["v=DMARC1; p=reject"]},
+    "s._domainkey.hosted.example": {"TXT": [rsa_record(HOSTED_KEY)]},
+    "e._domainkey.hosted.example": {"TXT": [ed25519_record()]},
+    "revoked._domainkey.hosted.example": {"TXT": ["v=DKIM1; p="]},
+    "testing._domainkey.hosted.example": {"TXT": [rsa_record(HOSTED_KEY) + "; t=y"]},
+    "strict._domainkey.hosted.example": {"TXT": [rsa_record(HOSTED_KEY) + "; t=s"]},
+    "web._domainkey.hosted.example": {"TXT": [rsa_record(HOSTED_KEY) + "; s=tlsrpt"]},
+    "sha1._domainkey.hosted.example": {"TXT": [rsa_record(HOSTED_KEY) + "; h=sha1"]},
+    "twice._domainkey.hosted.example": {"TXT": [rsa_record(HOSTED_KEY), rsa_record(ATTACKERS_KEY)]},
+    "shared.example": {"TXT": ["v=spf1 ip4:203.0.113.64/27 -all"]},
+    "attacker.example": {"TXT": ["v=spf1 +all"], "A": ["192.0.2.66"]},
+    "_dmarc.attacker.example": {"TXT": ["v=DMARC1; p=none"]},
+    "a._domainkey.attacker.example": {"TXT": [rsa_record(ATTACKERS_KEY)]},
+    "hosted.example.attacker.example": {"TXT": ["v=spf1 +all"]},
+    "a._domainkey.hosted.example.attacker.example": {"TXT": [rsa_record(ATTACKERS_KEY)]},
+    "xhosted.example": {"TXT": ["v=spf1 +all"]},
+    "a._domainkey.xhosted.example": {"TXT": [rsa_record(ATTACKERS_KEY)]},
+    "a._domainkey.example": {"TXT": [rsa_record(ATTACKERS_KEY)]},
+}
+"""What anybody may ask; attacker.example, hosted.example.attacker.example and xhosted.example are the attacker's own."""
+
+REINJECTED = Connection(ip="127.0.0.1", name="localhost", daemon="mx.forwarder.example")
+STRANGER = Connection(ip="192.0.2.66", name="c.attacker.example", helo="c.attacker.example")
+LOGIN = Connection(ip="203.0.113.5", name="home.example", helo="laptop", auth="ask")
+
+BORDER = (
+    "Received: from c.attacker.example (c.attacker.example [192.0.2.66])\n\tby mx.forwarder.example (Postfix) with ESMTP id 4F2A\n"
+    "\tfor <ask@hosted.example>; Sat, 21 Nov 2026 16:20:25 +0000 (UTC)\n"
+)
+DMARC = "Authentication-Results: mx.forwarder.example; dmarc=fail (p=reject dis=none) header.from=hosted.example\n"
+DKIM = "Authentication-Results: mx.forwarder.example; dkim=none\n"
+AMAVIS = "Received: from mx.forwarder.example ([127.0.0.1])\n\tby localhost (mx.forwarder.example [127.0.0.1]) (amavisd-new, port 10024)\n\twith ESMTP id Q7; x\n"
+LMTP = "Return-Path: <friend@hosted.example>\nDelivered-To: ask@hosted.example\nReceived: from mx.forwarder.example\n\tby mx.forwarder.example with LMTP\n\tid QAAA; x\n"
+SECOND_HOST = "Received: from mx.forwarder.example (mx.forwarder.example [127.0.0.2])\n\tby out.mail.forwarder.example (Postfix) with ESMTPS id 9; x\n"
+MISLED = "Authentication-Results: mx.forwarder.example; dmarc=pass (p=reject dis=none) header.from=hosted.example\n"
+PRINTED = (
+    "Authentication-Results: mx.forwarder.example; dkim=neutral header.d=attacker.example header.i=x; dmarc=pass"
+    ' header.from=hosted.example header.x=@attacker.example header.b="AAAA"\n'
+)
+QUOTED = (
+    "Authentication-Results: mx.forwarder.example; spf=pass (sender SPF authorized) smtp.mailfrom=attacker.example"
+    ' (client-ip=192.0.2.66; helo=x; envelope-from="x); dmarc=pass header.from=hosted.example (@attacker.example; receiver=<unknown>)\n'
+)
+
+AUTHOR = (
+    b"From: Friend <ask@hosted.example>\nTo: victim@receiver.example\nSubject: Your account has been recorded\n"
+    b"Date: Sat, 21 Nov 2026 16:20:20 +0000\nMessage-ID: <4711@hosted.example>\n"
+)
+BODY = b"Pay me.\r\n"
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What our hosts put around the sender's header (`above`; {} is the border's Received field), who hands it to the gate, and settings.
+
+    `borders`: the message passes a border listener of ours first. `loses`: names of fields that a filter takes off behind it.
+    """
+
+    above: str
+    client: Connection = REINJECTED
+    verify: str = "missing"
+    strips: bool = False
+    borders: bool = False
+    loses: tuple[str, ...] = ()
+
+
+WIRINGS = {
+    "verified": Wiring(DMARC + DKIM + "{}"),
+    "verified, fields below": Wiring("{}" + DMARC + DKIM, strips=True),
+    "verified, silent about DMARC": Wiring(DKIM + "{}", verify="never"),
+    "checked by the gate": Wiring("{}"),
+    "checked always": Wiring(DKIM + "{}", verify="always"),
+    "checked by nobody": Wiring("{}", verify="never"),
+    "checked by nobody, border strips": Wiring("{}" + DKIM, verify="never", strips=True),
+    "inbound": Wiring("", STRANGER),
+    "inbound, never checked": Wiring("", STRANGER, "never"),
+    "inbound, verified": Wiring(DMARC + DKIM, STRANGER),
+    "border": Wiring("{}", borders=True),
+    "border, strips": Wiring("{}", borders=True, strips=True),
+    "border, never checks, strips": Wiring("{}", borders=True, strips=True, verify="never"),
+    "border, only the passport is left": Wiring("{}", borders=True, strips=True, loses=("authentication-results", "received")),
+    "content filter": Wiring(AMAVIS + DMARC + "{}"),
+    "LMTP": Wiring(LMTP + DMARC + "{}"),
+    "two hosts": Wiring(SECOND_HOST + DMARC + "{}"),
+    "redirected with a login": Wiring(DMARC + "{}", LOGIN),
+    "Received removed": Wiring(DMARC),
+    # our own verifiers, where something that the sender wrote led them to say what they say
+    "misled": Wiring(MISLED + "{}"),
+    "printed by OpenDKIM": Wiring(PRINTED + "{}"),
+    "printed by policyd-spf": Wiring(QUOTED + "{}"),
+    "spam that passes": Wiring(MISLED + "{}"),
+    "passes for the attacker": Wiring(MISLED.replace("header.from=hosted", "header.from=attacker") + "{}"),
+}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A forged message. `fields` is what the sender wrote above the usual fields, `author` those. The rest: how he connected."""
+
+    fields: str | bytes = ""
+    wiring: str = "checked by the gate"
+    author: bytes = AUTHOR
+    border: str = BORDER
+    sender: str = "friend@hosted.example"
+    client: Connection | None = None
+    body: bytes = BODY
+    failing: tuple[str, ...] = ()
+    problem: str | None = None
+
+    @property
+    def written(self) -> bytes:
+        """The header section as the sender handed it over, with LF."""
+        fields = self.fields.encode("utf-8", "surrogateescape") if isinstance(self.fields, str) else self.fields
+        return fields.replace(b"\r\n", b"\n") + self.author
+
+
+class Forwarder:
+    """One configuration, loaded as the daemon loads it; only DNS and the clock are the test's."""
+
+    def __init__(self, folder: Path, wiring: Wiring, policy: str) -> None:
+        folder.mkdir()
+        (folder / "key.pem").write_bytes(pem(HOSTED_KEY))
+        (folder / "passport.secret").write_text(new_secret("2026a") + "\n")
+        for name in ("key.pem", "passport.secret"):
+            (folder / name).chmod(0o600)
+        (folder / "policy.yaml").write_text(SHIPPED.read_text() if policy == "shipped" else CARELESS)
+        (folder / "dkimgate.yaml").write_text(
+            "listen:\n  - {socket: inet:127.0.0.1:8891, role: border}\n  - inet:127.0.0.1:8892\n"
+            "trust: {hosts: [mx.forwarder.example, '*.mail.forwarder.example'], authserv_ids: [mx.forwarder.example],\n"
+            f"  arc_sealers: [lists.example], border_strips_forgeries: {str(wiring.strips).lower()}}}\n"
+            "keys: [{domain: hosted.example, selector: s, file: key.pem}]\n"
+            f"verify: {{when: {wiring.verify}, body_limit: 100000}}\n"
+            "passport: {secret_file: passport.secret}\njournal: {file: decisions.jsonl}\n"
+        )
+        self.wiring = wiring
+        self.gate = Gate.load(folder / "dkimgate.yaml")
+        self.now = NOW
+        self.gate.now = lambda: self.now
+        self.passages = 0
+
+    def records(self) -> list[dict[str, Any]]:
+        file = self.gate.journal.file
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def passes(self, message: Message, body: bytes) -> Outcome:
+        self.passages += 1
+        passage = self.gate.judge(message)
+        passage.body(body)
+        return passage.end()
+
+    def departs(self, attempt: Attempt) -> Outcome:
+        """What the gate makes of an attempt that came the way of this wiring."""
+        self.gate.resolver = FakeResolver(ZONE, frozenset(attempt.failing))  # type: ignore[assignment]
+        fields = split_message(b"X-First: so that no line of his is the first, which mbox would begin with\n" + attempt.written + b"\n")[0][
+            1:
+        ]
+        envelope = Envelope(attempt.sender, ("victim@receiver.example",))
+        stated: tuple[HeaderField, ...] = ()
+        if self.wiring.borders:
+            client = attempt.client or STRANGER
+            outcome = self.passes(Message(client, envelope, fields, "4F2A", attempt.problem, "border"), attempt.body)
+            if outcome.disposition is not Disposition.ACCEPT:
+                return outcome
+            fields = tuple(field for at, field in enumerate(fields) if at not in outcome.remove)
+            stated = tuple(HeaderField(name.encode(), b" " + value) for name, value in outcome.fields)
+        above, _ = split_message(self.wiring.above.replace("{}", attempt.border).encode() + b"\n")
+        header = tuple(field for field in (*stated, *above, *fields) if field.key not in self.wiring.loses)
+        client = self.wiring.client if self.wiring.borders or attempt.client is None else attempt.client
+        return self.passes(Message(client, envelope, header, "4F2B", attempt.problem), attempt.body)
+
+
+def aligned(outcome: Outcome) -> list[str]:
+    """The DKIM signatures for the hosted domain that depart with a message."""
+    found = [value.decode("ascii") for name, value in outcome.fields if name.lower() == "dkim-signature"]
+    return [value for value in found if "d=hosted.example;" in value]
