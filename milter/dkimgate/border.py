@@ -39,8 +39,9 @@ class BorderPassage(Passage):
     def _conclude(self, seen: Seen, body: bytes | None, body_hash: bytes | None) -> None:
         """Gather the facts. There is no decision to be made: that is for the way out."""
         engine = self._engine
-        own = engine.check(seen, body, engine.resolver.lookup()) if body is not None else ()
-        facts = record.recordable(facts_of(seen, engine.config, (), lambda author, hosted: (False, "unaligned"), own))
+        now = engine.now()
+        own = engine.check(seen, body, engine.resolver.lookup(), now) if body is not None else ()
+        facts = record.recordable(facts_of(seen, engine.config, (), lambda author, hosted: (False, "unaligned"), own, now=now))
         self._assessment = Assessment(facts, Decision(RULE), departure.predict(facts, False))
 
     def end(self) -> Outcome:
@@ -64,7 +65,7 @@ class BorderPassage(Passage):
         host = engine.config.trust.authserv_ids[0]
         made = [("Authentication-Results", results_field(host, claims))]
         if engine.secrets is not None and self._message.problem is None:
-            verdicts = [spam.verdict_of(field) for field in self._message.header if field.key in spam.FIELDS]
+            verdicts = [verdict.spam for verdict in self._seen.verdicts] if self._seen is not None else []
             worst = spam.worst(verdicts) if verdicts else None
             made.append((FIELD_NAME, issue(claims, worst, self._message, body_hash, engine.secrets, engine.now(), host)))
         return tuple(made)

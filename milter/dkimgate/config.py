@@ -9,12 +9,14 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import idna
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationInfo
 
 from dkimgate import yamlfile
 
 DEFAULT_FILE = Path("/etc/dkimgate/dkimgate.yaml")
 MOST_WORKERS = 256
+_LONGEST_NAME = 253
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -91,6 +93,69 @@ def _path(value: object, info: ValidationInfo) -> Path:
     return Path(base) / value
 
 
+def _field_name(value: str) -> str:
+    if not re.fullmatch(r"[!-9;-~]{1,76}", value):
+        raise ValueError(f"{value!r} is no name of a header field (write it without the colon)")
+    return value
+
+
+_VERDICT_GROUPS = ("flag", "score", "bar")
+
+
+def _pattern(value: str) -> str:
+    """A pattern that strangers' text is matched with."""
+    try:
+        groups = re.compile(value, re.IGNORECASE).groupindex
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"not a valid regular expression: {error}") from None
+    unknown = sorted(set(groups) - {*_VERDICT_GROUPS, "required"})
+    if unknown:
+        raise ValueError(f"unknown group {unknown[0]!r}; valid here: flag, score, bar, required")
+    if not set(groups) & set(_VERDICT_GROUPS):
+        raise ValueError(r"expected a group that says something: (?P<flag>yes), (?P<score>\d+) or (?P<bar>\++)")
+    if _repeats_repeats(value):
+        raise ValueError("a repeated group that holds repetitions or alternatives, such as (a+)*: a sender could make it run for hours")
+    return value
+
+
+_REGEX_PART = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\((?:\?(?:P?<[\w=!]+>?|[:=!>]))?|\)|[*+?|]|\{\d*,\d*\}", re.DOTALL)
+
+
+def _repeats_repeats(pattern: str) -> bool:
+    """Is a group repeated that holds a repetition or alternatives? Its time may double with each character."""
+    inside = [False]
+    for match in _REGEX_PART.finditer(pattern):
+        part = match[0]
+        if part.startswith("("):
+            inside.append(False)
+        elif part == ")" and len(inside) > 1:
+            risky = inside.pop()
+            if risky and re.match(r"[*+]|\{\d*,", pattern[match.end() :]):
+                return True
+            inside[-1] = inside[-1] or risky
+        elif part[0] in "*+?|{":
+            inside[-1] = True
+    return False
+
+
+def _in_a_labels(name: str) -> str:
+    """A name in lower case, its U-labels (RFC 5890) as A-labels; what is no such name is left as it is."""
+    name = name.lower()
+    if name.isascii() or len(name) > _LONGEST_NAME:
+        return name
+    try:
+        return idna.encode(name, strict=True).decode("ascii")
+    except UnicodeError:  # idna.IDNAError is one
+        return name
+
+
+def _in_u_labels(name: str) -> str:
+    try:
+        return idna.decode(name)
+    except UnicodeError:
+        return name
+
+
 NetworkText = Annotated[Network, BeforeValidator(_network)]
 AddressText = Annotated[Address, BeforeValidator(_address)]
 Domain = Annotated[StrictStr, AfterValidator(_domain)]
@@ -148,8 +213,14 @@ class Trust(Section):
         return any(address.version == network.version and address in network for network in self.networks)
 
     def is_authserv_id(self, name: str | None) -> bool:
-        """Is that an authserv-id of ours? Compared without case (RFC 8601 section 2.5: a domain-like token)."""
-        return name is not None and name.lower() in {own.lower() for own in self.authserv_ids}
+        """Is that an authserv-id of ours? Compared without case (RFC 8601 section 2.5: a domain-like token), and by A-labels."""
+        return name is not None and _in_a_labels(name) in {_in_a_labels(own) for own in self.authserv_ids}
+
+    @property
+    def authserv_spellings(self) -> frozenset[str]:
+        """Every way to write an authserv-id of ours: as it stands in the configuration, in A-labels, in U-labels; in lower case."""
+        labels = {_in_a_labels(own) for own in self.authserv_ids}
+        return frozenset({*labels, *map(_in_u_labels, labels), *(own.lower() for own in self.authserv_ids)})
 
 
 class Key(Section):
@@ -191,6 +262,15 @@ class Verify(Section):
     deadline: Annotated[float, Field(gt=0, le=60)] = 5.0
 
 
+class SpamField(Section):
+    """A header field with a verdict about spam: what `pattern` finds in it, without regard to case, by the groups named `flag`, `score`,
+    `bar` and `required`; `required` is the score of spam where the field names none."""
+
+    field: Annotated[StrictStr, AfterValidator(_field_name)]
+    pattern: Annotated[StrictStr, AfterValidator(_pattern)]
+    required: Annotated[float, Field(gt=0, le=1e6)] = 5.0
+
+
 class Journal(Section):
     """Where the records go, and what happens to a message whose record can't be written."""
 
@@ -221,6 +301,7 @@ class Config(Section):
     passport: Passport | None = None
     departure: Outgoing = Outgoing()
     verify: Verify = Verify()
+    spam_fields: tuple[SpamField, ...] = ()
     journal: Journal = Journal()
 
     @property

@@ -85,12 +85,13 @@ class Engine:
         domains.load()  # before a daemon forks: its workers share the memory
         return cls(settings, policy, keys, secrets, tuple(warnings))
 
-    def assess(self, message: Message, body: bytes) -> Assessment:
-        """Facts, decision and departure of a whole message, `body` with CRLF line ends: for `explain`."""
+    def assess(self, message: Message, body: bytes, now: float | None = None) -> Assessment:
+        """Facts, decision and departure of a whole message, `body` with CRLF line ends: for `explain`. `now`: as if it were that time, in
+        seconds since the epoch."""
         seen = see(message, self.config)
         hashed = BodyHash()
         hashed.update(body)
-        return self.conclude(seen, body if self.questions(seen).checks else None, hashed.digest())
+        return self.conclude(seen, body if self.questions(seen).checks else None, hashed.digest(), now)
 
     def questions(self, seen: Seen) -> Questions:
         """What has to wait for the body."""
@@ -99,14 +100,15 @@ class Engine:
         claims = seen.claims + passports.claims(reading, allowed)
         return Questions(own_checks.wanted(claims, seen.route, self.config), reading.wants_body(allowed))
 
-    def conclude(self, seen: Seen, body: bytes | None, body_hash: bytes | None) -> Assessment:
+    def conclude(self, seen: Seen, body: bytes | None, body_hash: bytes | None, now: float | None = None) -> Assessment:
         """The one way to a decision, for the daemon and for `explain`. With a `body`, what the header leaves open is checked here; one
         that is larger than verify.body_limit stands for one that could not be checked. With a `body_hash`, passports are compared to it."""
+        now = self.now() if now is None else now
         lookup = self.resolver.lookup()
         reading = self._passports(seen, body_hash)
         own = passports.claims(reading, self._allowed_changes())
         if body is not None and own_checks.wanted(seen.claims + own, seen.route, self.config):
-            own += self.check(seen, body, lookup)
+            own += self.check(replace(seen, claims=seen.claims + own), body, lookup, now)
         gathered = facts_of(
             seen,
             self.config,
@@ -114,6 +116,7 @@ class Engine:
             lambda author, hosted: self._outgoing_spf(seen.message, author, hosted, lookup),
             own,
             passports.spam(reading),
+            now,
         )
         facts = record.recordable(gathered)  # what is decided on is what the record tells, to the letter
         decision = decide(facts, self.policy)
@@ -124,12 +127,12 @@ class Engine:
         signed_as_author = signer is not None and signer == facts.hosted
         return Assessment(facts, decision, departure.predict(facts, signed_as_author), signer, overruled)
 
-    def check(self, seen: Seen, body: bytes, lookup: Lookup) -> tuple[Claim, ...]:
+    def check(self, seen: Seen, body: bytes, lookup: Lookup, now: float) -> tuple[Claim, ...]:
         """Our own checks of a message."""
         limit = self.config.verify.body_limit
         if len(body) > limit:
             return own_checks.too_large(limit)
-        return own_checks.own_claims(seen.message, seen.route, seen.domain, body, self.config, lookup, self.now())
+        return own_checks.own_claims(seen, body, self.config, lookup, now)
 
     def _passports(self, seen: Seen, body_hash: bytes | None) -> passports.Reading:
         """What the passports of the header come to. A client that is not ours has none: nobody outside is ever given one."""

@@ -129,11 +129,23 @@ class Border:
 
 @dataclass(frozen=True, slots=True)
 class HeaderSigns:
-    """What the header itself gives away; each adds to the risk where the policy says so."""
+    """What the header itself gives away; each adds to the risk where the policy says so. A sign says what was seen, and no more: most
+    of them honest mail shows too."""
 
-    from_equals_to: bool = False
-    return_path_mismatch: bool = False
+    from_equals_to: bool = False  # author and recipient in the header are one address
+    return_path_mismatch: bool = False  # bounces go to another organization than the author's
     message_id_missing: bool = False
+    message_id_malformed: bool = False  # it is not <left@right> (RFC 5322 section 3.6.4)
+    date_missing: bool = False  # or no reader finds a date in it
+    date_far_off: bool = False  # more than 7 days before the message was judged, or 1 day after
+    display_name_address: bool = False  # the display name holds another address than the author's
+    lookalike_domain: bool = False  # the author domain is not ours, and made to be taken for one that is
+    recipients_malformed: bool = False  # To or Cc is no list of addresses
+    repeated_singletons: bool = False  # a field that may stand once stands twice (RFC 5322 section 3.6)
+    no_received: bool = False  # it came from outside, and no host says that it took it
+    third_party_signature_only: bool = False  # it bears DKIM signatures, none of them aligned with the author domain
+    expired_signature: bool = False  # a DKIM signature was past its x= when the message was judged (RFC 6376 section 3.5)
+    limited_signature: bool = False  # a DKIM signature covers a part of the body (l=): text may have been added
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -28,6 +28,8 @@ CLAIM_CHARACTERS = 32_768
 RECIPIENT_LIMIT = 1000
 RECIPIENT_CHARACTERS = 262_144
 """A recipient beyond either limit still counts, but with an empty address."""
+
+_SIGNS = tuple(sign.name for sign in fields(HeaderSigns))
 
 _CUT = "…"
 _HALF = (TEXT_LIMIT - len(_CUT)) // 2
@@ -239,11 +241,7 @@ def _of_arrival(arrival: Arrival) -> dict[str, object]:
 
 
 def _of_header(header: HeaderSigns) -> dict[str, object]:
-    return {
-        "from_equals_to": header.from_equals_to,
-        "return_path_mismatch": header.return_path_mismatch,
-        "message_id_missing": header.message_id_missing,
-    }
+    return {name: getattr(header, name) for name in _SIGNS}
 
 
 def _of_risk(decision: Decision) -> dict[str, object]:
@@ -295,7 +293,8 @@ def _facts_of(record: dict[str, Any]) -> Facts:
             Spam(bool(spam["flag"]), float(spam["score"]), float(spam["required"])),
         ),
         upstream=Upstream(record["upstream"]["dmarc"]),
-        header=HeaderSigns(**{name: bool(record["header"][name]) for name in _of_header(HeaderSigns())}),
+        # a record that is older than a sign doesn't tell of it
+        header=HeaderSigns(**{name: bool(record["header"].get(name, False)) for name in _SIGNS}),
         spf_passes=bool(record["outgoing"]["spf_passes"]),
         spf_source=record["outgoing"]["spf_source"],
         forwarder_aligns=bool(record["forwarder_aligns"]),

@@ -6,8 +6,8 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from chain import harness
-from chain.harness import Chain, Signer
+from chain import harness, senders
+from chain.harness import Chain, Crossed, Signer
 from needs import need
 
 
@@ -24,6 +24,14 @@ def gated() -> Iterator[Chain]:
     """The same forwarder, with dkimgate in OpenDKIM's place."""
     need(harness.missing())
     with harness.started(Signer.DKIMGATE) as chain:
+        yield chain
+
+
+@pytest.fixture(scope="module")
+def crossed() -> Iterator[Chain]:
+    """A forwarder whose verifiers and whose gate both check everything, and that has a port where nobody does."""
+    need(harness.missing())
+    with harness.started(Signer.DKIMGATE, Crossed(senders.zone(), (senders.SILENT,))) as chain:
         yield chain
 
 

@@ -31,6 +31,18 @@ class Signer(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Crossed:
+    """A forwarder that checks everything twice: behind OpenDKIM and OpenDMARC, and again where mail leaves, stands a gate that checks it
+    all itself and signs nothing. There is no SpamAssassin. OpenDMARC is set as systemd/README.md wants it.
+
+    `records` are more DNS records; the name server refuses to speak of the zones `silent`.
+    """
+
+    records: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Chain:
     """A chain that runs. `folder` holds every configuration file, log and mailbox of it."""
 
@@ -39,12 +51,18 @@ class Chain:
     keys: world.Keys
     namespace: Namespace
     running: tuple[Server, ...]
+    port: int = 25
 
     def send(self, letter: Letter, *, client: str, recipient: str, sender: str | None = None) -> Delivered:
-        """From outside: the host `client` of the world hands it to the forwarder's port 25."""
-        envelope = (f"--from={sender or letter.author}", f"--to={recipient}")
-        self._swaks(letter, f"--local-interface={world.ADDRESSES[client]}", f"--helo={client}", *envelope)
+        """From outside: the host `client` of the world hands it to the forwarder's `port`."""
+        self.hand_in(letter, client=client, recipient=recipient, sender=sender)
         return self.receive(letter)
+
+    def hand_in(self, letter: Letter, *, client: str, recipient: str, sender: str | None = None) -> None:
+        """The same, without waiting until it has arrived. The null sender is the empty string."""
+        sender = letter.author if sender is None else sender or "<>"
+        host = (f"--port={self.port}", f"--local-interface={world.ADDRESSES[client]}", f"--helo={client}")
+        self._swaks(letter, *host, f"--from={sender}", f"--to={recipient}")
 
     def submit(self, letter: Letter, *, user: str) -> Delivered:
         """From a user with a password, to the forwarder's submission service."""
@@ -87,53 +105,64 @@ class Chain:
 
 
 @contextmanager
-def started(signer: Signer) -> Iterator[Chain]:
+def started(signer: Signer, crossed: Crossed | None = None) -> Iterator[Chain]:
     """Start everything, give the chain, tear it down: also where the start fails half-way."""
     folder = Path(tempfile.mkdtemp(prefix="dkimgate-chain-"))
     try:
         # the servers run under accounts of their own, and must get through to their sockets and files
         folder.chmod(0o755)
-        with _run(signer, folder) as chain:
+        with _run(signer, folder, crossed) as chain:
             yield chain
     finally:
         shutil.rmtree(folder)
 
 
 @contextmanager
-def _run(signer: Signer, folder: Path) -> Iterator[Chain]:
+def _run(signer: Signer, folder: Path, crossed: Crossed | None) -> Iterator[Chain]:
     keys = world.make_keys(folder / "keys")
-    name_server = servers.unbound(folder, world.zone_records(keys))
+    more = crossed or Crossed()
+    name_server = servers.unbound(folder, [*world.zone_records(keys), *more.records], more.silent)
     spamd, spamd_socket = servers.spamd(folder)
-    checks_at_forwarder = _checks(folder, world.FORWARDER)
+    checks_at_forwarder = _checks(folder, world.FORWARDER, *(_safe_opendmarc(folder) if crossed else ()))
     checks_at_receiver = _checks(folder, world.RECEIVER)
-    spam_check = servers.spamass_milter(folder, spamd_socket)
     sign = servers.opendkim_signer(folder, keys) if signer is Signer.OPENDKIM else dkimgate_signer.configure(folder, keys)
+    checkers = [dkimgate_signer.configure_checker(folder)] if crossed else []
+    last_checks = checkers or [servers.spamass_milter(folder, spamd_socket)]
     passwords = folder / "sasldb"
-    forwarder = servers.forwarder(folder / "forwarder", [*checks_at_forwarder, spam_check], sign, passwords)
+    listener = dkimgate_signer.border_socket(folder) if signer is Signer.DKIMGATE else None
+    forwarder = servers.forwarder(folder / "forwarder", [*checks_at_forwarder, *last_checks], [*checkers, sign], passwords, listener)
     receiver = servers.receiver(folder / "receiver", checks_at_receiver)
 
     with Namespace(folder, world.ADDRESSES.values(), _mounts(folder, forwarder)) as namespace:
         unbound = namespace.start("unbound", *name_server)
         namespace.wait_for_port(unbound, "127.0.0.1", 53)
-        spam_daemon = namespace.start("spamd", *spamd)
+        spam_daemons = [] if crossed else [namespace.start("spamd", *spamd)]
         milters = {
             milter: namespace.start(milter.name, *milter.command)
-            for milter in (*checks_at_forwarder, *checks_at_receiver, spam_check, sign)
+            for milter in (*checks_at_forwarder, *checks_at_receiver, *last_checks, sign)
         }
         hosts = {host: namespace.start(host.host, *host.command) for host in (forwarder, receiver)}
         _add_users(namespace, passwords)
         for milter, server in milters.items():
             namespace.wait_for_socket(server, milter.socket)
-        namespace.wait_for_socket(spam_daemon, spamd_socket)
+        for spam_daemon in spam_daemons:
+            namespace.wait_for_socket(spam_daemon, spamd_socket)
         for host, server in hosts.items():
             namespace.wait_for_port(server, host.address, 25)
-        running = (unbound, spam_daemon, *milters.values(), *hosts.values())
+        running = (unbound, *spam_daemons, *milters.values(), *hosts.values())
         yield Chain(signer, folder, keys, namespace, running)
 
 
-def _checks(folder: Path, host: str) -> list[servers.Milter]:
+def _safe_opendmarc(folder: Path) -> tuple[str, str]:
+    """What systemd/README.md wants in opendmarc.conf; and a public suffix list, as in Debian's, but one that knows of .example."""
+    suffixes = folder / "suffixes.dat"
+    suffixes.write_text("example\n")
+    return "SPFIgnoreResults true", f"PublicSuffixList {suffixes}"
+
+
+def _checks(folder: Path, host: str, *settings: str) -> list[servers.Milter]:
     """What checks the mail that comes in. OpenDKIM comes first: OpenDMARC reads its result."""
-    return [servers.opendkim_verifier(folder, host), servers.opendmarc(folder, host)]
+    return [servers.opendkim_verifier(folder, host), servers.opendmarc(folder, host, *settings)]
 
 
 def _mounts(folder: Path, forwarder: servers.Postfix) -> list[tuple[Path, Path]]:

@@ -89,6 +89,10 @@ class Delivered:
         """Its Message-ID, empty where there is none."""
         return next((field.text for field in self.header if field.key == "message-id"), "")
 
+    def fields(self, name: str) -> list[str]:
+        """The values of the fields of that name, from the top."""
+        return [field.text for field in self.header if field.key == name.lower()]
+
     def arrival(self, method: str) -> str | None:
         """What the checks at the forwarder's border say: only what stands above the field by which it received the message.
 
@@ -111,7 +115,14 @@ class Delivered:
 
     def valid_signatures(self) -> list[str]:
         """`domain/selector` of each DKIM signature that verifies at the receiver."""
-        texts = _results(self._above_border(world.RECEIVER), world.RECEIVER)
+        return self._valid(world.RECEIVER)
+
+    def valid_on_arrival(self) -> list[str]:
+        """The same, at the forwarder's border."""
+        return self._valid(world.FORWARDER)
+
+    def _valid(self, host: str) -> list[str]:
+        texts = _results(self._above_border(host), host)
         found = [re.findall(r"\bdkim=pass\b[^;]*?header\.d=(\S+)[^;]*?header\.s=([^\s;]+)", text) for text in texts]
         return [f"{domain}/{selector}" for pairs in found for domain, selector in pairs]
 

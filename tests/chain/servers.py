@@ -12,6 +12,10 @@ from chain import world
 
 NOBODY = 65534
 
+UNCHECKED_PORT = 2525
+BORDER_PORT = 2526
+"""Where the forwarder takes mail that nothing of ours verifies."""
+
 PROGRAMS = (
     *("unshare", "nsenter", "ip", "ss", "swaks", "miltertest", "saslpasswd2"),
     *("postfix", "unbound", "opendkim", "opendmarc", "spamd", "spamc", "spamass-milter"),
@@ -35,14 +39,18 @@ class Milter:
         return f"unix:{self.socket}"
 
 
-def unbound(folder: Path, records: Sequence[str]) -> Command:
-    """A name server on 127.0.0.1 that knows `records` and answers NXDOMAIN to all else."""
+def unbound(folder: Path, records: Sequence[str], silent: Sequence[str] = ()) -> Command:
+    """A name server on 127.0.0.1 that knows `records`, answers SERVFAIL in the zones `silent`, and answers NXDOMAIN to all else."""
     lines = ["server:", "  interface: 127.0.0.1", "  do-daemonize: no", '  chroot: ""', '  username: ""', '  pidfile: ""']
     lines += ["  use-syslog: no", '  module-config: "iterator"', '  local-zone: "." static']
     # unbound answers for the reverse zones of the documentation addresses by itself unless it is told not to
     for network in ("2.0.192", "100.51.198", "113.0.203"):
         lines.append(f'  local-zone: "{network}.in-addr.arpa." static')
+    lines += [f"  local-zone: {zone}. transparent" for zone in silent]
     lines += [f"  local-data: '{record}'" for record in records]
+    # it asks no name server on its own host, so it has nobody to ask and answers SERVFAIL
+    for zone in silent:
+        lines += ["stub-zone:", f"  name: {zone}.", "  stub-addr: 127.0.0.1"]
     file = _write(folder / "unbound.conf", *lines)
     return ("unbound", "-d", "-c", file)
 
@@ -66,8 +74,8 @@ def opendkim_verifier(folder: Path, host: str) -> Milter:
     return Milter(f"{host}.opendkim-verify", ("opendkim", "-f", "-x", file), socket)
 
 
-def opendmarc(folder: Path, host: str) -> Milter:
-    """OpenDMARC, which looks at SPF itself and only reports."""
+def opendmarc(folder: Path, host: str, *settings: str) -> Milter:
+    """OpenDMARC, which looks at SPF itself and only reports; `settings` are lines of its configuration beside these."""
     socket = folder / f"{host}.opendmarc.sock"
     nothing = _write(folder / f"{host}.opendmarc.ignore")
     file = _write(
@@ -80,6 +88,7 @@ def opendmarc(folder: Path, host: str) -> Milter:
         "SPFSelfValidate true",
         f"IgnoreHosts {nothing}",
         "Syslog false",
+        *settings,
     )
     return Milter(f"{host}.opendmarc", ("opendmarc", "-f", "-c", file), socket)
 
@@ -202,8 +211,12 @@ _MASTER_CF = (
 )
 
 
-def forwarder(folder: Path, border: Sequence[Milter], signer: Milter, password_file: Path) -> Postfix:
-    """The host in the middle: it checks what comes in, forwards a user's mail by a pipe, and signs what it generates itself."""
+def forwarder(folder: Path, border: Sequence[Milter], signers: Sequence[Milter], password_file: Path, listener: Path | None) -> Postfix:
+    """The host in the middle: it checks what comes in, forwards a user's mail by a pipe, and signs what it generates itself.
+
+    At UNCHECKED_PORT it takes mail from outside and has no milters there; at BORDER_PORT it has the border listener of dkimgate alone.
+    """
+    signing = ", ".join(milter.address for milter in signers)
     postfix = Postfix(world.FORWARDER, folder)
     script = folder.parent / "forward.sh"
     postfix.configure(
@@ -213,15 +226,18 @@ def forwarder(folder: Path, border: Sequence[Milter], signer: Milter, password_f
             # without it sendmail(1), started by a user's pipe, is not allowed to use this configuration
             "alternate_config_directories": str(postfix.etc),
             "smtpd_milters": ", ".join(milter.address for milter in border),
-            "non_smtpd_milters": signer.address,
+            "non_smtpd_milters": signing,
             "cyrus_sasl_config_path": str(postfix.etc / "sasl"),
         },
         [
             "submission inet  n - n - - smtpd",
             "  -o smtpd_sasl_auth_enable=yes",
             "  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject",
-            f"  -o smtpd_milters={signer.address}",
+            f"  -o {{ smtpd_milters={signing} }}",
             "  -o milter_macro_daemon_name=ORIGINATING",
+            f"{UNCHECKED_PORT} inet n - n - - smtpd",
+            "  -o smtpd_milters=",
+            *([f"{BORDER_PORT} inet n - n - - smtpd", f"  -o smtpd_milters=unix:{listener}"] if listener else []),
         ],
     )
     sasl = postfix.etc / "sasl"

@@ -93,11 +93,11 @@ def make_keys(folder: Path) -> Keys:
 
 def zone_records(keys: Keys) -> list[str]:
     """Every record of the world, in the form of a master file (RFC 1035 section 5)."""
-    records = [_txt(f"{selector}._domainkey.{domain}", keys.record(domain, selector)) for domain, selector in _KEYS]
+    records = [txt(f"{selector}._domainkey.{domain}", keys.record(domain, selector)) for domain, selector in _KEYS]
     records += [f"{name}. IN A {address}" for name, address in ADDRESSES.items()]
     records += [f"{domain}. IN MX 10 {host}." for domain, host in _MX.items()]
-    records += [_txt(domain, text) for domain, text in _SPF.items()]
-    records += [_txt(f"_dmarc.{domain}", f"v=DMARC1; p={policy}") for domain, policy in _DMARC.items()]
+    records += [txt(domain, text) for domain, text in _SPF.items()]
+    records += [txt(f"_dmarc.{domain}", f"v=DMARC1; p={policy}") for domain, policy in _DMARC.items()]
     for name, address in ADDRESSES.items():
         reverse = ".".join(reversed(address.split(".")))
         records.append(f"{reverse}.in-addr.arpa. IN PTR {name}.")
@@ -109,7 +109,7 @@ def _make_key() -> bytes:
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
-def _txt(name: str, text: str) -> str:
+def txt(name: str, text: str) -> str:
     """A TXT record; one string of it holds at most 255 octets."""
     strings = " ".join(f'"{text[at : at + 250]}"' for at in range(0, len(text), 250))
     return f"{name}. IN TXT {strings}"

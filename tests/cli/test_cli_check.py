@@ -144,7 +144,7 @@ def test_what_keeps_the_daemon_from_starting_is_status_2(folder: Path, capsys: p
     said = capsys.readouterr()
     assert said.out == ""
     assert "policy.yaml:3:" in said.err
-    assert "key.pem: everyone can read this key" in said.err
+    assert "key.pem: everyone can read the key" in said.err
 
 
 BORDER = GOOD + "\nlisten: [{socket: unix:/run/dkimgate/b.sock, role: border}]\n"

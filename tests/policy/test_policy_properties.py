@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from ipaddress import ip_network
 from itertools import chain, product
 from random import Random
@@ -62,7 +62,7 @@ facts_ = st.builds(
     border=st.none() | st.builds(Border, st.sampled_from(["mx.forwarder.example", ""]), addresses),
     arrival=arrivals,
     upstream=st.builds(Upstream, st.none() | words),
-    header=st.builds(HeaderSigns, st.booleans(), st.booleans(), st.booleans()),
+    header=st.builds(HeaderSigns, *[st.booleans()] * len(fields(HeaderSigns))),
     forwarder_aligns=st.booleans(),
 )
 OPERATORS: tuple[Operator, ...] = ("<", "<=", ">", ">=", "==", "!=")
@@ -229,7 +229,7 @@ def _sample(random: Random) -> Facts:
             Spam(pick((True, False)), pick((-1.0, 0.0, 0.5, 1.0, 2.0, 5.0, 49.99, 50.0)), pick((1.0, 5.0, 50.0))),
         ),
         upstream=Upstream(pick((None, *FACTS["upstream.dmarc"].words))),
-        header=HeaderSigns(pick((True, False)), pick((True, False)), pick((True, False))),
+        header=HeaderSigns(*(pick((True, False)) for _ in fields(HeaderSigns))),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import product
 from pathlib import Path
 
@@ -29,7 +29,7 @@ PHISH = replace(
     sender="friend@hosted.example",
     arrival=Arrival("fail", "fail", spam=Spam(True, 14.9, 3.0)),
 )
-ODD = HeaderSigns(True, True, True)
+ODD = HeaderSigns(*[True] * len(fields(HeaderSigns)))
 HAM = Spam(False, 2.0, 5.0)
 
 TABLE = [
@@ -96,7 +96,16 @@ def test_the_shipped_configuration_is_the_default_one() -> None:
 def keys_of(model: type[BaseModel]) -> set[str]:
     """Every key that the configuration knows, at any depth."""
     found = set(model.model_fields)
-    for section in (config.Trust, config.Key, config.Forwarder, config.Signature, config.Outgoing, config.Verify, config.Journal):
+    for section in (
+        config.Trust,
+        config.Key,
+        config.Forwarder,
+        config.Signature,
+        config.Outgoing,
+        config.Verify,
+        config.Journal,
+        config.SpamField,
+    ):
         found |= set(section.model_fields)
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -198,7 +199,7 @@ def test_a_line_has_a_bounded_size() -> None:
         ({"client": None}, "TypeError"),
         ({"arrival": {}}, "KeyError.*spam"),
         ({"claims": [1]}, "TypeError"),
-        ({"header": {}}, "KeyError"),
+        ({"header": None}, "AttributeError"),
     ],
 )
 def test_a_spoilt_record_is_a_clear_error(change: dict[str, object], problem: str) -> None:
@@ -248,7 +249,7 @@ FACTS = st.builds(
         spam,
     ),
     upstream=st.builds(Upstream, maybe),
-    header=st.builds(HeaderSigns, st.booleans(), st.booleans(), st.booleans()),
+    header=st.builds(HeaderSigns, *[st.booleans()] * len(fields(HeaderSigns))),
     spf_passes=st.booleans(),
     spf_source=st.sampled_from(["lookup", "assumed", "unaligned"]),
     forwarder_aligns=st.booleans(),
@@ -279,3 +280,18 @@ def test_the_decision_of_a_record_says_sign() -> None:
     assert isinstance(result["decision"], dict)
     assert result["decision"]["sign"] == "author"
     assert result["decision"]["overruled"] == "it arrived badly"
+
+
+def test_every_sign_of_the_header_is_told() -> None:
+    names = [sign.name for sign in fields(HeaderSigns)]
+    for name in names:
+        facts = replace(PHISH, header=HeaderSigns(**{name: True}))
+        told = through_json(facts)
+        assert [key for key, there in told["header"].items() if there] == [name]
+        assert record.facts_of(told) == facts
+
+
+def test_a_record_that_is_older_than_a_sign_is_read() -> None:
+    told = through_json(replace(PHISH, header=HeaderSigns(message_id_missing=True)))
+    old = {name: told["header"][name] for name in ("from_equals_to", "return_path_mismatch", "message_id_missing")}
+    assert record.facts_of({**told, "header": old}).header == HeaderSigns(message_id_missing=True)

@@ -123,6 +123,25 @@ def test_the_worse_of_two_answers_counts(tmp_path: Path) -> None:
     assert arrived.record["arrival"]["dmarc"] == "fail"
 
 
+def test_what_the_border_states_of_spf_stands_in_for_our_own_check(tmp_path: Path) -> None:
+    """OpenDMARC let a signature pass that we don't; on the message's second way only the border's field knows the envelope."""
+    arrived = Arrived(tmp_path, "when: always")
+    bent = SIGNED.replace(b"Lunch", b"Money")
+    for stated, dmarc in [
+        (b"spf=fail smtp.mailfrom=hosted.example", "fail"),
+        (b"spf=pass smtp.mailfrom=attacker.example", "fail"),
+        (b"spf=pass smtp.mailfrom=hosted.example", "pass"),
+        (b"spf=pass smtp.mailfrom=hosted.example; spf=fail smtp.mailfrom=hosted.example", "fail"),
+    ]:
+        ours = b"Authentication-Results: mx.forwarder.example; " + stated + b"\r\n"
+        arrived.send(TRUSTED % b"pass" + ours + BORDER_FIELD + bent)
+        assert arrived.record["arrival"]["dmarc"] == dmarc, stated
+    arrived.send(
+        TRUSTED % b"pass" + BORDER_FIELD + b"Authentication-Results: mx.forwarder.example; spf=fail smtp.mailfrom=hosted.example\r\n" + bent
+    )
+    assert arrived.record["arrival"]["dmarc"] == "pass", "a sender's own field is not the border's"
+
+
 def test_a_sealer_that_we_trust_speaks_for_what_he_changed(tmp_path: Path) -> None:
     """The list in front of us broke the signature; without its seal nobody could know that the message was good."""
     sealed = mail().sealed().raw

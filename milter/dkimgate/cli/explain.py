@@ -6,6 +6,7 @@ import argparse
 import ipaddress
 import sys
 import time
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
             status = 2
             continue
         started = time.perf_counter()
-        assessment = gate.assess(message, body)
+        assessment = gate.assess(message, body, _arrived(message))
         told = _record(gate, message, assessment, (time.perf_counter() - started) * 1000)
         if options.json:
             sys.stdout.write(record.to_line(told).decode("ascii"))
@@ -108,6 +109,15 @@ def _message(name: str, connection: Connection, options: argparse.Namespace) -> 
         returns = [field.text for field in header if field.key == "return-path"]
         sender = returns[0] if returns else ""
     return Message(connection, Envelope(sender.strip("<>"), tuple(options.recipient)), header), body
+
+
+def _arrived(message: Message) -> float | None:
+    """When the newest Received field says that the message was taken: a stored one is judged as it was then, by its dates too."""
+    newest = next((field.text for field in message.fields("received")), "")
+    try:
+        return parsedate_to_datetime(newest.rpartition(";")[2]).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
 
 
 def _record(gate: Gate, message: Message, assessment: Assessment, ms: float) -> dict[str, Any]:

@@ -51,17 +51,21 @@ def read_what_hurts(text: str) -> Reading:
     return Reading(_first_word(text), hurting(text), strict=False)
 
 
+_INNER_COMMENT = re.compile(r"\((?:[^()\\]++|\\.)*+\)")
 _HURTS = re.compile(
-    r"(?<![\w.-])(dmarc|spf|dkim|arc)\s*(?:/\s*\d+\s*)?=\s*\"?"
-    r"(fail|hardfail|softfail|permerror|temperror|error|reject|quarantine)\b",
+    r"(?<![\w.-])(dmarc|spf|dkim|arc|compauth)\s*(?:/\s*\d+\s*)?=\s*\"?"
+    r"(fail|hardfail|softfail|perm[_-]?fail|temp[_-]?fail|permerror|temperror|error|invalid|timeout|reject|quarantine)(?![\w-])",
     re.IGNORECASE,
 )
 
 
 def hurting(text: str) -> tuple[Result, ...]:
     """Every bad result that stands anywhere in the text, quotes and comments and broken grammar notwithstanding."""
-    found = _HURTS.finditer(text.replace("\0", ""))
-    return tuple(dict.fromkeys(Result(match[1].lower(), match[2].lower()) for match in found))
+    text = text.replace("\0", "")
+    found = _HURTS.findall(text)
+    if "(" in text:
+        found += _HURTS.findall(_INNER_COMMENT.sub("", text))  # `dmarc (so it seems) = fail`
+    return tuple(dict.fromkeys(Result(method.lower(), result.lower()) for method, result in found))
 
 
 def _first_word(text: str) -> str | None:
@@ -69,160 +73,173 @@ def _first_word(text: str) -> str | None:
     return match[1] if match else None
 
 
-# The lexical tokens of RFC 8601 section 2.2, which takes `value` from RFC 2045 section 5.1. A "word" is wider than a token of that
-# RFC: real hosts write addresses, base64 and time stamps unquoted where a pvalue stands.
-_LEX = re.compile(r'[ \t]+|(?P<word>[^\s();"=]+)|(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<mark>[=;(])')
+# The lexical tokens of RFC 8601 section 2.2, which takes `value` from RFC 2045 section 5.1, each with the CFWS ahead of it. A "word" is
+# wider than a token of that RFC: real hosts write addresses, base64 and time stamps unquoted where a pvalue stands.
+_LEX = re.compile(
+    r"""
+    ( (?: [ \t]++ | \( (?: [^()\\]++ | \\. )*+ \) )*+ )    # white space, and comments that hold no other
+    (?: ( [^\s();"=]++ )                                  # a word
+      | ( " (?: [^"\\]++ | \\. )*+ " )                     # a quoted string
+      | ( [=;] )
+      | ( . )                                             # what begins none of these
+      | \Z )
+    """,
+    re.VERBOSE,
+)
 _KEYWORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
+_METHOD = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:/0*1)?")  # no version but 1 is known
 _PROPERTY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\.[A-Za-z0-9][A-Za-z0-9._-]*")
+_METHODS = frozenset({"dmarc", "spf", "dkim", "arc"})
+_QUOTED_PAIR = re.compile(r"\\(.)")
 
-Token = tuple[str, str]
-"""A kind ("word", "quoted", "=", ";", "end") and its text."""
+
+Token = tuple[str, str, bool]
+"""Its kind ("word", "quoted", "=", ";" or "end"), its text, and whether white space or a comment stands ahead of it."""
+
+_END: Token = ("end", "", True)
 
 
 def _lex(text: str) -> list[Token]:
     """The field as tokens without CFWS. Raises _NotWellFormed at an unclosed quote or comment."""
+    found = _LEX.findall(text)
+    if any(stray == "(" for _, _, _, _, stray in found):
+        found = _LEX.findall(_without_comments(text))
     tokens: list[Token] = []
-    at = 0
-    glued = False  # the last token ended where this one starts: `"a b"@example` is one value
-    while at < len(text):
-        match = _LEX.match(text, at)
-        if match is None:
+    for space, word, quoted, mark, stray in found:
+        if word:
+            if not space and tokens and tokens[-1][0] == "quoted":
+                tokens.append(_local_part_and_domain(tokens.pop(), word))
+            else:
+                tokens.append(("word", word, space != ""))
+        elif mark:
+            tokens.append((mark, mark, space != ""))
+        elif quoted:
+            if not space and tokens and tokens[-1][0] in ("word", "quoted"):
+                raise _NotWellFormed
+            tokens.append(("quoted", _QUOTED_PAIR.sub(r"\1", quoted[1:-1]), space != ""))
+        elif stray:
             raise _NotWellFormed
-        at = match.end()
-        match match.lastgroup:
-            case "word":
-                _append(tokens, "word", match.group(), glued)
-                glued = True
-            case "quoted":
-                _append(tokens, "quoted", re.sub(r"\\(.)", r"\1", match.group()[1:-1]), glued)
-                glued = True
-            case "mark" if match.group() == "(":
-                at = _end_of_comment(text, at)
-                glued = False
-            case "mark":
-                tokens.append((match.group(), match.group()))
-                glued = False
-            case _:
-                glued = False
-    tokens.append(("end", ""))
+    tokens.append(_END)
     return tokens
 
 
-def _append(tokens: list[Token], kind: str, text: str, glued: bool) -> None:
-    if not glued:
-        tokens.append((kind, text))
-        return
-    before = tokens[-1]
-    if before[0] != "quoted" or not text.startswith("@") or kind != "word":
-        raise _NotWellFormed  # only a quoted local part may touch what follows it
-    tokens[-1] = ("word", f'"{before[1]}"{text}')
+def _local_part_and_domain(quoted: Token, word: str) -> Token:
+    """`"a b"@example` is one value; nothing else may touch a quoted string."""
+    if not word.startswith("@"):
+        raise _NotWellFormed
+    return "word", f'"{quoted[1]}"{word}', quoted[2]
+
+
+_QUOTES_AND_COMMENTS = re.compile(r'"(?:[^"\\]++|\\.)*+"|[()]|\\.')
+
+
+def _without_comments(text: str) -> str:
+    """The text with a space in place of each comment, for comments inside comments. Raises _NotWellFormed where one has no end."""
+    kept: list[str] = []
+    depth = start = 0
+    at = 0
+    while (match := (_QUOTES_AND_COMMENTS if depth == 0 else _COMMENT).search(text, at)) is not None:
+        at = match.end()
+        if match.group() == "(":
+            if depth == 0:
+                kept.append(text[start : match.start()])
+            depth += 1
+        elif match.group() == ")":
+            depth -= 1
+            start = at
+            if depth < 0:
+                raise _NotWellFormed
+    if depth:
+        raise _NotWellFormed
+    kept.append(text[start:])
+    return " ".join(kept)
 
 
 _COMMENT = re.compile(r"[()]|\\.")
 
 
-def _end_of_comment(text: str, at: int) -> int:
-    depth = 1
-    while depth:
-        match = _COMMENT.search(text, at)
-        if match is None:
-            raise _NotWellFormed
-        at = match.end()
-        depth += {"(": 1, ")": -1}.get(match.group(), 0)
-    return at
-
-
-class _Cursor:
-    """The tokens, read from left to right."""
-
-    def __init__(self, tokens: list[Token]) -> None:
-        self.tokens = tokens
-        self.at = 0
-
-    @property
-    def kind(self) -> str:
-        return self.tokens[self.at][0]
-
-    def take(self, *kinds: str) -> str:
-        kind, text = self.tokens[self.at]
-        if kind not in kinds:
-            raise _NotWellFormed
-        self.at += 1
-        return text
-
-
 def _parse(text: str) -> Reading:
-    cursor = _Cursor(_lex(text))
-    authserv_id = cursor.take("word", "quoted")
-    if cursor.kind == "word" and not cursor.take("word").isdigit():
-        raise _NotWellFormed  # only a version may stand between the authserv-id and the first semicolon
+    tokens = _lex(text)
+    at = 1
+    if tokens[0][0] not in ("word", "quoted"):
+        raise _NotWellFormed
+    if tokens[at][0] == "word":
+        if tokens[at][1].lstrip("0") != "1":
+            raise _NotWellFormed  # only a version may stand there, and no other version is known
+        at += 1
     results: list[Result] = []
     empty = False
-    while cursor.kind != "end":
-        cursor.take(";")
-        if cursor.kind == "end":
+    while tokens[at][0] == ";":
+        at += 1
+        if tokens[at][0] == "end":
             break  # a trailing semicolon: Yahoo writes one
-        if _is_no_result(cursor):
+        if tokens[at][1].lower() == "none" and tokens[at][0] == "word" and tokens[at + 1][0] in (";", "end"):
             empty = True
+            at += 1
         else:
-            results.append(_resinfo(cursor))
-    if empty and results:
+            result, at = _resinfo(tokens, at)
+            results.append(result)
+    if tokens[at][0] != "end" or (empty and results):
         raise _NotWellFormed
-    return Reading(authserv_id, tuple(results), strict=True)
+    return Reading(tokens[0][1], tuple(results), strict=True)
 
 
-def _is_no_result(cursor: _Cursor) -> bool:
-    kind, text = cursor.tokens[cursor.at]
-    alone = cursor.tokens[cursor.at + 1][0] in ("end", ";")
-    if kind == "word" and text.lower() == "none" and alone:
-        cursor.at += 1
-        return True
-    return False
-
-
-def _resinfo(cursor: _Cursor) -> Result:
-    method = _method(cursor.take("word"))
-    if cursor.kind == "word":
-        _method_version(cursor.take("word"))
-    cursor.take("=")
-    result = cursor.take("word").lower()
-    if not _KEYWORD.fullmatch(result):
+def _resinfo(tokens: list[Token], at: int) -> tuple[Result, int]:
+    """One result from that token on, and where the next token stands."""
+    name, at = _name(tokens, at, "/")
+    method = _METHOD.fullmatch(name)
+    result, at = _value(tokens, at)
+    if method is None or not _KEYWORD.fullmatch(result):
         raise _NotWellFormed
     reason: str | None = None
     properties: list[tuple[str, str]] = []
-    while cursor.kind == "word":
-        name = cursor.take("word").lower()
-        if cursor.kind == "=" and name in ("reason", "action"):
-            cursor.take("=")
-            value = cursor.take("word", "quoted")
-            reason = value if name == "reason" else reason
+    while tokens[at][0] == "word":
+        name, at = _name(tokens, at, ".")
+        if name == "reason":
+            reason, at = _value(tokens, at)
             continue
-        if not _PROPERTY.fullmatch(name):
+        value, at = _pvalue(tokens, at)
+        if _PROPERTY.fullmatch(name):
+            properties.append((name, value))
+        elif name in _METHODS or not _KEYWORD.fullmatch(name):
+            raise _NotWellFormed  # anything else without a ptype says nothing: Microsoft's action, authentication_milter's x-bits
+    return Result(method[1].lower(), result.lower(), tuple(properties), reason), at
+
+
+def _name(tokens: list[Token], at: int, joint: str) -> tuple[str, int]:
+    """What stands ahead of an equals sign, in lower case, and what follows that sign. CFWS may stand at the `joint`, and nowhere else."""
+    name = tokens[at][1]
+    if tokens[at][0] != "word":
+        raise _NotWellFormed
+    at += 1
+    while tokens[at][0] == "word":
+        text = tokens[at][1]
+        if not (name.endswith(joint) or text.startswith(joint)) or (name + text).count(joint) != 1:
             raise _NotWellFormed
-        cursor.take("=")
-        properties.append((name, _pvalue(cursor)))
-    return Result(method, result, tuple(properties), reason)
+        name += text
+        at += 1
+    if tokens[at][0] != "=":
+        raise _NotWellFormed
+    return name.lower(), at + 1
 
 
-def _pvalue(cursor: _Cursor) -> str:
+def _value(tokens: list[Token], at: int) -> tuple[str, int]:
+    if tokens[at][0] not in ("word", "quoted"):
+        raise _NotWellFormed
+    return tokens[at][1], at + 1
+
+
+def _pvalue(tokens: list[Token], at: int) -> tuple[str, int]:
     """A property's value. It may be empty (a null sender) and may hold `=` (a variable envelope return path)."""
-    if cursor.kind in (";", "end"):
-        return ""
-    parts = [cursor.take("word", "quoted")]
-    while cursor.kind == "=":
-        parts.append(cursor.take("="))
-        if cursor.kind == "word":
-            parts.append(cursor.take("word"))
-    return "".join(parts)
-
-
-def _method(word: str) -> str:
-    name, slash, version = word.partition("/")
-    if not _KEYWORD.fullmatch(name) or (slash and version and not version.isdigit()):
-        raise _NotWellFormed
-    return name.lower()
-
-
-def _method_version(word: str) -> None:
-    if not re.fullmatch(r"/?\d*", word):
-        raise _NotWellFormed
+    if tokens[at][0] in (";", "end"):
+        return "", at
+    value, at = _value(tokens, at)
+    while tokens[at][0] == "=":
+        if tokens[at][2] or tokens[at - 1][0] == "quoted":
+            raise _NotWellFormed
+        value += "="
+        at += 1
+        if tokens[at][0] == "word" and not tokens[at][2]:
+            value += tokens[at][1]
+            at += 1
+    return value, at

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from dkimgate import domains
 from dkimgate.config import Trust
-from dkimgate.evidence import authentication_results, misleading, spam
+from dkimgate.evidence import authentication_results, misleading, received_spf, spam
 from dkimgate.facts import Arrival, Claim, Spam, Standing, Upstream
 from dkimgate.message import HeaderField, Message
 from dkimgate.route import Route
@@ -31,6 +31,9 @@ _SAME_AS = {
     "reject": "fail",
     "quarantine": "fail",
     "error": "temperror",
+    "timeout": "temperror",  # Microsoft, of a key that it could not look up
+    **dict.fromkeys(("tempfail", "temp_fail", "temp-fail"), "temperror"),
+    **dict.fromkeys(("permfail", "perm_fail", "perm-fail", "invalid"), "permerror"),  # AOL, Yahoo, Mail.ru
 }
 _HURTS = {
     "dmarc": {"fail", "permerror", "temperror"},
@@ -43,9 +46,10 @@ _BADNESS = ("pass", "neutral", "none", "policy", "temperror", "permerror", "soft
 _BELOW_BORDER = ("authentication-results", "received-spf", "dkim-filter")
 
 
-def claims_of(message: Message, route: Route, trust: Trust) -> tuple[Claim, ...]:
-    """Every claim of the header, from the top down, each with its standing."""
+def claims_of(message: Message, route: Route, trust: Trust, verdicts: Iterable[spam.Verdict] | None = None) -> tuple[Claim, ...]:
+    """Every claim of the header, from the top down, each with its standing. `verdicts`: what it says of spam, where that is known."""
     zone = _zone(message, route, trust)
+    stated = {verdict.position: verdict.spam for verdict in (spam.verdicts_of(message.header) if verdicts is None else verdicts)}
     claims: list[Claim] = []
     fields = 0
     for position, field in enumerate(message.header):
@@ -53,8 +57,9 @@ def claims_of(message: Message, route: Route, trust: Trust) -> tuple[Claim, ...]
             fields += 1
             whole = fields <= MAX_FIELDS and len(claims) < MAX_CLAIMS
             claims += _from_results(field, position, zone, trust, whole)
-        elif field.key in spam.FIELDS:
-            verdict = spam.verdict_of(field)
+        elif field.key == "received-spf":
+            claims += _from_received_spf(field, position)
+        if (verdict := stated.get(position)) is not None:
             claims.append(
                 Claim(
                     "spam",
@@ -121,6 +126,14 @@ def _from_results(field: HeaderField, position: int, zone: frozenset[int], trust
         Claim(result.method, result.result, reading.authserv_id, _name(field), standing, why, position, result.properties)
         for result in reading.results
     ]
+
+
+def _from_received_spf(field: HeaderField, position: int) -> list[Claim]:
+    found = received_spf.read(field.text)
+    if found is None:
+        return []
+    why = "anybody can write this field: it counts where it hurts"
+    return [Claim("spf", found.result, found.receiver, _name(field), Standing.UPSTREAM, why, position, found.properties)]
 
 
 def _grounded(claims: list[Claim]) -> list[Claim]:

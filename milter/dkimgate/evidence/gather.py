@@ -28,13 +28,16 @@ class Seen:
     domain: str | None
     route: Route
     claims: tuple[Claim, ...]
+    verdicts: tuple[spam.Verdict, ...]
 
 
 def see(message: Message, config: Config) -> Seen:
     """Read a header. Asks nobody."""
     author = author_of(message.header)
     route = route_of(message, config.trust)
-    return Seen(message, author, None if message.problem else author.domain, route, claims_of(message, route, config.trust))
+    verdicts = tuple(spam.verdicts_of(message.header, config.spam_fields))
+    claims = claims_of(message, route, config.trust, verdicts)
+    return Seen(message, author, None if message.problem else author.domain, route, claims, verdicts)
 
 
 def facts_of(
@@ -44,12 +47,15 @@ def facts_of(
     outgoing_spf: OutgoingSpf,
     own: tuple[Claim, ...] = (),
     stated: Spam | None = None,
+    now: float | None = None,
 ) -> Facts:
     """Everything the decision may look at. `key_domains`: the domains of the keys we hold. `own`: claims of our own checks and of
-    passports. `stated`: the spam verdict of passports."""
+    passports. `stated`: the spam verdict of passports. `now`: the time, in seconds since the epoch; the facts hold what follows
+    from it, so that deciding needs no clock. Without it, nothing is far off or expired.
+    """
     message, domain, route = seen.message, seen.domain, seen.route
     claims = seen.claims + own
-    verdicts = [spam.verdict_of(field) for field in message.header if field.key in spam.FIELDS]
+    verdicts = [verdict.spam for verdict in seen.verdicts]
     verdict = spam.worst([*verdicts, stated] if stated is not None else verdicts)
     arrival, upstream = arrival_of(claims, domain, route.origin.outside, config.trust, verdict)
     hosted = domains.covering(domain, key_domains) if domain else None
@@ -67,7 +73,7 @@ def facts_of(
         claims=claims,
         arrival=arrival,
         upstream=upstream,
-        header=signs_of(message, seen.author),
+        header=signs_of(message, seen.author, route.origin.outside, frozenset(key_domains), now),
         spf_passes=spf_passes,
         spf_source=spf_source,
         forwarder_aligns=_forwarder_aligns(config, domain),

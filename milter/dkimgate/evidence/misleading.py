@@ -30,7 +30,8 @@ def writes_results(message: Message, trust: Trust) -> bool:
 
 
 def _names_us(text: str, trust: Trust) -> bool:
-    return any(name.lower() in text.lower() for name in trust.authserv_ids)
+    text = text.lower()
+    return any(name in text for name in trust.authserv_spellings)
 
 
 def _leaves_comment(text: str) -> bool:

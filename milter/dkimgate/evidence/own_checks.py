@@ -10,11 +10,11 @@ from dataclasses import replace
 
 from dkimgate.config import Config
 from dkimgate.evidence import arc
+from dkimgate.evidence.gather import Seen
 from dkimgate.evidence.own_dkim import check_signatures
 from dkimgate.evidence.own_dmarc import BOTH, check_dmarc, prepare
-from dkimgate.evidence.own_spf import check_spf, entry_of
+from dkimgate.evidence.own_spf import check_spf, entry_of, stated_spf
 from dkimgate.facts import Claim, Standing
-from dkimgate.message import Message
 from dkimgate.resolver import Lookup
 from dkimgate.route import Route
 
@@ -38,25 +38,23 @@ def _settled(claims: tuple[Claim, ...]) -> bool:
     return any(claim.method == "dmarc" and claim.standing is not Standing.UPSTREAM for claim in claims)
 
 
-def own_claims(
-    message: Message, route: Route, author: str | None, body: bytes, config: Config, lookup: Lookup, now: float
-) -> tuple[Claim, ...]:
+def own_claims(seen: Seen, body: bytes, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
     """The claims of the checks. Never raises for the sake of a message; where DNS fails, a result is never `pass` for that.
 
-    `author` is the author domain, `body` has CRLF line ends, `now` is the time of arrival in seconds. The results of a trusted ARC sealer
-    stand for our own DMARC where nobody else has stated one: what he changed, no check here could pass. So his chain comes
-    first; a stranger's comes last, where it can't use up the time and the questions of the other checks.
+    `body` has CRLF line ends, `now` is the time of arrival in seconds. The results of a trusted ARC sealer stand for our own DMARC where
+    nobody else has stated one: what he changed, no check here could pass. So his chain comes first; a stranger's comes last,
+    where it can't use up the time and the questions of the other checks.
     """
     sealers = config.trust.arc_sealers
-    chained = any(field.key == _ARC for field in message.header)
+    chained = any(field.key == _ARC for field in seen.message.header)
     found: tuple[Claim, ...] = ()
     if chained and sealers:
-        found = _arc_claims(message, route, author, body, config, lookup, now)
+        found = _arc_claims(seen, body, config, lookup, now)
         if _settled(found) and config.verify.when != "always":
             return found
-    found += _dmarc_claims(message, route, author, body, config, lookup, now)
+    found += _dmarc_claims(seen, body, config, lookup, now)
     if chained and not sealers:
-        found += _arc_claims(message, route, author, body, config, lookup, now)
+        found += _arc_claims(seen, body, config, lookup, now)
     return found
 
 
@@ -72,24 +70,21 @@ def _above(route: Route) -> int:
     return route.border_hop.position + 1 if route.border_hop is not None else 0
 
 
-def _dmarc_claims(
-    message: Message, route: Route, author: str | None, body: bytes, config: Config, lookup: Lookup, now: float
-) -> tuple[Claim, ...]:
+def _dmarc_claims(seen: Seen, body: bytes, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
+    author = seen.domain
     if author is not None:
         prepare(author, lookup)
-    entry = entry_of(message, route)
+    entry = entry_of(seen.message, seen.route)
     spf = check_spf(entry.ip, entry.helo, entry.sender, lookup)
-    signatures = check_signatures(message.header, body, author, lookup, now, _above(route), config.verify.signatures)
-    readings = BOTH if config.verify.dmarc == "both" else (config.verify.dmarc,)
-    dmarc = check_dmarc(author, spf, signatures, lookup, readings).claim()
     claims = [spf.claim()] if spf is not None else []
+    signatures = check_signatures(seen.message.header, body, author, lookup, now, _above(seen.route), config.verify.signatures)
     claims += [signature.claim() for signature in signatures]
+    readings = BOTH if config.verify.dmarc == "both" else (config.verify.dmarc,)
+    dmarc = check_dmarc(author, spf or stated_spf(seen.claims), signatures, lookup, readings).claim()
     return (*claims, dmarc) if dmarc is not None else tuple(claims)
 
 
-def _arc_claims(
-    message: Message, route: Route, author: str | None, body: bytes, config: Config, lookup: Lookup, now: float
-) -> tuple[Claim, ...]:
-    above = _above(route)
-    chain = arc.validate(message.header[above:], body, lookup, now)
-    return tuple(replace(claim, position=claim.position + above) for claim in arc.claims(chain, config.trust.arc_sealers, author))
+def _arc_claims(seen: Seen, body: bytes, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
+    above = _above(seen.route)
+    chain = arc.validate(seen.message.header[above:], body, lookup, now)
+    return tuple(replace(claim, position=claim.position + above) for claim in arc.claims(chain, config.trust.arc_sealers, seen.domain))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -77,6 +78,23 @@ class Spf:
         value = self.sender if self.identity == "mailfrom" else self.domain or ""
         why = f"checked here: {self.ip}" + (f": {self.why}" if self.why else "")
         return Claim("spf", self.result, None, "", Standing.VERIFIED, why, properties=((f"smtp.{self.identity}", value),))
+
+
+def stated_spf(claims: Iterable[Claim]) -> Spf | None:
+    """The result of SPF that hosts of ours state, for mail whose envelope is no longer the border's. None where they state none.
+
+    It stands in for our own check, so that a DMARC result which does not hang on a signature can still be found wrong. Of several results
+    one that is no pass counts.
+    """
+    stated = [claim for claim in claims if claim.method == "spf" and claim.standing is Standing.TRUSTED]
+    worst = next((claim for claim in stated if claim.result != "pass"), stated[0] if stated else None)
+    if worst is None:
+        return None
+    mailfrom, helo = worst.property("smtp.mailfrom"), worst.property("smtp.helo")
+    written = (mailfrom or helo or "").rpartition("@")[2]
+    domain = domains.a_label(written)
+    result = worst.result if worst.result in RESULTS and domain is not None else "neutral"
+    return Spf(result, domain, "mailfrom" if mailfrom else "helo", mailfrom or "", why="as a host of ours states")
 
 
 def check_spf(ip: str | None, helo: str | None, sender: str | None, lookup: Lookup) -> Spf | None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from email.utils import getaddresses
+import contextlib
+import re
+from collections import Counter
+from datetime import UTC
+from email.utils import getaddresses, parsedate_to_datetime
 
 from dkimgate import domains
 from dkimgate.author import Author
+from dkimgate.encodedword import Malformed, decode
+from dkimgate.evidence.lookalike import is_lookalike
 from dkimgate.facts import HeaderSigns
 from dkimgate.message import Message
 
@@ -13,19 +19,45 @@ _MAX_LENGTH = 4000  # of a recipient or path field; a longer one says nothing
 
 _MAX_NESTED = 50  # comments and groups: getaddresses() recurses into nested ones
 
+DAYS_PAST = 7
+DAYS_AHEAD = 1
+"""How far Date may be from now: mail queues for five days (RFC 5321 section 4.5.4.1), and clocks and time zones are off by hours."""
 
-def signs_of(message: Message, author: Author) -> HeaderSigns:
-    """The signs of one message."""
+_DAY = 86400.0
+
+
+def signs_of(
+    message: Message, author: Author, outside: bool = False, hosted: frozenset[str] = frozenset(), now: float | None = None
+) -> HeaderSigns:
+    """The signs of one message. `outside`: is its origin; `hosted`: the domains whose keys we hold; `now` in seconds since the epoch."""
+    identifier = message_id(message)
+    date = _date(message)
+    signatures = [_tags(field.text) for field in message.fields("dkim-signature")]
     return HeaderSigns(
         from_equals_to=_from_equals_to(message, author),
         return_path_mismatch=_return_path_mismatch(message, author),
-        message_id_missing=message_id(message) is None,
+        message_id_missing=identifier is None,
+        message_id_malformed=identifier is not None and not _MESSAGE_ID.fullmatch(identifier),
+        date_missing=date is None,
+        date_far_off=date is not None and now is not None and not -DAYS_PAST * _DAY <= date - now <= DAYS_AHEAD * _DAY,
+        display_name_address=_display_name_address(message),
+        lookalike_domain=is_lookalike(author.domain, hosted),
+        recipients_malformed=_recipients_malformed(message),
+        repeated_singletons=_repeated_singletons(message),
+        no_received=outside and not message.fields("received"),
+        third_party_signature_only=_third_party_only(signatures, author),
+        expired_signature=now is not None and any(_expired(tags, now) for tags in signatures),
+        limited_signature=any("l" in tags for tags in signatures),
     )
 
 
 def message_id(message: Message) -> str | None:
     """The value of the first Message-ID field that is not empty (RFC 5322 section 3.6.4), or None."""
     return next((field.text for field in message.fields("message-id") if field.text), None)
+
+
+# what hosts write between the brackets, which is more than the RFC has: a second @, and domain literals
+_MESSAGE_ID = re.compile(r"<[^\s<>@]+@[^\s<>]+>(?:\s*\([^()]*\))?")
 
 
 def _from_equals_to(message: Message, author: Author) -> bool:
@@ -46,3 +78,85 @@ def _return_path_mismatch(message: Message, author: Author) -> bool:
         return False
     domain = domains.a_label(path.strip(" <>").rpartition("@")[2])
     return domain is not None and not domains.aligned(domain, author.domain)
+
+
+_MAX_DATE = 200  # characters; a date with a comment takes fifty
+
+
+def _date(message: Message) -> float | None:
+    """The first Date field in seconds since the epoch; None where there is none, or no date in it."""
+    text = next((field.text for field in message.fields("date")), "")
+    if not text or len(text) > _MAX_DATE:
+        return None
+    try:
+        date = parsedate_to_datetime(text)
+        return (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+
+
+_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"'@]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,10}")
+
+
+def _display_name_address(message: Message) -> bool:
+    """`"service@bank.example" <x@attacker.example>`: many programs show the first alone."""
+    text = next((field.text for field in message.fields("from")), "")[:_MAX_LENGTH]
+    with contextlib.suppress(Malformed):  # then as it stands
+        text = decode(text)
+    display, bracket, rest = text.rpartition("<")
+    if bracket:
+        own, _, behind = rest.partition(">")
+        shown = {found.lower() for found in _ADDRESS.findall(f"{display} {behind}")}
+        return bool(shown - {own.strip().lower()})
+    return len({found.lower() for found in _ADDRESS.findall(text)}) > 1
+
+
+# what getaddresses() would repair in silence; a quoted string stands as q, a comment as a space
+_QUOTED = re.compile(r'"(?:[^"\\]++|\\.)*+"')
+_COMMENT = re.compile(r"\((?:[^()\\]++|\\.)*+\)")
+_SPEC = r"[^\s<>@,;:()\[\]\"\\]++@(?:[^\s<>@,;:()\[\]\"\\]++|\[[^\s<>@,;()\[\]\"\\]++\])"
+_MAILBOX = re.compile(rf"\s*+(?:[^<>@,;:()\[\]\"\\]*+<\s*+{_SPEC}\s*+>|{_SPEC})\s*+")
+_GROUP = re.compile(r"[^<>@,;:()\[\]\"\\]++:([^:;]*+);")
+
+
+def _recipients_malformed(message: Message) -> bool:
+    """A To or Cc that is no address-list of RFC 5322 section 3.4. What can't be told, because it is long, is none."""
+    texts = [field.text for key in ("to", "cc") for field in message.fields(key)]
+    return any(len(text) <= _MAX_LENGTH and not _is_address_list(text) for text in texts)
+
+
+def _is_address_list(text: str) -> bool:
+    text = _COMMENT.sub(" ", _COMMENT.sub(" ", _QUOTED.sub("q", text)))  # twice, for a comment in a comment
+    text, groups = _GROUP.subn(r"\1,", text)
+    parts = [part for part in text.split(",") if part.strip()]
+    return (bool(parts) or groups > 0) and all(_MAILBOX.fullmatch(part) for part in parts)
+
+
+_SINGLETONS = ("date", "from", "sender", "reply-to", "to", "cc", "bcc", "message-id", "in-reply-to", "references", "subject")
+
+
+def _repeated_singletons(message: Message) -> bool:
+    counts = Counter(field.key for field in message.header)
+    return any(counts[key] > 1 for key in _SINGLETONS)
+
+
+def _tags(text: str) -> dict[str, str]:
+    """The tags of a DKIM signature (RFC 6376 section 3.2) without white space; of one that is there twice, the first."""
+    tags: dict[str, str] = {}
+    for part in text.split(";"):
+        name, equals, value = part.partition("=")
+        if equals:
+            tags.setdefault(name.strip(), "".join(value.split()))
+    return tags
+
+
+def _third_party_only(signatures: list[dict[str, str]], author: Author) -> bool:
+    if not signatures or author.domain is None:
+        return False
+    signers = (domains.a_label(tags.get("d", "")) for tags in signatures)
+    return not any(signer is not None and domains.aligned(signer, author.domain) for signer in signers)
+
+
+def _expired(tags: dict[str, str], now: float) -> bool:
+    expiry = tags.get("x", "")
+    return re.fullmatch(r"[0-9]{1,12}", expiry) is not None and int(expiry) < now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 
 from dkimgate.facts import Facts, Risk, Spam
 from dkimgate.policy.model import Weights
@@ -43,10 +44,5 @@ def _present(facts: Facts) -> set[str]:
     names = {f"dmarc={arrival.dmarc}", f"spf={arrival.spf}", f"dkim={arrival.dkim}", f"arc={arrival.arc}"}
     if facts.upstream.dmarc is not None:
         names.add(f"upstream.dmarc={facts.upstream.dmarc}")
-    if header.from_equals_to:
-        names.add("header.from_equals_to")
-    if header.return_path_mismatch:
-        names.add("header.return_path_mismatch")
-    if header.message_id_missing:
-        names.add("header.message_id_missing")
+    names |= {f"header.{sign.name}" for sign in fields(header) if getattr(header, sign.name)}
     return names

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum, auto
 
-from dkimgate.facts import DMARC_RESULTS, Disposition, Facts, Origin, Risk, Sign
+from dkimgate.facts import DMARC_RESULTS, Disposition, Facts, HeaderSigns, Origin, Risk, Sign
 from dkimgate.policy.risk import spam_ratio
 
 ORIGINS = tuple(str(origin) for origin in Origin)
@@ -80,9 +80,7 @@ FACTS: dict[str, Fact] = {
     "client.daemon": Fact(Kind.TEXT, optional=True),
     "border.ip": Fact(Kind.ADDRESS, optional=True),
     "border.by": Fact(Kind.HOST, optional=True),
-    "header.from_equals_to": Fact(Kind.FLAG),
-    "header.return_path_mismatch": Fact(Kind.FLAG),
-    "header.message_id_missing": Fact(Kind.FLAG),
+    **{f"header.{sign.name}": Fact(Kind.FLAG) for sign in fields(HeaderSigns)},
 }
 
 Value = bool | float | str | tuple[str, ...] | Author | IPAddress | None

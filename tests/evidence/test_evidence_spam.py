@@ -1,0 +1,268 @@
+"""Spam verdicts of the filters that people run beside Postfix, on one scale; and those of a filter that the operator describes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dkimgate import config, yamlfile
+from dkimgate.config import Config, SpamField
+from dkimgate.evidence import spam
+from dkimgate.evidence.gather import facts_of, see
+from dkimgate.evidence.spam_fields import FIELDS
+from dkimgate.facts import Facts, Spam, Standing
+from dkimgate.message import HeaderField
+from headers import AUTHOR, BORDER, TRUST, message
+
+HAM = Spam()
+FOREFRONT = "X-Forefront-Antispam-Report"
+REPORT = (
+    "CIP:192.0.2.1;CTRY:US;LANG:en;SCL:{};SRV:;IPV:NLI;SFV:{};H:mail.y.example;PTR:mail.y.example;CAT:{};SFS:(13230040)(376014);DIR:INB;"
+)
+AMAVIS = "Yes, score=6.51 tagged_above=2 required=6.31 tests=[BAYES_50=0.8, HTML_MESSAGE=0.001] autolearn=no"
+RSPAMD = "default: {} [{} / {}]; ARC_NA(0.00)[]; R_SPF_FAIL(1.00)[-all]; FROM_HAS_DN(0.00)[]"
+PROOFPOINT = (
+    "rule={} policy=default score={} bulkscore=99 phishscore=99 adultscore=99 mlxscore={} mlxlogscore=999 spamscore={} classifier=spam"
+)
+
+VERDICTS = [
+    # field, value, verdict
+    ("X-Spam-Status", AMAVIS, Spam(True, 6.51, 6.31)),
+    ("X-Spam-Status", AMAVIS.replace("Yes, score=6.51", "No, score=1.5"), Spam(False, 1.5, 6.31)),
+    ("X-Spam-Status", "No, score=-99.9 tagged_above=-999 required=6.31 WHITELISTED tests=[] autolearn=unavailable", Spam(False, 0.0, 6.31)),
+    ("X-Spam-Status", "No, score=x tagged_above=2 required=6.31 tests=[]", Spam(False, 0.0, 6.31)),
+    ("X-Spam-Status", "Yes, hits=12.3 tagged_above=-999.0 required=5.0 tests=A, B", Spam(True, 12.3, 5.0)),
+    ("X-Spam-Status", "Yes score=8.1 required=5.0", Spam(True, 8.1, 5.0)),
+    ("X-Spam-Status", "Yes, score=8,1 required=5,5", Spam(True, 8.1, 5.5)),
+    ("X-Spam-Status", "Yes, score=14.9 (rspamd)", Spam(True, 14.9, 5.0)),
+    ("X-Spam-Level", "**************", Spam(False, 14.0, 5.0)),
+    ("X-Spam-Level", "", HAM),
+    ("X-Spam-Level", "xxxxx", Spam(False, 5.0, 5.0)),
+    ("X-Spam-Level", "+++ (3.5)", Spam(False, 3.0, 5.0)),
+    ("X-Spam_score", "7.4", Spam(False, 7.4, 5.0)),
+    ("X-Spam_score_int", "74", Spam(False, 74.0, 50.0)),
+    ("X-Spam_bar", "+++++++", Spam(False, 7.0, 5.0)),
+    ("X-Spam-Bar", "/", HAM),
+    ("X-Spam-Bar", "---", HAM),
+    ("X-Spamd-Result", RSPAMD.format("False", "3.20", "15.00"), Spam(False, 3.2, 15.0)),
+    ("X-Spamd-Result", RSPAMD.format("True", "21.40", "15.00"), Spam(True, 21.4, 15.0)),
+    ("X-Spamd-Result", RSPAMD.format("True", "-1.00", "15.00"), Spam(True, 15.0, 15.0)),
+    ("X-Spamd-Result", RSPAMD.format("False", "nan", "nan"), HAM),
+    ("X-Spamd-Bar", "+++++++", Spam(False, 7.0, 6.0)),
+    ("X-Spamd-Bar", "++++", Spam(False, 4.0, 6.0)),
+    ("X-Rspamd-Score", "6.00", Spam(False, 6.0, 6.0)),
+    ("X-Rspamd-Score", "-0.50", Spam(False, 0.0, 6.0)),
+    ("X-Rspamd-Action", "add header", Spam(True, 5.0, 5.0)),
+    ("X-Rspamd-Action", "rewrite subject", Spam(True, 5.0, 5.0)),
+    ("X-Rspamd-Action", "no action", HAM),
+    ("X-Rspamd-Action", "greylist", HAM),
+    ("X-Spam", "Yes", Spam(True, 5.0, 5.0)),
+    ("X-Spam", "no", HAM),
+    (FOREFRONT, REPORT.format("5", "SPM", "SPM"), Spam(True, 5.0, 5.0)),
+    (FOREFRONT, REPORT.format("9", "SPM", "HPHISH"), Spam(True, 9.0, 5.0)),
+    (FOREFRONT, REPORT.format("6", "NSPM", "NONE"), Spam(False, 6.0, 5.0)),
+    (FOREFRONT, REPORT.format("1", "NSPM", "NONE"), Spam(False, 1.0, 5.0)),
+    (FOREFRONT, REPORT.format("-1", "SKN", "NONE"), HAM),
+    (FOREFRONT, REPORT.format("", "SKB", ""), Spam(True, 5.0, 5.0)),
+    (FOREFRONT, REPORT.format("1", "NSPM", "SPOOF"), Spam(True, 5.0, 5.0)),
+    (FOREFRONT, REPORT.format("4", "NSPM", "BULK"), Spam(False, 4.0, 5.0)),
+    (FOREFRONT, "SFV:SPM", Spam(True, 5.0, 5.0)),
+    (FOREFRONT, "XSCL:9;SCL:99;NSFV:SPM;SFV:SPMX", HAM),
+    (f"{FOREFRONT}-Untrusted", REPORT.format("8", "SPM", "SPM"), Spam(True, 8.0, 5.0)),
+    ("X-MS-Exchange-Organization-SCL", "6", Spam(False, 6.0, 5.0)),
+    ("X-MS-Exchange-Organization-SCL", "-1", HAM),
+    (
+        "Authentication-Results",
+        "spf=none; dmarc=fail action=quarantine header.from=x.example;compauth=fail reason=000",
+        Spam(True, 5.0, 5.0),
+    ),
+    ("Authentication-Results", "spf=none;compauth=fail reason=601", Spam(True, 5.0, 5.0)),
+    ("Authentication-Results", "spf=none;compauth=fail reason=001", None),
+    ("Authentication-Results", "spf=none;compauth=pass reason=100", None),
+    ("Authentication-Results", "mx.elsewhere.example; dmarc=fail header.from=x.example", None),
+    ("X-Gm-Spam", "1", Spam(True, 5.0, 5.0)),
+    ("X-Gm-Spam", "0", HAM),
+    ("X-Gm-Phishy", "1", Spam(True, 5.0, 5.0)),
+    ("X-Proofpoint-Spam-Details", PROOFPOINT.format("spam", "100", "100", "100"), Spam(True, 100.0, 50.0)),
+    ("X-Proofpoint-Spam-Details", PROOFPOINT.format("inbound_spam", "0", "0", "0"), Spam(True, 50.0, 50.0)),
+    ("X-Proofpoint-Spam-Details", PROOFPOINT.format("notspam", "0", "0", "0"), Spam(False, 0.0, 50.0)),
+    ("X-Proofpoint-Spam-Details", PROOFPOINT.format("outbound_policy_notspam", "49", "99", "99"), Spam(False, 49.0, 50.0)),
+    (
+        "X-Barracuda-Spam-Status",
+        "Yes, SCORE=5.50 using global scores of TAG_LEVEL=3.5 QUARANTINE_LEVEL=1000.0 KILL_LEVEL=9.0",
+        Spam(True, 5.5, 3.5),
+    ),
+    ("X-Barracuda-Spam-Flag", "YES", Spam(True, 5.0, 5.0)),
+    ("X-Company-MailScanner-SpamCheck", "spam, SpamAssassin (not cached, score=11.1, required 6, A 1.0)", Spam(True, 11.1, 6.0)),
+    ("X-Company-MailScanner-SpamCheck", "not spam, SpamAssassin (cached, score=-2, required 6)", Spam(False, 0.0, 6.0)),
+    ("X-DSPAM-Result", "Spam", Spam(True, 5.0, 5.0)),
+    ("X-DSPAM-Result", "Innocent", HAM),
+    ("X-Bogosity", "Spam, tests=bogofilter, spamicity=0.999, version=1.2.5", Spam(True, 5.0, 5.0)),
+    ("X-Bogosity", "Ham, tests=bogofilter, spamicity=0.000", HAM),
+    ("X-CRM114-Status", "SPAM (-10.5)", Spam(True, 5.0, 5.0)),
+    ("X-Spam-Report", "Yes, score=99 required=1", None),
+    ("Subject", "Yes, score=99 required=1", None),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "expected"), VERDICTS)
+def test_the_verdict_of_a_filter(name: str, value: str, expected: Spam | None) -> None:
+    verdict = spam.verdict_of(HeaderField(name.encode(), b" " + value.encode()))
+    if expected == HAM:
+        assert verdict is not None and (verdict.flag, verdict.score) == (False, 0.0)
+    else:
+        assert verdict == expected
+
+
+def test_the_table_has_every_filter() -> None:
+    assert set(FIELDS) <= {name.lower() for name, _, _ in VERDICTS} | {
+        "x-spam-flag",
+        "x-spam-score",
+        "x-rspamd-bar",
+        "x-spam-action",
+        "x-spam-score-int",
+    }
+
+
+def _facts(header: str, settings: Config | None = None) -> Facts:
+    settings = settings or Config(trust=TRUST)
+    return facts_of(see(message(header), settings), settings, ["hosted.example"], lambda author, hosted: (False, "lookup"))
+
+
+@pytest.mark.parametrize("name", [*FIELDS, "X-Company-MailScanner-SpamCheck"])
+@given(value=st.text(max_size=60))
+def test_any_text_makes_a_sane_verdict(name: str, value: str) -> None:
+    verdict = spam.verdict_of(HeaderField(name.encode(), b" " + value.encode("utf-8", "surrogatepass")))
+    assert verdict is None or (0 <= verdict.score <= 1e12 and verdict.required > 0)
+
+
+def test_the_worst_field_counts_and_claims_name_each() -> None:
+    header = (
+        "X-Spam-Status: No, score=-9.9 required=5.0\n"
+        f"{FOREFRONT}: {REPORT.format('5', 'SPM', 'SPM')}\n"
+        f"X-Spamd-Result: {RSPAMD.format('False', '14.00', '15.00')}\n"
+        "Authentication-Results: spf=none;compauth=fail reason=000\n"
+    )
+    facts = _facts(BORDER + header + AUTHOR)
+    assert facts.arrival.spam == Spam(True, 5.0, 5.0)
+    assert [(claim.field, claim.result) for claim in facts.claims if claim.method == "spam"] == [
+        ("X-Spam-Status", "no"),
+        (FOREFRONT, "yes"),
+        ("X-Spamd-Result", "no"),
+        ("Authentication-Results", "yes"),
+    ]
+    assert {claim.standing for claim in facts.claims} == {Standing.UPSTREAM}
+
+
+CPANEL = "X-Spam-Status: No, score=1.2\nX-Spam-Score: 12\nX-Spam-Bar: +\nX-Ham-Report: none\nX-Spam-Flag: NO\n"
+
+
+def test_cpanel_writes_ten_times_the_score() -> None:
+    assert _facts(BORDER + CPANEL + AUTHOR).arrival.spam == Spam(False, 1.2, 5.0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("score=1.2", "score=2.2"),  # another score
+        ("X-Spam-Bar: +", "X-Spam-Bar: +++++++++++"),
+        ("X-Spam-Bar: +", "X-Other: +"),
+        ("X-Spam-Score: 12", "X-Spam-Score: 12.0"),
+        ("X-Spam-Score: 12\n", "X-Spam-Score: 12\nReceived: by x; y\n"),
+        ("X-Spam-Status: No, score=1.2\n", "X-Spam-Status: No, score=1.2\nReceived: by x; y\n"),
+    ],
+)
+def test_what_is_not_quite_cpanels_counts_in_full(change: tuple[str, str]) -> None:
+    assert _facts(BORDER + CPANEL.replace(*change) + AUTHOR).arrival.spam.spam
+
+
+# --- fields of the operator ---------------------------------------------------------------------------------------------------------------
+
+OWN = SpamField(field="X-My-Filter", pattern=r"(?P<flag>junk)|points=(?P<score>[\d.,]+) of (?P<required>[\d.]+)", required=7)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("clean, points=1.5 of 8", Spam(False, 1.5, 8.0)),
+        ("JUNK, points=9,5 of 8", Spam(True, 9.5, 8.0)),
+        ("points=9.5 of 0", Spam(False, 9.5, 7.0)),
+        ("points=..., of .", Spam(False, 0.0, 7.0)),
+        ("nothing to see", Spam(False, 0.0, 7.0)),
+        ("x" * 1000 + "junk", Spam(False, 0.0, 7.0)),
+    ],
+)
+def test_a_field_of_the_operator(value: str, expected: Spam) -> None:
+    (verdict,) = spam.verdicts_of(message(f"x-my-filter: {value}\n{AUTHOR}").header, (OWN,))
+    assert verdict.spam == expected
+
+
+def test_a_field_of_the_operator_takes_the_place_of_a_known_one() -> None:
+    own = SpamField(field="X-Spam-Level", pattern=r"(?P<bar>\*+)", required=8)
+    header = message("X-Spam-Level: ******\n" + AUTHOR).header
+    assert [verdict.spam.spam for verdict in spam.verdicts_of(header)] == [True]
+    assert [verdict.spam.spam for verdict in spam.verdicts_of(header, (own,))] == [False]
+
+
+def test_a_field_of_the_operator_reaches_the_facts() -> None:
+    settings = Config(trust=TRUST, spam_fields=(OWN,))
+    facts = _facts(BORDER + "X-My-Filter: junk\n" + AUTHOR, settings)
+    assert facts.arrival.spam == Spam(True, 7.0, 7.0)
+    assert [(claim.field, claim.result) for claim in facts.claims] == [("X-My-Filter", "yes")]
+
+
+MISTAKES = [
+    ("{field: 'X My', pattern: '(?P<flag>y)'}", "'X My' is no name of a header field"),
+    ("{field: 'X:', pattern: '(?P<flag>y)'}", "write it without the colon"),
+    ("{field: X, pattern: '(?P<flag>y'}", "not a valid regular expression: missing ), unterminated subpattern"),
+    ("{field: X, pattern: 'yes'}", "expected a group that says something"),
+    ("{field: X, pattern: '(?P<required>5)'}", "expected a group that says something"),
+    ("{field: X, pattern: '(?P<flag>y)(?P<points>5)'}", "unknown group 'points'; valid here: flag, score, bar, required"),
+    ("{field: X, pattern: '(?P<flag>y)', required: 0}", "must be greater than 0"),
+    ("{field: X}", "the key 'spam_fields.0.pattern' is missing"),
+    ("{field: X, pattern: '(?P<flag>(a+)+b)'}", "a repeated group that holds repetitions or alternatives"),
+    ("{field: X, pattern: '(?P<flag>(?:a|a)*b)'}", "a repeated group that holds repetitions or alternatives"),
+    ("{field: X, pattern: '(?P<flag>((a?){2,})b)'}", "a repeated group that holds repetitions or alternatives"),
+    ("{field: X, pattern: '(?P<flag>((a*)b)*)'}", "a repeated group that holds repetitions or alternatives"),
+    ("{field: X, pattern: '(?P<flag>([)]+)*b)'}", "a repeated group that holds repetitions or alternatives"),
+]
+
+
+@pytest.mark.parametrize(("entry", "text"), MISTAKES)
+def test_a_mistake_in_a_field_of_the_operator(entry: str, text: str) -> None:
+    with pytest.raises(yamlfile.ConfigError) as refused:
+        config.from_document(yamlfile.parse(f"spam_fields: [{entry}]\n", Path("dkimgate.yaml")))
+    assert text in str(refused.value)
+    assert str(refused.value).startswith("dkimgate.yaml:1:")
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"(?P<flag>a|b)", r"(?P<bar>\*+)", r"(?:x )?(?P<score>[+*]?\d+)", r"(?P<flag>[(]+)*", r"(?P<flag>\(+\))"]
+)
+def test_a_harmless_pattern_is_taken(pattern: str) -> None:
+    if pattern == r"(?P<flag>[(]+)*":
+        with pytest.raises(ValueError, match="repetitions"):
+            SpamField(field="X", pattern=pattern)
+    else:
+        assert SpamField(field="X", pattern=pattern).required == 5.0
+
+
+def test_hostile_fields_of_known_names_take_no_time() -> None:
+    hostile = [
+        "score=" * 2000,
+        "*" * 9000,
+        '"' * 9000,
+        "required=1 " * 900,
+        "(" * 9000,
+        "SCL:;" * 2000,
+        "rule=" + "a" * 9000,
+        "compauth=fail " * 900,
+    ]
+    header = message("".join(f"{name}: {value}\n" for name in FIELDS for value in hostile)).header
+    started = time.process_time()
+    spam.verdicts_of(header)
+    assert time.process_time() - started < 2.0
