@@ -90,5 +90,6 @@ def _arc_claims(seen: Seen, body: bytes, config: Config, lookup: Lookup, now: fl
     above = _above(seen.route)
     chain = arc.validate(seen.message.header[above:], body, lookup, now)
     sealers = () if misleading.writes_results(seen.message, config.trust) else config.trust.arc_sealers
-    claims = grounded(arc.claims(chain, sealers, seen.domain), "a sealer's pass, but without a pass of SPF or DKIM that is reason for it")
+    why = "a sealer's pass, but no pass of SPF or DKIM in its results is reason for it"
+    claims = grounded(arc.claims(chain, sealers, seen.domain), why)
     return tuple(replace(claim, position=claim.position + above) for claim in claims)
