@@ -34,7 +34,7 @@ check: $(VENV)/dev check-packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q -n auto -m "not servers"
+	$(BIN)/pytest -q -n 3 --dist worksteal -m "not servers"
 
 test: check test-packages
 	$(BIN)/pytest -q -m servers

@@ -11,11 +11,13 @@ from dkimgate.evidence import spam
 from dkimgate.evidence.gather import Seen, facts_of
 from dkimgate.evidence.own_field import results_field
 from dkimgate.evidence.stripping import strip
-from dkimgate.facts import Assessment, Decision, Disposition
+from dkimgate.facts import Assessment, Claim, Decision, Disposition, Standing
 from dkimgate.passage import Outcome, Passage
 from dkimgate.passport.field import FIELD_NAME
 from dkimgate.passport.issue import issue
 from dkimgate.signing.canonical import BodyHash
+
+_BAD = ("fail", "permerror", "temperror")
 
 RULE = "border"
 """What the record of a border names in the place of a rule."""
@@ -80,7 +82,11 @@ class BorderPassage(Passage):
             return ()
 
     def _statements(self, assessment: Assessment, body_hash: bytes) -> tuple[tuple[str, bytes], ...]:
-        engine, claims = self._engine, assessment.facts.claims
+        engine, facts = self._engine, assessment.facts
+        claims = facts.claims
+        if facts.arrival.dmarc in _BAD:
+            # it may rest on a field in our name that is taken off, such as that of an earlier visit: what hurts is believed from anyone
+            claims += (Claim("dmarc", facts.arrival.dmarc, None, "", Standing.VERIFIED, "as it arrived"),)
         host = engine.config.trust.authserv_ids[0]
         made = [("Authentication-Results", results_field(host, claims))]
         if engine.secrets is not None and self._message.problem is None:

@@ -177,6 +177,14 @@ def _forwarder_problems(file: Path, settings: Config) -> list[str]:
 def _border_problems(file: Path, settings: Config) -> list[str]:
     if not any(listener.role == "border" for listener in settings.listen):
         return []
-    if not settings.trust.authserv_ids:
-        return [f"{file}: a listener with `role: border` states results under the first of trust.authserv_ids: name one"]
-    return []
+    problems = []
+    if not settings.trust.authserv_ids or not settings.trust.authserv_ids[0].isascii():
+        problems.append(
+            f"{file}: a listener with `role: border` states results under the first of trust.authserv_ids: name one (in A-labels, xn--...)"
+        )
+    if settings.passport is None:
+        problems.append(
+            f"{file}: a listener with `role: border` takes fields off that say spam or fail, and keeps what they said in a passport: "
+            "add `passport: {secret_file: ...}`, with the file that `dkimgate passport new-secret --out FILE` makes"
+        )
+    return problems

@@ -156,7 +156,11 @@ class Passage:
         except Exception as error:  # noqa: BLE001 - law 4; law 5 wants a record all the same, of what is left
             self._fail("recording", error)
             self._assessment = None
-            line = self._line(())
+            try:
+                line = self._line(())
+            except Exception as again:  # noqa: BLE001 - nothing of this message can be told
+                self._fail("recording", again)
+                return False
         try:
             self._engine.journal.write(line)
         except JournalError:

@@ -154,8 +154,7 @@ PASSPORT = "passport: {secret_file: passport.secret}\n"
 @pytest.mark.parametrize(
     ("configuration", "said"),
     [
-        (BORDER, "note: a border without `passport:`"),
-        (BORDER + "verify: {when: never}\n", "warning: a border with `verify: {when: never}`"),
+        (BORDER + PASSPORT + "verify: {when: never}\n", "warning: a border with `verify: {when: never}`"),
         (GOOD + "\n" + PASSPORT, "note: `passport:` is set but no listener here has `role: border`"),
     ],
 )
@@ -163,3 +162,9 @@ def test_a_border_that_lacks_something(configuration: str, said: str, folder: Pa
     (folder / "passport.secret").write_text(new_secret("2026a") + "\n")
     (folder / "passport.secret").chmod(0o600)
     assert any(text.startswith(said) for text in checked(folder, configuration, capsys)[1])
+
+
+def test_a_border_without_a_passport_does_not_start(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "dkimgate.yaml").write_text(BORDER)
+    assert cli.main(["check", "--config", str(folder / "dkimgate.yaml")]) == 2
+    assert "add `passport: {secret_file: ...}`" in capsys.readouterr().err

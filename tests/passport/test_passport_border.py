@@ -217,3 +217,19 @@ def test_what_cannot_be_freed_of_forged_fields_waits(header: bytes, problem: str
         outcome = passage.end()
         assert (outcome.disposition.value, outcome.fields, outcome.remove) == ("defer" if waits else "accept", (), ())
         assert host.record["error"] == (f"deferred: {why}" if waits else None)
+
+
+def test_a_fail_of_an_earlier_visit_is_not_forgotten(tmp_path: Path) -> None:
+    """It left here unsigned, somebody laundered it, and it is back, with our own old field in it, which the border takes off."""
+    host = Host(tmp_path)
+    header = host.border(GOOD + OUR_RESULTS.replace(b"pass", b"fail"))
+    assert host.out(header).fields == ()
+    assert host.out(only_passport(header)).fields == ()
+    assert host.record["arrival"]["dmarc"] == "fail"
+
+
+def test_what_cannot_be_recorded_at_all_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host(tmp_path)
+    monkeypatch.setattr("dkimgate.record.make", lambda *_, **__: 1 / 0)
+    fields, body = split_message(GOOD + b"\r\n" + BODY)
+    assert host.out(fields, body).disposition.value == "defer"

@@ -254,10 +254,6 @@ def _passports(gate: Gate, settings: Config) -> str:
 
 def _border(gate: Gate, settings: Config) -> Iterator[Finding]:
     roles = {listener.role for listener in settings.listen}
-    if "border" in roles and settings.passport is None:
-        yield Finding(
-            "note", "a border without `passport:` states its results in Authentication-Results alone, which others on the way may change"
-        )
     if "border" not in roles and settings.passport is not None:
         yield Finding("note", "`passport:` is set but no listener here has `role: border`: right where the border is another host")
     if "border" in roles and settings.verify.when == "never":

@@ -14,6 +14,8 @@ Whoever tries to borrow the word of a trusted sealer meets this:
   not covered: no results are trusted for it. Other fields may differ, as with DKIM; Content-Type is not asked for, since large
   sealers don't sign it. Sent again unchanged it passes until the signature expires (`x=`) or the key is withdrawn, as with DKIM.
 - A From that was rewritten behind the result: the result must name the author domain in header.from, or nothing of it is trusted.
+- A sealer can be misled as a verifier of ours can (see `misleading`), so own_checks believes its DMARC pass only where an aligned pass of
+  SPF or DKIM in the same results is reason for it.
 - A second From, or one that readers take for different ones, has no author domain, so nothing is trusted.
 
 Where nothing is trusted, what hurts counts all the same, from every set, of broken chains too (law 2).
