@@ -31,11 +31,10 @@ from dkimgate.log import Level, describe, log
 _QUIET_SECONDS = 0.3
 """How long a stopping worker waits for the first word on a connection that was accepted at the last moment."""
 
-# libmilter waits for the first three as well. The last is this process's word to itself that the leash was let go.
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
+# what a service manager, an operator or a terminal may send to the whole group
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _open_sessions: set[Session] = set()
-_orphaned = threading.Event()
 
 
 def work(judge: Judge, listening: Listening, leash: int, ready: int | None) -> NoReturn:
@@ -44,22 +43,26 @@ def work(judge: Judge, listening: Listening, leash: int, ready: int | None) -> N
     One byte on `ready` says that it is serving.
     """
     os.setpgid(0, 0)  # Ctrl-C is for the supervisor alone
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    _ignore_signals()
     sys.excepthook = _one_line
     nowhere = _unreachable_socket(listening)
     number = _adopt(listening)
     _set_callbacks(judge, listening.role)
     threading.Thread(target=_run_libmilter, daemon=True).start()
-    threading.Thread(target=_wait_for_release, args=(leash,), daemon=True).start()
     if ready is not None:
         os.write(ready, b".")
         os.close(ready)
-    # What libmilter takes of these signals makes it leave every open session without an answer. They are blocked in all
-    # threads, and Linux hands them to the main thread where that waits for them.
-    while signal.sigwait(_SIGNALS) == signal.SIGHUP:
-        pass  # the supervisor reloads, by new workers
-    _let_go(number, nowhere)
+    orphaned = not os.read(leash, 1)
+    _let_go(number, nowhere, orphaned)
     _drain(judge.config.drain_seconds)
+
+
+def _ignore_signals() -> None:
+    """The supervisor alone says when a worker ends. What libmilter's own thread would take of these signals makes it leave every open
+    session without an answer. Linux drops an ignored signal unless the main thread blocks it: then that thread would still get it."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
 def _run_libmilter() -> None:
@@ -67,12 +70,6 @@ def _run_libmilter() -> None:
         Milter.main()
     log("libmilter has stopped (the mail log may say why)", Level.ERROR)
     os._exit(1)
-
-
-def _wait_for_release(leash: int) -> None:
-    if not os.read(leash, 1):
-        _orphaned.set()
-    os.kill(os.getpid(), signal.SIGUSR1)
 
 
 def _one_line(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
@@ -176,11 +173,11 @@ def _close(context: Any) -> int:
         _open_sessions.discard(session)
 
 
-def _let_go(number: int, nowhere: socket.socket) -> None:
+def _let_go(number: int, nowhere: socket.socket, orphaned: bool) -> None:
     """Take no more connections."""
     with socket.socket(fileno=os.dup(number)) as listening:
         os.dup2(nowhere.fileno(), number, inheritable=False)
-        if _orphaned.is_set():
+        if orphaned:
             # Nobody is left to serve what still knocks. Closing is not enough, as libmilter may be waiting on the socket.
             with contextlib.suppress(OSError):
                 listening.shutdown(socket.SHUT_RDWR)
@@ -190,7 +187,7 @@ def _drain(seconds: float) -> NoReturn:
     """Wait until the open sessions have ended, `seconds` at most, then end the process."""
     begin = time.monotonic()
     while time.monotonic() < begin + max(seconds, _QUIET_SECONDS):
-        signal.sigtimedwait(_SIGNALS, 0.05)  # a pause in which signals still don't reach libmilter
+        time.sleep(0.05)
         if not _open_sessions and time.monotonic() > begin + _QUIET_SECONDS:
             os._exit(0)
     if _open_sessions:
