@@ -34,10 +34,10 @@ check: $(VENV)/dev check-packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q -n 3 --dist worksteal -m "not servers"
+	$(BIN)/pytest -q -n 3 --dist worksteal -m "not servers and not heavy"
 
 test: check test-packages
-	$(BIN)/pytest -q -m servers
+	$(BIN)/pytest -q -m "servers or heavy"
 
 format: $(VENV)/dev
 	$(BIN)/ruff check --fix .

@@ -414,6 +414,7 @@ def test_a_key_record_full_of_white_space_costs_little() -> None:
     assert time.process_time() - started < 1
 
 
+@pytest.mark.heavy
 def test_fifty_sets_over_a_large_header_and_body_cost_little() -> None:
     header = (*mail().header, *(HeaderField(b"x%d" % n, b" " + b"y" * 1_000) for n in range(1_000)))
     message = Mail(header, b"The quick brown fox \t jumps \r\n" * 3_000 + b"\r\n" * 30_000)

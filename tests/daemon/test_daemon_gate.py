@@ -135,6 +135,7 @@ def reload_under_load(gate: Daemon, step: int, reloads: int) -> None:
     assert "ended" not in gate.log
 
 
+@pytest.mark.heavy
 def test_reload_under_load(gate: Daemon) -> None:
     reload_under_load(gate, step=150, reloads=2)
     gate.signal(signal.SIGTERM)

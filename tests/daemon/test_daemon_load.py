@@ -40,6 +40,7 @@ def reload_under_load(daemon: Daemon, step: int, reloads: int) -> None:
     assert daemon.records()[-1]["generation"] == f"generation {reloads}"
 
 
+@pytest.mark.heavy
 def test_reload_under_load(start: Start) -> None:
     reload_under_load(start(drain_seconds=20), step=150, reloads=3)
 
@@ -49,6 +50,7 @@ def test_reload_under_heavy_load(start: Start) -> None:
     reload_under_load(start(drain_seconds=20), step=500, reloads=10)
 
 
+@pytest.mark.heavy
 def test_hups_that_come_faster_than_reloads(start: Start) -> None:
     daemon = start(drain_seconds=20)
     load = Load(daemon.connect, signed, connections=4, each=5)

@@ -55,6 +55,7 @@ def test_killed_worker_is_replaced(start: Start) -> None:
     assert daemon.stop() == 0
 
 
+@pytest.mark.heavy
 def test_worker_that_dies_again_and_again_is_started_ever_later(start: Start) -> None:
     daemon = start(workers=1)
     for _ in range(3):

@@ -174,6 +174,7 @@ def fields(draw: st.DrawFn) -> Written:
     return Written(text, authserv_id, results)
 
 
+@pytest.mark.heavy
 @settings(max_examples=400, deadline=None)
 @given(fields())
 def test_all_that_the_grammar_permits_is_read(written: Written) -> None:

@@ -130,6 +130,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE.keys())
 def test_memory_does_not_grow_and_time_is_linear(unit: bytes) -> None:
     chunk = (unit * (65_535 // len(unit) + 1))[:65_535]

@@ -129,6 +129,7 @@ def dkimpy_accepts(message: bytes, key: SigningKey) -> bool:
         return False
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("raw", CORPUS.values(), ids=CORPUS.keys())
 def test_dkimpy_accepts(raw: bytes, rsa_key: SigningKey) -> None:
     assert dkimpy_accepts(signed(raw, rsa_key), rsa_key)
