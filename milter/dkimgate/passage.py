@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from dkimgate import departure, record
 from dkimgate.engine import Engine
 from dkimgate.evidence.gather import Seen, see
-from dkimgate.facts import Assessment, Decision, Disposition
+from dkimgate.facts import Assessment, Disposition
 from dkimgate.journal.writer import JournalError
 from dkimgate.log import Level, describe, log
 from dkimgate.message import Message
@@ -110,16 +110,13 @@ class Passage:
             if self._engine.config.journal.on_failure == "defer":
                 return Outcome(Disposition.DEFER, "the decision can't be recorded, try again later")
             fields = ()  # nothing is signed without a trace
-        if self._assessment is None:
-            fields = ()
-        decision = self._decision()
         remove = self._to_remove()
-        if decision is None or decision.mode == "observe":
+        if self._assessment is None:
+            return Outcome(Disposition.ACCEPT, None, (), remove)
+        decision = self._assessment.decision
+        if decision.mode == "observe":
             return Outcome(Disposition.ACCEPT, None, fields, remove)
         return Outcome(decision.disposition, decision.text, fields, remove)
-
-    def _fields(self) -> tuple[tuple[str, bytes], ...]:
-        return self._sign()
 
     def _to_remove(self) -> tuple[int, ...]:
         """A passport is for hosts of ours: no outsider sees one."""
@@ -130,10 +127,8 @@ class Passage:
         self._error = self._error or f"aborted: {reason}"
         self._record(())
 
-    def _decision(self) -> Decision | None:
-        return self._assessment.decision if self._assessment is not None else None
-
-    def _sign(self) -> tuple[tuple[str, bytes], ...]:
+    def _fields(self) -> tuple[tuple[str, bytes], ...]:
+        """The fields to add: the signatures."""
         if self._body is None or not self._keys:
             return ()
         try:

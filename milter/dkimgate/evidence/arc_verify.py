@@ -18,19 +18,15 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from dkimgate.evidence.arc_fields import MESSAGE_SIGNATURE, Broken, FieldSet, MessageSignature, Seal, Signature, tags_of
+from dkimgate.evidence.dkim_content import Content, simple_field
+from dkimgate.evidence.dkim_key import MOST_BITS
 from dkimgate.message import HeaderField
 from dkimgate.resolver import Lookup, Status
-from dkimgate.signing.canonical import BodyHash, relaxed_field
+from dkimgate.signing.canonical import relaxed_field
 from dkimgate.signing.keys import LEAST_BITS
-
-MOST_BITS = 8192
-"""The largest RSA key that is used. Nobody has a larger one in DNS, and the time of a verification grows with its square."""
 
 MOST_EXPONENT_BITS = 64
 """65537 has 17. An exponent as long as the modulus makes a verification a hundred times as slow."""
-
-_CHUNK = 65_536
-_LINE_ENDS = b"\r\n" * 4096
 
 PublicKey = RSAPublicKey | Ed25519PublicKey
 
@@ -44,8 +40,7 @@ class Signed:
 
     def __init__(self, header: Sequence[HeaderField], body: bytes) -> None:
         self._header = header
-        self._body = body
-        self._hashes: dict[bool, bytes] = {}
+        self._content = Content(header, body)
         self._relaxed: dict[int, bytes] = {}
         self._standing: dict[bytes, list[int]] = {}
         for position, field in enumerate(header):
@@ -62,7 +57,7 @@ class Signed:
             raise Broken("it has expired (x=)")
         if self.uncovered(signature, (b"from",)):
             raise Broken("there is a From field that it does not sign")
-        if self._body_hash(signature.simple_body) != signature.body_hash:
+        if self._content.body("simple" if signature.simple_body else "relaxed").digest != signature.body_hash:
             raise Broken("the body was changed")
         check(signature, self._digest(signature), lookup)
 
@@ -98,44 +93,16 @@ class Signed:
             taken[name] += 1
             if taken[name] <= len(positions):
                 position = positions[-taken[name]]
-                digest.update(_simple_field(self._header[position]) if signature.simple_header else self._relaxed_at(position))
+                digest.update(simple_field(self._header[position]) if signature.simple_header else self._relaxed_at(position))
                 digest.update(b"\r\n")
         own = signature.unsigned
-        digest.update(_simple_field(own) if signature.simple_header else relaxed_field(own))
+        digest.update(simple_field(own) if signature.simple_header else relaxed_field(own))
         return digest.digest()
 
     def _relaxed_at(self, position: int) -> bytes:
         if position not in self._relaxed:
             self._relaxed[position] = relaxed_field(self._header[position])
         return self._relaxed[position]
-
-    def _body_hash(self, simple: bool) -> bytes:
-        if simple not in self._hashes:
-            self._hashes[simple] = simple_body_hash(self._body) if simple else _relaxed_body_hash(self._body)
-        return self._hashes[simple]
-
-
-def _simple_field(field: HeaderField) -> bytes:
-    """A header field in simple form, without a line end (RFC 6376 section 3.4.1)."""
-    return field.name + b":" + field.value.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-
-
-def _relaxed_body_hash(body: bytes) -> bytes:
-    whole = BodyHash()
-    for start in range(0, len(body), _CHUNK):
-        whole.update(body[start : start + _CHUNK])
-    return whole.digest()
-
-
-def simple_body_hash(body: bytes) -> bytes:
-    """SHA-256 over the simple form of a body: exactly one CRLF at its end (RFC 6376 section 3.4.3)."""
-    end = len(body)
-    for line_ends in (_LINE_ENDS, b"\r\n"):
-        while body.endswith(line_ends, 0, end):
-            end -= len(line_ends)
-    digest = hashlib.sha256(memoryview(body)[:end])
-    digest.update(b"\r\n")
-    return digest.digest()
 
 
 def check(signature: Signature, digest: bytes, lookup: Lookup) -> None:

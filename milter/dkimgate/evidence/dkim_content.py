@@ -58,7 +58,7 @@ class Content:
 
         A name that stands more often in h= than in the header is signed as absent.
         """
-        canonical = relaxed_field if tags.header_form == "relaxed" else _simple_field
+        canonical = relaxed_field if tags.header_form == "relaxed" else simple_field
         taken: dict[bytes, int] = defaultdict(int)
         lines: list[bytes] = []
         for name in tags.names:
@@ -78,6 +78,6 @@ def _key(name: bytes) -> bytes:
     return name.rstrip(b" \t").lower()
 
 
-def _simple_field(field: HeaderField) -> bytes:
+def simple_field(field: HeaderField) -> bytes:
     """A field as it was sent (section 3.4.1), without a line end; its folds came with or without CR."""
     return field.name + b":" + field.value.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")

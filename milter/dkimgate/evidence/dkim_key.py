@@ -17,10 +17,8 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from dkimgate.evidence.dkim_signature import Refused, Tags
 from dkimgate.resolver import Lookup, Status
+from dkimgate.signing.keys import LEAST_BITS
 from dkimgate.signing.published import parse_tags
-
-LEAST_BITS = 1024
-"""RSA keys with fewer bits are not accepted (RFC 8301 section 3.2)."""
 
 MOST_BITS = 8192
 """A stranger publishes the key: each doubling makes its use four times as dear."""
