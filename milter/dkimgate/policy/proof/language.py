@@ -20,6 +20,9 @@ MAX_STATES = 20_000
 """States that a walk visits: globs that need more are nobody's to read either."""
 
 
+STEPS_A_STATE = 10
+
+
 class TooHardError(Exception):
     """The question takes more steps than a proof may take."""
 
@@ -272,6 +275,7 @@ class _Automaton:
         """The shortest text that is wanted, or None. Raises TooHardError."""
         alive = [(self._sum(self._places, some), self._sum(self._last, some)) for some in wanted.some]
         bad = self._sum(self._last, wanted.none)
+        lost = bad & self._stars << 1  # behind a star nothing can go wrong any more
         everything = wanted.none
         for some in wanted.some:
             everything |= some
@@ -285,10 +289,10 @@ class _Automaton:
                 return _spelled(here, came)
             for char in self._next(places, writing):
                 there = self._step(places, char), _stand(standing, char, writing)
-                if there[1] == _WRONG or there in came or any(not there[0] & region for region, _ in alive):
+                if there[1] == _WRONG or there in came or there[0] & lost or any(not there[0] & region for region, _ in alive):
                     continue
                 came[there] = here, char
-                budget.spend(1)
+                budget.spend(STEPS_A_STATE)
                 if len(came) > MAX_STATES:
                     raise TooHardError("its globs overlap in too many ways")
                 queue.append(there)

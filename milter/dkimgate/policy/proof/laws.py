@@ -7,16 +7,22 @@ from enum import StrEnum
 
 from dkimgate import departure
 from dkimgate.facts import DMARC_RESULTS, Decision, Departure, Disposition, EnvelopeAction, Facts, Origin, Sign
+from dkimgate.policy.conditions import holds
 from dkimgate.policy.decide import decide
 from dkimgate.policy.model import All, Condition, Flag, Hosted, Leaf, Not, Policy, Rule, Word
 from dkimgate.policy.proof import world
 from dkimgate.policy.proof.language import Budget, TooHardError
 from dkimgate.policy.proof.nodes import FALSE, Node
 from dkimgate.policy.proof.search import Search
+from dkimgate.policy.risk import risk_of
 
 STEPS_A_QUESTION = 200_000
 STEPS = 1_000_000
 """Parts of conditions that are looked at, for one question and for a whole policy: seconds. A policy of 200 rules takes a tenth."""
+
+
+MANY = 20
+"""Rules before the one in question that are asked one by one; after that, all at once."""
 
 
 class Law(StrEnum):
@@ -165,7 +171,7 @@ class _Prover:
             if not _may_break(law, rule):
                 continue
             try:
-                facts = self._ask([self._broken[law], self._takes[index], *self._leaves[:index]])
+                facts = self._taken(index, [self._broken[law]])
             except TooHardError as error:
                 found.unproved.append(Unproved(rule, law, f"could not be proved safe: {error}: simplify it, or the rules before it"))
                 continue
@@ -182,7 +188,7 @@ class _Prover:
 
     def _reach(self, index: int, rule: Rule, found: _Found) -> Facts | None:
         try:
-            return self._ask([self._takes[index], *self._leaves[:index]])
+            return self._taken(index, [])
         except TooHardError as error:
             found.unproved.append(Unproved(rule, None, f"whether a message reaches it is unknown: {error}"))
             return None
@@ -192,21 +198,37 @@ class _Prover:
             if _does(other) == _does(rule):
                 continue
             try:
-                facts = self._ask([self._takes[index], self._takes[earlier], *self._leaves[:earlier]])
+                facts = self._taken(earlier, [self._takes[index]])
             except TooHardError:
                 continue
             if facts is not None:
                 found.shadowed.append(Overlap(rule, other, facts))
                 return
 
-    def _ask(self, nodes: list[Node]) -> Facts | None:
+    def _taken(self, index: int, wanted: list[Node]) -> Facts | None:
+        """A message that the rule takes, like nothing before it does, and for which all of `wanted` holds; None: there is none.
+
+        Of the rules before it, only those are asked for their conditions that took what was found without: few matter to any question.
+        """
+        nodes = [*wanted, self._takes[index]]
         if FALSE in nodes:
             return None
+        asked: set[int] = set()
         steps = self._budget.left = min(STEPS_A_QUESTION, self._left)
         try:
-            return self._search.message(nodes)
+            while True:
+                facts = self._search.message([*nodes, *(self._leaves[earlier] for earlier in sorted(asked))])
+                takers = set() if facts is None else self._takers(facts, index) - asked
+                if not takers:
+                    return facts
+                asked |= takers if len(asked) < MANY else set(range(index))
         finally:
             self._left -= steps - max(self._budget.left, 0)
+
+    def _takers(self, facts: Facts, index: int) -> set[int]:
+        """The rules before that one that would take the message."""
+        risk = risk_of(facts, self._policy.weights)
+        return {earlier for earlier, rule in enumerate(self._policy.rules[:index]) if holds(rule.when, facts, risk)}
 
 
 def _does(rule: Rule) -> tuple[object, ...]:
