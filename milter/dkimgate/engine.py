@@ -12,7 +12,7 @@ from dkimgate import config, departure, domains, record
 from dkimgate.config import Config
 from dkimgate.evidence import own_checks
 from dkimgate.evidence.gather import Seen, facts_of, see
-from dkimgate.facts import Assessment, Claim, Decision, Facts, Sign
+from dkimgate.facts import Assessment, Claim, Decision, EnvelopeAction, Facts, Sign
 from dkimgate.journal.writer import Journal
 from dkimgate.message import Message
 from dkimgate.passport import reading as passports
@@ -78,10 +78,7 @@ class Engine:
             problems += _forwarder_problems(file, settings)
         if problems or policy is None:
             raise ConfigError(*problems)
-        if policy.mode == "observe":
-            warnings.append(
-                "mode: observe: everything hosted is SIGNED as if there were no gate; only the records tell what enforce would do"
-            )
+        warnings += _observing(policy)
         domains.load()  # before a daemon forks: its workers share the memory
         return cls(settings, policy, keys, secrets, tuple(warnings))
 
@@ -125,7 +122,8 @@ class Engine:
             decision = replace(decision, sign=Sign.NONE)
         signer = self._signer(facts, decision)
         signed_as_author = signer is not None and signer == facts.hosted
-        return Assessment(facts, decision, departure.predict(facts, signed_as_author), signer, overruled)
+        unaligned = decision.mode == "enforce" and decision.envelope is EnvelopeAction.UNALIGN
+        return Assessment(facts, decision, departure.predict(facts, signed_as_author, unaligned), signer, overruled)
 
     def check(self, seen: Seen, body: bytes, lookup: Lookup, now: float) -> tuple[Claim, ...]:
         """Our own checks of a message."""
@@ -145,8 +143,8 @@ class Engine:
         return frozenset(passports.Part(part) for part in section.allow_changes) if section is not None else frozenset()
 
     def _signer(self, facts: Facts, decision: Decision) -> str | None:
-        if self.policy.mode == "observe":
-            return facts.hosted
+        if decision.mode == "observe":
+            return None if facts.own_signature else facts.hosted
         if decision.sign is Sign.AUTHOR:
             return facts.hosted
         if decision.sign is Sign.FORWARDER and self.config.forwarder is not None and not facts.forwarder_aligns:
@@ -159,6 +157,15 @@ class Engine:
         envelope = sender.rpartition("@")[2] if sender else outgoing.helo or ""
         hosted = hosted or any(domains.covering(name, self._key_domains) for name in domains.readings(envelope))
         return outgoing_spf(sender, outgoing.helo, outgoing.addresses, author, hosted, lookup)
+
+
+def _observing(policy: Policy) -> list[str]:
+    """A loud line: where the policy only watches, forgeries are signed."""
+    loud = "is SIGNED as if there were no gate; only the records tell what enforce would do"
+    if policy.mode == "observe":
+        return [f"mode: observe: everything hosted {loud}"]
+    rules = [rule.name for rule in policy.all_rules if rule.mode == "observe"]
+    return [f"mode: observe in {', '.join(rules)}: everything hosted that is taken there {loud}"] if rules else []
 
 
 def _forwarder_problems(file: Path, settings: Config) -> list[str]:
