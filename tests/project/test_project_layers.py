@@ -31,6 +31,7 @@ LAYERS = (
     "spf_check",
     "record",
     "journal",
+    "sealer",
     "engine",
     "passage",
     "border",
