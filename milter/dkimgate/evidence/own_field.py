@@ -42,19 +42,21 @@ def arrival_results(authserv_id: str, facts: Facts, chain: ChainState) -> str:
 
 def _arc(facts: Facts, chain: ChainState) -> str:
     told = [f"arc={chain.cv}"]
-    if facts.origin.outside and facts.border is not None and facts.border.ip is not None:
-        told.append(f"smtp.remote-ip={_address(facts.border.ip)}")
+    if facts.origin.outside and facts.border is not None and (address := _address(facts.border.ip)) is not None:
+        told.append(f"smtp.remote-ip={address}")
     if chain.oldest_pass is not None:
         told.append(f"header.oldest-pass={chain.oldest_pass}")
     return " ".join(told)
 
 
-def _address(ip: str) -> str:
+def _address(ip: str | None) -> str | None:
     try:
-        address = ipaddress.ip_address(ip)
+        address = ipaddress.ip_address(ip or "")
     except ValueError:
-        return "unknown"
-    return str(address) if address.version == 4 else f'"{address}"'  # a colon has to be quoted
+        return None
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    return None if address.scope_id else f'"{address}"'  # a colon has to be quoted; a scope may hold anything
 
 
 def _believed(facts: Facts, method: str, words: tuple[str, ...], arrival: str) -> list[str]:
