@@ -63,6 +63,7 @@ Judgement
 
 Rules, the first that holds decides
   no       own-users              origin is 'forwarded', wanted one of submitted, local
+  no       own-users-at-risk      origin is 'forwarded', wanted one of submitted, local
   decides  never-launder          sign: none
   behind   arrived-authenticated  arrival.dmarc is 'fail', wanted pass
   behind   other-peoples-mail     would hold too
