@@ -63,19 +63,15 @@ def sealer_of(settings: Config, keys: Sequence[SigningKey]) -> Sealer | None:
 
 
 def problems(file: Path, settings: Config, keys: Sequence[SigningKey]) -> list[str]:
-    """Why a policy that seals can't be run with this configuration."""
-    if settings.forwarder is None:
-        return [f"{file}: the policy says `seal: true`, so the configuration must say `forwarder: {{domain: ...}}`, in whose name it seals"]
-    domain = settings.forwarder.domain
+    """Why a policy that seals can't be run with these keys, ready to print. That the forwarder has one at all, `agreement` sees to."""
+    domain = settings.forwarder.domain if settings.forwarder is not None else None
     own = [key.algorithm for key in keys if key.domain == domain]
-    if not own:
-        return [f"{file}: the policy says `seal: true`, but forwarder.domain {domain} has no key under `keys:`"]
-    if "rsa-sha256" not in own:
-        return [
-            f"{file}: the policy says `seal: true`, but forwarder.domain {domain} has no RSA key: few know Ed25519 in ARC, and to the "
-            f"others the chain would be broken (dkimgate keys new {domain} SELECTOR)"
-        ]
-    return []
+    if not own or "rsa-sha256" in own:
+        return []
+    return [
+        f"{file}: the policy says `seal: true`, but forwarder.domain {domain} has no RSA key: few know Ed25519 in ARC, and to the others "
+        f"the chain would be broken (dkimgate keys new {domain} SELECTOR)"
+    ]
 
 
 def wanted(assessment: Assessment | None) -> bool:

@@ -28,6 +28,7 @@ SEAL = "{name: all, sign: none, seal: true}"
 SIGN = "{name: all, sign: forwarder, seal: true}"
 ARRIVED = b"Authentication-Results: mx.forwarder.example; dmarc=%s header.from=author.example\n"
 NOW = 1_790_000_000.0
+SPF = {**ZONE, "author.example": {"TXT": ["v=spf1 ip4:192.0.2.10 -all"]}}
 
 
 def pem(key: SigningKey) -> bytes:
@@ -182,7 +183,7 @@ def test_a_message_that_is_held_is_sealed_and_one_that_goes_nowhere_is_not(tmp_p
         tmp_path,
         rule,
         more="departure: {addresses: [192.0.2.10]}\n",
-        zone={**ZONE, "author.example": {"TXT": ["v=spf1 ip4:192.0.2.10 -all"]}},
+        zone=SPF,
     )
     assert host.send(arrived()).fields == ()
     assert host.decision["disposition"] == "reject"
