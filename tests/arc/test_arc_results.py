@@ -145,7 +145,7 @@ CLAIMS = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(
     claims=st.lists(CLAIMS, max_size=5).map(tuple),
     dmarc=st.sampled_from(DMARC_RESULTS),
