@@ -39,7 +39,16 @@ from dkimgate.policy.vocabulary import FACTS, Kind
 OPERATORS: tuple[Operator, ...] = ("<", "<=", ">", ">=", "==", "!=")
 NETWORKS = [
     ip_network(text)
-    for text in ("0.0.0.0/0", "192.0.2.0/24", "192.0.2.64/26", "192.0.2.66/32", "198.51.100.0/25", "::/0", "2001:db8::/32", "2001:db8:1::/48")
+    for text in (
+        "0.0.0.0/0",
+        "192.0.2.0/24",
+        "192.0.2.64/26",
+        "192.0.2.66/32",
+        "198.51.100.0/25",
+        "::/0",
+        "2001:db8::/32",
+        "2001:db8:1::/48",
+    )
 ]
 HOSTS = ["*", "*.example", "hosted.example", "*.hosted.example", "mail.hosted.example", "?.example", "partner.*", "*host*", "a*b"]
 ADDRESSES = ["", "*@hosted.example", "friend@hosted.example", "*@*", "*", "friend@*", "?@a.example", "*.example@*"]
@@ -79,7 +88,8 @@ def _atom(random: Random, name: str) -> Atom:
         case Kind.ADDRESS:
             return Within(random.choice(NETWORKS))
         case Kind.AUTHOR:
-            return random.choice([Hosted(), NoAuthor(), Glob(random.choice(HOSTS)), Glob(random.choice(HOSTS))])
+            atoms: list[Atom] = [Hosted(), NoAuthor(), Glob(random.choice(HOSTS)), Glob(random.choice(HOSTS))]
+            return random.choice(atoms)
         case Kind.MAILBOX | Kind.MAILBOXES:
             return Glob(random.choice(ADDRESSES)) if random.random() < 0.5 else DomainGlob(random.choice(HOSTS))
     return Glob(random.choice(HOSTS))
@@ -139,7 +149,9 @@ class _Draw:
             for leaf in leaves(rule.when) if rule.when is not None else ():
                 atoms[leaf.fact] += leaf.atoms
         self.domains = ["hosted.example", "other.test", *_texts(atoms["from"])]
-        self.texts = {name: ["x", *_texts(atoms[name])] for name in ("client.name", "client.helo", "client.auth", "client.daemon", "border.by")}
+        self.texts = {
+            name: ["x", *_texts(atoms[name])] for name in ("client.name", "client.helo", "client.auth", "client.daemon", "border.by")
+        }
         self.senders = ["", "friend@hosted.example", "x", *_texts(atoms["sender"])]
         self.recipients = ["victim@receiver.example", *_texts(atoms["recipients"]), *_texts(atoms["recipients.all"])]
         self.addresses = ["203.0.113.9", *_addresses(atoms["client.ip"] + atoms["border.ip"])]
@@ -159,11 +171,13 @@ class _Draw:
         author = pick(self.domains) if chance() < 0.85 else None
         origin = pick((Origin.FORWARDED, Origin.FORWARDED, Origin.INBOUND, Origin.SUBMITTED, Origin.LOCAL))
         by = pick((None, *self.texts["border.by"])) if origin is Origin.FORWARDED else None
+        spf_passes = chance() < 0.6
         signs = {sign.name: f"header.{sign.name}" in self.mentioned and chance() < 0.4 for sign in fields(HeaderSigns)}
         return Facts(
             client=Connection(
                 pick((None, *self.addresses)),
-                *(pick((None, *self.texts[f"client.{name}"])) for name in ("name", "helo")),
+                pick((None, *self.texts["client.name"])),
+                pick((None, *self.texts["client.helo"])),
                 pick((None, *self.texts["client.auth"])) if origin in (Origin.FORWARDED, Origin.SUBMITTED) else None,
                 pick((None, *self.texts["client.daemon"])),
             ),
@@ -183,8 +197,8 @@ class _Draw:
             ),
             upstream=Upstream(pick(world.WORDS["upstream.dmarc"])),
             header=HeaderSigns(**signs),
-            spf_passes=chance() < 0.6,
-            unalignable=chance() < 0.4,
+            spf_passes=spf_passes,
+            unalignable=spf_passes and chance() < 0.6,
             own_signature=chance() < 0.2,
         )
 

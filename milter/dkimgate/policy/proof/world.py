@@ -98,7 +98,8 @@ TIES: tuple[Condition, ...] = (
     _only_if(_there("border.by"), _is("origin", "forwarded")),
     _only_if(_there("border.ip"), _there("border.by")),
     _only_if(_true("arrival.aligned"), All((Not(_NO_AUTHOR), Any((_is("arrival.spf", "pass"), _is("arrival.dkim", "pass")))))),
-    _only_if(_true("outgoing.unalignable"), Not(Leaf("sender", (Glob(""),)))),
+    # the sender is rewritten where that changes something, and what it must not be aligned with is known
+    _only_if(_true("outgoing.unalignable"), All((_true("outgoing.spf_passes"), Not(Leaf("sender", (Glob(""),))), Not(_NO_AUTHOR)))),
     _only_if(_true("own_signature"), Leaf("from", (Hosted(),))),
     _only_if(_true("header.lookalike_domain"), Not(Leaf("from", (Hosted(),)))),
     _only_if(_true("header.no_received"), _OUTSIDE),
