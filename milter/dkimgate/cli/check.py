@@ -290,7 +290,7 @@ def _srs(gate: Gate, settings: Config) -> Iterator[Finding]:
     if not any(listener.role == "srs" for listener in settings.listen):
         yield Finding(
             "note",
-            f"unalign.domain {domain}: no listener here has `role: srs`: bounces come home only if postsrsd, or another host, restores them",
+            f"unalign.domain {domain}: no listener here has `role: srs`: bounces come home only if postsrsd or another host restores them",
         )
 
 
