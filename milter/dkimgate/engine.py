@@ -92,7 +92,9 @@ class Engine:
             except ConfigError as error:
                 problems += error.problems
         if policy is not None:
-            problems += example.problems(policy, prove(policy, overlaps=False))
+            proof = prove(policy, overlaps=False)
+            problems += example.problems(policy, proof)
+            warnings += example.warnings(policy, proof)
         problems += agreement.problems(file, settings, policy)
         if policy is not None and policy.seals:
             problems += sealer.problems(file, settings, keys)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dkimgate import config, domains
+from dkimgate.cli import check_proof
+from dkimgate.cli.check_proof import Proved
 from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, Cell, Screen
 from dkimgate.config import Config, Listener
 from dkimgate.facts import Sign
@@ -21,7 +23,8 @@ from dkimgate.journal.permissions import may_read
 from dkimgate.policy.explain import describe
 
 _EPILOG = """\
-Run it after every change: the daemon reloads only what passes here. Mistakes are shown with file, line and column. It asks
+Run it after every change: the daemon reloads only what passes here. Mistakes are shown with file, line and column. A policy
+by which a forgery could leave as authentic mail is a mistake, and such a message is shown. It asks
 no DNS; `dkimgate keys check` compares the keys with what DNS publishes.
 
 What it finds has a level: `problem` (the daemon would not start, or mail is deferred or unsigned), `warning` (probably not what you want),
@@ -61,10 +64,11 @@ def run(options: argparse.Namespace) -> int:
     """Print the overview. See the epilog for the exit status."""
     gate = Gate.load(options.config)
     found = findings(gate)
+    proved = check_proof.proved(gate.policy)
     if options.json:
-        print(json.dumps(_as_json(options.config, gate, found), indent=2))
+        print(json.dumps(_as_json(options.config, gate, found, proved), indent=2))
     else:
-        _print(options.config, gate, found, Screen())
+        _print(options.config, gate, found, proved, Screen())
     return 1 if any(finding.level != "note" for finding in found) else 0
 
 
@@ -210,7 +214,7 @@ def _policy(gate: Gate, settings: Config) -> Iterator[Finding]:
         yield Finding("warning", f"forwarder.domain {forwarder} may align with {', '.join(aligned)}: for their mail it is refused")
 
 
-def _print(file: Path, gate: Gate, found: list[Finding], screen: Screen) -> None:
+def _print(file: Path, gate: Gate, found: list[Finding], proved: Proved, screen: Screen) -> None:
     settings = gate.config
     screen.line(f"{file}: loaded")
     screen.line()
@@ -237,6 +241,7 @@ def _print(file: Path, gate: Gate, found: list[Finding], screen: Screen) -> None
     rules = [_rule(rule.name, describe(rule.when), rule.sign.value, rule.disposition.value) for rule in gate.policy.rules]
     default = gate.policy.default
     screen.table([*rules, _rule("default", "always", default.sign.value, default.disposition.value)])
+    check_proof.show(gate.policy, proved, screen)
     screen.title("Findings")
     styles = {"problem": BAD, "warning": DOUBT, "note": DIM}
     screen.table([[(finding.level, styles[finding.level]), finding.text] for finding in found] or [[("none", GOOD)]])
@@ -296,7 +301,7 @@ def _rule(name: str, when: str, sign: str, disposition: str) -> list[Cell]:
     return [name, (action, GOOD if sign != "none" else ""), when if when == "always" else f"when {when}"]
 
 
-def _as_json(file: Path, gate: Gate, found: list[Finding]) -> dict[str, object]:
+def _as_json(file: Path, gate: Gate, found: list[Finding], proved: Proved) -> dict[str, object]:
     settings = gate.config
     return {
         "config": str(file),
@@ -317,6 +322,7 @@ def _as_json(file: Path, gate: Gate, found: list[Finding]) -> dict[str, object]:
                 for rule in (*gate.policy.rules, gate.policy.default)
             ],
         },
+        "proof": check_proof.as_json(gate.policy, proved),
         "findings": [{"level": finding.level, "text": finding.text} for finding in found],
     }
 

@@ -21,13 +21,14 @@ def problems(policy: Policy, proof: Proof) -> list[str]:
     return [text for _, text in sorted(found)]
 
 
-def idle_allowances(policy: Policy, proof: Proof) -> list[str]:
-    """Rules that may launder and don't, each with a sentence."""
+def warnings(policy: Policy, proof: Proof) -> list[str]:
+    """What is said of a policy that runs, each in a sentence: the rules that may launder and do, and those that may and don't."""
     busy = {each.rule.name for each in proof.launders} | {each.rule.name for each in proof.unproved if each.law}
     return [
-        f"{policy.file}: allow_laundering: the rule {name!r} launders nothing: take its name off"
+        f"allow_laundering: forgeries that the rule {name!r} takes leave as authentic mail: {policy.laundering_reason}"
+        if name in busy
+        else f"{policy.file}: allow_laundering: the rule {name!r} launders nothing: take its name off"
         for name in policy.allow_laundering
-        if name not in busy
     ]
 
 

@@ -16,7 +16,7 @@ from enum import Enum, auto
 from dkimgate.policy import globs
 from dkimgate.policy.model import DomainGlob, Glob
 
-MAX_STATES = 20_000
+MAX_STATES = 10_000
 """States that a walk visits: globs that need more are nobody's to read either."""
 
 

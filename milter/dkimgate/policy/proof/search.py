@@ -28,7 +28,7 @@ class Search:
         named = {leaf.fact for rule in policy.rules if rule.when is not None for leaf in leaves(rule.when)}
         named |= {name for name, _ in policy.weights.parts}  # header.NAME is the name of the fact, too
         self._sums = Sums(policy.weights, "risk" in named)
-        self._start = _everything()
+        self._start = everything()
         self._ties = [self.conditions.node(tie) for tie in world.ties_of(named)]
 
     def message(self, nodes: Sequence[Node]) -> Facts | None:
@@ -154,7 +154,7 @@ def _is_plain(literal: Literal) -> bool:
     return not getattr(literal, "positive", True) if plain is None else literal.status(plain) is True
 
 
-def _everything() -> State:
+def everything() -> State:
     """Any message at all."""
     state: State = {name: (1 << len(words)) - 1 for name, words in world.WORDS.items()}
     state |= dict.fromkeys(world.FLAGS, 3)

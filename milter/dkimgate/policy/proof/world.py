@@ -1,6 +1,6 @@
 """What a message can be: every value of every fact that evidence may come to, and what ties them together.
 
-This is the one place that says so. It is wider than what happens, never narrower: `tests/policy/test_policy_proof_world.py` gathers the
+This is the one place that says so. It is wider than what happens, never narrower: `tests/policy/test_policy_proof_parts.py` gathers the
 facts of messages and finds each of them in here. The prover searches in it, and the tests draw from it.
 """
 
