@@ -156,6 +156,7 @@ class Facts:
     says why. `hosted` is the domain of the key that `sign: author` would use, None where no key of ours aligns.
     `spf_passes`: the envelope as it stands would pass SPF, aligned with the author domain, at the next hop; `spf_source` says whence
     that is known ("lookup", "assumed", "unaligned").
+    `own_signature`: the message bears a valid signature of the key that `sign: author` would use, made when it passed here before.
     `forwarder_aligns`: a signature of the forwarder's domain would align with the author domain, so it must not be made.
     """
 
@@ -175,6 +176,7 @@ class Facts:
     spf_passes: bool = False
     spf_source: str = "unaligned"
     forwarder_aligns: bool = False
+    own_signature: bool = False
     message_id: str | None = None
 
 

@@ -94,6 +94,7 @@ def make(
         "upstream": {"dmarc": facts.upstream.dmarc},
         "header": _of_header(facts.header) if known else None,
         "outgoing": {"spf_passes": facts.spf_passes, "spf_source": facts.spf_source} if known else None,
+        "own_signature": facts.own_signature if known else None,
         "risk": _of_risk(assessment.decision) if assessment else None,
         "decision": _of_decision(assessment, signatures),
         "departure": _of_departure(assessment.departure) if assessment else None,
@@ -298,6 +299,7 @@ def _facts_of(record: dict[str, Any]) -> Facts:
         spf_passes=bool(record["outgoing"]["spf_passes"]),
         spf_source=record["outgoing"]["spf_source"],
         forwarder_aligns=bool(record["forwarder_aligns"]),
+        own_signature=bool(record.get("own_signature", False)),
         message_id=record["message_id"],
     )
 

@@ -135,7 +135,7 @@ REFUSED = {
     "expires before it begins": (Signer(tags={"t": str(NOW - 5), "x": str(NOW - 6)}), "permerror", "x= is not later"),
     "time that is no number": (Signer(tags={"t": "-1"}), "neutral", "no number"),
     "short key": (Signer(selector="weak", bits=1024), "pass", ""),
-    "no key": (Signer(selector="none"), "permerror", "no key in DNS"),
+    "no key": (Signer(selector="none"), "permerror", "no key record"),
     "revoked": (Signer(selector="revoked"), "permerror", "revoked"),
     "testing": (Signer(selector="testing"), "neutral", "t=y"),
     "sha1 only": (Signer(selector="sha1"), "permerror", "sha256"),

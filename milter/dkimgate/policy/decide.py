@@ -27,6 +27,8 @@ def withheld(rule: Rule, facts: Facts) -> str | None:
         return f"there is no single author domain: {facts.author_problem or 'unknown why'}"
     if rule.sign is Sign.AUTHOR and facts.hosted is None:
         return f"no key is aligned with the author domain {facts.author}"
+    if rule.sign is Sign.AUTHOR and facts.own_signature:
+        return f"it bears a valid signature of ours for {facts.hosted} already"
     if rule.sign is Sign.FORWARDER and facts.forwarder_aligns:
         return f"the forwarder's domain is aligned with the author domain {facts.author}"
     return None
