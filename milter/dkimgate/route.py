@@ -80,7 +80,7 @@ class Route:
 
     @property
     def entered(self) -> int:
-        """The position of the first field that the message entered with: those above were added by hosts of ours, at the border or behind it."""
+        """The position of the first field that the message entered with: hosts of ours added those above."""
         return self.border_hop.position + 1 if self.border_hop is not None else 0
 
     @property

@@ -83,14 +83,15 @@ def published_key(domain: str, selector: str, algorithm: str, lookup: Lookup) ->
 
     What is no key record is passed over, for wildcards bring SPF records to these names.
     """
-    answer = lookup.txt(f"{selector}._domainkey.{domain}")
+    name = f"{selector}._domainkey.{domain}"
+    answer = lookup.txt(name)
     if answer.status is Status.FAILED:
         return NoKey(Problem.UNANSWERED, answer.why)
     records = [found for text in answer.values if (found := _record(text)) is not None]
     if not records:
-        return NoKey(Problem.MISSING, "no key record in DNS" if not answer.values else "the record in DNS is no key record")
+        return NoKey(Problem.MISSING, f"{name} has no key record")
     if len(records) > 1:
-        return NoKey(Problem.SEVERAL, f"several key records in DNS under one name ({len(records)})")
+        return NoKey(Problem.SEVERAL, f"{name} has several key records")
     unfit = _unfit(records[0], algorithm)
     if unfit is not None:
         return unfit
