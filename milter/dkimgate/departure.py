@@ -6,19 +6,18 @@ from dkimgate import domains
 from dkimgate.facts import Claim, Departure, Facts, Standing
 
 
-def predict(facts: Facts, signed_as_author: bool) -> Departure:
-    """The departure of the message as it stands, with our aligned signature or without.
+def predict(facts: Facts, signed_as_author: bool, unaligned: bool = False) -> Departure:
+    """The departure of the message, with our aligned signature or without, with its envelope or (`unaligned`) with a rewritten one.
 
     DMARC has two doors (RFC 9989), an aligned DKIM signature and aligned SPF: a pass by one of them is enough. Where the author
     domain has no DMARC record, which `none` at the arrival from outside says, no door leads to a pass. Nobody has looked for the
     record of our own users' mail: it is taken to exist where a door is open.
     """
     dkim = signed_as_author or _survives(facts)
-    if facts.arrival.dmarc == "none" and (facts.origin.outside or not (dkim or facts.spf_passes)):
-        result = "none"
-    else:
-        result = "pass" if dkim or facts.spf_passes else "fail"
-    return Departure(dmarc=result, dkim_aligned=dkim, spf_aligned=facts.spf_passes)
+    spf = facts.spf_passes and not unaligned
+    no_record = facts.arrival.dmarc == "none" and (facts.origin.outside or not (dkim or spf))
+    result = "none" if no_record else "pass" if dkim or spf else "fail"
+    return Departure(dmarc=result, dkim_aligned=dkim, spf_aligned=spf)
 
 
 def _survives(facts: Facts) -> bool:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from dkimgate import config, departure, domains, record
+from dkimgate import config, departure, domains, record, srs
 from dkimgate.config import Config
 from dkimgate.evidence import own_checks, own_signature
 from dkimgate.evidence.gather import Seen, facts_of, see
-from dkimgate.facts import Assessment, Claim, Decision, Facts, Sign
+from dkimgate.facts import Assessment, Claim, Decision, EnvelopeAction, Facts, Sign
 from dkimgate.journal.writer import Journal
 from dkimgate.message import Message
 from dkimgate.passport import reading as passports
@@ -40,12 +40,19 @@ class Engine:
     """Configuration, policy, keys and journal, loaded and consistent. One a process; messages may pass in many threads at once."""
 
     def __init__(
-        self, settings: Config, policy: Policy, keys: list[SigningKey], secrets: Secrets | None, warnings: tuple[str, ...]
+        self,
+        settings: Config,
+        policy: Policy,
+        keys: list[SigningKey],
+        secrets: Secrets | None,
+        warnings: tuple[str, ...],
+        srs_secrets: srs.Secrets | None = None,
     ) -> None:
         self.config = settings
         self.policy = policy
         self.keys = keys
         self.secrets = secrets
+        self.srs_secrets = srs_secrets
         self.warnings = warnings
         self.journal = Journal(settings.journal.file)
         self.resolver = Resolver(settings.verify.nameservers, settings.verify.port, settings.verify.deadline)
@@ -75,17 +82,21 @@ class Engine:
                 secrets = Secrets.load(settings.passport.secret_file)
             except ConfigError as error:
                 problems += error.problems
+        srs_secrets: srs.Secrets | None = None
+        if settings.unalign is not None:
+            try:
+                srs_secrets = srs.Secrets.load(settings.unalign.secret_file)
+            except ConfigError as error:
+                problems += error.problems
         problems += _border_problems(file, settings)
+        problems += _srs_problems(file, settings)
         if policy is not None and policy.uses_forwarder:
             problems += _forwarder_problems(file, settings)
         if problems or policy is None:
             raise ConfigError(*problems)
-        if policy.mode == "observe":
-            warnings.append(
-                "mode: observe: everything hosted is SIGNED as if there were no gate; only the records tell what enforce would do"
-            )
+        warnings += _observing(policy)
         domains.load()  # before a daemon forks: its workers share the memory
-        return cls(settings, policy, keys, secrets, tuple(warnings))
+        return cls(settings, policy, keys, secrets, tuple(warnings), srs_secrets)
 
     def assess(self, message: Message, body: bytes, now: float | None = None) -> Assessment:
         """Facts, decision and departure of a whole message, `body` with CRLF line ends: for `explain`. `now`: as if it were that time, in
@@ -130,7 +141,8 @@ class Engine:
             decision = replace(decision, sign=Sign.NONE)
         signer = self._signer(facts, decision)
         signed_as_author = signer is not None and signer == facts.hosted
-        return Assessment(facts, decision, departure.predict(facts, signed_as_author), signer, overruled)
+        unaligned = decision.mode == "enforce" and decision.envelope is EnvelopeAction.UNALIGN
+        return Assessment(facts, decision, departure.predict(facts, signed_as_author, unaligned), signer, overruled)
 
     def check(self, seen: Seen, body: bytes, lookup: Lookup, now: float) -> tuple[Claim, ...]:
         """Our own checks of a message."""
@@ -153,8 +165,8 @@ class Engine:
         return frozenset(passports.Part(part) for part in section.allow_changes) if section is not None else frozenset()
 
     def _signer(self, facts: Facts, decision: Decision) -> str | None:
-        if self.policy.mode == "observe":
-            return facts.hosted
+        if decision.mode == "observe":
+            return None if facts.own_signature else facts.hosted
         if decision.sign is Sign.AUTHOR:
             return facts.hosted
         if decision.sign is Sign.FORWARDER and self.config.forwarder is not None and not facts.forwarder_aligns:
@@ -167,6 +179,15 @@ class Engine:
         envelope = sender.rpartition("@")[2] if sender else outgoing.helo or ""
         hosted = hosted or any(domains.covering(name, self._key_domains) for name in domains.readings(envelope))
         return outgoing_spf(sender, outgoing.helo, outgoing.addresses, author, hosted, lookup)
+
+
+def _observing(policy: Policy) -> list[str]:
+    """A loud line: where the policy only watches, forgeries are signed."""
+    loud = "is SIGNED as if there were no gate; only the records tell what enforce would do"
+    if policy.mode == "observe":
+        return [f"mode: observe: everything hosted {loud}"]
+    rules = [rule.name for rule in policy.all_rules if rule.mode == "observe"]
+    return [f"mode: observe in {', '.join(rules)}: everything hosted that is taken there {loud}"] if rules else []
 
 
 def _forwarder_problems(file: Path, settings: Config) -> list[str]:
@@ -196,3 +217,9 @@ def _border_problems(file: Path, settings: Config) -> list[str]:
             "add `passport: {secret_file: ...}`, with the file that `dkimgate passport new-secret --out FILE` makes"
         )
     return problems
+
+
+def _srs_problems(file: Path, settings: Config) -> list[str]:
+    if settings.unalign is not None or not any(listener.role == "srs" for listener in settings.listen):
+        return []
+    return [f"{file}: a listener with `role: srs` restores senders that were rewritten: add `unalign: {{domain: ..., secret_file: ...}}`"]

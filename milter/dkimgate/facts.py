@@ -51,6 +51,13 @@ class Disposition(StrEnum):
     DISCARD = "discard"  # accepted and thrown away
 
 
+class EnvelopeAction(StrEnum):
+    """What happens to the envelope sender."""
+
+    KEEP = "keep"
+    UNALIGN = "unalign"  # rewritten to an address of a domain that no author domain here is aligned with
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """One method=result that a header field states, who stated it, and what it is worth.
@@ -155,7 +162,7 @@ class Facts:
     `author` is the author domain (A-labels, lower case), None where there is no single well-formed one: then `author_problem`
     says why. `hosted` is the domain of the key that `sign: author` would use, None where no key of ours aligns.
     `spf_passes`: the envelope as it stands would pass SPF, aligned with the author domain, at the next hop; `spf_source` says whence
-    that is known ("lookup", "assumed", "unaligned").
+    that is known ("lookup", "assumed", "unaligned"). `unalignable`: the sender can be rewritten so that it no longer does.
     `own_signature`: the message bears a valid signature of the key that `sign: author` would use, made when it passed here before.
     `forwarder_aligns`: a signature of the forwarder's domain would align with the author domain, so it must not be made.
     """
@@ -175,6 +182,7 @@ class Facts:
     header: HeaderSigns = field(default_factory=HeaderSigns)
     spf_passes: bool = False
     spf_source: str = "unaligned"
+    unalignable: bool = False
     forwarder_aligns: bool = False
     own_signature: bool = False
     message_id: str | None = None
@@ -190,7 +198,12 @@ class Risk:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the policy chose, and by which rule. `text` goes with defer and reject."""
+    """What the policy chose, and by which rule.
+
+    `seal`: an ARC set is wanted. `envelope` is UNALIGN only where the sender is to be rewritten. `text` goes with hold, defer and
+    reject. `tag` goes in front of the subject; `add` (name, text) and `remove` (names) change the header. Texts may name facts,
+    `{arrival.dmarc}`. `laundering`: the reason for which the policy allows this rule to launder.
+    """
 
     rule: str
     sign: Sign = Sign.NONE
@@ -198,6 +211,12 @@ class Decision:
     text: str | None = None
     risk: Risk = field(default_factory=Risk)
     mode: str = "enforce"
+    seal: bool = False
+    envelope: EnvelopeAction = EnvelopeAction.KEEP
+    tag: str | None = None
+    add: tuple[tuple[str, str], ...] = ()
+    remove: tuple[str, ...] = ()
+    laundering: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +232,8 @@ class Departure:
 class Assessment:
     """What the gate made of a message: from what, what, and what the next receiver will conclude.
 
-    `signer`: the domain whose keys sign, or None. `overruled`: why the guard refused what the policy chose, or None.
+    `signer`: the domain whose keys sign, or None. `overruled`: why the guard refused what the policy chose, or None. `sender`: the
+    address that the envelope sender is rewritten to, or None.
     """
 
     facts: Facts
@@ -221,3 +241,4 @@ class Assessment:
     departure: Departure
     signer: str | None = None
     overruled: str | None = None
+    sender: str | None = None

@@ -93,7 +93,7 @@ def make(
         "arrival": _of_arrival(facts.arrival) if known else None,
         "upstream": {"dmarc": facts.upstream.dmarc},
         "header": _of_header(facts.header) if known else None,
-        "outgoing": {"spf_passes": facts.spf_passes, "spf_source": facts.spf_source} if known else None,
+        "outgoing": _of_outgoing(facts, assessment) if assessment else None,
         "own_signature": facts.own_signature if known else None,
         "risk": _of_risk(assessment.decision) if assessment else None,
         "decision": _of_decision(assessment, signatures),
@@ -217,6 +217,15 @@ def _of_envelope(facts: Facts) -> dict[str, object]:
     }
 
 
+def _of_outgoing(facts: Facts, assessment: Assessment) -> dict[str, object]:
+    return {
+        "spf_passes": facts.spf_passes,
+        "spf_source": facts.spf_source,
+        "unalignable": facts.unalignable,
+        "sender": _text(assessment.sender),
+    }
+
+
 def _of_claim(claim: Claim) -> dict[str, object]:
     return {
         "method": claim.method,
@@ -254,13 +263,14 @@ def _of_decision(assessment: Assessment | None, signatures: Sequence[SignedWith]
     return {
         "rule": decision.rule if decision else None,
         "sign": decision.sign.value if decision else "none",
-        # this version neither seals nor rewrites the sender
-        "seal": False,
-        "envelope": "keep",
+        "seal": bool(decision and decision.seal),
+        "envelope": decision.envelope.value if decision else "keep",
         "disposition": decision.disposition.value if decision else None,
         "text": _text(decision.text) if decision else None,
         "signatures": [{"domain": key.domain, "selector": key.selector, "algorithm": key.algorithm} for key in signatures],
+        "tag": _text(decision.tag) if decision else None,
         "overruled": _text(assessment.overruled) if assessment else None,
+        "laundering": _text(decision.laundering) if decision else None,
         "mode": decision.mode if decision else None,
     }
 
@@ -298,6 +308,8 @@ def _facts_of(record: dict[str, Any]) -> Facts:
         header=HeaderSigns(**{name: bool(record["header"].get(name, False)) for name in _SIGNS}),
         spf_passes=bool(record["outgoing"]["spf_passes"]),
         spf_source=record["outgoing"]["spf_source"],
+        # what older records do not tell was not so then: nothing was rewritten, nobody looked for our own signature
+        unalignable=bool(record["outgoing"].get("unalignable", False)),
         forwarder_aligns=bool(record["forwarder_aligns"]),
         own_signature=bool(record.get("own_signature", False)),
         message_id=record["message_id"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dkimgate.facts import Decision, Facts, Sign
+from dkimgate.facts import Decision, Disposition, EnvelopeAction, Facts, Sign
 from dkimgate.policy.conditions import holds
 from dkimgate.policy.model import Policy, Rule
 from dkimgate.policy.risk import risk_of
@@ -15,8 +15,31 @@ def decide(facts: Facts, policy: Policy) -> Decision:
     """
     risk = risk_of(facts, policy.weights)
     rule = next((rule for rule in policy.rules if holds(rule.when, facts, risk)), policy.default)
-    sign = Sign.NONE if withheld(rule, facts) else rule.sign
-    return Decision(rule.name, sign, rule.disposition, rule.text, risk, policy.mode)
+    envelope, disposition = _envelope(rule, facts)
+    return Decision(
+        rule=rule.name,
+        sign=Sign.NONE if withheld(rule, facts) else rule.sign,
+        disposition=disposition,
+        text=rule.text,
+        risk=risk,
+        mode=policy.mode_of(rule),
+        seal=rule.seal,
+        envelope=envelope,
+        tag=rule.tag,
+        add=rule.add,
+        remove=rule.remove,
+        laundering=policy.laundering_reason if rule.name in policy.allow_laundering else None,
+    )
+
+
+def _envelope(rule: Rule, facts: Facts) -> tuple[EnvelopeAction, Disposition]:
+    """What becomes of the envelope and of the message. What `envelope: unalign` takes never leaves with an envelope that would pass
+    SPF, aligned: where the sender can't be rewritten, the message does not leave."""
+    if rule.envelope is EnvelopeAction.KEEP or not facts.spf_passes:
+        return EnvelopeAction.KEEP, rule.disposition
+    if facts.unalignable:
+        return EnvelopeAction.UNALIGN, rule.disposition
+    return EnvelopeAction.KEEP, rule.disposition if rule.disposition is not Disposition.ACCEPT else rule.otherwise or Disposition.HOLD
 
 
 def withheld(rule: Rule, facts: Facts) -> str | None:

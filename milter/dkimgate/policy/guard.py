@@ -1,4 +1,4 @@
-"""Law 1, whatever the policy says. It shares nothing with `decide`, so that one mistake can't open both."""
+"""Law 1, whatever the policy says, short of `allow_laundering`. It shares nothing with `decide`, so that one mistake can't open both."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def refuses(facts: Facts, decision: Decision) -> str | None:
     The forwarder's own signature counts as an aligned one where it would align, and where nobody can say: of two From fields a
     receiver may look at the one that names the forwarder.
     """
-    if decision.sign is Sign.NONE:
+    if decision.sign is Sign.NONE or decision.laundering is not None:
         return None
     if facts.author is None:
         return "there is not exactly one author domain"

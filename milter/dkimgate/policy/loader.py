@@ -7,21 +7,19 @@ from pathlib import Path
 from typing import cast
 
 from dkimgate import yamlfile
-from dkimgate.facts import DMARC_RESULTS, Disposition, Sign
-from dkimgate.policy import parse, reach
+from dkimgate.facts import DMARC_RESULTS
+from dkimgate.policy import actions, parse, reach
 from dkimgate.policy.model import Condition, Mode, Policy, Rule, Weights
 from dkimgate.policy.problems import Problems, shown, trap
 from dkimgate.policy.risk import MAX_PART
-from dkimgate.policy.vocabulary import ARC_RESULTS, DISPOSITIONS, DKIM_RESULTS, FACTS, SIGNS, SPF_RESULTS, UPSTREAM_DMARC_RESULTS
-from dkimgate.yamlfile import Where
+from dkimgate.policy.vocabulary import ARC_RESULTS, DKIM_RESULTS, FACTS, SIGNS, SPF_RESULTS, UPSTREAM_DMARC_RESULTS
+from dkimgate.yamlfile import Where, nearest
 
 VERSION = 1
-MODES = ("enforce", "observe")
-NOT_IN_THIS_VERSION = ("seal", "envelope", "tag")
+LONGEST_REASON = 500
 
-_TOP = ("version", "mode", "risk", "rules", "default")
-_ACTIONS = ("sign", "disposition", "text")
-_RULE = ("name", "when", *_ACTIONS)
+_TOP = ("version", "mode", "risk", "rules", "default", "allow_laundering", "laundering_reason")
+_RULE = ("name", "when", *actions.KEYS)
 _HEADER_SIGNS = tuple(name.removeprefix("header.") for name in FACTS if name.startswith("header."))
 
 _WEIGHTS: dict[str, dict[str, str]] = {
@@ -35,8 +33,6 @@ _WEIGHTS: dict[str, dict[str, str]] = {
 }
 """What may stand under `risk`, and the name of the part that it becomes."""
 
-_TEXT = re.compile(r"[ -~]{1,200}")
-_REPLY_CODE = re.compile(r"[245](\d\d([ -]|$)|\.\d{1,3}\.\d{1,3}( |$))")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -54,12 +50,40 @@ def from_document(document: yamlfile.Document) -> Policy:
         raise AssertionError("a policy that is no mapping was noted as a mistake")
     problems.known((), top, _TOP)
     _version(problems, top)
-    mode = problems.word(("mode",), top["mode"], MODES) if "mode" in top else "enforce"
+    mode = problems.word(("mode",), top["mode"], actions.MODES) if "mode" in top else "enforce"
     weights = _weights(problems, top["risk"]) if "risk" in top else Weights()
     rules = _rules(problems, top)
     default = _default(problems, top)
+    allowed, reason = _laundering(problems, top)
     problems.raise_any()
-    return Policy(cast(Mode, mode), weights, rules, default, document.sha256)
+    return Policy(cast(Mode, mode), weights, rules, default, allowed, reason, document.sha256, str(document.file))
+
+
+def _laundering(problems: Problems, top: dict[str, object]) -> tuple[tuple[str, ...], str | None]:
+    """The rules that may launder, and why they may: neither goes without the other."""
+    if "allow_laundering" not in top:
+        if "laundering_reason" in top:
+            problems.add(("laundering_reason",), "laundering_reason: the reason for what? It goes with `allow_laundering: [rule names]`")
+        return (), None
+    names, here = top["allow_laundering"], ("allow_laundering",)
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        problems.add(here, f"allow_laundering: expected a list of rule names, found {shown(names)}")
+        names = []
+    rules = top.get("rules")
+    written = rules if isinstance(rules, list) else []
+    known = ["default", *(str(rule.get("name")) for rule in written if isinstance(rule, dict))]
+    for index, name in enumerate(names):
+        if name not in known:
+            problems.add((*here, index), f"allow_laundering: no rule is called {name!r}{nearest(name, known)}")
+    reason = top.get("laundering_reason")
+    if not isinstance(reason, str) or len(reason.split()) < 2 or len(reason) > LONGEST_REASON or not reason.isprintable():
+        problems.add(
+            ("laundering_reason",) if "laundering_reason" in top else here,
+            'allow_laundering: forgeries will leave as authentic mail: say why in plain words, `laundering_reason: "..."` (one line, '
+            f"two words or more, at most {LONGEST_REASON} characters); it stands in every record of these rules",
+        )
+        return (), None
+    return tuple(names), reason
 
 
 def _version(problems: Problems, top: dict[str, object]) -> None:
@@ -124,11 +148,11 @@ def _rule(problems: Problems, where: Where, value: object, names: dict[str, int]
     mapping = problems.mapping(where, value, "a rule: a mapping with name, when and sign")
     if mapping is None:
         return None
-    problems.known(where, mapping, _RULE, NOT_IN_THIS_VERSION)
+    problems.known(where, mapping, _RULE)
     name = _name(problems, where, mapping, names)
-    if not any(key in mapping for key in _ACTIONS):
+    if not any(key in mapping for key in actions.CHOICES):
         problems.add(where, f"a rule without an action: add `sign: {' | '.join(SIGNS)}`, or a disposition")
-    sign, disposition, text = _actions(problems, where, mapping)
+    does = actions.read(problems, where, mapping)
     when: Condition | None = None
     if "when" in mapping:
         if not mapping["when"]:
@@ -137,7 +161,7 @@ def _rule(problems: Problems, where: Where, value: object, names: dict[str, int]
         when = parse.condition(problems, (*where, "when"), mapping["when"])
         if when is None:
             return None
-    return None if name is None else Rule(name, when, sign, disposition, text, problems.document.line(where))
+    return None if name is None else Rule(name, when, **does, line=problems.document.line(where))
 
 
 def _name(problems: Problems, where: Where, mapping: dict[str, object], names: dict[str, int]) -> str | None:
@@ -165,30 +189,5 @@ def _default(problems: Problems, top: dict[str, object]) -> Rule:
     mapping = problems.mapping(where, top["default"], "a mapping such as {sign: none}")
     if mapping is None:
         return Rule("default")
-    problems.known(where, mapping, _ACTIONS, NOT_IN_THIS_VERSION)
-    sign, disposition, text = _actions(problems, where, mapping)
-    return Rule("default", None, sign, disposition, text, problems.document.line(where))
-
-
-def _actions(problems: Problems, where: Where, mapping: dict[str, object]) -> tuple[Sign, Disposition, str | None]:
-    """What a rule does. Without `sign` nothing is signed; without `disposition` the message is accepted."""
-    sign = problems.word((*where, "sign"), mapping["sign"], SIGNS) if "sign" in mapping else None
-    word = problems.word((*where, "disposition"), mapping["disposition"], DISPOSITIONS) if "disposition" in mapping else None
-    disposition = Disposition(word or "accept")
-    if disposition in (Disposition.DEFER, Disposition.REJECT, Disposition.DISCARD) and sign not in (None, "none"):
-        problems.add((*where, "sign"), f"sign: a message that the rule does not let through ({disposition}) can't be signed: leave it out")
-    text = _text(problems, (*where, "text"), mapping["text"], disposition) if "text" in mapping else None
-    return Sign(sign or "none"), disposition, text
-
-
-def _text(problems: Problems, where: Where, value: object, disposition: Disposition) -> str | None:
-    if not isinstance(value, str) or not _TEXT.fullmatch(value) or not value.strip():
-        problems.add(where, f"text: expected one line of 1 to 200 ASCII characters, found {shown(value)}{trap(value)}")
-        return None
-    if disposition not in (Disposition.HOLD, Disposition.DEFER, Disposition.REJECT):
-        problems.add(where, f"text: nobody would read it: only hold, defer and reject have one, not {disposition}")
-        return None
-    if _REPLY_CODE.match(value):
-        problems.add(where, "text: leave out the reply code: dkimgate puts 4xx or 5xx and the enhanced code in front")
-        return None
-    return value
+    problems.known(where, mapping, actions.KEYS)
+    return Rule("default", None, **actions.read(problems, where, mapping), line=problems.document.line(where))

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from dkimgate.facts import Disposition, Sign
+from dkimgate.facts import Disposition, EnvelopeAction, Sign
 
 Mode = Literal["enforce", "observe"]
 Operator = Literal["<", "<=", ">", ">=", "==", "!="]
@@ -132,7 +132,9 @@ def leaves(condition: Condition) -> Iterator[Leaf]:
 class Rule:
     """What is done with the messages for which `when` holds; without `when`, with every message that no earlier rule took.
 
-    `text` is what the sender is told, one line without reply codes; only hold, defer and reject have one. `line` is where the rule stands
+    `text` is what the sender is told, one line without reply codes; only hold, defer and reject have one. `otherwise` is the
+    disposition where `envelope: unalign` can't unalign the envelope: None where the file does not say, which is hold. `tag`, `add`
+    and `remove` are about the header. `mode` is that of this rule, None where the policy's counts. `line` is where the rule stands
     in the file, 0 for a default that is not written there.
     """
 
@@ -141,6 +143,13 @@ class Rule:
     sign: Sign = Sign.NONE
     disposition: Disposition = Disposition.ACCEPT
     text: str | None = None
+    seal: bool = False
+    envelope: EnvelopeAction = EnvelopeAction.KEEP
+    otherwise: Disposition | None = None
+    tag: str | None = None
+    add: tuple[tuple[str, str], ...] = ()
+    remove: tuple[str, ...] = ()
+    mode: Mode | None = None
     line: int = field(default=0, compare=False)
 
 
@@ -155,19 +164,37 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A whole policy file. `digest` is the SHA-256 of its bytes in hexadecimal: what `sha256sum` says of it."""
+    """A whole policy file. `allow_laundering` names the rules that may launder, for `laundering_reason`. `digest` is the SHA-256 of its
+    bytes in hexadecimal: what `sha256sum` says of it. `file` is where it was read."""
 
     mode: Mode = "enforce"
     weights: Weights = field(default_factory=Weights)
     rules: tuple[Rule, ...] = ()
     default: Rule = field(default_factory=lambda: Rule("default"))
+    allow_laundering: tuple[str, ...] = ()
+    laundering_reason: str | None = None
     digest: str = ""
+    file: str = field(default="", compare=False)
+
+    @property
+    def all_rules(self) -> tuple[Rule, ...]:
+        """The rules in their order, and the default behind them."""
+        return (*self.rules, self.default)
 
     @property
     def uses_forwarder(self) -> bool:
         """Some rule says `sign: forwarder`, so the configuration must say which domain that is."""
-        return any(rule.sign is Sign.FORWARDER for rule in (*self.rules, self.default))
+        return any(rule.sign is Sign.FORWARDER for rule in self.all_rules)
+
+    @property
+    def seals(self) -> bool:
+        """Some rule says `seal: true`, so the configuration must say in whose name."""
+        return any(rule.seal for rule in self.all_rules)
+
+    def mode_of(self, rule: Rule) -> Mode:
+        """The mode of a rule: a policy that observes has none that enforces."""
+        return "observe" if self.mode == "observe" else rule.mode or self.mode
 
     def rule(self, name: str) -> Rule | None:
         """The rule of that name, the default rule among them."""
-        return next((rule for rule in (*self.rules, self.default) if rule.name == name), None)
+        return next((rule for rule in self.all_rules if rule.name == name), None)

@@ -44,12 +44,10 @@ class Problems:
                 self.add((*where, written), f"the key {written} is not read as text but as {shown(key)}: put it in quotes{trap(key)}")
         return keys
 
-    def known(self, where: Where, mapping: dict[str, object], keys: Collection[str], absent: Collection[str] = ()) -> None:
-        """Note each key that is not among `keys`; those in `absent` are names of the design that this version does not have."""
+    def known(self, where: Where, mapping: dict[str, object], keys: Collection[str]) -> None:
+        """Note each key that is not among `keys`."""
         for key in mapping:
-            if key in absent:
-                self.add((*where, key), f"{key!r}: this version of dkimgate does not do that: leave the key out")
-            elif key not in keys:
+            if key not in keys:
                 self.add((*where, key), f"unknown key {key!r}{nearest(key, keys)}")
 
     def word(self, where: Where, value: object, words: Collection[str]) -> str | None:

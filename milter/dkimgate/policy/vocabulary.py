@@ -80,6 +80,9 @@ FACTS: dict[str, Fact] = {
     "client.daemon": Fact(Kind.TEXT, optional=True),
     "border.ip": Fact(Kind.ADDRESS, optional=True),
     "border.by": Fact(Kind.HOST, optional=True),
+    "outgoing.spf_passes": Fact(Kind.FLAG),
+    "outgoing.unalignable": Fact(Kind.FLAG),
+    "own_signature": Fact(Kind.FLAG),
     **{f"header.{sign.name}": Fact(Kind.FLAG) for sign in fields(HeaderSigns)},
 }
 
@@ -107,6 +110,12 @@ def value_of(fact: str, facts: Facts, risk: Risk) -> Value:
             return Author(_host(facts.author), facts.author is not None and facts.hosted is not None)
         case "sender":
             return _plain(facts.sender)
+        case "outgoing.spf_passes":
+            return facts.spf_passes
+        case "outgoing.unalignable":
+            return facts.unalignable
+        case "own_signature":
+            return facts.own_signature
     raise KeyError(fact)
 
 

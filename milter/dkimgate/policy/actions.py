@@ -1,0 +1,150 @@
+"""What a rule does, read from its keys: the signature, the seal, the envelope, the disposition, and changes of the header."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+from dkimgate.facts import Disposition, EnvelopeAction, Sign
+from dkimgate.policy import texts
+from dkimgate.policy.model import Mode
+from dkimgate.policy.problems import Problems, shown, trap
+from dkimgate.policy.vocabulary import DISPOSITIONS, SIGNS
+from dkimgate.yamlfile import Where
+
+MODES = ("enforce", "observe")
+ENVELOPES = tuple(str(action) for action in EnvelopeAction)
+REFUSALS = tuple(str(each) for each in Disposition if each is not Disposition.ACCEPT)
+
+CHOICES = ("sign", "seal", "envelope", "disposition", "tag", "add", "remove")
+"""The keys that do something: a rule has at least one of them."""
+
+KEYS = (*CHOICES, "otherwise", "text", "mode")
+"""All keys beside the name and the conditions."""
+
+_STAYS = (Disposition.DEFER, Disposition.REJECT, Disposition.DISCARD)
+_TEXT = re.compile(r"[ -~]{1,200}")
+_REPLY_CODE = re.compile(r"[245](\d\d([ -]|$)|\.\d{1,3}\.\d{1,3}( |$))")
+_FIELD_NAME = re.compile(r"[!-9;-~]{1,76}")
+
+MOST_FIELDS = 20
+
+# what mail programs show or work by, what traces the way, and what only signers and verifiers may write
+_NOT_TO_BE_CHANGED = re.compile(
+    r"from|sender|reply-to|to|cc|bcc|subject|date|message-id|in-reply-to|references|mime-version|content-.*|resent-.*|received|return-path"
+    r"|dkim-signature|domainkey-signature|arc-.*|dkimgate-passport",
+    re.IGNORECASE,
+)
+_NOT_TO_BE_ADDED = re.compile(r"authentication-results|received-spf|x-spam-.*", re.IGNORECASE)
+
+
+def read(problems: Problems, where: Where, mapping: dict[str, object]) -> dict[str, Any]:
+    """The fields of a Rule that say what it does. Without `sign` nothing is signed; without `disposition` the message is accepted."""
+    sign = Sign(_word(problems, where, mapping, "sign", SIGNS) or "none")
+    disposition = Disposition(_word(problems, where, mapping, "disposition", DISPOSITIONS) or "accept")
+    envelope = EnvelopeAction(_word(problems, where, mapping, "envelope", ENVELOPES) or "keep")
+    otherwise = _word(problems, where, mapping, "otherwise", REFUSALS)
+    if otherwise is not None and envelope is EnvelopeAction.KEEP:
+        problems.add((*where, "otherwise"), "otherwise: it says what becomes of a message that `envelope: unalign` can't unalign: add that")
+    if otherwise is not None and disposition is not Disposition.ACCEPT:
+        problems.add((*where, "otherwise"), f"otherwise: a message that is not accepted ({disposition}) needs none: leave it out")
+    if disposition in _STAYS:
+        _nothing_else(problems, where, mapping, disposition, sign)
+    return {
+        "sign": sign,
+        "disposition": disposition,
+        "text": _text(problems, (*where, "text"), mapping["text"], disposition, envelope) if "text" in mapping else None,
+        "seal": _flag(problems, where, mapping, "seal"),
+        "envelope": envelope,
+        "otherwise": Disposition(otherwise) if otherwise is not None else None,
+        "tag": _line(problems, (*where, "tag"), mapping["tag"]) if "tag" in mapping else None,
+        "add": _added(problems, (*where, "add"), mapping["add"]) if "add" in mapping else (),
+        "remove": _removed(problems, (*where, "remove"), mapping["remove"]) if "remove" in mapping else (),
+        "mode": cast(Mode | None, _word(problems, where, mapping, "mode", MODES)),
+    }
+
+
+def _nothing_else(problems: Problems, where: Where, mapping: dict[str, object], disposition: Disposition, sign: Sign) -> None:
+    """A message that does not go through is neither signed nor changed."""
+    for key in CHOICES:
+        if key in mapping and key != "disposition" and not (key == "sign" and sign is Sign.NONE):
+            what = "signed" if key == "sign" else "changed"
+            text = f"{key}: a message that the rule does not let through ({disposition}) can't be {what}: leave it out"
+            problems.add((*where, key), text)
+
+
+def _word(problems: Problems, where: Where, mapping: dict[str, object], key: str, words: tuple[str, ...]) -> str | None:
+    return problems.word((*where, key), mapping[key], words) if key in mapping else None
+
+
+def _flag(problems: Problems, where: Where, mapping: dict[str, object], key: str) -> bool:
+    value = mapping.get(key, False)
+    if isinstance(value, bool):
+        return value
+    problems.add((*where, key), f"{key}: expected true or false, found {shown(value)}")
+    return False
+
+
+def _text(problems: Problems, where: Where, value: object, disposition: Disposition, envelope: EnvelopeAction) -> str | None:
+    text = _line(problems, where, value)
+    if text is None:
+        return None
+    if disposition not in (Disposition.HOLD, Disposition.DEFER, Disposition.REJECT) and envelope is EnvelopeAction.KEEP:
+        problems.add(where, f"text: nobody would read it: only hold, defer and reject have one, not {disposition}")
+        return None
+    if _REPLY_CODE.match(text):
+        problems.add(where, "text: leave out the reply code: dkimgate puts 4xx or 5xx and the enhanced code in front")
+        return None
+    return text
+
+
+def _line(problems: Problems, where: Where, value: object) -> str | None:
+    """One line of ASCII that may name facts."""
+    name = next(step for step in reversed(where) if isinstance(step, str))
+    if not isinstance(value, str) or not _TEXT.fullmatch(value) or not value.strip():
+        problems.add(where, f"{name}: expected one line of 1 to 200 ASCII characters, found {shown(value)}{trap(value)}")
+        return None
+    wrong = texts.mistake(value)
+    if wrong is not None:
+        problems.add(where, f"{name}: {wrong}")
+        return None
+    return value
+
+
+def _added(problems: Problems, where: Where, value: object) -> tuple[tuple[str, str], ...]:
+    fields = problems.mapping(where, value, "a mapping of header fields such as {X-Arrived-With: 'dmarc={arrival.dmarc}'}") or {}
+    made = []
+    for name, content in fields.items():
+        text = _line(problems, (*where, name), content)
+        if _may_change(problems, (*where, name), name, adding=True) and text is not None:
+            made.append((name, text))
+    if len(made) > MOST_FIELDS:
+        problems.add(where, f"add: {len(made)} fields: at most {MOST_FIELDS}")
+    return tuple(made)
+
+
+def _removed(problems: Problems, where: Where, value: object) -> tuple[str, ...]:
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not names or len(names) > MOST_FIELDS:
+        problems.add(where, f"remove: expected a list of 1 to {MOST_FIELDS} names of header fields, found {shown(value)}{trap(value)}")
+        return ()
+    found = []
+    for index, name in enumerate(names):
+        here = (*where, index) if isinstance(value, list) else where
+        if not isinstance(name, str):
+            problems.add(here, f"remove: expected the name of a header field, found {shown(name)}{trap(name)}")
+        elif _may_change(problems, here, name, adding=False):
+            found.append(name)
+    return tuple(found)
+
+
+def _may_change(problems: Problems, where: Where, name: str, *, adding: bool) -> bool:
+    key = "add" if adding else "remove"
+    if not _FIELD_NAME.fullmatch(name):
+        problems.add(where, f"{key}: {name!r} is no name of a header field (write it without the colon)")
+        return False
+    if _NOT_TO_BE_CHANGED.fullmatch(name) or (adding and _NOT_TO_BE_ADDED.fullmatch(name)):
+        why = "readers and verifiers go by it" if not adding else "readers and verifiers go by it, and only who writes it as a rule may"
+        problems.add(where, f"{key}: {name} is not for a policy to {key}: {why}")
+        return False
+    return True
