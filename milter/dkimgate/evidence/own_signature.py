@@ -32,8 +32,8 @@ MOST_VERIFIED = 20
 """Signatures under a name of ours that are verified. Who hides ours behind more of them gets a second signature at most, where the
 message has earned one without the first."""
 
-Keys = Mapping[tuple[str, str], SigningKey]
-"""The keys that we hold, by domain and selector."""
+Keys = Mapping[str, Mapping[str, SigningKey]]
+"""The keys that we hold, by domain, and then by selector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,10 @@ class Ours:
 
 def by_name(keys: Iterable[SigningKey]) -> Keys:
     """The keys by the names that signatures give them."""
-    return {(key.domain, key.selector.lower()): key for key in keys}
+    named: dict[str, dict[str, SigningKey]] = {}
+    for key in keys:
+        named.setdefault(key.domain, {})[key.selector.lower()] = key
+    return named
 
 
 def look_for(header: Sequence[HeaderField], keys: Keys, entered: int = 0) -> Ours:
@@ -71,11 +74,14 @@ def look_for(header: Sequence[HeaderField], keys: Keys, entered: int = 0) -> Our
 
 
 def _named(position: int, field: HeaderField, keys: Keys) -> Named | None:
+    selectors = keys.get(dkim_signature.claimed_domain(field.value) or "")
+    if selectors is None:
+        return None
     try:
         tags = dkim_signature.read(field.value)
     except Refused:
         return None
-    key = keys.get((tags.domain, tags.selector))
+    key = selectors.get(tags.selector)
     return Named(position, field, tags, key) if key is not None and key.algorithm == tags.algorithm else None
 
 
@@ -167,7 +173,7 @@ def _speaks_of_ours(claim: Claim, ours: Ours) -> bool:
     if domain is None:
         return False
     if told["header.d"] and told["header.s"]:
-        return (domain, told["header.s"].lower()) in ours.keys
+        return told["header.s"].lower() in ours.keys.get(domain, {})
     start = (told["header.b"] or "").encode("utf-8", "replace")
     return ours.more or any(
         named.position >= ours.entered
