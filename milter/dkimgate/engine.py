@@ -115,7 +115,10 @@ class Engine:
             passports.spam(reading),
             now,
         )
-        facts = record.recordable(gathered)  # what is decided on is what the record tells, to the letter
+        return self.decided(record.recordable(gathered))  # what is decided on is what the record tells, to the letter
+
+    def decided(self, facts: Facts) -> Assessment:
+        """What follows from the facts alone: decision, guard, signer and departure. Asks nobody."""
         decision = decide(facts, self.policy)
         overruled = guard.refuses(facts, decision)
         if overruled is not None:

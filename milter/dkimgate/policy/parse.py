@@ -69,7 +69,7 @@ def _part(problems: Problems, where: Where, key: str, value: object, depth: int)
             return None
         return Any(branches, line) if key == "any" else All(branches, line)
     if key not in FACTS:
-        problems.add(where, f"unknown fact {key!r}{_fact_hint(key)}")
+        problems.add(where, f"unknown fact {key!r}{fact_hint(key)}")
         return None
     atoms = _atoms(problems, where, key, value)
     return None if atoms is None else Leaf(key, atoms, line)
@@ -84,7 +84,7 @@ def _list_of_conditions(problems: Problems, where: Where, key: str, value: objec
     return good if len(good) == len(parts) else None
 
 
-def _fact_hint(key: str) -> str:
+def fact_hint(key: str) -> str:
     """Facts are written in full: `arrival.dmarc`, neither `dmarc` nor a mapping under `arrival`."""
     inside = [name for name in FACTS if name.startswith(f"{key}.")]
     last = [name for name in FACTS if name.endswith(f".{key}")]
