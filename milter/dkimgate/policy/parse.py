@@ -36,7 +36,7 @@ MAX_DEPTH = 20
 
 MAX_PATTERN = 255
 
-_COMPARISON = re.compile(r"\s*(<=|>=|==|!=|<|>)\s*(-?[0-9]+(?:\.[0-9]+)?)\s*")
+COMPARISON = re.compile(r"\s*(<=|>=|==|!=|<|>)\s*(-?[0-9]+(?:\.[0-9]+)?)\s*")
 _BRANCHES = ("any", "all", "not")
 
 
@@ -157,7 +157,7 @@ def _comparison(fact: Fact, value: float | str) -> Compare | str:
     """A comparison, or what is wrong with it."""
     relation: Operator = "=="
     if isinstance(value, str):
-        match = _COMPARISON.fullmatch(value)
+        match = COMPARISON.fullmatch(value)
         if not match:
             return f"expected {_expected(fact)}, found {value!r}"
         relation, value = cast(Operator, match[1]), float(match[2])
