@@ -120,6 +120,9 @@ def _why(case: Case, assessment: Assessment, policy: Policy) -> list[tuple[str, 
         why.append(("unsigned", f"sign: {deciding.sign}, but {held_back}"))
     if assessment.overruled is not None:
         why.append(("overruled", f"by the guard: {assessment.overruled}"))
+    doors = [name for name, open_ in (("DKIM", assessment.departure.dkim_aligned), ("SPF", assessment.departure.spf_aligned)) if open_]
+    if doors:
+        why.append(("departure", f"dmarc={assessment.departure.dmarc}, by aligned {' and '.join(doors)}"))
     asked = dict.fromkeys(leaf.fact for rule in rules if rule.when for leaf in leaves(rule.when))
     if asked:
         why.append(("facts", ", ".join(f"{name} is {found_as(value_of(name, facts, decision.risk))}" for name in asked)))

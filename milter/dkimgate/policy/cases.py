@@ -139,10 +139,12 @@ def _case(problems: Problems, where: Where, value: object, names: dict[str, int]
         problems.add((*where, "text"), "text: the message stands in a file (message) or here (text), not both")
     if not whole and "facts" not in mapping:
         problems.add(where, "a case without a message: add `facts: {...}`, `message: FILE` or `text: |`")
-    stated = problems.mapping((*where, "facts"), mapping["facts"], "facts such as {arrival.dmarc: fail}") if "facts" in mapping else None
+    facts = mapping.get("facts") or None  # {}: a message of which nothing is known
+    stated = problems.mapping((*where, "facts"), facts, "facts such as {arrival.dmarc: fail}") if facts is not None else None
     message = _message(problems, (*where, whole[0]), mapping[whole[0]], judged_by) if whole else None
     session = _session(problems, where, mapping, bool(whole))
-    expect = problems.mapping((*where, "expect"), mapping.get("expect"), "what is to come out, such as {rule: never-launder, sign: none}")
+    wanted = "`expect`, what is to come out, such as {rule: never-launder, sign: none}"
+    expect = problems.mapping((*where, "expect"), mapping.get("expect"), wanted)
     return Case(
         str(name),
         line,
