@@ -24,12 +24,13 @@ from dkimgate.signing.signature import sign
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What the MTA is to do. `fields` (name, value) go to the top of the header, the first of them topmost; `text` goes with a refusal;
-    `remove` are the positions, from the top, of fields that leave the header."""
+    `remove` are the positions, from the top, of fields that leave the header; `sender` is the new envelope sender, None where it stays."""
 
     disposition: Disposition
     text: str | None = None
     fields: tuple[tuple[str, bytes], ...] = ()
     remove: tuple[int, ...] = ()
+    sender: str | None = None
 
 
 class Passage:
@@ -112,11 +113,20 @@ class Passage:
             fields = ()  # nothing is signed without a trace
         remove = self._to_remove()
         if self._assessment is None:
-            return Outcome(Disposition.ACCEPT, None, (), remove)
+            return self._unjudged(remove)
         decision = self._assessment.decision
         if decision.mode == "observe":
             return Outcome(Disposition.ACCEPT, None, fields, remove)
-        return Outcome(decision.disposition, decision.text, fields, remove)
+        return Outcome(decision.disposition, decision.text, fields, remove, self._assessment.sender)
+
+    def _unjudged(self, remove: tuple[int, ...]) -> Outcome:
+        """Nobody knows what it is: it leaves unsigned, with an envelope that gives no forgery a pass by SPF, or waits."""
+        if self._engine.policy.mode == "observe" or not self._engine.may_pass_spf(self._message):
+            return Outcome(Disposition.ACCEPT, None, (), remove)
+        sender = self._engine.unaligned_sender(self._message.envelope.sender, self._engine.now())
+        if sender is not None:
+            return Outcome(Disposition.ACCEPT, None, (), remove, sender)
+        return Outcome(Disposition.DEFER, "this message can't be judged, try again later")
 
     def _to_remove(self) -> tuple[int, ...]:
         """A passport is for hosts of ours: no outsider sees one."""
@@ -164,7 +174,8 @@ class Passage:
 
     def _line(self, signatures: tuple[SigningKey, ...]) -> bytes:
         if self._error is not None and self._assessment is not None:
-            self._assessment = replace(self._assessment, departure=departure.predict(self._assessment.facts, False))
+            unaligned = self._assessment.sender is not None
+            self._assessment = replace(self._assessment, departure=departure.predict(self._assessment.facts, False, unaligned))
         made = record.make(
             self._message,
             self._assessment,

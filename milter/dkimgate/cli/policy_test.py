@@ -11,7 +11,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from dkimgate import record
+from dkimgate import record, srs
 from dkimgate.cli import stored
 from dkimgate.cli.screen import BAD, DIM, GOOD, TITLE, Cell, Screen, complain
 from dkimgate.engine import Engine
@@ -75,7 +75,7 @@ def _policy_file(suite: Suite, given: Path | None) -> Path:
 def judge(suite: Suite, policy: Policy) -> list[Verdict]:
     """Every case by the policy. It need not be safe: what launders can be tested too."""
     keys = [signing_key(domain, "test", Ed25519PrivateKey.generate()) for domain in suite.world.keys]
-    engine = Engine(suite.settings, policy, keys, None, ())
+    engine = Engine(suite.settings, policy, keys, None, (), srs.Secrets((b"a secret for tests",)))
     return [_judged(case, engine, suite, policy) for case in suite.cases]
 
 
