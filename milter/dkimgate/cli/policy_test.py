@@ -69,6 +69,9 @@ def _policy_file(suite: Suite, given: Path | None) -> Path:
     found = given or suite.policy
     if found is None:
         raise ConfigError(f"{suite.file}: which policy? Write `policy: FILE` at the top, or call with --policy FILE")
+    if given is None:
+        whole, here = found.resolve(), Path.cwd()
+        return whole.relative_to(here) if whole.is_relative_to(here) else whole
     return found
 
 
