@@ -122,7 +122,7 @@ def test_verbose_tells_of_every_case_what_decided(folder: Path, capsys: pytest.C
 
 def test_a_rule_that_the_policy_has_not_fails_the_case(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["policy", "test", write(folder, FORGED + "  expect: {rule: never-launders}\n")]) == 1
-    assert "why        no rule is called 'never-launders'; did you mean 'never-launder'?" in capsys.readouterr().out
+    assert "why      no rule is called 'never-launders'; did you mean 'never-launder'?" in capsys.readouterr().out
 
 
 def test_another_policy_can_be_tested_by_the_same_cases(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -199,7 +199,7 @@ def test_a_file_that_cannot_be_run_is_status_2_and_the_others_run(folder: Path, 
     assert cli.main(["policy", "test", "bad.yaml", "gone.yaml", "nowhere.yaml", file]) == 2
     said = capsys.readouterr()
     assert said.err.splitlines() == [
-        "dkimgate: bad.yaml:2:22: risk can't be stated: it is computed from the policy's weights: `expect: {risk: ...}` checks it",
+        "dkimgate: bad.yaml:2:23: risk can't be stated: it is computed from the policy's weights: `expect: {risk: ...}` checks it",
         "dkimgate: gone.yaml: No such file or directory",
         "dkimgate: nowhere.yaml: which policy? Write `policy: FILE` at the top, or call with --policy FILE",
     ]

@@ -183,7 +183,7 @@ def test_a_fact_that_no_message_has_is_told(facts: str, told: str) -> None:
         ("{tag: no}", '4:14: tag: expected the text as the message gets it, or "" for none, found false'),
         ("{add: [x]}", "4:14: add: expected a mapping of header fields, {} for none, found a list"),
         ("{remove: x}", "4:14: remove: expected a list of names of header fields, [] for none, found 'x'"),
-        ("{departure: unknown}", "4:14: departure: found 'unknown'; valid here: pass, none, fail"),
+        ("{departure: unknown}", "4:14: departure: found 'unknown'; valid here: fail, none, pass"),
         ("{}", "4:5: expected `expect`, what is to come out"),
         ("[sign]", "4:5: expected `expect`, what is to come out"),
     ],

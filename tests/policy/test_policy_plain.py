@@ -81,11 +81,11 @@ def test_a_rule_without_conditions_takes_the_rest() -> None:
         ('tag: "[x]", remove: X-A', ["not signed", 'marked in its subject: "[x]"', "loses the header field X-A"]),
         ("add: {X-A: b}", ["not signed", 'gets the header field "X-A: b"']),
         (
-            "envelope: unalign, otherwise: reject, text: no",
+            "envelope: unalign, otherwise: reject, text: stop",
             [
                 "not signed",
                 "its sender address is rewritten where that alone would make it look genuine; where it can't be, it is refused, with the "
-                'words "no"',
+                'words "stop"',
             ],
         ),
     ],
@@ -100,7 +100,7 @@ def test_there_are_words_for_every_fact_and_every_value() -> None:
         values = {Kind.WORD: list(fact.words), Kind.FLAG: ["true", "false"], Kind.NUMBER: ['"> 7"'], Kind.ADDRESS: ["192.0.2.1"]}
         for value in [*values.get(fact.kind, ["x.partner.example"]), *(["present"] if fact.optional else [])]:
             said = who(f"{name}: {value}")
-            assert not re.search(r"_|\(line|Word|Glob|Flag", said) and name.partition(".")[2] + "." not in said, said
+            assert not re.search(r"_|\(line|Word|Glob|Flag", said) and ("." not in name or name not in said), said
 
 
 @pytest.mark.parametrize("file", [CONFIG / "policy.yaml", *sorted((CONFIG / "policies").glob("*.yaml"))], ids=lambda file: file.name)
