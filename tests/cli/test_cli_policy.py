@@ -207,6 +207,12 @@ def test_a_file_that_cannot_be_run_is_status_2_and_the_others_run(folder: Path, 
 
 
 def test_a_policy_with_mistakes_is_status_2(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(folder, FORGED + "  expect: {sign: none}\n", "policy: gone.yaml\n")
+    assert cli.main(["policy", "test", file]) == 2
+    assert capsys.readouterr().err == "dkimgate: gone.yaml: No such file or directory: correct `policy:` in cases.yaml\n"
+    for command in (["test", file], ["show"]):
+        assert cli.main(["policy", *command, "--policy", "missing.yaml"]) == 2
+        assert capsys.readouterr().err == "dkimgate: missing.yaml: No such file or directory\n"
     (folder / "policy.yaml").write_text("version: 1\nrules: [{name: a, sing: author}]\n")
     assert cli.main(["policy", "test", write(folder, FORGED + "  expect: {sign: none}\n")]) == 2
     assert "policy.yaml:2:19: unknown key 'sing'; did you mean 'sign'?" in capsys.readouterr().err

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dkimgate import config
+from dkimgate import config, yamlfile
 from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, TITLE, Cell, Screen
 from dkimgate.facts import Disposition, Sign
 from dkimgate.policy import loader, plain
@@ -23,8 +23,8 @@ _WORDS = (
 
 def run(options: argparse.Namespace) -> int:
     """Show the policy."""
-    file: Path = options.policy or config.load(options.config).policy
-    policy = loader.load(file)
+    given: Path | None = options.policy
+    policy = loader.load(config.load(options.config).policy) if given is None else loader.from_document(yamlfile.read(given))
     if options.json:
         print(json.dumps(_as_json(policy), indent=2))
     else:

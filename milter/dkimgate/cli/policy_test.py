@@ -11,7 +11,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from dkimgate import record, srs
+from dkimgate import record, srs, yamlfile
 from dkimgate.cli import stored
 from dkimgate.cli.screen import BAD, DIM, GOOD, TITLE, Cell, Screen, complain
 from dkimgate.engine import Engine
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     for file in options.files:
         try:
             suite = cases.load(file)
-            policy = loader.load(_policy_file(suite, options.policy))
+            policy = _policy(suite, options.policy)
         except ConfigError as error:
             complain(*error.problems)
             status = 2
@@ -65,14 +65,15 @@ def run(options: argparse.Namespace) -> int:
     return status or (1 if failed else 0)
 
 
-def _policy_file(suite: Suite, given: Path | None) -> Path:
-    found = given or suite.policy
-    if found is None:
+def _policy(suite: Suite, given: Path | None) -> Policy:
+    """The policy under test: only its own mistakes keep it from being loaded, not what it would do to a daemon."""
+    if given is not None:
+        return loader.from_document(yamlfile.read(given))
+    if suite.policy is None:
         raise ConfigError(f"{suite.file}: which policy? Write `policy: FILE` at the top, or call with --policy FILE")
-    if given is None:
-        whole, here = found.resolve(), Path.cwd()
-        return whole.relative_to(here) if whole.is_relative_to(here) else whole
-    return found
+    file, here = suite.policy.resolve(), Path.cwd()
+    shown = file.relative_to(here) if file.is_relative_to(here) else file
+    return loader.from_document(yamlfile.read(shown, f": correct `policy:` in {suite.file}"))
 
 
 def judge(suite: Suite, policy: Policy) -> list[Verdict]:

@@ -139,8 +139,9 @@ def _case(problems: Problems, where: Where, value: object, names: dict[str, int]
         problems.add((*where, "text"), "text: the message stands in a file (message) or here (text), not both")
     if not whole and "facts" not in mapping:
         problems.add(where, "a case without a message: add `facts: {...}`, `message: FILE` or `text: |`")
-    facts = mapping.get("facts") or None  # {}: a message of which nothing is known
-    stated = problems.mapping((*where, "facts"), facts, "facts such as {arrival.dmarc: fail}") if facts is not None else None
+    facts = mapping.get("facts")
+    unknown = facts is None or facts == {}  # a message of which nothing is known
+    stated = None if unknown else problems.mapping((*where, "facts"), facts, "facts such as {arrival.dmarc: fail}")
     message = _message(problems, (*where, whole[0]), mapping[whole[0]], judged_by) if whole else None
     session = _session(problems, where, mapping, bool(whole))
     wanted = "`expect`, what is to come out, such as {rule: never-launder, sign: none}"
