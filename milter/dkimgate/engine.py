@@ -141,7 +141,10 @@ class Engine:
         )
         rewritten = self._rewritten(gathered, now)
         # what is decided on is what the record tells, to the letter
-        facts = record.recordable(replace(gathered, unalignable=rewritten is not None))
+        return self.decided(record.recordable(replace(gathered, unalignable=rewritten is not None)), rewritten)
+
+    def decided(self, facts: Facts, rewritten: str | None = None) -> Assessment:
+        """What follows from the facts alone: decision, guard, signer and departure. Asks nobody. `rewritten`: the unaligned sender."""
         decision = decide(facts, self.policy)
         overruled = guard.refuses(facts, decision)
         if overruled is not None:
