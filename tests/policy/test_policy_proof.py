@@ -123,6 +123,13 @@ UNSAFE = [
     ("not the wrong way round", "- {name: g, when: {not: {arrival.badly: true}}, disposition: hold}\n" + SIGN, {"sign signature"}),
     ("all for any", "- {name: g, when: {arrival.badly: true, risk: '>= 50'}, disposition: hold}\n" + SIGN, {"sign signature"}),
     ("a rule that observes is judged by what it says", "- " + BADLY.replace("sign: author", "sign: author, mode: observe") + "\n", {"a signature"}),
+    (
+        "spam below another limit",
+        "- {name: a, when: {spam: true, arrival.dmarc: pass, risk: '< 60', from: hosted}, sign: author, disposition: hold}\n",
+        {"a signature"},
+    ),
+    ("nobody upstream", "- {name: g, when: {upstream.dmarc: present}, disposition: hold}\n" + KEEP, {"keep departure"}),
+    ("many recipients", "- {name: a, when: {recipients.count: '>= 4', arrival.dmarc: fail}, sign: none}\n", {"a departure"}),
     ("an SMTP sender who is not rewritten", "- {name: g, when: {outgoing.unalignable: true}, envelope: unalign}\n" + KEEP, {"keep departure"}),
 ]  # fmt: skip
 

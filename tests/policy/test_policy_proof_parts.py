@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dkimgate.config import Config, Trust
 from dkimgate.evidence.gather import facts_of, see
-from dkimgate.facts import Facts
+from dkimgate.facts import Facts, Standing
 from dkimgate.message import Connection, Envelope, Message, split_message
 from dkimgate.policy.model import Compare, DomainGlob, Glob, Operator, Weights
 from dkimgate.policy.proof import world
@@ -22,7 +22,7 @@ from dkimgate.policy.proof.language import ANYTHING, Language, Wanted, Writing, 
 from dkimgate.policy.proof.ranges import Cents, Counts, Floats, Ranges, rank, union, unrank
 from dkimgate.policy.proof.search import everything
 from dkimgate.policy.proof.sums import Sums
-from headers import CONFIG, OUTSIDE, REINJECTED, message
+from headers import AUTHOR, BORDER, CONFIG, OUTSIDE, REINJECTED, message
 
 CORPUS = Path(__file__).parents[1] / "evidence" / "corpus"
 SHORT = ["".join(chars) for length in range(6) for chars in product("ab.@", repeat=length)]
@@ -164,6 +164,15 @@ connections = st.builds(
     st.sampled_from([None, "127.0.0.1", "192.0.2.66", "::ffff:127.0.0.1", "junk"]),
     auth=st.sampled_from([None, "", "user"]),
 ) | st.sampled_from([REINJECTED, OUTSIDE])
+
+
+@pytest.mark.parametrize("method", ["spf", "dkim", "arc"])
+@pytest.mark.parametrize("result", ["none", "pass", "fail", "softfail", "policy", "neutral", "temperror", "permerror", "hardfail", "odd"])
+def test_our_own_hosts_may_state_any_result(method: str, result: str) -> None:
+    stated = f"Authentication-Results: mx.forwarder.example; {method}={result}; dmarc={result} header.from=hosted.example\n"
+    facts = gathered(message(stated + BORDER + AUTHOR), CONFIG)
+    assert facts.border is not None and facts.claims[0].standing is Standing.TRUSTED
+    assert world.is_possible(facts) is None
 
 
 @given(st.lists(st.sampled_from(FIELDS), max_size=9), connections, st.sampled_from(["", "a@hosted.example", "root", "a@b."]))

@@ -188,7 +188,11 @@ class _Prover:
 
     def _reach(self, index: int, rule: Rule, found: _Found) -> Facts | None:
         try:
-            return self._taken(index, [])
+            facts = self._taken(index, [])
+            if facts is None or decide(facts, self._policy).rule == rule.name:
+                return facts
+            found.unproved.append(Unproved(rule, None, "whether a message reaches it is unknown: the one that was found does not"))
+            return None
         except TooHardError as error:
             found.unproved.append(Unproved(rule, None, f"whether a message reaches it is unknown: {error}"))
             return None

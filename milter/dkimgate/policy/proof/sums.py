@@ -132,7 +132,6 @@ class Sums:
         top = max(first if last >= whole else last + 1 for first, last in targets)
         if top > _MAX_SUM:
             raise TooHardError("the weights and limits of risk are too large to add up")
-        targets = [(first, last if last < whole else max(last, top)) for first, last in targets]
         # reach[i]: the sums of the parts from the i-th on, one bit each; those from `top` on are one
         reach = [1]
         for _, each in reversed(choices):
