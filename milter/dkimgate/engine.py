@@ -8,17 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from dkimgate import config, departure, domains, record
+from dkimgate import config, domains, record
 from dkimgate.config import Config
 from dkimgate.evidence import own_checks
 from dkimgate.evidence.gather import Seen, facts_of, see
-from dkimgate.facts import Assessment, Claim, Decision, EnvelopeAction, Facts, Sign
+from dkimgate.facts import Assessment, Claim, Facts, Sign
 from dkimgate.journal.writer import Journal
 from dkimgate.message import Message
 from dkimgate.passport import reading as passports
 from dkimgate.passport.secrets import Secrets
-from dkimgate.policy import guard, loader
-from dkimgate.policy.decide import decide
+from dkimgate.policy import loader, verdict
 from dkimgate.policy.model import Policy
 from dkimgate.resolver import Lookup, Resolver
 from dkimgate.signing.canonical import BodyHash
@@ -116,14 +115,8 @@ class Engine:
             now,
         )
         facts = record.recordable(gathered)  # what is decided on is what the record tells, to the letter
-        decision = decide(facts, self.policy)
-        overruled = guard.refuses(facts, decision)
-        if overruled is not None:
-            decision = replace(decision, sign=Sign.NONE)
-        signer = self._signer(facts, decision)
-        signed_as_author = signer is not None and signer == facts.hosted
-        unaligned = decision.mode == "enforce" and decision.envelope is EnvelopeAction.UNALIGN
-        return Assessment(facts, decision, departure.predict(facts, signed_as_author, unaligned), signer, overruled)
+        reached = verdict.reach(facts, self.policy)
+        return Assessment(facts, reached.decision, reached.departure, self._signer(facts, reached.made), reached.overruled)
 
     def check(self, seen: Seen, body: bytes, lookup: Lookup, now: float) -> tuple[Claim, ...]:
         """Our own checks of a message."""
@@ -142,14 +135,10 @@ class Engine:
         section = self.config.passport
         return frozenset(passports.Part(part) for part in section.allow_changes) if section is not None else frozenset()
 
-    def _signer(self, facts: Facts, decision: Decision) -> str | None:
-        if decision.mode == "observe":
-            return None if facts.own_signature else facts.hosted
-        if decision.sign is Sign.AUTHOR:
+    def _signer(self, facts: Facts, made: Sign) -> str | None:
+        if made is Sign.AUTHOR:
             return facts.hosted
-        if decision.sign is Sign.FORWARDER and self.config.forwarder is not None and not facts.forwarder_aligns:
-            return self.config.forwarder.domain
-        return None
+        return self.config.forwarder.domain if made is Sign.FORWARDER and self.config.forwarder is not None else None
 
     def _outgoing_spf(self, message: Message, author: str | None, hosted: bool, lookup: Lookup) -> tuple[bool, str]:
         outgoing = self.config.departure
