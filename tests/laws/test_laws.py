@@ -109,8 +109,8 @@ def _pass(loaded: Gate, arrived: Message) -> gate.Outcome:
 STAGES = [
     ("dkimgate.engine.facts_of", "judging"),
     ("dkimgate.policy.verdict.decide", "judging"),
-    ("dkimgate.engine.guard.refuses", "judging"),
-    ("dkimgate.engine.departure.predict", "judging"),
+    ("dkimgate.policy.verdict.guard.refuses", "judging"),
+    ("dkimgate.policy.verdict.departure.predict", "judging"),
     ("dkimgate.passage.BodyHash.update", "reading the body"),
     ("dkimgate.passage.BodyHash.digest", "signing"),
     ("dkimgate.passage.sign", "signing"),
