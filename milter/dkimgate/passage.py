@@ -24,12 +24,13 @@ from dkimgate.signing.signature import sign
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What the MTA is to do. `fields` (name, value) go to the top of the header, the first of them topmost; `text` goes with a refusal;
-    `remove` are the positions, from the top, of fields that leave the header."""
+    `remove` are the positions, from the top, of fields that leave the header; `sender` is the new envelope sender, None where it stays."""
 
     disposition: Disposition
     text: str | None = None
     fields: tuple[tuple[str, bytes], ...] = ()
     remove: tuple[int, ...] = ()
+    sender: str | None = None
 
 
 class Passage:

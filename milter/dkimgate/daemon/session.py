@@ -18,7 +18,7 @@ MAX_HEADER_BYTES = 4 * 1024 * 1024
 MAX_HEADER_FIELDS = 20_000
 """What is collected of a header. Postfix takes no more than header_size_limit a field, but any number of fields."""
 
-ACTIONS: int = Milter.ADDHDRS | Milter.CHGHDRS | Milter.QUARANTINE | Milter.SETSYMLIST
+ACTIONS: int = Milter.ADDHDRS | Milter.CHGHDRS | Milter.CHGFROM | Milter.QUARANTINE | Milter.SETSYMLIST
 """What this milter may ask of the MTA."""
 
 # Connect and helo keep their reply: pymilter may fail there before this code is reached (a HELO that is not UTF-8), and an
@@ -54,11 +54,13 @@ class Context(Protocol):
     def setreply(self, code: str, extended: str, text: str, /) -> None: ...
     def addheader(self, name: str, value: str, index: int, /) -> None: ...
     def chgheader(self, name: str, index: int, value: str | None, /) -> None: ...
+    def chgfrom(self, sender: str, /) -> None: ...
     def quarantine(self, reason: str, /) -> None: ...
 
 
 class Outcome(Protocol):
-    """What to tell the MTA. `fields` go to the top of the header, the first of them topmost; `remove` are positions, from the top."""
+    """What to tell the MTA. `fields` go to the top of the header, the first of them topmost; `remove` are positions, from the top;
+    `sender` is the new envelope sender, without angle brackets, or None where it stays."""
 
     @property
     def disposition(self) -> Disposition: ...
@@ -68,6 +70,8 @@ class Outcome(Protocol):
     def fields(self) -> tuple[tuple[str, bytes], ...]: ...
     @property
     def remove(self) -> tuple[int, ...]: ...
+    @property
+    def sender(self) -> str | None: ...
 
 
 class Passage(Protocol):
@@ -256,13 +260,25 @@ class Session:
             case Disposition.DISCARD:
                 return int(Milter.DISCARD)
             case Disposition.HOLD:
+                self._change_sender(context, outcome.sender)
                 self._remove(context, outcome.remove, header)
                 self._insert(context, outcome.fields)
                 context.quarantine(_plain(outcome.text or "held by policy"))
             case Disposition.ACCEPT:
+                self._change_sender(context, outcome.sender)
                 self._remove(context, outcome.remove, header)
                 self._insert(context, outcome.fields)
         return int(Milter.ACCEPT)
+
+    def _change_sender(self, context: Context, sender: str | None) -> None:
+        """Rewrite the envelope sender. Where that can't be done the message must not go on: it would pass where it should not."""
+        if sender is None:
+            return
+        if not self._actions & Milter.CHGFROM:
+            raise RuntimeError("the MTA lets no milter change the envelope sender")
+        if not re.fullmatch(r"[!-;=?-~]+", sender):
+            raise ValueError(f"not one address: {sender!r}")
+        context.chgfrom(f"<{sender}>")
 
     def _remove(self, context: Context, positions: tuple[int, ...], header: list[HeaderField]) -> None:
         """Take fields off the header. The MTA counts those of one name, in any case, from 1; from the last to the first, for a field
