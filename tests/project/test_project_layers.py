@@ -38,6 +38,7 @@ LAYERS = (
     "gate",
     "milterclient",
     "daemon",
+    "backtest",
     "cli",
 )
 
