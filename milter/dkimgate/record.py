@@ -283,7 +283,7 @@ def _facts_of(record: dict[str, Any]) -> Facts:
     client, envelope, arrival, border = record["client"], record["envelope"], record["arrival"], record["border"]
     recipients = tuple(map(str, envelope["recipients"]))
     missing = int(envelope["recipients_total"]) - len(recipients)
-    spam = arrival["spam"]
+    spam, told = arrival["spam"], record["header"].get
     return Facts(
         client=Connection(client["ip"], client["name"], client["helo"], client["auth"], client["daemon"]),
         sender=str(envelope["sender"]),
@@ -305,7 +305,7 @@ def _facts_of(record: dict[str, Any]) -> Facts:
         ),
         upstream=Upstream(record["upstream"]["dmarc"]),
         # a record that is older than a sign doesn't tell of it
-        header=HeaderSigns(**{name: bool(record["header"].get(name, False)) for name in _SIGNS}),
+        header=HeaderSigns(*[bool(told(name, False)) for name in _SIGNS]),
         spf_passes=bool(record["outgoing"]["spf_passes"]),
         spf_source=record["outgoing"]["spf_source"],
         # what older records do not tell was not so then: nothing was rewritten, nobody looked for our own signature

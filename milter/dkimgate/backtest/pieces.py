@@ -16,7 +16,7 @@ from typing import BinaryIO, cast
 
 from dkimgate.journal import files_of
 
-PIECE = 8 << 20
+PIECE = 4 << 20
 """Octets that are read at once."""
 
 LONGEST_LINE = 16 << 20
