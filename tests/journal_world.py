@@ -67,7 +67,9 @@ def facts(dice: random.Random) -> Facts:
 
 def _from_outside(dice: random.Random, kind: str, own: bool, author: str, user: str, recipients: tuple[str, ...], identifier: str) -> Facts:
     dmarc, spf, dkim = {
-        "friend": dice.choices((("pass", "pass", "pass"), ("pass", "fail", "pass"), ("none", "pass", "none"), ("pass", "pass", "none")), (70, 10, 10, 10))[0],
+        "friend": dice.choices(
+            (("pass", "pass", "pass"), ("pass", "fail", "pass"), ("none", "pass", "none"), ("pass", "pass", "none")), (70, 10, 10, 10)
+        )[0],
         "forged": ("fail", dice.choice(("fail", "softfail")), "none"),
         "spam": dice.choice((("none", "pass", "none"), ("pass", "pass", "pass"), ("fail", "softfail", "none"))),
         "list": dice.choice((("fail", "pass", "fail"), ("pass", "pass", "pass"))),
@@ -110,7 +112,9 @@ def _claims(dice: random.Random, dmarc: str, spf: str, dkim: str, author: str, u
     found += [stated("spf", spf, ("smtp.mailfrom", f"{user}@{author}"), ("smtp.client-ip", ip))]
     if dice.random() < 0.3:
         below = "below the border: anyone can have written it"
-        found.append(Claim("dmarc", "pass", "mx.google.example", "Authentication-Results", Standing.UPSTREAM, below, 9, (("header.from", author),)))
+        found.append(
+            Claim("dmarc", "pass", "mx.google.example", "Authentication-Results", Standing.UPSTREAM, below, 9, (("header.from", author),))
+        )
     if spam:
         found.append(Claim("spam", "yes", None, "X-Spam-Status", Standing.TRUSTED, "spam is believed from anyone", 20))
     return tuple(found)

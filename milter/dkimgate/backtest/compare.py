@@ -165,12 +165,17 @@ def why(compared: Compared, policy: Policy) -> str:
     if held_back is not None:
         return f"{compared.new.rule} would sign, but {held_back}"
     if compared.old.rule == compared.new.rule:
-        return f"{compared.new.rule} does something else now"
+        return "the same rule does something else"
     before = policy.rule(compared.old.rule)
     if before is None:
         return f"no rule is called {compared.old.rule} any more"
     reason = why_not(before, facts, reached.decision.risk)
     return f"not {compared.old.rule}: {reason}" if reason is not None else f"{compared.new.rule} stands ahead of {compared.old.rule}"
+
+
+def door(compared: Compared) -> str:
+    """By which of DMARC's two doors a laundered message comes to look good."""
+    return "a signature of ours is aligned" if compared.new.done.sign == Sign.AUTHOR else "SPF passes for its envelope at the next receiver"
 
 
 def _recorded(record: Record, facts: Facts) -> Side:

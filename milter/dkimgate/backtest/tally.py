@@ -7,10 +7,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from dkimgate.backtest.compare import Compared, Kind, Record, Side, Skipped, compare, kinds, why
-from dkimgate.facts import Arrival
+from dkimgate.backtest.compare import Compared, Kind, Record, Side, Skipped, compare, door, kinds, why
 from dkimgate.policy.model import Policy
 
 MOST_DOMAINS = 20_000
@@ -26,13 +25,13 @@ class Transition(NamedTuple):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Example:
-    """One message. `why` says what makes the difference."""
+    """One message. `arrival` is as the record has it; `why` says what makes the difference."""
 
     time: str
     queue_id: str
     author: str | None = field(compare=False)
     origin: str = field(compare=False)
-    arrival: Arrival = field(compare=False)
+    arrival: dict[str, Any] = field(compare=False)
     risk: float = field(compare=False)
     why: str = field(compare=False)
 
@@ -58,6 +57,7 @@ class Tally:
         self.changed = 0
         self.outside = 0
         self.torn = 0
+        self.untold = 0  # records that are older than `outgoing.unalignable`
         self.first, self.last = "", ""
         self.skipped: Counter[Skipped] = Counter()
         self.kinds: Counter[Kind] = Counter()
@@ -68,7 +68,7 @@ class Tally:
         self.author_messages: Counter[str] = Counter()
         self.more_authors: Counter[Kind] = Counter()
         self.more_author_messages = 0
-        self.examples: dict[Transition | str, list[Example]] = {}
+        self.examples: dict[Transition | str, list[Example]] = {}  # those of laundering by the name of the rule
         self._kept: dict[Transition | str, list[tuple[str, int, Compared]]] = {}
         self._kinds: dict[Transition, list[Kind]] = {}
 
@@ -86,6 +86,7 @@ class Tally:
         self.first = min(self.first or time, time)
         self.last = max(self.last, time)
         self.rules[compared.new.rule] += 1
+        self.untold += "unalignable" not in record["outgoing"]
         if compared.laundered:
             self.laundered[compared.new.rule] += 1
             self._keep(compared.new.rule, time, compared)
@@ -126,7 +127,8 @@ class Tally:
     def close(self) -> None:
         """Everything is counted: turn what was kept into examples."""
         for key, kept in self._kept.items():
-            self._merge_examples(key, [_example(compared, time, self.policy) for time, _, compared in kept])
+            told = [(time, compared, door(compared) if isinstance(key, str) else why(compared, self.policy)) for time, _, compared in kept]
+            self._merge_examples(key, [_example(*each) for each in told])
         self._kept.clear()
 
     def _merge_examples(self, key: Transition | str, more: list[Example]) -> None:
@@ -139,6 +141,7 @@ class Tally:
         self.changed += other.changed
         self.outside += other.outside
         self.torn += other.torn
+        self.untold += other.untold
         self.first = min(filter(None, (self.first, other.first)), default="")
         self.last = max(self.last, other.last)
         for mine, theirs in ((self.skipped, other.skipped), (self.kinds, other.kinds), (self.more_authors, other.more_authors)):
@@ -166,7 +169,7 @@ class Tally:
         return [rule.name for rule in self.policy.rules if not self.rules[rule.name]]
 
 
-def _example(compared: Compared, time: str, policy: Policy) -> Example:
+def _example(time: str, compared: Compared, why: str) -> Example:
     facts, record = compared.facts, compared.record
     risk = compared.verdict.decision.risk.score
-    return Example(time, str(record.get("queue_id") or "-"), facts.author, str(facts.origin), facts.arrival, risk, why(compared, policy))
+    return Example(time, str(record.get("queue_id") or "-"), facts.author, str(facts.origin), record["arrival"], risk, why)
