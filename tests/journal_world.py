@@ -10,9 +10,10 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from dkimgate import domains, record
+from dkimgate import domains, record, sealer
 from dkimgate.facts import Arrival, Assessment, Border, Claim, Facts, HeaderSigns, Origin, Sign, Spam, Standing, Upstream
 from dkimgate.message import Connection, Message
 from dkimgate.policy import loader, verdict
@@ -132,6 +133,14 @@ def _local() -> Connection:
     return Connection("127.0.0.1", "localhost", "localhost", None, HOST)
 
 
+def assessment(told: Facts, policy: Policy) -> Assessment:
+    """What the gate makes of it, whose forwarder and sealer is HOST."""
+    reached = verdict.reach(told, policy)
+    signer = {Sign.AUTHOR: told.hosted, Sign.FORWARDER: HOST, Sign.NONE: None}[reached.made]
+    made = Assessment(told, reached.decision, reached.departure, signer, reached.overruled)
+    return replace(made, sealed=sealer.wanted(made))
+
+
 def line(number: int, policy: Policy = SHIPPED) -> bytes:
     """The record of that number, decided under that policy; one of 500 is of a message that was not decided on."""
     dice = random.Random(number)
@@ -142,13 +151,10 @@ def line(number: int, policy: Policy = SHIPPED) -> bytes:
         failed = record.make(message, None, time=at, ms=1.0, policy_hash=f"sha256:{policy.digest}", error="aborted: connection lost")
         return record.to_line(failed)
     told = record.recordable(facts(dice))
-    reached = verdict.reach(told, policy)
-    assessment = Assessment(told, reached.decision, reached.departure, told.hosted, reached.overruled)
-    keys = [Key(told.hosted or HOST)] if reached.made is not Sign.NONE else []
-    made = record.make(
-        Message(queue_id=queue_id), assessment, signatures=keys, time=at, ms=0.42 + dice.random(), policy_hash=f"sha256:{policy.digest}"
-    )
-    return record.to_line(made)
+    made = assessment(told, policy)
+    keys = [Key(made.signer)] if made.signer is not None else []
+    ms, digest = 0.42 + dice.random(), f"sha256:{policy.digest}"
+    return record.to_line(record.make(Message(queue_id=queue_id), made, signatures=keys, time=at, ms=ms, policy_hash=digest))
 
 
 def lines(count: int, policy: Policy = SHIPPED, first: int = 0) -> Iterator[bytes]:

@@ -191,7 +191,8 @@ def test_what_cannot_run_is_status_2_and_says_why(config: Path, capsys: pytest.C
 
 def test_what_the_daemon_would_need_is_noted(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config.with_name("f.yaml").write_text(RULES + "default: {sign: forwarder}\n")
-    assert as_json(config, "f.yaml", capsys)["notes"] == [f"the policy says `sign: forwarder`, and {config} names no forwarder"]
+    (note,) = as_json(config, "f.yaml", capsys)["notes"]
+    assert note.startswith(f"the daemon would not start: {config}: the policy says `sign: forwarder`")
 
 
 @pytest.fixture(scope="module")

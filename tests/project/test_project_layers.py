@@ -32,6 +32,8 @@ LAYERS = (
     "spf_check",
     "record",
     "journal",
+    "sealer",
+    "agreement",
     "engine",
     "passage",
     "border",

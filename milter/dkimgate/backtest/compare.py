@@ -180,7 +180,9 @@ def door(compared: Compared) -> str:
 
 def _recorded(record: Record, facts: Facts) -> Side:
     decision = record["decision"]
-    decided = Action(decision["sign"], bool(decision.get("seal", False)), decision.get("envelope", _KEEP), decision["disposition"])
+    # what could not be sealed was to be, all the same; an older record knows no seal
+    seal = bool(decision.get("seal", False)) or decision.get("unsealed") is not None
+    decided = Action(decision["sign"], seal, decision.get("envelope", _KEEP), decision["disposition"])
     return _side(decision["rule"], decided, decision["mode"], facts, record["departure"]["dmarc"])
 
 
@@ -191,11 +193,13 @@ def _reached(reached: Verdict, facts: Facts) -> Side:
 
 
 def _side(rule: str, decided: Action, mode: str, facts: Facts, departure: str) -> Side:
-    done = decided
-    if mode == "observe":
-        made = verdict.signature_made(facts, Sign(decided.sign), observed=True)
-        done = Action(made.value, False, _KEEP, Disposition.ACCEPT.value)
-    return Side(rule, decided, done, None if done.disposition in _STAYS else departure)
+    stays = decided.disposition in _STAYS
+    if decided.seal and (stays or mode == "observe"):
+        decided = decided._replace(seal=False)  # none is made then, and no record tells that one was wanted
+    if mode != "observe":
+        return Side(rule, decided, decided, None if stays else departure)
+    made = verdict.signature_made(facts, Sign(decided.sign), observed=True)
+    return Side(rule, decided, Action(made.value, False, _KEEP, Disposition.ACCEPT.value), departure)
 
 
 def _launders(facts: Facts, new: Side) -> bool:

@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from dkimgate import config, yamlfile
+from dkimgate import agreement, config, yamlfile
 from dkimgate.backtest.compare import Kind, Side
 from dkimgate.backtest.run import BacktestError, backtest
 from dkimgate.backtest.tally import Example, Period, Tally, Transition
@@ -143,8 +143,8 @@ def _notes(tally: Tally, settings: config.Config | None, file: Path) -> list[str
     notes = []
     if policy.allow_laundering:
         notes.append(f"the policy allows {', '.join(policy.allow_laundering)} to launder: {policy.laundering_reason}")
-    if settings is not None and settings.forwarder is None and policy.uses_forwarder:
-        notes.append(f"the policy says `sign: forwarder`, and {file} names no forwarder")
+    if settings is not None:
+        notes += [f"the daemon would not start: {problem}" for problem in agreement.problems(file, settings, policy)]
     if _unaligns(policy) and tally.untold:
         text = f"{tally.untold} records are too old to tell whether the sender can be rewritten: to `envelope: unalign` it can't"
         notes.append(text)

@@ -17,11 +17,12 @@ from dkimgate.policy.model import Policy
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """`decision` is what the guard has left of it; `overruled` says why the guard refused the signature, or is None. `made` is the
-    signature that is made: where a rule only observes, it is not the one that was decided on."""
+    signature that is made: where a rule only observes, it is not the one that was decided on. `unaligned`: the envelope is rewritten."""
 
     decision: Decision
     departure: Departure
     made: Sign
+    unaligned: bool
     overruled: str | None
 
 
@@ -33,7 +34,7 @@ def reach(facts: Facts, policy: Policy) -> Verdict:
         decision = replace(decision, sign=Sign.NONE)
     made = signature_made(facts, decision.sign, observed=decision.mode == "observe")
     unaligned = decision.mode == "enforce" and decision.envelope is EnvelopeAction.UNALIGN
-    return Verdict(decision, departure.predict(facts, made is Sign.AUTHOR, unaligned), made, overruled)
+    return Verdict(decision, departure.predict(facts, made is Sign.AUTHOR, unaligned), made, unaligned, overruled)
 
 
 def signature_made(facts: Facts, sign: Sign, *, observed: bool) -> Sign:
