@@ -15,6 +15,8 @@ from dkimgate.policy.model import Policy
 MOST_DOMAINS = 20_000
 """Author domains that are counted by name; senders choose them, and could choose millions."""
 
+_OTHERS = "\0"  # no author domain is called that
+
 
 class Transition(NamedTuple):
     """What one kind of message had, and would have."""
@@ -70,7 +72,7 @@ class Tally:
         self.more_author_messages = 0
         self.examples: dict[Transition | str, list[Example]] = {}  # those of laundering by the name of the rule
         self._kept: dict[Transition | str, list[tuple[str, int, Compared]]] = {}
-        self._kinds: dict[Transition, list[Kind]] = {}
+        self._by_author: dict[str, dict[Transition, int]] = {}
 
     def add(self, record: Record) -> None:
         """Decide one record again, and count it."""
@@ -94,20 +96,20 @@ class Tally:
             self._count(compared, time)
 
     def _count(self, compared: Compared, time: str) -> None:
+        """What runs for each message does little: all that follows from the transition is counted by `close`."""
         transition = Transition(compared.old, compared.new)
-        found = self._kinds.get(transition)
-        if found is None:
-            found = self._kinds[transition] = kinds(compared.old, compared.new)
         self.changed += 1
         self.transitions[transition] += 1
         self._keep(transition, time, compared)
-        for kind in found:
-            self.kinds[kind] += 1
-        self._count_author(compared.facts.author or "", 1, found)
+        author = compared.facts.author or ""
+        if author not in self._by_author and len(self._by_author) >= MOST_DOMAINS:
+            author = _OTHERS
+        by_transition = self._by_author.setdefault(author, {})
+        by_transition[transition] = by_transition.get(transition, 0) + 1
 
-    def _count_author(self, author: str, messages: int, found: list[Kind] | Counter[Kind]) -> None:
+    def _count_author(self, author: str, messages: int, found: Counter[Kind]) -> None:
         counted = self.authors.get(author)
-        if counted is None and len(self.authors) >= MOST_DOMAINS:
+        if author == _OTHERS or (counted is None and len(self.authors) >= MOST_DOMAINS):
             self.more_author_messages += messages
             self.more_authors.update(found)
             return
@@ -130,6 +132,15 @@ class Tally:
             told = [(time, compared, door(compared) if isinstance(key, str) else why(compared, self.policy)) for time, _, compared in kept]
             self._merge_examples(key, [_example(*each) for each in told])
         self._kept.clear()
+        known = {transition: kinds(*transition) for transition in self.transitions}
+        for transition, count in self.transitions.items():
+            self.kinds.update(dict.fromkeys(known[transition], count))
+        for author, by_transition in self._by_author.items():
+            found: Counter[Kind] = Counter()
+            for transition, count in by_transition.items():
+                found.update(dict.fromkeys(known[transition], count))
+            self._count_author(author, sum(by_transition.values()), found)
+        self._by_author.clear()
 
     def _merge_examples(self, key: Transition | str, more: list[Example]) -> None:
         together = sorted([*self.examples.get(key, []), *more])
