@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from dkimgate import config, departure, domains, record
+from dkimgate import config, departure, domains, header_changes, record
 from dkimgate.config import Config
 from dkimgate.evidence import own_checks
 from dkimgate.evidence.gather import Seen, facts_of, see
@@ -123,7 +123,8 @@ class Engine:
         signer = self._signer(facts, decision)
         signed_as_author = signer is not None and signer == facts.hosted
         unaligned = decision.mode == "enforce" and decision.envelope is EnvelopeAction.UNALIGN
-        return Assessment(facts, decision, departure.predict(facts, signed_as_author, unaligned), signer, overruled)
+        changes = header_changes.plan(seen.message, facts, decision)
+        return Assessment(facts, decision, departure.predict(facts, signed_as_author, unaligned), signer, overruled, changes=changes)
 
     def check(self, seen: Seen, body: bytes, lookup: Lookup, now: float) -> tuple[Claim, ...]:
         """Our own checks of a message."""

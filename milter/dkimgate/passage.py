@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from dkimgate import departure, record
 from dkimgate.engine import Engine
 from dkimgate.evidence.gather import Seen, see
-from dkimgate.facts import Assessment, Disposition
+from dkimgate.facts import Assessment, Disposition, HeaderChanges
+from dkimgate.header_changes import leaving
 from dkimgate.journal.writer import JournalError
 from dkimgate.log import Level, describe, log
 from dkimgate.message import Message
 from dkimgate.passport.field import KEY as PASSPORT
+from dkimgate.policy import texts
 from dkimgate.signing.canonical import BodyHash
 from dkimgate.signing.keys import SigningKey
 from dkimgate.signing.signature import sign
@@ -24,12 +26,13 @@ from dkimgate.signing.signature import sign
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What the MTA is to do. `fields` (name, value) go to the top of the header, the first of them topmost; `text` goes with a refusal;
-    `remove` are the positions, from the top, of fields that leave the header."""
+    `remove` are the positions, from the top, of fields that leave the header, `changed` those of fields that get another value."""
 
     disposition: Disposition
     text: str | None = None
     fields: tuple[tuple[str, bytes], ...] = ()
     remove: tuple[int, ...] = ()
+    changed: tuple[tuple[int, bytes], ...] = ()
 
 
 class Passage:
@@ -113,10 +116,12 @@ class Passage:
         remove = self._to_remove()
         if self._assessment is None:
             return Outcome(Disposition.ACCEPT, None, (), remove)
-        decision = self._assessment.decision
+        facts, decision, changes = self._assessment.facts, self._assessment.decision, self._assessment.changes
         if decision.mode == "observe":
             return Outcome(Disposition.ACCEPT, None, fields, remove)
-        return Outcome(decision.disposition, decision.text, fields, remove)
+        text = texts.fill(decision.text, facts, decision) if decision.text is not None else None
+        remove = tuple(sorted({*remove, *changes.removed}))
+        return Outcome(decision.disposition, text, fields + changes.fields, remove, changes.changed)
 
     def _to_remove(self) -> tuple[int, ...]:
         """A passport is for hosts of ours: no outsider sees one."""
@@ -134,7 +139,8 @@ class Passage:
         try:
             digest = self._body.digest()
             now, days = int(self._engine.now()), self._engine.config.signature.expire_days
-            values = [sign(self._message.header, digest, key, now, days) for key in self._keys]
+            header = leaving(self._message.header, self._assessment.changes if self._assessment else HeaderChanges())
+            values = [sign(header, digest, key, now, days) for key in self._keys]
         except Exception as error:  # noqa: BLE001 - law 4
             self._fail("signing", error)
             return ()

@@ -31,6 +31,7 @@ LAYERS = (
     "spf_check",
     "record",
     "journal",
+    "header_changes",
     "engine",
     "passage",
     "border",
