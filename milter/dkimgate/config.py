@@ -171,10 +171,11 @@ class Section(BaseModel):
 
 
 class Listener(Section):
-    """A socket, and what is done with mail that comes by it: `gate` decides and signs, `border` strips, checks and states."""
+    """A socket, and what is done with mail that comes by it: `gate` decides and signs, `border` strips, checks and states. By one with the
+    role `srs` no mail comes: it is a socketmap in which Postfix looks up whose bounce an SRS address is."""
 
     socket: SocketText
-    role: Literal["gate", "border"] = "gate"
+    role: Literal["gate", "border", "srs"] = "gate"
 
 
 class Passport(Section):
@@ -235,6 +236,13 @@ class Forwarder(Section):
     """The domain of `sign: forwarder`."""
 
     domain: Domain
+
+
+class Unalign(Section):
+    """The domain of senders that are rewritten (SRS), and the file of secrets for it, which postsrsd reads too."""
+
+    domain: Domain
+    secret_file: FilePath
 
 
 class Outgoing(Section):
@@ -299,6 +307,7 @@ class Config(Section):
     forwarder: Forwarder | None = None
     signature: Signature = Signature()
     passport: Passport | None = None
+    unalign: Unalign | None = None
     departure: Outgoing = Outgoing()
     verify: Verify = Verify()
     spam_fields: tuple[SpamField, ...] = ()

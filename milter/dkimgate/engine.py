@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from dkimgate import config, departure, domains, header_changes, record
+from dkimgate import config, departure, domains, header_changes, record, srs
 from dkimgate.config import Config
 from dkimgate.evidence import own_checks
 from dkimgate.evidence.gather import Seen, facts_of, see
@@ -39,12 +39,19 @@ class Engine:
     """Configuration, policy, keys and journal, loaded and consistent. One a process; messages may pass in many threads at once."""
 
     def __init__(
-        self, settings: Config, policy: Policy, keys: list[SigningKey], secrets: Secrets | None, warnings: tuple[str, ...]
+        self,
+        settings: Config,
+        policy: Policy,
+        keys: list[SigningKey],
+        secrets: Secrets | None,
+        warnings: tuple[str, ...],
+        srs_secrets: srs.Secrets | None = None,
     ) -> None:
         self.config = settings
         self.policy = policy
         self.keys = keys
         self.secrets = secrets
+        self.srs_secrets = srs_secrets
         self.warnings = warnings
         self.journal = Journal(settings.journal.file)
         self.resolver = Resolver(settings.verify.nameservers, settings.verify.port, settings.verify.deadline)
@@ -73,14 +80,21 @@ class Engine:
                 secrets = Secrets.load(settings.passport.secret_file)
             except ConfigError as error:
                 problems += error.problems
+        srs_secrets: srs.Secrets | None = None
+        if settings.unalign is not None:
+            try:
+                srs_secrets = srs.Secrets.load(settings.unalign.secret_file)
+            except ConfigError as error:
+                problems += error.problems
         problems += _border_problems(file, settings)
+        problems += _srs_problems(file, settings)
         if policy is not None and policy.uses_forwarder:
             problems += _forwarder_problems(file, settings)
         if problems or policy is None:
             raise ConfigError(*problems)
         warnings += _observing(policy)
         domains.load()  # before a daemon forks: its workers share the memory
-        return cls(settings, policy, keys, secrets, tuple(warnings))
+        return cls(settings, policy, keys, secrets, tuple(warnings), srs_secrets)
 
     def assess(self, message: Message, body: bytes, now: float | None = None) -> Assessment:
         """Facts, decision and departure of a whole message, `body` with CRLF line ends: for `explain`. `now`: as if it were that time, in
@@ -196,3 +210,9 @@ def _border_problems(file: Path, settings: Config) -> list[str]:
             "add `passport: {secret_file: ...}`, with the file that `dkimgate passport new-secret --out FILE` makes"
         )
     return problems
+
+
+def _srs_problems(file: Path, settings: Config) -> list[str]:
+    if settings.unalign is not None or not any(listener.role == "srs" for listener in settings.listen):
+        return []
+    return [f"{file}: a listener with `role: srs` restores senders that were rewritten: add `unalign: {{domain: ..., secret_file: ...}}`"]

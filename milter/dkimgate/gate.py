@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dkimgate import srs
 from dkimgate.border import BorderPassage
 from dkimgate.engine import Engine
 from dkimgate.message import Message
@@ -16,3 +17,9 @@ class Gate(Engine):
     def judge(self, message: Message) -> Passage:
         """Take a message whose header is complete. Never raises."""
         return BorderPassage(self, message) if message.role == "border" else Passage(self, message)
+
+    def restore(self, address: str) -> str | srs.Problem:
+        """Whose bounce it is that comes to this address. Never raises."""
+        if self.config.unalign is None or self.srs_secrets is None:
+            return srs.Problem.NOT_OURS
+        return srs.restore(address, self.config.unalign.domain, self.srs_secrets, self.now())

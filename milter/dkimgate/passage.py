@@ -26,12 +26,14 @@ from dkimgate.signing.signature import sign
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What the MTA is to do. `fields` (name, value) go to the top of the header, the first of them topmost; `text` goes with a refusal;
-    `remove` are the positions, from the top, of fields that leave the header, `changed` those of fields that get another value."""
+    `remove` are the positions, from the top, of fields that leave the header, `changed` those of fields that get another value; `sender`
+    is the new envelope sender, None where it stays."""
 
     disposition: Disposition
     text: str | None = None
     fields: tuple[tuple[str, bytes], ...] = ()
     remove: tuple[int, ...] = ()
+    sender: str | None = None
     changed: tuple[tuple[int, bytes], ...] = ()
 
 
@@ -121,7 +123,7 @@ class Passage:
             return Outcome(Disposition.ACCEPT, None, fields, remove)
         text = texts.fill(decision.text, facts, decision) if decision.text is not None else None
         remove = tuple(sorted({*remove, *changes.removed}))
-        return Outcome(decision.disposition, text, fields + changes.fields, remove, changes.changed)
+        return Outcome(decision.disposition, text, fields + changes.fields, remove, None, changes.changed)
 
     def _to_remove(self) -> tuple[int, ...]:
         """A passport is for hosts of ours: no outsider sees one."""

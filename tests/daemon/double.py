@@ -27,9 +27,12 @@ class Outcome:
     text: str | None = None
     fields: tuple[tuple[str, bytes], ...] = ()
     remove: tuple[int, ...] = ()
+    sender: str | None = None
+    changed: tuple[tuple[int, bytes], ...] = ()
 
 
 OUTCOMES = {
+    "unalign": Outcome(fields=SIGNED, sender="SRS0=UNr4=JK=hosted.example=friend@bounce.forwarder.example"),
     "sign": Outcome(fields=SIGNED),
     "reject": Outcome(Disposition.REJECT, "not 100% good\r\n250 OK"),
     "defer": Outcome(Disposition.DEFER),

@@ -112,6 +112,13 @@ def test_hold_is_a_quarantine(daemon: Daemon) -> None:
     assert (reply.accepted, reply.quarantine) == (True, "look at this")
 
 
+def test_sender_is_changed(daemon: Daemon) -> None:
+    reply = daemon.send(mail("unalign"))
+    assert (reply.accepted, reply.sender) == (True, "SRS0=UNr4=JK=hosted.example=friend@bounce.forwarder.example")
+    assert len(reply.inserted) == 2
+    assert daemon.send(mail("sign")).sender is None
+
+
 def test_unwanted_body_is_not_transferred(daemon: Daemon) -> None:
     daemon.send(mail("skip"), b"x" * (20 * CHUNK))
     assert daemon.records()[0]["body"] == 0

@@ -42,6 +42,9 @@ class MTA:
     def chgheader(self, name: str, index: int, value: str | None, /) -> None:
         self.calls.append(("chgheader", name, index, value))
 
+    def chgfrom(self, sender: str, /) -> None:
+        self.calls.append(("chgfrom", sender))
+
     def quarantine(self, reason: str, /) -> None:
         self.calls.append(("quarantine", reason))
 
@@ -52,6 +55,8 @@ class Answer:
     text: str | None = None
     fields: tuple[tuple[str, bytes], ...] = ()
     remove: tuple[int, ...] = ()
+    sender: str | None = None
+    changed: tuple[tuple[int, bytes], ...] = ()
 
 
 @dataclass
@@ -265,6 +270,41 @@ def test_no_permission_to_add_fields_means_unsigned() -> None:
     gate, mta = Gate(Answer(fields=(("A", b" 1"),))), MTA()
     assert passed(opened(gate, mta, actions=Milter.QUARANTINE), mta) == Milter.ACCEPT
     assert mta.calls == []
+
+
+@pytest.mark.parametrize("disposition", [Disposition.ACCEPT, Disposition.HOLD])
+def test_sender_is_changed_in_angle_brackets(disposition: Disposition) -> None:
+    gate, mta = Gate(Answer(disposition, sender="SRS0=x=AA=hosted.example=friend@bounce.example")), MTA()
+    assert passed(opened(gate, mta), mta) == Milter.ACCEPT
+    assert [each for each in mta.calls if each[0] == "chgfrom"] == [("chgfrom", "<SRS0=x=AA=hosted.example=friend@bounce.example>")]
+
+
+@pytest.mark.parametrize("disposition", [Disposition.DEFER, Disposition.REJECT, Disposition.DISCARD])
+def test_sender_of_what_does_not_go_on_stays(disposition: Disposition) -> None:
+    gate, mta = Gate(Answer(disposition, sender="x@bounce.example")), MTA()
+    passed(opened(gate, mta), mta)
+    assert not any(each[0] == "chgfrom" for each in mta.calls)
+
+
+@pytest.mark.parametrize("disposition", [Disposition.ACCEPT, Disposition.HOLD])
+def test_no_permission_to_change_the_sender_stops_the_message(disposition: Disposition) -> None:
+    gate, mta = Gate(Answer(disposition, sender="x@bounce.example", fields=(("A", b" 1"),), remove=(0,))), MTA()
+    session = opened(gate, mta, actions=0x1FF & ~Milter.CHGFROM)
+    with pytest.raises(RuntimeError) as caught:
+        passed(session, mta, header=(("X-A", b" 1"),))
+    assert not any(each[0] in ("addheader", "chgheader", "quarantine") for each in mta.calls)
+    assert session.failed("eom", mta, caught.value) == Milter.TEMPFAIL
+
+
+@pytest.mark.parametrize(
+    "sender", ["", "a b@c.example", "a@b.example>\r\nRCPT TO:<x@y.example", "a@b.example\0", "ü@b.example", "<a@b.example>"]
+)
+def test_sender_that_is_not_one_address_is_not_sent(sender: str) -> None:
+    gate, mta = Gate(Answer(sender=sender)), MTA()
+    session = opened(gate, mta)
+    with pytest.raises(ValueError, match="not one address"):
+        passed(session, mta)
+    assert not any(each[0] == "chgfrom" for each in mta.calls)
 
 
 @pytest.mark.parametrize(

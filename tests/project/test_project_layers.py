@@ -17,6 +17,7 @@ LAYERS = (
     "config",
     "message",
     "domains",
+    "srs",
     "encodedword",
     "author",
     "facts",

@@ -18,7 +18,7 @@ MAX_HEADER_BYTES = 4 * 1024 * 1024
 MAX_HEADER_FIELDS = 20_000
 """What is collected of a header. Postfix takes no more than header_size_limit a field, but any number of fields."""
 
-ACTIONS: int = Milter.ADDHDRS | Milter.CHGHDRS | Milter.QUARANTINE | Milter.SETSYMLIST
+ACTIONS: int = Milter.ADDHDRS | Milter.CHGHDRS | Milter.CHGFROM | Milter.QUARANTINE | Milter.SETSYMLIST
 """What this milter may ask of the MTA."""
 
 # Connect and helo keep their reply: pymilter may fail there before this code is reached (a HELO that is not UTF-8), and an
@@ -54,11 +54,14 @@ class Context(Protocol):
     def setreply(self, code: str, extended: str, text: str, /) -> None: ...
     def addheader(self, name: str, value: str, index: int, /) -> None: ...
     def chgheader(self, name: str, index: int, value: str | None, /) -> None: ...
+    def chgfrom(self, sender: str, /) -> None: ...
     def quarantine(self, reason: str, /) -> None: ...
 
 
 class Outcome(Protocol):
-    """What to tell the MTA. `fields` go to the top of the header, the first of them topmost; `remove` are positions, from the top."""
+    """What to tell the MTA. `fields` go to the top of the header, the first of them topmost; `remove` are positions, from the top, and
+    `changed` are positions with the values that they get; `sender` is the new envelope sender, without angle brackets, or None where it
+    stays."""
 
     @property
     def disposition(self) -> Disposition: ...
@@ -68,6 +71,10 @@ class Outcome(Protocol):
     def fields(self) -> tuple[tuple[str, bytes], ...]: ...
     @property
     def remove(self) -> tuple[int, ...]: ...
+    @property
+    def sender(self) -> str | None: ...
+    @property
+    def changed(self) -> tuple[tuple[int, bytes], ...]: ...
 
 
 class Passage(Protocol):
@@ -256,33 +263,50 @@ class Session:
             case Disposition.DISCARD:
                 return int(Milter.DISCARD)
             case Disposition.HOLD:
-                self._remove(context, outcome.remove, header)
+                self._change_sender(context, outcome.sender)
+                self._edit(context, outcome, header)
                 self._insert(context, outcome.fields)
                 context.quarantine(_plain(outcome.text or "held by policy"))
             case Disposition.ACCEPT:
-                self._remove(context, outcome.remove, header)
+                self._change_sender(context, outcome.sender)
+                self._edit(context, outcome, header)
                 self._insert(context, outcome.fields)
         return int(Milter.ACCEPT)
 
-    def _remove(self, context: Context, positions: tuple[int, ...], header: list[HeaderField]) -> None:
-        """Take fields off the header. The MTA counts those of one name, in any case, from 1; from the last to the first, for a field
-        that is gone may no longer count. What can't be removed must not go on: somebody would believe it."""
-        if positions and not self._actions & Milter.CHGHDRS:
-            raise RuntimeError("the MTA lets no milter remove header fields")
-        going = frozenset(positions)
-        indexes: list[tuple[bytes, int]] = []
+    def _change_sender(self, context: Context, sender: str | None) -> None:
+        """Rewrite the envelope sender. Where that can't be done the message must not go on: it would pass where it should not."""
+        if sender is None:
+            return
+        if not self._actions & Milter.CHGFROM:
+            raise RuntimeError("the MTA lets no milter change the envelope sender")
+        if not re.fullmatch(r"[!-;=?-~]+", sender):
+            raise ValueError(f"not one address: {sender!r}")
+        context.chgfrom(f"<{sender}>")
+
+    def _edit(self, context: Context, outcome: Outcome, header: list[HeaderField]) -> None:
+        """Change fields, and take fields off the header. The MTA counts those of one name, in any case, from 1; changes leave the count as
+        it is, so they come first; then from the last to the first, for a field that is gone may no longer count.
+
+        All or nothing: what can't be removed must not go on, somebody would believe it; and our signature is made over what is changed.
+        """
+        values: dict[int, str | None] = {position: self._outgoing(value, "utf-8") for position, value in outcome.changed}
+        values |= dict.fromkeys(outcome.remove)
+        if values and not self._actions & Milter.CHGHDRS:
+            raise RuntimeError("the MTA lets no milter change or remove header fields")
+        edits: list[tuple[str, int, str | None]] = []
         standing: Counter[bytes] = Counter()
         for position, field in enumerate(header):
-            standing[field.name.lower()] += 1
-            if position in going:
-                indexes.append((field.name, standing[field.name.lower()]))
-        for name, index in reversed(indexes):
-            context.chgheader(name.decode("utf-8", "surrogateescape"), index, None)
+            name = field.name.rstrip(b" \t")
+            standing[name.lower()] += 1
+            if position in values:
+                edits.append((name.decode("utf-8", "surrogateescape"), standing[name.lower()], values[position]))
+        for edit in sorted(reversed(edits), key=lambda edit: edit[2] is None):
+            context.chgheader(*edit)
 
     def _insert(self, context: Context, fields: tuple[tuple[str, bytes], ...]) -> None:
         """Put fields at the top. All or none: a part of a signature set is none, and no signature is worth a lost message."""
         try:
-            ready = [(name, self._outgoing(value)) for name, value in fields]
+            ready = [(name, self._outgoing(value, "ascii")) for name, value in fields]
         except ValueError as error:
             log(f"a field for the header can't be sent, the message leaves without any: {describe(error)}", Level.ERROR)
             return
@@ -292,8 +316,9 @@ class Session:
         for name, value in reversed(ready):
             context.addheader(name, value, 0)
 
-    def _outgoing(self, value: bytes) -> str:
-        text = value.replace(b"\r\n", b"\n").decode("ascii")
+    def _outgoing(self, value: bytes, charset: str) -> str:
+        """A value as pymilter takes it. Raises ValueError where it can't be sent."""
+        text = value.replace(b"\r\n", b"\n").decode(charset)
         if "\0" in text or "\r" in text or re.search(r"\n(?![ \t])", text):
             raise ValueError(f"not one header field: {text!r}")
         # One space behind the colon: ours to write, or else the MTA's.

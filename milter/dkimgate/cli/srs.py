@@ -1,0 +1,140 @@
+"""`dkimgate srs`: rewrite envelope senders and restore them, and make the secret for that."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from dkimgate import config, srs
+from dkimgate.cli.screen import BAD, DIM, GOOD, CommandError, Screen, complain
+from dkimgate.srs import Problem, Refusal, Secrets
+
+_USAGE = """\
+dkimgate srs [--config FILE] [--json] ADDRESS...
+       dkimgate srs new-secret [--out FILE]"""
+
+_DESCRIPTION = """\
+Say what the gate would make of an envelope sender (`envelope: unalign` in the policy), and whose bounce it is that comes to an
+SRS address in the domain `unalign.domain`. Secrets and domain are those of the configuration; nothing is sent or recorded.
+
+`new-secret` makes a secret of 24 random octets, and prints it, or writes it into a new file (mode 0600)."""
+
+_EPILOG = """\
+The file of secrets has one a line: the first signs, all verify. To replace one, put a new line on top, reload, and remove the old line
+22 days later. postsrsd reads the same file.
+
+examples:
+  dkimgate srs friend@hosted.example                           as it would be rewritten
+  dkimgate srs SRS0=UNr4=JK=hosted.example=friend@bounce.forwarder.example
+                                                               whose it is, or what is wrong with it
+  dkimgate srs --json $(postqueue -j | jq -r .sender) | jq -r .result
+  dkimgate srs new-secret --out srs.secret
+
+exit status: 0 good; 1 an address that can't be restored (forged, too old, damaged) or can't be rewritten; 2 can't run
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one address. `action` is "rewritten", "restored", "unchanged" or "refused"; `why` goes with the last two."""
+
+    address: str
+    action: str
+    result: str | None = None
+    why: str | None = None
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "srs",
+        help="rewrite envelope senders, or restore rewritten ones",
+        usage=_USAGE,
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("addresses", nargs="+", metavar="ADDRESS", help="with or without angle brackets; or the word new-secret")
+    parser.add_argument("--config", type=Path, default=config.DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line for each address")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="with new-secret: a new file; nothing is printed of the secret then")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Answer for every address. See the epilog for the exit status."""
+    if options.addresses == ["new-secret"]:
+        return _new_secret(options.out)
+    if options.out is not None:
+        raise CommandError("--out goes with new-secret: dkimgate srs new-secret --out FILE")
+    settings = config.load(options.config)
+    if settings.unalign is None:
+        raise CommandError(f"{options.config}: no SRS domain: add `unalign: {{domain: ..., secret_file: ...}}`")
+    secrets = Secrets.load(settings.unalign.secret_file)
+    answers = [answer(address, settings.unalign.domain, secrets, time.time()) for address in options.addresses]
+    if options.json:
+        for each in answers:
+            print(json.dumps({"address": each.address, "action": each.action, "result": each.result, "why": each.why}))
+    else:
+        styles = {"rewritten": GOOD, "restored": GOOD, "unchanged": DIM, "refused": BAD}
+        Screen().table(
+            [[each.address or "<>", (each.action, styles[each.action]), each.why or each.result or ""] for each in answers], indent=0
+        )
+    return 1 if any(each.action == "refused" for each in answers) else 0
+
+
+def answer(written: str, domain: str, secrets: Secrets, now: float) -> Answer:
+    """What becomes of an address, as somebody wrote it: in our domain it is restored, elsewhere rewritten."""
+    address = written.strip()
+    if address.startswith("<") and address.endswith(">"):
+        address = address[1:-1]
+    restored = srs.restore(address, domain, secrets, now)
+    match restored:
+        case str():
+            return Answer(address, "restored", restored)
+        case Problem.NOT_OURS:
+            pass
+        case Problem.NOT_SRS:
+            return Answer(address, "unchanged", address, f"in our SRS domain {domain}, and no SRS address")
+        case Problem():
+            return Answer(address, "refused", None, restored.value)
+    match srs.rewrite(address, domain, secrets, now):
+        case Refusal.NULL_SENDER:
+            return Answer(address, "unchanged", address, Refusal.NULL_SENDER.value)
+        case Refusal() as refusal:
+            return Answer(address, "refused", None, refusal.value)
+        case rewritten:
+            return Answer(address, "rewritten", rewritten)
+
+
+def _new_secret(file: Path | None) -> int:
+    line = srs.new_secret() + "\n"
+    if file is None:
+        print(line, end="")
+        return 0
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return _fail(f"{file}: exists already: put the line that dkimgate srs new-secret prints on top of it")
+    except OSError as error:
+        return _fail(f"{file}: can't write the secret: {error.strerror}")
+    try:
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(line)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        file.unlink(missing_ok=True)
+        return _fail(f"{file}: can't write the secret: {error.strerror}")
+    print(f"The secret is in {file}; only its owner can read it (mode 0600), and the daemon's user must.")
+    print("Every host that rewrites senders into the same domain needs a copy.")
+    return 0
+
+
+def _fail(text: str) -> int:
+    complain(*text.splitlines())
+    return 2

@@ -1,0 +1,118 @@
+"""`dkimgate srs` as an operator types it, and what `check` and the loader say about `unalign:`."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+from pathlib import Path
+
+import pytest
+
+from dkimgate import cli, config
+from dkimgate.engine import Engine
+from dkimgate.yamlfile import ConfigError
+
+OURS = "bounce.forwarder.example"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    assert cli.main(["srs", "new-secret", "--out", str(tmp_path / "srs.secret")]) == 0
+    made = tmp_path / "dkimgate.yaml"
+    made.write_text(f"unalign: {{domain: {OURS}, secret_file: srs.secret}}\n")
+    return made
+
+
+def asked(file: Path, capsys: pytest.CaptureFixture[str], *addresses: str) -> tuple[int, list[dict[str, str | None]]]:
+    capsys.readouterr()
+    status = cli.main(["srs", "--config", str(file), "--json", *addresses])
+    return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_there_and_back(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, (there,) = asked(file, capsys, "<friend@hosted.example>")
+    assert status == 0
+    assert there["action"] == "rewritten"
+    made = there["result"] or ""
+    assert re.fullmatch(rf"SRS0=....=..=hosted\.example=friend@{OURS}", made)
+    assert asked(file, capsys, made) == (0, [{"address": made, "action": "restored", "result": "friend@hosted.example", "why": None}])
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "action", "why"),
+    [
+        (f"SRS0=aaaa=JK=hosted.example=friend@{OURS}", 1, "refused", "its hash is not ours"),
+        (f"SRS0=aaaa@{OURS}", 1, "refused", "its parts are missing"),
+        ('"a friend"@hosted.example', 1, "refused", "quoted"),
+        ("friend", 1, "refused", "no domain"),
+        ("<>", 0, "unchanged", "null sender"),
+        (f"postmaster@{OURS}", 0, "unchanged", "no SRS address"),
+    ],
+)
+def test_what_is_not_changed_and_why(
+    file: Path, capsys: pytest.CaptureFixture[str], address: str, status: int, action: str, why: str
+) -> None:
+    told, (answer,) = asked(file, capsys, address)
+    assert (told, answer["action"]) == (status, action)
+    assert why in (answer["why"] or "")
+    assert cli.main(["srs", "--config", str(file), address, "friend@hosted.example"]) == status
+    shown = capsys.readouterr().out
+    assert why in shown
+    assert "SRS0=" in shown
+
+
+def test_the_secret_is_made_once_and_shown_to_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "srs.secret"
+    assert cli.main(["srs", "new-secret", "--out", str(file)]) == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    secret = file.read_text()
+    assert secret.strip() not in capsys.readouterr().out
+    assert cli.main(["srs", "new-secret", "--out", str(file)]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert file.read_text() == secret
+    assert cli.main(["srs", "new-secret", "--out", str(tmp_path / "no" / "such")]) == 2
+    assert cli.main(["srs", "new-secret"]) == 0
+    assert len(capsys.readouterr().out.strip()) == 32
+
+
+def test_a_command_that_can_not_run_says_what_to_do(tmp_path: Path, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["srs", "--config", str(file), "--out", "x", "a@hosted.example"]) == 2
+    assert "--out goes with new-secret" in capsys.readouterr().err
+    bare = tmp_path / "bare.yaml"
+    bare.write_text("workers: 1\n")
+    assert cli.main(["srs", "--config", str(bare), "a@hosted.example"]) == 2
+    assert "no SRS domain: add `unalign:" in capsys.readouterr().err
+    (tmp_path / "srs.secret").unlink()
+    assert cli.main(["srs", "--config", str(file), "a@hosted.example"]) == 2
+    assert "make one with dkimgate srs new-secret --out" in capsys.readouterr().err
+
+
+def test_the_daemon_wants_the_secret_and_a_domain_for_the_role(tmp_path: Path, file: Path) -> None:
+    (tmp_path / "policy.yaml").write_text("version: 1\nrules: [{name: none, sign: none}]\n")
+    loaded = Engine.load(file)
+    assert loaded.srs_secrets is not None
+    (tmp_path / "srs.secret").write_text("short\n")
+    with pytest.raises(ConfigError, match=r"srs\.secret:1: a secret has 16 to 1000 octets"):
+        Engine.load(file)
+    file.write_text("listen: {socket: 'unix:/tmp/srs.sock', role: srs}\n")
+    with pytest.raises(ConfigError, match=r"`role: srs` restores senders .* add `unalign:"):
+        Engine.load(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("unalign: {domain: bounce.example}", "secret_file' is missing"),
+        ("unalign: {secret_file: x}", "domain' is missing"),
+        ("unalign: {domain: 'a b', secret_file: x}", "is no domain name"),
+        ("unalign: {domain: a.example, secret_fil: x}", "did you mean 'secret_file'"),
+        ("listen: {socket: 'unix:/x', role: sr}", "must be 'gate', 'border' or 'srs'"),
+    ],
+)
+def test_a_wrong_section_is_told_with_its_place(tmp_path: Path, text: str, expected: str) -> None:
+    file = tmp_path / "dkimgate.yaml"
+    file.write_text(text + "\n")
+    with pytest.raises(ConfigError) as caught:
+        config.load(file)
+    assert expected in str(caught.value)
