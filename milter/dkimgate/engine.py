@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from dkimgate import config, departure, domains, header_changes, record, srs
+from dkimgate import agreement, config, departure, domains, header_changes, record, srs
 from dkimgate.config import Config
 from dkimgate.evidence import own_checks
 from dkimgate.evidence.gather import Seen, facts_of, see
@@ -86,13 +86,10 @@ class Engine:
                 srs_secrets = srs.Secrets.load(settings.unalign.secret_file)
             except ConfigError as error:
                 problems += error.problems
-        problems += _border_problems(file, settings)
-        problems += _srs_problems(file, settings)
-        if policy is not None and policy.uses_forwarder:
-            problems += _forwarder_problems(file, settings)
+        problems += agreement.problems(file, settings, policy)
         if problems or policy is None:
             raise ConfigError(*problems)
-        warnings += _observing(policy)
+        warnings += agreement.observing(policy)
         domains.load()  # before a daemon forks: its workers share the memory
         return cls(settings, policy, keys, secrets, tuple(warnings), srs_secrets)
 
@@ -129,7 +126,9 @@ class Engine:
             passports.spam(reading),
             now,
         )
-        facts = record.recordable(gathered)  # what is decided on is what the record tells, to the letter
+        rewritten = self._rewritten(gathered, now)
+        # what is decided on is what the record tells, to the letter
+        facts = record.recordable(replace(gathered, unalignable=rewritten is not None))
         decision = decide(facts, self.policy)
         overruled = guard.refuses(facts, decision)
         if overruled is not None:
@@ -137,8 +136,9 @@ class Engine:
         signer = self._signer(facts, decision)
         signed_as_author = signer is not None and signer == facts.hosted
         unaligned = decision.mode == "enforce" and decision.envelope is EnvelopeAction.UNALIGN
+        predicted = departure.predict(facts, signed_as_author, unaligned)
         changes = header_changes.plan(seen.message, facts, decision)
-        return Assessment(facts, decision, departure.predict(facts, signed_as_author, unaligned), signer, overruled, changes=changes)
+        return Assessment(facts, decision, predicted, signer, overruled, rewritten if unaligned else None, changes)
 
     def check(self, seen: Seen, body: bytes, lookup: Lookup, now: float) -> tuple[Claim, ...]:
         """Our own checks of a message."""
@@ -166,53 +166,30 @@ class Engine:
             return self.config.forwarder.domain
         return None
 
+    def _rewritten(self, facts: Facts, now: float) -> str | None:
+        """The envelope sender by which the message no longer passes SPF, aligned. None where it does not pass as it stands, and where
+        there is no such sender: nothing is configured, or it is null or odd, or the author domain may align with ours too."""
+        if not facts.spf_passes or facts.author is None or self.config.unalign is None:
+            return None
+        return None if domains.may_align(self.config.unalign.domain, facts.author) else self.unaligned_sender(facts.sender, now)
+
+    def may_pass_spf(self, message: Message) -> bool:
+        """Of a message that could not be judged: could its envelope pass SPF for a domain of ours? Not asked of who has logged in."""
+        sender = message.envelope.sender
+        envelope = sender.rpartition("@")[2] if sender else self.config.departure.helo or ""
+        hosted = any(domains.covering(name, self._key_domains) for name in domains.readings(envelope))
+        return hosted and message.connection.auth is None
+
+    def unaligned_sender(self, sender: str, now: float) -> str | None:
+        """The sender rewritten to one that is aligned with no hosted domain; None where that can't be."""
+        if self.config.unalign is None or self.srs_secrets is None:
+            return None
+        made = srs.rewrite(sender, self.config.unalign.domain, self.srs_secrets, now)
+        return made if isinstance(made, str) else None
+
     def _outgoing_spf(self, message: Message, author: str | None, hosted: bool, lookup: Lookup) -> tuple[bool, str]:
         outgoing = self.config.departure
         sender = message.envelope.sender
         envelope = sender.rpartition("@")[2] if sender else outgoing.helo or ""
         hosted = hosted or any(domains.covering(name, self._key_domains) for name in domains.readings(envelope))
         return outgoing_spf(sender, outgoing.helo, outgoing.addresses, author, hosted, lookup)
-
-
-def _observing(policy: Policy) -> list[str]:
-    """A loud line: where the policy only watches, forgeries are signed."""
-    loud = "is SIGNED as if there were no gate; only the records tell what enforce would do"
-    if policy.mode == "observe":
-        return [f"mode: observe: everything hosted {loud}"]
-    rules = [rule.name for rule in policy.all_rules if rule.mode == "observe"]
-    return [f"mode: observe in {', '.join(rules)}: everything hosted that is taken there {loud}"] if rules else []
-
-
-def _forwarder_problems(file: Path, settings: Config) -> list[str]:
-    if settings.forwarder is None:
-        return [f"{file}: the policy says `sign: forwarder`, so the configuration must say `forwarder: {{domain: ...}}`"]
-    domain = settings.forwarder.domain
-    own = [key.domain for key in settings.keys]
-    if domain not in own:
-        return [f"{file}: forwarder.domain {domain} has no key under `keys:`"]
-    aligned = sorted({d for d in own if d != domain and domains.may_align(d, domain)})
-    if aligned:
-        return [f"{file}: forwarder.domain {domain} may align with the hosted domain {aligned[0]}: take a domain that no mailbox uses"]
-    return []
-
-
-def _border_problems(file: Path, settings: Config) -> list[str]:
-    if not any(listener.role == "border" for listener in settings.listen):
-        return []
-    problems = []
-    if not settings.trust.authserv_ids or not settings.trust.authserv_ids[0].isascii():
-        problems.append(
-            f"{file}: a listener with `role: border` states results under the first of trust.authserv_ids: name one (in A-labels, xn--...)"
-        )
-    if settings.passport is None:
-        problems.append(
-            f"{file}: a listener with `role: border` takes fields off that say spam or fail, and keeps what they said in a passport: "
-            "add `passport: {secret_file: ...}`, with the file that `dkimgate passport new-secret --out FILE` makes"
-        )
-    return problems
-
-
-def _srs_problems(file: Path, settings: Config) -> list[str]:
-    if settings.unalign is not None or not any(listener.role == "srs" for listener in settings.listen):
-        return []
-    return [f"{file}: a listener with `role: srs` restores senders that were rewritten: add `unalign: {{domain: ..., secret_file: ...}}`"]

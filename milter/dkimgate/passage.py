@@ -117,13 +117,22 @@ class Passage:
             fields = ()  # nothing is signed without a trace
         remove = self._to_remove()
         if self._assessment is None:
-            return Outcome(Disposition.ACCEPT, None, (), remove)
+            return self._unjudged(remove)
         facts, decision, changes = self._assessment.facts, self._assessment.decision, self._assessment.changes
         if decision.mode == "observe":
             return Outcome(Disposition.ACCEPT, None, fields, remove)
         text = texts.fill(decision.text, facts, decision) if decision.text is not None else None
         remove = tuple(sorted({*remove, *changes.removed}))
-        return Outcome(decision.disposition, text, fields + changes.fields, remove, None, changes.changed)
+        return Outcome(decision.disposition, text, fields + changes.fields, remove, self._assessment.sender, changes.changed)
+
+    def _unjudged(self, remove: tuple[int, ...]) -> Outcome:
+        """Nobody knows what it is: it leaves unsigned, with an envelope that gives no forgery a pass by SPF, or waits."""
+        if self._engine.policy.mode == "observe" or not self._engine.may_pass_spf(self._message):
+            return Outcome(Disposition.ACCEPT, None, (), remove)
+        sender = self._engine.unaligned_sender(self._message.envelope.sender, self._engine.now())
+        if sender is not None:
+            return Outcome(Disposition.ACCEPT, None, (), remove, sender)
+        return Outcome(Disposition.DEFER, "this message can't be judged, try again later")
 
     def _to_remove(self) -> tuple[int, ...]:
         """A passport is for hosts of ours: no outsider sees one."""
@@ -172,7 +181,8 @@ class Passage:
 
     def _line(self, signatures: tuple[SigningKey, ...]) -> bytes:
         if self._error is not None and self._assessment is not None:
-            self._assessment = replace(self._assessment, departure=departure.predict(self._assessment.facts, False))
+            unaligned = self._assessment.sender is not None
+            self._assessment = replace(self._assessment, departure=departure.predict(self._assessment.facts, False, unaligned))
         made = record.make(
             self._message,
             self._assessment,

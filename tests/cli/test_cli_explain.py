@@ -63,6 +63,7 @@ Judgement
 
 Rules, the first that holds decides
   no       own-users              origin is 'forwarded', wanted one of submitted, local
+  no       own-users-at-risk      origin is 'forwarded', wanted one of submitted, local
   decides  never-launder          sign: none
   behind   arrived-authenticated  arrival.dmarc is 'fail', wanted pass
   behind   other-peoples-mail     would hold too
@@ -92,10 +93,32 @@ def test_an_author_without_a_key_is_told_why_nothing_signs(config: str, tmp_path
 
 
 def test_a_message_that_would_be_laundered_by_spf_is_a_finding(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy = demo_file("policy.yaml").decode().replace("    envelope: unalign\n    otherwise: hold\n    text:", "    disposition: accept\n    #")
+    allowed = 'allow_laundering: [never-launder]\nlaundering_reason: "the old way, to be shown"\n'
+    (tmp_path / "policy.yaml").write_text(policy + allowed)
     assert cli.main(["explain", "--config", config, "--sender", "ask@hosted.example", str(tmp_path / "extortion.eml")]) == 1
     said = capsys.readouterr().out
     assert "departure  dmarc=pass, by aligned SPF" in said
-    assert "refusing the signature alone does not close that door" in said
+    assert "`envelope: unalign` in the rule closes that door" in said
+    assert "the policy allows this rule to launder: the old way, to be shown" in said
+
+
+def test_the_second_door_is_closed_by_holding_the_message(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["explain", "--config", config, "--sender", "ask@hosted.example", str(tmp_path / "extortion.eml")]) == 0
+    said = capsys.readouterr().out
+    assert "no signature of ours, hold: arrived with dmarc={arrival.dmarc}" in said
+    assert "departure  none; if it were let go: dmarc=pass, by aligned SPF" in said
+
+
+def test_the_second_door_is_closed_by_rewriting_the_sender(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    secret = tmp_path / "srs.secret"
+    secret.touch(mode=0o600)
+    secret.write_text("a secret of some length\n")
+    Path(config).write_text(CONFIG + "unalign: {domain: bounce.forwarder.example, secret_file: srs.secret}\n")
+    assert cli.main(["explain", "--config", config, "--sender", "ask@hosted.example", str(tmp_path / "extortion.eml")]) == 0
+    said = capsys.readouterr().out
+    assert "=hosted.example=ask@bounce.forwarder.example>" in said
+    assert "departure  dmarc=fail, nothing aligned passes" in said
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dkimgate import gate, record
+from dkimgate import config, gate, record, srs
 from dkimgate.evidence.gather import facts_of, see
 from dkimgate.facts import DMARC_RESULTS, Arrival, Decision, Disposition, Facts, Origin, Sign, Spam
 from dkimgate.gate import Gate
@@ -121,7 +122,8 @@ STAGES = [
 def test_law_4_in_doubt_unsigned(
     stage: str, doing: str, loaded: Gate, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Whatever fails at a stage: the message leaves unsigned, its record says why, and the next one is signed again."""
+    """Whatever fails at a stage: the message leaves unsigned, its record says why, and the next one is signed again. Where nobody knows
+    what it is, it leaves by no open door either: it waits."""
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError("injected")
@@ -129,7 +131,8 @@ def test_law_4_in_doubt_unsigned(
     with monkeypatch.context() as patched:
         patched.setattr(stage, broken)
         outcome = _pass(loaded, message(AUTHOR))
-    assert (outcome.disposition, outcome.fields) == (Disposition.ACCEPT, ())
+    expected = Disposition.DEFER if doing == "judging" else Disposition.ACCEPT
+    assert (outcome.disposition, outcome.fields) == (expected, ())
     assert [name for name, _ in _pass(loaded, message(AUTHOR)).fields] == ["DKIM-Signature"]
     first, second = _records(loaded)
     assert first["error"].startswith(f"{doing}: ZeroDivisionError: injected")
@@ -139,11 +142,34 @@ def test_law_4_in_doubt_unsigned(
     assert "injected" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("sender", "auth", "disposition", "rewritten"),
+    [
+        ("friend@hosted.example", None, Disposition.ACCEPT, True),
+        ("friend@hosted.example", "friend", Disposition.ACCEPT, False),  # who has logged in is not asked
+        ("friend@elsewhere.example", None, Disposition.ACCEPT, False),  # no door of ours
+        ("", None, Disposition.ACCEPT, False),  # our HELO name is no hosted domain's
+        ("odd sender@hosted.example", None, Disposition.DEFER, False),
+    ],
+)
+def test_law_4_what_cannot_be_judged_leaves_by_no_open_door(
+    sender: str, auth: str | None, disposition: Disposition, rewritten: bool, loaded: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded.config = loaded.config.model_copy(update={"unalign": config.Unalign(domain="bounce.forwarder.example", secret_file=Path("-"))})
+    loaded.srs_secrets = srs.Secrets((b"0123456789abcdefghij",))
+    monkeypatch.setattr("dkimgate.engine.decide", lambda *_: 1 / 0)
+    arrived = message(AUTHOR)
+    arrived = replace(arrived, envelope=replace(arrived.envelope, sender=sender), connection=replace(arrived.connection, auth=auth))
+    outcome = _pass(loaded, arrived)
+    assert (outcome.disposition, outcome.fields) == (disposition, ())
+    assert (outcome.sender or "").endswith("=hosted.example=friend@bounce.forwarder.example") is rewritten
+
+
 def test_law_4_a_message_whose_record_fails_leaves_unsigned(loaded: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr("dkimgate.record._of_arrival", lambda _: 1 / 0)
         outcome = _pass(loaded, message(AUTHOR))
-    assert (outcome.disposition, outcome.fields) == (Disposition.ACCEPT, ())
+    assert (outcome.disposition, outcome.fields) == (Disposition.DEFER, ())
     (written,) = _records(loaded)
     assert written["error"].startswith("recording: ZeroDivisionError")
 

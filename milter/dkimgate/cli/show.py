@@ -43,7 +43,8 @@ def laundered(record: Record) -> bool:
     """It came from outside, arrived badly, and the next receiver will see a pass all the same."""
     departure = record["departure"]
     outside = record["origin"] in ("forwarded", "inbound")
-    return departure is not None and outside and arrived_badly(record) and departure["dmarc"] == "pass"
+    departs = record["decision"]["disposition"] in ("accept", None)
+    return departure is not None and departs and outside and arrived_badly(record) and departure["dmarc"] == "pass"
 
 
 def signed_by(record: Record) -> str:
@@ -155,6 +156,11 @@ def _end(record: Record) -> list[list[Cell]]:
             text += f", {decision['disposition']}" + (f": {decision['text']}" if decision["text"] else "")
         rows.append([("decision", DIM), (text, style)])
         rows.append(["", f"rule {decision['rule']}"])
+        rewritten = (record["outgoing"] or {}).get("sender")
+        if rewritten:
+            rows.append(["", f"sender rewritten to <{rewritten}>"])
+        if decision.get("laundering"):
+            rows.append(["", (f"the policy allows this rule to launder: {decision['laundering']}", BAD)])
         if decision["mode"] == "observe":
             rows.append(["", (f"mode: observe: signs whatever is hosted; enforce would say sign: {decision['sign']}", DOUBT)])
         if decision["overruled"]:
@@ -162,6 +168,8 @@ def _end(record: Record) -> list[list[Cell]]:
     if departure is not None:
         doors = [name for name, open_ in (("DKIM", departure["dkim_aligned"]), ("SPF", departure["spf_aligned"])) if open_]
         text = f"dmarc={departure['dmarc']}" + (f", by aligned {' and '.join(doors)}" if doors else ", nothing aligned passes")
+        if decision["disposition"] not in ("accept", None):
+            text = f"none; if it were let go: {text}"
         rows.append([("departure", DIM), (text, BAD if laundered(record) else "")])
         if laundered(record):
             rows.append(["", (f"it arrived badly and will look good: {_door(record)}", BAD)])
@@ -174,4 +182,4 @@ def _door(record: Record) -> str:
     if record["departure"]["dkim_aligned"]:
         return "an aligned DKIM signature"
     source = {"assumed": "assumed, because it could not be looked up"}.get(record["outgoing"]["spf_source"], "looked up")
-    return f"SPF passes for its sender from here ({source}); refusing the signature alone does not close that door"
+    return f"SPF passes for its sender from here ({source}); `envelope: unalign` in the rule closes that door"
