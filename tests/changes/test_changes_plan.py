@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from dkimgate.facts import Claim, Decision, Disposition, Facts, HeaderChanges, Standing
@@ -118,7 +120,7 @@ def said(result: str, standing: Standing = Standing.TRUSTED, field: str = "Authe
     return Claim("dkim", result, None, field, standing, "", position, properties)
 
 
-OF_IT = {"d": "list.example", "s": "k"}
+OF_IT: dict[str, Any] = {"d": "list.example", "s": "k"}
 
 
 @pytest.mark.parametrize(
@@ -235,22 +237,22 @@ def test_removed_and_added_anew() -> None:
     assert left(b"X-Rule: forged\n" + FROM + SUBJECT + b"X-Rule: again\n", decision) == b"X-Rule: rule\n" + FROM + b"Subject: [odd] Lunch\n"
 
 
-ALL = {"tag": "[odd]", "add": (("X-Rule", "x"),), "remove": ("X-Offer",)}
+ALL: dict[str, Any] = {"tag": "[odd]", "add": (("X-Rule", "x"),), "remove": ("X-Offer",)}
 
 
 def test_observing_tells_and_changes_nothing() -> None:
-    found = planned(FROM + SUBJECT + b"X-Offer: 1\n", Decision("rule", mode="observe", **ALL))  # type: ignore[arg-type]
+    found = planned(FROM + SUBJECT + b"X-Offer: 1\n", Decision("rule", mode="observe", **ALL))
     assert (found.fields, found.changed, found.removed) == ((), (), ())
     assert (found.tag, found.added_names, found.removed_names) == ("[odd]", ("X-Rule",), ("X-Offer",))
 
 
 @pytest.mark.parametrize("disposition", [Disposition.DEFER, Disposition.REJECT, Disposition.DISCARD])
 def test_what_does_not_go_on_is_not_changed(disposition: Disposition) -> None:
-    assert planned(FROM + SUBJECT, Decision("rule", disposition=disposition, **ALL)) == HeaderChanges()  # type: ignore[arg-type]
+    assert planned(FROM + SUBJECT, Decision("rule", disposition=disposition, **ALL)) == HeaderChanges()
 
 
 def test_a_header_that_was_not_read_whole_is_not_changed() -> None:
     """A signature may stand in the rest."""
     message = Message(header=fields(FROM + SUBJECT), problem="the header has more than 20000 fields")
-    found = plan(message, Facts(), Decision("rule", **ALL))  # type: ignore[arg-type]
+    found = plan(message, Facts(), Decision("rule", **ALL))
     assert found == HeaderChanges(not_done=("nothing of the header is changed: the header has more than 20000 fields",))

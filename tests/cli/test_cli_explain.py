@@ -93,7 +93,9 @@ def test_an_author_without_a_key_is_told_why_nothing_signs(config: str, tmp_path
 
 
 def test_a_message_that_would_be_laundered_by_spf_is_a_finding(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    policy = demo_file("policy.yaml").decode().replace("    envelope: unalign\n    otherwise: hold\n    text:", "    disposition: accept\n    #")
+    policy = (
+        demo_file("policy.yaml").decode().replace("    envelope: unalign\n    otherwise: hold\n    text:", "    disposition: accept\n    #")
+    )
     allowed = 'allow_laundering: [never-launder]\nlaundering_reason: "the old way, to be shown"\n'
     (tmp_path / "policy.yaml").write_text(policy + allowed)
     assert cli.main(["explain", "--config", config, "--sender", "ask@hosted.example", str(tmp_path / "extortion.eml")]) == 1
@@ -106,7 +108,7 @@ def test_a_message_that_would_be_laundered_by_spf_is_a_finding(config: str, tmp_
 def test_the_second_door_is_closed_by_holding_the_message(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["explain", "--config", config, "--sender", "ask@hosted.example", str(tmp_path / "extortion.eml")]) == 0
     said = capsys.readouterr().out
-    assert "no signature of ours, hold: arrived with dmarc={arrival.dmarc}" in said
+    assert "no signature of ours, hold: arrived with dmarc=fail" in said
     assert "departure  none; if it were let go: dmarc=pass, by aligned SPF" in said
 
 

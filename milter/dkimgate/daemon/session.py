@@ -293,14 +293,16 @@ class Session:
         values |= dict.fromkeys(outcome.remove)
         if values and not self._actions & Milter.CHGHDRS:
             raise RuntimeError("the MTA lets no milter change or remove header fields")
-        edits: list[tuple[str, int, str | None]] = []
+        changing: list[tuple[str, int, str | None]] = []
+        removing: list[tuple[str, int, str | None]] = []
         standing: Counter[bytes] = Counter()
         for position, field in enumerate(header):
             name = field.name.rstrip(b" \t")
             standing[name.lower()] += 1
             if position in values:
-                edits.append((name.decode("utf-8", "surrogateescape"), standing[name.lower()], values[position]))
-        for edit in sorted(reversed(edits), key=lambda edit: edit[2] is None):
+                edit = (name.decode("utf-8", "surrogateescape"), standing[name.lower()], values[position])
+                (removing if edit[2] is None else changing).append(edit)
+        for edit in (*changing, *reversed(removing)):
             context.chgheader(*edit)
 
     def _insert(self, context: Context, fields: tuple[tuple[str, bytes], ...]) -> None:
