@@ -32,7 +32,8 @@ def gate(tmp_path: Path) -> Callable[..., Gate]:
         (tmp_path / "policy.yaml").write_text(f"version: 1\nmode: {mode}\nrules:\n  - {{name: changes, {rule}}}\n")
         (tmp_path / "dkimgate.yaml").write_text(
             "trust: {hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example]}\n"
-            f"keys: [{{domain: {AUTHOR}, selector: s, file: key.pem}}]\njournal: {{file: decisions.jsonl}}\nverify: {{when: never}}\n"
+            f"keys: [{{domain: {AUTHOR}, selector: s, file: key.pem}}, {{domain: forwarder.example, selector: s, file: key.pem}}]\n"
+            "forwarder: {domain: forwarder.example}\njournal: {file: decisions.jsonl}\nverify: {when: never}\n"
         )
         return Gate.load(tmp_path / "dkimgate.yaml")
 
@@ -49,7 +50,7 @@ def passed(gate: Gate, arrived: Message) -> tuple[Outcome, dict[str, Any]]:
 def departing(header: tuple[HeaderField, ...], outcome: Outcome) -> bytes:
     """The message that the MTA makes of it."""
     values = dict(outcome.changed)
-    fields = [HeaderField(name.encode(), value) for name, value in outcome.fields]
+    fields = [HeaderField(name.encode(), b" " + value.removeprefix(b" ")) for name, value in outcome.fields]
     fields += [HeaderField(f.name, values.get(at, f.value)) for at, f in enumerate(header) if at not in outcome.remove]
     return b"".join(f.name + b":" + f.value.replace(b"\n", b"\r\n") + b"\r\n" for f in fields) + b"\r\n" + BODY
 
@@ -70,6 +71,16 @@ def test_our_signature_is_made_over_the_header_as_it_leaves(gate: Callable[..., 
     told = record["decision"]
     assert (told["tag"], told["added"], told["removed"], told["not_done"]) == ("[local]", ["X-Rule", "List-Id"], ["X-Offer"], [])
     assert len(told["signatures"]) == 1
+
+
+def test_our_seal_is_made_over_the_header_as_it_leaves(gate: Callable[..., Gate]) -> None:
+    arrived = message(BORDER + MAIL)
+    outcome, record = passed(gate(f"sign: forwarder, seal: true, {RULE}"), arrived)
+    assert [name for name, _ in outcome.fields][3:] == ["DKIM-Signature", "X-Rule", "List-Id"]
+    raw = departing(arrived.header, outcome)
+    result, _, why = dkim.arc_verify(raw, dnsfunc=lambda name, timeout=5: rsa_record().encode())
+    assert (result, record["decision"]["tag"]) == (b"pass", "[forwarded]"), why
+    assert verifies(raw)
 
 
 def test_passport_and_removed_fields_go_together(gate: Callable[..., Gate]) -> None:

@@ -33,6 +33,7 @@ LAYERS = (
     "record",
     "journal",
     "header_changes",
+    "sealer",
     "agreement",
     "engine",
     "passage",
