@@ -7,6 +7,7 @@ genuine. So whoever writes a signature can keep a tag off: a tag warns readers, 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -24,6 +25,9 @@ LONGEST_LINE = 998
 
 LONGEST_SUBJECT = 32_768
 """Octets of a subject that is tagged. Postfix cuts a field off at header_size_limit (102,400), and that would break our own signature."""
+
+MOST_SIGNATURES = 100
+"""Signatures of others that are looked at. An honest message has a handful; with more, every field counts as covered."""
 
 _SUBJECT = "subject"
 _DKIM, _ARC = "dkim-signature", "arc-message-signature"
@@ -61,6 +65,9 @@ class _Plan:
 
     def __init__(self, header: Sequence[HeaderField], facts: Facts, decision: Decision) -> None:
         self._header = header
+        self._positions: dict[str, list[int]] = {}
+        for position, field in enumerate(header):
+            self._positions.setdefault(field.key, []).append(position)
         self._facts = facts
         self._decision = decision
         self._surviving = [signature for signature in _signatures(header) if not signature.broken(facts.claims)]
@@ -86,7 +93,7 @@ class _Plan:
     def remove(self) -> None:
         """Every field of the names, in whatever case. Many of one name stay, all of them: half of them would be no use to anybody."""
         for name in {name.lower(): name for name in self._decision.remove}.values():
-            found = [position for position, field in enumerate(self._header) if field.key == name.lower()]
+            found = self._positions.get(name.lower(), [])
             if not found or self._covered(name, "remove"):
                 continue
             if len(self._removed) + len(found) > MOST_REMOVED:
@@ -100,7 +107,7 @@ class _Plan:
         if self._decision.tag is None:
             return
         tag = self._filled(self._decision.tag)
-        subjects = [position for position, field in enumerate(self._header) if field.key == _SUBJECT]
+        subjects = self._positions.get(_SUBJECT, [])
         why_not = self._tag_hindrance(tag, subjects)
         if why_not is not None:
             self._not_done.append(f"tag: {why_not}")
@@ -202,12 +209,12 @@ class _Signature:
 
 
 def _signatures(header: Sequence[HeaderField]) -> list[_Signature]:
-    found = [_signature(position, field) for position, field in enumerate(header) if field.key in (_DKIM, _ARC)]
-    signers = [(each.domain, each.selector) for each in found if each.key == _DKIM]
-    seen: dict[tuple[str | None, str | None], int] = {}
-    for signer in signers:
-        seen[signer] = seen.get(signer, 0) + 1
-    return [replace(each, alone=seen.get((each.domain, each.selector), 0) == 1) for each in found]
+    fields = [(position, field) for position, field in enumerate(header) if field.key in (_DKIM, _ARC)]
+    if len(fields) > MOST_SIGNATURES:
+        return [_Signature(position, field.key) for position, field in fields[:1]]
+    found = [_signature(position, field) for position, field in fields]
+    signers = Counter((each.domain, each.selector) for each in found if each.key == _DKIM)
+    return [replace(each, alone=signers[each.domain, each.selector] == 1) for each in found]
 
 
 def _signature(position: int, field: HeaderField) -> _Signature:

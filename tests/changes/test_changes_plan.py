@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dkimgate.facts import Claim, Decision, Disposition, Facts, HeaderChanges, Standing
-from dkimgate.header_changes import LONGEST_LINE, LONGEST_SUBJECT, MOST_REMOVED, leaving, plan
+from dkimgate.header_changes import LONGEST_LINE, LONGEST_SUBJECT, MOST_REMOVED, MOST_SIGNATURES, leaving, plan
 from dkimgate.message import HeaderField, Message, split_message
 
 FROM = b"From: ask@hosted.example\n"
@@ -189,6 +189,12 @@ def test_what_a_signature_covers(signature: bytes, covers: bool) -> None:
     assert (found.changed == ()) is covers
     assert (found.tag is None) is covers
     assert len(found.not_done) == covers
+
+
+def test_of_a_flood_of_signatures_none_is_read() -> None:
+    found = planned(FROM + ELSEWHERE * (MOST_SIGNATURES + 1) + SUBJECT)
+    assert found.not_done == ("tag: a signature that can't be read may still be valid, and covers Subject",)
+    assert planned(FROM + ELSEWHERE * MOST_SIGNATURES + SUBJECT).changed != ()
 
 
 def test_a_subject_that_was_signed_as_absent_stays_absent() -> None:
