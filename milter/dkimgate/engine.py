@@ -141,7 +141,8 @@ class Engine:
         )
         rewritten = self._rewritten(gathered, now)
         # what is decided on is what the record tells, to the letter
-        return self.decided(record.recordable(replace(gathered, unalignable=rewritten is not None)), rewritten)
+        assessment = self.decided(record.recordable(replace(gathered, unalignable=rewritten is not None)), rewritten)
+        return replace(assessment, changes=header_changes.plan(seen.message, assessment.facts, assessment.decision))
 
     def decided(self, facts: Facts, rewritten: str | None = None) -> Assessment:
         """What follows from the facts alone: decision, guard, signer and departure. Asks nobody. `rewritten`: the unaligned sender."""
@@ -153,8 +154,7 @@ class Engine:
         signed_as_author = signer is not None and signer == facts.hosted
         unaligned = decision.mode == "enforce" and decision.envelope is EnvelopeAction.UNALIGN
         predicted = departure.predict(facts, signed_as_author, unaligned)
-        changes = header_changes.plan(seen.message, facts, decision)
-        return Assessment(facts, decision, predicted, signer, overruled, rewritten if unaligned else None, changes=changes)
+        return Assessment(facts, decision, predicted, signer, overruled, rewritten if unaligned else None)
 
     def seal(
         self,
