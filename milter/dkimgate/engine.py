@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from dkimgate import agreement, config, domains, record, sealer, srs
+from dkimgate import agreement, config, domains, header_changes, record, sealer, srs
 from dkimgate.config import Config
 from dkimgate.evidence import own_checks, own_signature
 from dkimgate.evidence.arc_state import has_chain
@@ -140,7 +140,8 @@ class Engine:
         )
         rewritten = self._rewritten(gathered, now)
         # what is decided on is what the record tells, to the letter
-        return self.decided(record.recordable(replace(gathered, unalignable=rewritten is not None)), rewritten)
+        assessment = self.decided(record.recordable(replace(gathered, unalignable=rewritten is not None)), rewritten)
+        return replace(assessment, changes=header_changes.plan(seen.message, assessment.facts, assessment.decision))
 
     def decided(self, facts: Facts, rewritten: str | None = None) -> Assessment:
         """What follows from the facts alone: decision, guard, signer and departure. Asks nobody. `rewritten`: the unaligned sender."""

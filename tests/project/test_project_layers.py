@@ -32,6 +32,7 @@ LAYERS = (
     "spf_check",
     "record",
     "journal",
+    "header_changes",
     "sealer",
     "agreement",
     "engine",
