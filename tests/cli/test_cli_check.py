@@ -109,7 +109,9 @@ def test_observe_is_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_rule_that_observes_is_a_warning_and_seen_in_the_overview(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "policy.yaml").write_text("version: 1\nrules:\n  - {name: watch, when: {spam: true}, disposition: hold, mode: observe}\n")
+    (folder / "policy.yaml").write_text(
+        "version: 1\nrules:\n  - {name: watch, when: {spam: true}, disposition: hold, mode: observe}\ndefault: {disposition: hold}\n"
+    )
     status, found = checked(folder, GOOD, capsys)
     assert status == 1
     assert found[0].startswith("warning: mode: observe in watch: everything hosted that is taken there is SIGNED")
@@ -138,7 +140,7 @@ def test_a_rule_that_observes_is_a_warning_and_seen_in_the_overview(folder: Path
     ],
 )
 def test_a_refusal_that_nobody_hears_is_noted(rule: str, finding: str | None, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "policy.yaml").write_text(f"version: 1\nrules:\n  - {{name: one, {rule}}}\n")
+    (folder / "policy.yaml").write_text(f"version: 1\nrules:\n  - {{name: one, {rule}}}\ndefault: {{disposition: hold}}\n")
     noted = [text for text in checked(folder, GOOD, capsys)[1] if "sendmail(1)" in text]
     assert len(noted) == (finding is not None)
     assert finding is None or re.match(rf"note: {folder}/{finding}", noted[0])
