@@ -111,7 +111,8 @@ class Engine:
         hashed = BodyHash()
         hashed.update(body)
         assessment = self.conclude(seen, body if self.questions(seen).checks else None, hashed.digest(), now)
-        made = self.seal(message, assessment, message.header, body, hashed.digest(), now) if sealer.wanted(assessment) else ()
+        leaving = header_changes.leaving(message.header, assessment.changes)
+        made = self.seal(message, assessment, leaving, body, hashed.digest(), now) if sealer.wanted(assessment) else ()
         return replace(assessment, sealed=bool(made) and not isinstance(made, str), unsealed=made if isinstance(made, str) else None)
 
     def questions(self, seen: Seen) -> Questions:

@@ -13,7 +13,7 @@ from dkimgate import departure, record, sealer
 from dkimgate.engine import Engine
 from dkimgate.evidence.gather import Seen, see
 from dkimgate.facts import Assessment, Disposition
-from dkimgate.header_changes import leaving
+from dkimgate.header_changes import MOST_REMOVED, leaving
 from dkimgate.journal.writer import JournalError
 from dkimgate.log import Level, describe, log
 from dkimgate.message import HeaderField, Message
@@ -144,8 +144,8 @@ class Passage:
         return Outcome(Disposition.DEFER, "this message can't be judged, try again later")
 
     def _to_remove(self) -> tuple[int, ...]:
-        """A passport is for hosts of ours: no outsider sees one."""
-        return tuple(at for at, field in enumerate(self._message.header) if field.key == PASSPORT)
+        """A passport is for hosts of ours: no outsider sees one. Ours stand topmost; a sender's thousands are not worth the MTA's time."""
+        return tuple(at for at, field in enumerate(self._message.header) if field.key == PASSPORT)[:MOST_REMOVED]
 
     def abort(self, reason: str) -> None:
         """The MTA gave the message up, or the connection broke. Never raises."""
