@@ -163,6 +163,12 @@ def test_a_risk_is_a_guard_where_its_weights_reach(weight: float, limit: str, sa
     assert safe or proof.launders[0].facts.arrival.dmarc == "fail"
 
 
+def test_the_largest_weights_add_up_in_no_time() -> None:
+    top = "risk: {dmarc: {fail: 1000000, permerror: 999999.99, temperror: 1000000, unknown: 1000000}, spam: {per_required: 1000000}}\n"
+    proof = check(parse("- {name: guard, when: {risk: '>= 1000000'}, envelope: unalign}\n" + SIGN, top))
+    assert [each.facts.arrival.dmarc for each in proof.launders] == ["permerror"]
+
+
 @pytest.mark.parametrize(("per_required", "safe"), [(50, True), (49.996, True), (49.99, False), (0, False)])
 def test_a_risk_is_a_guard_against_spam_where_its_weight_reaches(per_required: float, safe: bool) -> None:
     top = f"risk: {{dmarc: {{fail: 60, permerror: 60, temperror: 60, unknown: 60}}, spam: {{per_required: {per_required}}}}}\n"

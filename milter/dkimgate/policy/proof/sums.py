@@ -125,9 +125,13 @@ class Sums:
     def _words(self, state: State, targets: list[tuple[int, int]]) -> dict[str, int] | None:
         """For each fact with a weight the bit of a value, so that their sum is within one of the targets. The first values of each fact
         are preferred."""
+        given = [(part.key, part.choices(_mask(state, part.key))) for part in self._parts]
+        unit = math.gcd(*(cents for _, each in given for _, cents in each)) or 1  # weights are round numbers, as a rule
+        choices = [(key, [(bit, cents // unit) for bit, cents in each]) for key, each in given]
+        targets = [(-(-first // unit), last // unit) for first, last in targets]
+        targets = [(first, last) for first, last in targets if first <= last]
         if not targets:
             return None
-        choices = [(part.key, part.choices(_mask(state, part.key))) for part in self._parts]
         whole = sum(max(cents for _, cents in each) for _, each in choices)
         top = max(first if last >= whole else last + 1 for first, last in targets)
         if top > _MAX_SUM:
