@@ -1,0 +1,313 @@
+"""The laws over whole messages: header sections put together at random, through a whole passage, by policies that are proved safe.
+
+Signatures are judged by dkimpy on what leaves, SPF by pyspf on the sender that leaves.
+"""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+from unittest import mock
+
+import pytest
+from hypothesis import assume
+from hypothesis import strategies as st
+
+from dkimgate import record
+from dkimgate.facts import Disposition
+from dkimgate.policy.decide import decide
+from laws import generated_messages as world
+from laws.generated import pieces, show
+from laws.generated_messages import Drawn, Lines, Passed, organization, passes
+
+BAD = {"fail", "permerror", "temperror", "unknown"}
+
+
+def from_outside(written: dict[str, Any]) -> bool:
+    return written["origin"] in {"forwarded", "inbound"}
+
+
+def arrived_badly(arrival: dict[str, Any]) -> bool:
+    spam = arrival["spam"]
+    return arrival["dmarc"] in BAD or spam["flag"] or spam["score"] >= spam["required"]
+
+
+def aligned(domain: str, author: str) -> bool:
+    return organization(domain) == organization(author)
+
+
+@pieces
+def test_law_1_no_promotion_through_a_whole_passage(piece: int | None) -> None:
+    show(no_promotion, piece, drawn=world.messages)
+
+
+def no_promotion(drawn: Drawn) -> None:
+    passed = passes(drawn.gate, drawn.message, drawn.body)
+    obeys_the_first_law(passed)
+
+
+def obeys_the_first_law(passed: Passed) -> None:
+    written = passed.record
+    signers, author = world.signers(passed), written["from"]
+    if written["error"] is not None or author is None:
+        assert not signers
+    assert [each["domain"] for each in written["decision"]["signatures"]] == signers
+    verified = world.verified(passed)
+    assert not passed.plain or verified == signers, "dkimpy verifies what is signed"
+    if not from_outside(written):
+        return
+    arrival, departure = written["arrival"], written["departure"]
+    if arrived_badly(arrival):
+        assert not [domain for domain in (*signers, *verified) if aligned(domain, author)]
+    if not passed.leaves:
+        return
+    assert arrival["dmarc"] == "pass" or departure["dmarc"] != "pass"
+    spf = world.spf_domain(passed)
+    if arrival["dmarc"] in BAD and spf is not None:
+        assert author is not None and not aligned(spf, author)
+
+
+@pieces
+def test_law_1_a_forgery_gains_nothing(piece: int | None) -> None:
+    """Whatever its sender wrote, and however often: what the records say is not asked."""
+    show(gains_nothing, piece, drawn=world.forgeries())
+
+
+def gains_nothing(drawn: Drawn) -> None:
+    passed = passes(drawn.gate, drawn.message, drawn.body)
+    refused(passed)
+    obeys_the_first_law(passed)
+
+
+def refused(passed: Passed) -> None:
+    assert not [domain for domain in (*world.signers(passed), *world.verified(passed)) if aligned(domain, "hosted.example")]
+    spf = world.spf_domain(passed)
+    assert not passed.leaves or spf is None or not aligned(spf, "hosted.example"), (spf, passed.outcome)
+
+
+@pieces
+def test_law_2_what_helps_is_believed_only_from_us(piece: int | None) -> None:
+    """More of what a sender can write below the border never helps: neither what arrived nor what becomes of it is better for it."""
+    extra = st.lists(st.sampled_from([*world.HELPING, *world.HURTING]), min_size=1, max_size=3)
+    show(never_helps, piece, drawn=world.messages, extra=extra, at=st.integers(0, 5))
+
+
+def never_helps(drawn: Drawn, extra: list[str], at: int) -> None:
+    assume(not drawn.scrambled and "strips" not in drawn.settings)
+    better = compared(drawn, world.with_below(drawn, extra, at))
+    assert not better, better
+
+
+@pieces
+def test_law_2_what_hurts_is_believed_from_anyone(piece: int | None) -> None:
+    """A claim of failure or of spam never helps, wherever it stands: above the border too."""
+    show(hurts, piece, drawn=world.messages, claim=st.sampled_from(world.HURTING), at=st.integers(0, 12))
+
+
+def hurts(drawn: Drawn, claim: str, at: int) -> None:
+    gate, message = drawn.gate, drawn.message
+    at = min(at, len(message.header))
+    header = (*message.header[:at], *world.fields_of([claim]), *message.header[at:])
+    better = differences(drawn, message.header, header)
+    assert not better, better
+    assert gate is drawn.gate
+
+
+def compared(drawn: Drawn, other: Drawn) -> list[str]:
+    return differences(drawn, drawn.message.header, other.message.header)
+
+
+ORDER = ("pass", "none", "unknown", "temperror", "permerror", "fail")
+
+
+def differences(drawn: Drawn, one: tuple[Any, ...], other: tuple[Any, ...]) -> list[str]:
+    """In what the other header is better than the one, under a policy that is shipped."""
+    gate = world.gate_of(drawn.settings, drawn.policy % len(world.SHIPPED))
+    gate.resolver = drawn.gate.resolver
+    before, after = (
+        gate.assess(replace(drawn.message, header=header), drawn.body, world.NOW) for header in (one, other)
+    )
+    found = []
+    if after.signer is not None and before.signer is None and after.signer == after.facts.hosted:
+        found.append(f"signed by {after.signer}")
+    if after.decision.risk.score < before.decision.risk.score:
+        found.append(f"risk {before.decision.risk} -> {after.decision.risk}")
+    if from_better(after.facts.arrival.dmarc, before.facts.arrival.dmarc):
+        found.append(f"dmarc {before.facts.arrival.dmarc} -> {after.facts.arrival.dmarc}")
+    if before.facts.arrival.badly and not after.facts.arrival.badly:
+        found.append("no longer bad")
+    if after.facts.arrival.spam.ratio < before.facts.arrival.spam.ratio:
+        found.append("less spam")
+    if after.departure.dmarc == "pass" and before.departure.dmarc != "pass" and after.decision.disposition is Disposition.ACCEPT:
+        found.append(f"departs with pass instead of {before.departure.dmarc}")
+    return found
+
+
+def from_better(after: str, before: str) -> bool:
+    return ORDER.index(after) < ORDER.index(before)
+
+
+@pieces
+def test_law_3_explain_and_the_journal_say_what_the_daemon_does(piece: int | None) -> None:
+    show(said_alike, piece, drawn=world.messages)
+
+
+def said_alike(drawn: Drawn) -> None:
+    gate, message = drawn.gate, drawn.message
+    written = passes(gate, message, drawn.body).record
+    assert written["error"] is None
+    again = decide(record.facts_of(written), gate.policy)
+    assert (again.rule, str(again.sign), str(again.envelope), str(again.disposition), again.risk.score, again.mode) == (
+        *(written["decision"][key] for key in ("rule", "sign", "envelope", "disposition")),
+        written["risk"]["score"],
+        written["decision"]["mode"],
+    )
+    explained = gate.assess(message, drawn.body)
+    keys = [key for key in gate.keys if key.domain == explained.signer]
+    told = record.make(message, explained, signatures=keys, time=world.NOW, ms=written["ms"], policy_hash=written["policy"])
+    assert json.loads(record.to_line(told)) == written
+
+
+STAGES = (
+    "dkimgate.passage.see",
+    "dkimgate.passage.BodyHash.update",
+    "dkimgate.passage.BodyHash.digest",
+    "dkimgate.passage.sign",
+    "dkimgate.passage.leaving",
+    "dkimgate.passage.record.make",
+    "dkimgate.passage.record.to_line",
+    "dkimgate.engine.facts_of",
+    "dkimgate.engine.own_checks.wanted",
+    "dkimgate.engine.own_checks.own_claims",
+    "dkimgate.engine.own_signature.look_for",
+    "dkimgate.engine.own_signature.verify",
+    "dkimgate.engine.passports.read",
+    "dkimgate.engine.passports.claims",
+    "dkimgate.engine.outgoing_spf",
+    "dkimgate.engine.srs.rewrite",
+    "dkimgate.engine.header_changes.plan",
+    "dkimgate.engine.record.recordable",
+    "dkimgate.policy.verdict.decide",
+    "dkimgate.policy.verdict.guard.refuses",
+    "dkimgate.policy.verdict.departure.predict",
+    "dkimgate.policy.texts.fill",
+    "dkimgate.evidence.gather.author_of",
+    "dkimgate.evidence.gather.route_of",
+    "dkimgate.evidence.gather.claims_of",
+    "dkimgate.evidence.gather.arrival_of",
+    "dkimgate.evidence.gather.signs_of",
+    "dkimgate.evidence.own_checks.check_spf",
+    "dkimgate.evidence.own_checks.check_signatures",
+    "dkimgate.evidence.own_checks.check_dmarc",
+    "dkimgate.sealer.chain_state",
+    "dkimgate.sealer.arc_set.seal",
+    "dkimgate.resolver.Lookup.txt",
+    "dkimgate.domains.aligned",
+)
+EXCEPTIONS = (ZeroDivisionError, ValueError, RecursionError, MemoryError, AttributeError, OSError, StopIteration)
+
+HOSTED = world.HOSTED_AUTHORS[0]
+ARC = world.GENUINE[-1]
+HONEST = Drawn(
+    [world.MISLED.replace("dmarc=pass", "dkim=pass header.d=hosted.example header.s=s; dmarc=pass")],
+    world.BORDER,
+    ["@hosted"],
+    HOSTED,
+    [],
+    world.REINJECTED,
+    "friend@hosted.example",
+    "whole",
+    0,
+)
+
+
+@pieces
+def test_law_4_in_doubt_unsigned_and_law_5_one_record(piece: int | None) -> None:
+    """Something fails somewhere, at the first call or a later one, for once or from then on. The message has an outcome and a record,
+    leaves unsigned, and by no open door; and the next one is signed as if nothing had been."""
+    show(
+        in_doubt_unsigned,
+        piece,
+        drawn=world.forgeries() | world.messages | st.just(HONEST),
+        stage=st.sampled_from(STAGES),
+        call=st.sampled_from([1, 1, 2, 3, 5]),
+        once=st.booleans(),
+        error=st.sampled_from(EXCEPTIONS),
+        gives_up=st.sampled_from([False] * 7 + [True]),
+    )
+
+
+def in_doubt_unsigned(drawn: Drawn, stage: str, call: int, once: bool, error: type[Exception], gives_up: bool) -> None:
+    gate, message = drawn.gate, drawn.message
+    journal = Lines()
+    gate.journal = journal  # type: ignore[assignment]
+    with failing(stage, call, once, error) as calls:
+        passage = gate.judge(message)
+        passage.body(drawn.body)
+        if gives_up:
+            passage.abort("the client hung up")
+        else:
+            outcome = passage.end()
+    failed = calls[0] >= call
+    # where no record can be made at all, nothing leaves
+    mute = failed and not once and stage.startswith("dkimgate.passage.record.")
+    assert len(journal.lines) == (0 if mute else 1)
+    if gives_up:
+        assert mute or (not journal.records()[0]["decision"]["signatures"] and journal.records()[0]["error"])
+    else:
+        passed = Passed(message, drawn.body, outcome, journal.records())
+        assert not mute or outcome.disposition is Disposition.DEFER
+        if not mute and passed.record["error"] is not None:
+            no_door_is_open(drawn, passed)
+        elif not mute and not failed:
+            obeys_the_first_law(passed)
+    the_next_one_is_signed()
+
+
+def no_door_is_open(drawn: Drawn, passed: Passed) -> None:
+    """Of what was given up. Who has logged in is not asked, nor a domain that is not hosted."""
+    assert not passed.made
+    spf = world.spf_domain(passed)
+    written = passed.record
+    if drawn.client.auth is not None or not passed.leaves or spf is None or written["decision"]["rule"] is not None:
+        return
+    assert organization(spf) not in {"hosted.example", "open.example"} and spf != "forwarder.example"
+
+
+@contextmanager
+def failing(stage: str, call: int, once: bool, error: type[Exception]) -> Iterator[list[int]]:
+    """That function raises at its n-th call, or from then on. Yields how often it was called."""
+    calls = [0]
+    owner, _, name = stage.rpartition(".")
+    real = getattr(pkgutil.resolve_name(owner), name)
+
+    def failing_now_and_then(*given: Any, **named: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == call or (calls[0] > call and not once):
+            raise error("injected")
+        return real(*given, **named)
+
+    with mock.patch(stage, failing_now_and_then):
+        yield calls
+
+
+def the_next_one_is_signed() -> None:
+    passed = passes(HONEST.gate, HONEST.message, HONEST.body)
+    assert world.signers(passed) == ["hosted.example"] and passed.record["error"] is None
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_is_one_that_some_message_comes_to(stage: str) -> None:
+    """A stage that nothing calls would show nothing."""
+    drawn = [HONEST, replace(HONEST, above=[], below=["@hosted", ARC], sender="friend@hosted.example", author=HOSTED, borders=False)]
+    drawn += [replace(each, policy=policy, sender=sender, below=below) for each in drawn for policy in range(len(world.SHIPPED)) for sender in ("x@hosted.example", "") for below in ([], ["@gate", ARC])]  # fmt: skip
+    for each in drawn:
+        with failing(stage, 1_000_000, False, ValueError) as calls:
+            passes(each.gate, each.message, each.body)
+        if calls[0]:
+            return
+    pytest.fail(f"{stage} is never called")
