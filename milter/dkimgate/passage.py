@@ -124,6 +124,13 @@ class Passage:
             if self._engine.config.journal.on_failure == "defer":
                 return Outcome(Disposition.DEFER, "the decision can't be recorded, try again later")
             fields = ()  # nothing is signed without a trace
+        try:
+            return self._outcome(fields)
+        except Exception as error:  # noqa: BLE001 - law 4: the record is written, and what it promised can't be done
+            self._fail("telling the MTA", error)
+            return Outcome(Disposition.DEFER, "this message can't be judged, try again later")
+
+    def _outcome(self, fields: tuple[tuple[str, bytes], ...]) -> Outcome:
         remove = self._to_remove()
         if self._assessment is None:
             return self._unjudged(remove)

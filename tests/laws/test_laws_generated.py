@@ -69,7 +69,7 @@ def the_proof_is_right(random: Random) -> None:
         elif promoted(facts, decision):
             assert (decision.rule, Law.DEPARTURE) in found, (facts, policy)
         obeys_the_first_law(facts, safe)
-    assert prove(safe, overlaps=False).safe, policy
+    assert proof.safe or prove(safe, overlaps=False).safe, policy
 
 
 def obeys_the_first_law(facts: Facts, safe: Policy) -> None:

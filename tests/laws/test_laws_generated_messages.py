@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import pkgutil
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -92,13 +93,16 @@ def refused(passed: Passed) -> None:
 @pieces
 def test_law_2_what_helps_is_believed_only_from_us(piece: int | None) -> None:
     """More of what a sender can write below the border never helps: neither what arrived nor what becomes of it is better for it."""
-    extra = st.lists(st.sampled_from([*world.HELPING, *world.HURTING]), min_size=1, max_size=3)
+    # a field that makes the author unreadable turns a fail into a permerror: another evil, not a better one
+    readable = [each for each in (*world.HELPING, *world.HURTING) if not re.search("[\0\r]", each)]
+    extra = st.lists(st.sampled_from(readable), min_size=1, max_size=3)
     show(never_helps, piece, drawn=world.messages, extra=extra, at=st.integers(0, 5))
 
 
 def never_helps(drawn: Drawn, extra: list[str], at: int) -> None:
-    assume(not drawn.scrambled and "strips" not in drawn.settings)
-    better = compared(drawn, world.with_below(drawn, extra, at))
+    stands_outside = drawn.border in world.OUTSIDE or drawn.client is world.STRANGER
+    assume(stands_outside and not drawn.scrambled and "strips" not in drawn.settings)
+    better = differences(drawn, drawn.message.header, world.with_below(drawn, extra, at).message.header)
     assert not better, better
 
 
@@ -109,16 +113,10 @@ def test_law_2_what_hurts_is_believed_from_anyone(piece: int | None) -> None:
 
 
 def hurts(drawn: Drawn, claim: str, at: int) -> None:
-    gate, message = drawn.gate, drawn.message
-    at = min(at, len(message.header))
-    header = (*message.header[:at], *world.fields_of([claim]), *message.header[at:])
-    better = differences(drawn, message.header, header)
+    header = drawn.message.header
+    at = min(at, len(header))
+    better = differences(drawn, header, (*header[:at], *world.fields_of([claim]), *header[at:]))
     assert not better, better
-    assert gate is drawn.gate
-
-
-def compared(drawn: Drawn, other: Drawn) -> list[str]:
-    return differences(drawn, drawn.message.header, other.message.header)
 
 
 ORDER = ("pass", "none", "unknown", "temperror", "permerror", "fail")
@@ -126,17 +124,15 @@ ORDER = ("pass", "none", "unknown", "temperror", "permerror", "fail")
 
 def differences(drawn: Drawn, one: tuple[Any, ...], other: tuple[Any, ...]) -> list[str]:
     """In what the other header is better than the one, under a policy that is shipped."""
-    gate = world.gate_of(drawn.settings, drawn.policy % len(world.SHIPPED))
-    gate.resolver = drawn.gate.resolver
-    before, after = (
-        gate.assess(replace(drawn.message, header=header), drawn.body, world.NOW) for header in (one, other)
-    )
+    gate = drawn.gate_with(drawn.policy % len(world.SHIPPED))
+    before, after = (gate.assess(replace(drawn.message, header=header), drawn.body, world.NOW) for header in (one, other))
     found = []
     if after.signer is not None and before.signer is None and after.signer == after.facts.hosted:
         found.append(f"signed by {after.signer}")
     if after.decision.risk.score < before.decision.risk.score:
         found.append(f"risk {before.decision.risk} -> {after.decision.risk}")
-    if from_better(after.facts.arrival.dmarc, before.facts.arrival.dmarc):
+    # where a verdict stands below a login of ours, nobody believes in the login any more, and the message is verified
+    if before.facts.origin.outside and from_better(after.facts.arrival.dmarc, before.facts.arrival.dmarc):
         found.append(f"dmarc {before.facts.arrival.dmarc} -> {after.facts.arrival.dmarc}")
     if before.facts.arrival.badly and not after.facts.arrival.badly:
         found.append("no longer bad")
@@ -253,17 +249,18 @@ def in_doubt_unsigned(drawn: Drawn, stage: str, call: int, once: bool, error: ty
         else:
             outcome = passage.end()
     failed = calls[0] >= call
+    mute = not journal.lines
     # where no record can be made at all, nothing leaves
-    mute = failed and not once and stage.startswith("dkimgate.passage.record.")
-    assert len(journal.lines) == (0 if mute else 1)
+    assert not mute or (failed and not once and ".record." in stage)
     if gives_up:
         assert mute or (not journal.records()[0]["decision"]["signatures"] and journal.records()[0]["error"])
+    elif mute:
+        assert outcome.disposition is Disposition.DEFER
     else:
         passed = Passed(message, drawn.body, outcome, journal.records())
-        assert not mute or outcome.disposition is Disposition.DEFER
-        if not mute and passed.record["error"] is not None:
+        if passed.record["error"] is not None:
             no_door_is_open(drawn, passed)
-        elif not mute and not failed:
+        elif not failed:
             obeys_the_first_law(passed)
     the_next_one_is_signed()
 

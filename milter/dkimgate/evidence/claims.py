@@ -174,7 +174,8 @@ def arrival_of(claims: Iterable[Claim], author: str | None, outside: bool, trust
 def _dmarc(claims: tuple[Claim, ...], author: str | None, outside: bool, trust: Trust) -> str:
     mine = [c for c in claims if c.method == "dmarc" and not _elsewhere(c, trust)]
     results = [_dmarc_of(c, author) for c in mine if believed(c) or _dmarc_word(c) in _HURTS["dmarc"]]
-    if not results:
+    if not any(believed(c) for c in mine):
+        # a sender's own permerror in our name must not stand for another's fail
         results = [word for c in claims if c.method == "dmarc" and (word := _dmarc_word(c)) in _HURTS["dmarc"]]
     return max(results, key=_DMARC.index, default="unknown" if outside else "none")
 
@@ -204,12 +205,13 @@ def _dmarc_of(claim: Claim, author: str | None) -> str:
 
 
 def combined(claims: Iterable[Claim], method: str) -> str:
-    """The best of the believed results (one good signature is enough, RFC 6376 section 6.1), else the worst that anyone says."""
+    """The best of the believed results (one good signature is enough, RFC 6376 section 6.1), else the worst that anyone says. A sender
+    can add a signature of which we say `neutral`: that is no answer to another's `fail`."""
     words = [(_SAME_AS.get(c.result, c.result), believed(c)) for c in claims if c.method == method]
     counting = [word for word, ours in words if ours and word in _BADNESS]
     if "pass" in counting:
         return "pass"
-    bad = counting or [word for word, _ in words if word in _HURTS[method]]
+    bad = counting + [word for word, _ in words if word in _HURTS[method]]
     return max(bad, key=_BADNESS.index, default="none")
 
 
