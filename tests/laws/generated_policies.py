@@ -26,7 +26,7 @@ _PARTS = {part: (group, key) for group, names in loader.WEIGHTS.items() for key,
 
 
 def policies(random: Random, observing: bool = False) -> Policy:
-    """A policy with every key that there is. One of four has been through the loader; others say what no file can. `observing`: some
+    """A policy with every key that there is. One of ten has been through the loader; others say what no file can. `observing`: some
     rules may only observe, and some are allowed to launder."""
     policy = policy_world.policies(random)
     rules = tuple(_furnished(random, rule, observing) for rule in policy.rules)
@@ -36,7 +36,7 @@ def policies(random: Random, observing: bool = False) -> Policy:
         policy = replace(policy, allow_laundering=named, laundering_reason="a test of it" if named else None)
     if observing and random.random() < 0.1:
         policy = replace(policy, mode="observe")
-    return (loaded(policy) or policy) if random.random() < 0.25 else policy
+    return (loaded(policy) or policy) if random.random() < 0.1 else policy
 
 
 def _furnished(random: Random, rule: Rule, observing: bool) -> Rule:

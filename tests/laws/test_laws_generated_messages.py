@@ -15,13 +15,13 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from hypothesis import assume
 from hypothesis import strategies as st
 
 from dkimgate import record
 from dkimgate.facts import Disposition
 from dkimgate.policy.decide import decide
 from laws import generated_messages as world
+from laws.attack_world import BORDER, MISLED, NOW, REINJECTED
 from laws.generated import pieces, show
 from laws.generated_messages import Drawn, Lines, Passed, organization, passes
 
@@ -96,12 +96,10 @@ def test_law_2_what_helps_is_believed_only_from_us(piece: int | None) -> None:
     # a field that makes the author unreadable turns a fail into a permerror: another evil, not a better one
     readable = [each for each in (*world.HELPING, *world.HURTING) if not re.search("[\0\r]", each)]
     extra = st.lists(st.sampled_from(readable), min_size=1, max_size=3)
-    show(never_helps, piece, drawn=world.messages, extra=extra, at=st.integers(0, 5))
+    show(never_helps, piece, drawn=world.entered, extra=extra, at=st.integers(0, 5))
 
 
 def never_helps(drawn: Drawn, extra: list[str], at: int) -> None:
-    stands_outside = drawn.border in world.OUTSIDE or drawn.client is world.STRANGER
-    assume(stands_outside and not drawn.scrambled and "strips" not in drawn.settings)
     better = differences(drawn, drawn.message.header, world.with_below(drawn, extra, at).message.header)
     assert not better, better
 
@@ -125,7 +123,7 @@ ORDER = ("pass", "none", "unknown", "temperror", "permerror", "fail")
 def differences(drawn: Drawn, one: tuple[Any, ...], other: tuple[Any, ...]) -> list[str]:
     """In what the other header is better than the one, under a policy that is shipped."""
     gate = drawn.gate_with(drawn.policy % len(world.SHIPPED))
-    before, after = (gate.assess(replace(drawn.message, header=header), drawn.body, world.NOW) for header in (one, other))
+    before, after = (gate.assess(replace(drawn.message, header=header), drawn.body, NOW) for header in (one, other))
     found = []
     if after.signer is not None and before.signer is None and after.signer == after.facts.hosted:
         found.append(f"signed by {after.signer}")
@@ -164,7 +162,7 @@ def said_alike(drawn: Drawn) -> None:
     )
     explained = gate.assess(message, drawn.body)
     keys = [key for key in gate.keys if key.domain == explained.signer]
-    told = record.make(message, explained, signatures=keys, time=world.NOW, ms=written["ms"], policy_hash=written["policy"])
+    told = record.make(message, explained, signatures=keys, time=NOW, ms=written["ms"], policy_hash=written["policy"])
     assert json.loads(record.to_line(told)) == written
 
 
@@ -209,12 +207,12 @@ EXCEPTIONS = (ZeroDivisionError, ValueError, RecursionError, MemoryError, Attrib
 HOSTED = world.HOSTED_AUTHORS[0]
 ARC = world.GENUINE[-1]
 HONEST = Drawn(
-    [world.MISLED.replace("dmarc=pass", "dkim=pass header.d=hosted.example header.s=s; dmarc=pass")],
-    world.BORDER,
+    [MISLED.replace("dmarc=pass", "dkim=pass header.d=hosted.example header.s=s; dmarc=pass")],
+    BORDER,
     ["@hosted"],
     HOSTED,
     [],
-    world.REINJECTED,
+    REINJECTED,
     "friend@hosted.example",
     "whole",
     0,
