@@ -16,7 +16,7 @@ from dkimgate.cli import check_proof
 from dkimgate.cli.check_proof import Proved
 from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, Cell, Screen
 from dkimgate.config import Config, Listener
-from dkimgate.facts import Disposition, Sign
+from dkimgate.facts import Disposition, EnvelopeAction, Sign
 from dkimgate.gate import Gate
 from dkimgate.journal import Journal
 from dkimgate.journal.permissions import may_read
@@ -309,7 +309,8 @@ def _kind(algorithm: str, bits: int) -> str:
 
 def _rule(rule: Rule, policy: Policy) -> list[Cell]:
     action = f"sign: {rule.sign}" + ("" if rule.disposition is Disposition.ACCEPT else f", {rule.disposition}")
-    action += "".join(f", {key}" for key in ("tag", "add", "remove") if getattr(rule, key))
+    action += ", envelope: unalign" if rule.envelope is EnvelopeAction.UNALIGN else ""
+    action += "".join(f", {key}" for key in ("seal", "tag", "add", "remove") if getattr(rule, key))
     style = GOOD if rule.sign is not Sign.NONE else ""
     if policy.mode_of(rule) == "observe":
         action, style = f"observes: {action}", DOUBT
