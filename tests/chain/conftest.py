@@ -6,8 +6,9 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from chain import harness, senders
+from chain import harness, senders, ways
 from chain.harness import Chain, Crossed, Signer
+from chain.ways import Ways
 from needs import need
 
 
@@ -33,6 +34,14 @@ def crossed() -> Iterator[Chain]:
     need(harness.missing())
     with harness.started(Signer.DKIMGATE, Crossed(senders.zone(), (senders.SILENT,))) as chain:
         yield chain
+
+
+@pytest.fixture(scope="session")
+def every_way() -> Iterator[Ways]:
+    """Many forwarders side by side; see ways.py."""
+    need(harness.missing())
+    with ways.started() as every:
+        yield every
 
 
 @pytest.hookimpl(wrapper=True)

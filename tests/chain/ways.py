@@ -1,0 +1,179 @@
+"""A chain with several forwarders side by side, one a way to treat the same mail: without a signer, with OpenDKIM, with dkimgate and one
+policy or another. They are one host to the world: the same name, and the same address that mail leaves from."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chain import dkimgate_signer, harness, servers, world
+from chain.dkimgate_signer import POLICIES, POLICY
+from chain.harness import Chain, Signer
+from chain.mail import Letter
+from chain.namespace import Namespace, wait_until
+from chain.servers import Milter, Postfix
+
+BARE = "bare"
+OPENDKIM = "opendkim"
+GATE = "gate"
+"""dkimgate as systemd/README.md sets it up: the policy that is shipped, `unalign:`, and its own socketmap for bounces."""
+UNSET = "unset"
+"""The same policy, and no `unalign:`."""
+POSTSRSD = "postsrsd"
+"""As GATE, and postsrsd restores the senders."""
+DISPOSING = "disposing"
+"""Every disposition, by the sender."""
+
+SHIPPED = tuple(sorted(file.stem for file in POLICIES.glob("*.yaml")))
+"""One way for each policy in config/policies."""
+
+DISPOSING_POLICY = Path(__file__).parent / "disposing.yaml"
+
+_ADDRESSES = {name: f"192.0.2.{number}" for number, name in enumerate((BARE, OPENDKIM, UNSET, POSTSRSD, DISPOSING, *SHIPPED), 100)}
+"""Where they listen; GATE has the address that the world knows, so bounces come to it."""
+
+RETURNS = "returns.forwarder.example"
+"""The domain that POSTSRSD's gate rewrites senders to: its bounces come to that way."""
+
+PICK_UP_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Way(Chain):
+    """The chain with one of the forwarders."""
+
+    name: str = ""
+
+    def record(self, letter: Letter) -> dict[str, Any]:
+        """What the gate of this way wrote of a message."""
+        (record,) = dkimgate_signer.records(self.folder, letter.message_id, self.name)
+        return record
+
+    def held(self, letter: Letter) -> bool:
+        """Does it stand in the hold queue? Waits until the gate has decided."""
+        self.decided(letter)
+        queue_id = self.record(letter)["queue_id"]
+        return any(entry["queue_id"] == queue_id and entry["queue_name"] == "hold" for entry in self.queue())
+
+    def decided(self, letter: Letter) -> None:
+        """Wait until the gate has written the record of a message, and Postfix has done what it was told."""
+        found: list[dict[str, Any]] = []
+
+        def look() -> bool:
+            found[:] = dkimgate_signer.records(self.folder, letter.message_id, self.name)
+            return bool(found)
+
+        wait_until(look, f"the gate of {self.name} sees nothing of {letter.message_id}", PICK_UP_SECONDS)
+
+    def queue(self) -> list[dict[str, Any]]:
+        """Postfix's queues, as postqueue(1) shows them."""
+        return [json.loads(line) for line in self.namespace.run("postqueue", "-c", self.forwarder.etc, "-j").splitlines()]
+
+    def log(self) -> str:
+        """What this forwarder's Postfix has written."""
+        return (self.folder / f"forwarder-{self.name}.log").read_text(errors="replace")
+
+    def at_home(self, text: str) -> list[bytes]:
+        """The messages in the mailbox of the forwarder's own users that hold that text."""
+        return [raw for file in servers.home(self.folder).glob("new/*") if text.encode() in (raw := file.read_bytes())]
+
+
+Ways = Mapping[str, Way]
+
+
+@contextmanager
+def started() -> Iterator[Ways]:
+    """Start everything, give the ways by their names, tear it down."""
+    folder = Path(tempfile.mkdtemp(prefix="dkimgate-chain-"))
+    try:
+        folder.chmod(0o755)
+        with _run(folder) as ways:
+            yield ways
+    finally:
+        shutil.rmtree(folder)
+
+
+def _records() -> list[str]:
+    """What the world's DNS lacks: the way of the bounces to POSTSRSD, and a zone that can't be looked up."""
+    host = f"mx.{RETURNS}"
+    return [f"{RETURNS}. IN MX 10 {host}.", f"{host}. IN A {_ADDRESSES[POSTSRSD]}", world.txt(RETURNS, world.SPF_OF_FORWARDER)]
+
+
+def _bounces(domain: str, table: str) -> dict[str, str]:
+    """What systemd/README.md has in main.cf for bounces."""
+    return {
+        "virtual_alias_domains": domain,
+        "recipient_canonical_maps": table,
+        "recipient_canonical_classes": "envelope_recipient",
+    }
+
+
+def _gates(folder: Path, keys: world.Keys) -> dict[str, Milter]:
+    def gate(name: str, policy: Path, domain: str | None = world.UNALIGN) -> Milter:
+        return dkimgate_signer.configure_gate(folder, keys, name, policy, domain)
+
+    return {
+        GATE: gate(GATE, POLICY),
+        UNSET: gate(UNSET, POLICY, None),
+        POSTSRSD: gate(POSTSRSD, POLICY, RETURNS),
+        DISPOSING: gate(DISPOSING, DISPOSING_POLICY),
+        **{name: gate(name, POLICIES / f"{name}.yaml") for name in SHIPPED},
+    }
+
+
+@contextmanager
+def _run(folder: Path) -> Iterator[Ways]:
+    keys = world.make_keys(folder / "keys")
+    name_server = servers.unbound(folder, [*world.zone_records(keys), *_records()], ())
+    settings = harness.safe_opendmarc(folder)
+    border = harness.checks(folder, world.FORWARDER, *settings)
+    at_receiver = harness.checks(folder, world.RECEIVER, *settings)
+    spamd, spamd_socket = servers.spamd(folder)
+    spam = servers.spamass_milter(folder, spamd_socket)
+    signers = {OPENDKIM: servers.opendkim_signer(folder, keys), **_gates(folder, keys)}
+    own_socketmap = f"socketmap:unix:{dkimgate_signer.srs_socket(folder, GATE)}:restore"
+    bounces = {GATE: _bounces(world.UNALIGN, own_socketmap), POSTSRSD: _bounces(RETURNS, "tcp:127.0.0.1:10002")}
+    passwords = folder / "sasldb"
+    forwarders = {
+        name: servers.forwarder(
+            Postfix(world.FORWARDER, folder / f"forwarder-{name}", _ADDRESSES.get(name)),
+            [*border, spam],
+            [signers[name]] if name in signers else [],
+            passwords,
+            more=bounces.get(name, {}),
+        )
+        for name in (GATE, *_ADDRESSES)
+    }
+    receiver = servers.receiver(folder / "receiver", at_receiver)
+    harness.allow_sendmail(forwarders.values())
+
+    addresses = (*world.ADDRESSES.values(), *_ADDRESSES.values())
+    with Namespace(folder, addresses, harness.mounts(folder, forwarders[GATE])) as namespace:
+        unbound = namespace.start("unbound", *name_server)
+        namespace.wait_for_port(unbound, "127.0.0.1", 53)
+        spam_daemon = namespace.start("spamd", *spamd)
+        postsrsd = namespace.start("postsrsd", *servers.postsrsd(RETURNS, dkimgate_signer.srs_secret(folder)))
+        milters = {milter: namespace.start(milter.name, *milter.command) for milter in (*border, spam, *at_receiver, *signers.values())}
+        hosts = {host: namespace.start(host.folder.name, *host.command) for host in (receiver, *forwarders.values())}
+        harness.add_users(namespace, passwords)
+        for milter, server in milters.items():
+            namespace.wait_for_socket(server, milter.socket)
+        namespace.wait_for_socket(spam_daemon, spamd_socket)
+        for host, server in hosts.items():
+            namespace.wait_for_port(server, host.address, 25)
+        running = (unbound, spam_daemon, postsrsd, *milters.values(), *hosts.values())
+        yield {name: Way(Signer.DKIMGATE, folder, keys, namespace, running, host, name=name) for name, host in forwarders.items()}
+
+
+def at_once(jobs: Mapping[Any, Any]) -> dict[Any, Any]:
+    """The results of functions without arguments, run side by side: one message waits for the answer of many servers."""
+    with ThreadPoolExecutor(4) as pool:
+        futures = {key: pool.submit(job) for key, job in jobs.items()}
+        return {key: future.result() for key, future in futures.items()}
