@@ -35,7 +35,8 @@ class BorderPassage(Passage):
         self._forged = self._find_forged(seen)
         self._waits = self._stranger(seen)
         self._body = BodyHash() if self._waits else None
-        self._kept = bytearray() if self._waits and self._engine.config.verify.when != "never" else None
+        self._checks = self._waits and self._engine.config.verify.when != "never"
+        self._kept = bytearray() if self._checks else None
         if not self._waits:
             self._conclude(seen, None, None)
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from dkimgate import agreement, config, departure, domains, record, srs
+from dkimgate import agreement, config, departure, domains, record, sealer, srs
 from dkimgate.config import Config
 from dkimgate.evidence import own_checks
+from dkimgate.evidence.arc_state import has_chain
 from dkimgate.evidence.gather import Seen, facts_of, see
 from dkimgate.facts import Assessment, Claim, Decision, EnvelopeAction, Facts, Sign
 from dkimgate.journal.writer import Journal
-from dkimgate.message import Message
+from dkimgate.message import HeaderField, Message
 from dkimgate.passport import reading as passports
 from dkimgate.passport.secrets import Secrets
 from dkimgate.policy import guard, loader
@@ -29,10 +30,12 @@ from dkimgate.yamlfile import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """What the header leaves open. `checks`: our own checks want the body. `compares`: a passport wants its hash."""
+    """What the header leaves open. `checks`: our own checks want the body. `compares`: a passport wants its hash. `chain`: an ARC set may
+    go on top of others, which are validated over the body then."""
 
     checks: bool
     compares: bool
+    chain: bool
 
 
 class Engine:
@@ -57,6 +60,7 @@ class Engine:
         self.resolver = Resolver(settings.verify.nameservers, settings.verify.port, settings.verify.deadline)
         self.now: Callable[[], float] = time.time
         self._key_domains = frozenset(key.domain for key in keys)
+        self._sealer = sealer.sealer_of(settings, keys)
 
     @classmethod
     def load(cls, file: Path) -> Self:
@@ -87,6 +91,8 @@ class Engine:
             except ConfigError as error:
                 problems += error.problems
         problems += agreement.problems(file, settings, policy)
+        if policy is not None and policy.seals:
+            problems += sealer.problems(file, settings, keys)
         if problems or policy is None:
             raise ConfigError(*problems)
         warnings += agreement.observing(policy)
@@ -99,14 +105,17 @@ class Engine:
         seen = see(message, self.config)
         hashed = BodyHash()
         hashed.update(body)
-        return self.conclude(seen, body if self.questions(seen).checks else None, hashed.digest(), now)
+        assessment = self.conclude(seen, body if self.questions(seen).checks else None, hashed.digest(), now)
+        made = self.seal(message, assessment, message.header, body, hashed.digest(), now) if sealer.wanted(assessment) else ()
+        return replace(assessment, sealed=bool(made) and not isinstance(made, str), unsealed=made if isinstance(made, str) else None)
 
     def questions(self, seen: Seen) -> Questions:
         """What has to wait for the body."""
         reading = self._passports(seen, None)
         allowed = self._allowed_changes()
         claims = seen.claims + passports.claims(reading, allowed)
-        return Questions(own_checks.wanted(claims, seen.route, self.config), reading.wants_body(allowed))
+        chain = self.policy.seals and has_chain(seen.message.header)
+        return Questions(own_checks.wanted(claims, seen.route, self.config), reading.wants_body(allowed), chain)
 
     def conclude(self, seen: Seen, body: bytes | None, body_hash: bytes | None, now: float | None = None) -> Assessment:
         """The one way to a decision, for the daemon and for `explain`. With a `body`, what the header leaves open is checked here; one
@@ -138,6 +147,22 @@ class Engine:
         unaligned = decision.mode == "enforce" and decision.envelope is EnvelopeAction.UNALIGN
         predicted = departure.predict(facts, signed_as_author, unaligned)
         return Assessment(facts, decision, predicted, signer, overruled, rewritten if unaligned else None)
+
+    def seal(
+        self,
+        message: Message,
+        assessment: Assessment,
+        leaving: Sequence[HeaderField],
+        body: bytes | None,
+        body_hash: bytes,
+        now: float | None = None,
+    ) -> tuple[tuple[str, bytes], ...] | str:
+        """The ARC set for a message, or why it gets none: see Sealer. A body that is larger than verify.body_limit counts as none."""
+        if self._sealer is None:
+            return "no key seals"
+        now = self.now() if now is None else now
+        kept = body if body is not None and len(body) <= self.config.verify.body_limit else None
+        return self._sealer.seal(message, assessment.facts, leaving, kept, body_hash, self.resolver.lookup(), now)
 
     def check(self, seen: Seen, body: bytes, lookup: Lookup, now: float) -> tuple[Claim, ...]:
         """Our own checks of a message."""

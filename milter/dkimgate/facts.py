@@ -233,7 +233,7 @@ class Assessment:
     """What the gate made of a message: from what, what, and what the next receiver will conclude.
 
     `signer`: the domain whose keys sign, or None. `overruled`: why the guard refused what the policy chose, or None. `sender`: the
-    address that the envelope sender is rewritten to, or None.
+    address that the envelope sender is rewritten to, or None. `sealed`: an ARC set was made; `unsealed`: why not, where one was wanted.
     """
 
     facts: Facts
@@ -242,3 +242,5 @@ class Assessment:
     signer: str | None = None
     overruled: str | None = None
     sender: str | None = None
+    sealed: bool = False
+    unsealed: str | None = None

@@ -8,13 +8,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-from dkimgate import departure, record
+from dkimgate import departure, record, sealer
 from dkimgate.engine import Engine
 from dkimgate.evidence.gather import Seen, see
 from dkimgate.facts import Assessment, Disposition
 from dkimgate.journal.writer import JournalError
 from dkimgate.log import Level, describe, log
-from dkimgate.message import Message
+from dkimgate.message import HeaderField, Message
 from dkimgate.passport.field import KEY as PASSPORT
 from dkimgate.signing.canonical import BodyHash
 from dkimgate.signing.keys import SigningKey
@@ -44,7 +44,8 @@ class Passage:
         self._assessment: Assessment | None = None
         self._keys: list[SigningKey] = []
         self._body: BodyHash | None = None
-        self._kept: bytearray | None = None  # the body, where our own checks want it
+        self._kept: bytearray | None = None  # the body, where our own checks want it, or an ARC chain
+        self._checks = False  # our own checks want the body
         self._waits = False  # the body decides something: the decision comes at its end
         self._seen: Seen | None = None
         started = time.perf_counter()
@@ -57,11 +58,13 @@ class Passage:
 
     def _begin(self, seen: Seen) -> None:
         questions = self._engine.questions(seen)
+        self._checks = questions.checks
         self._waits = questions.checks or questions.compares
-        self._kept = bytearray() if questions.checks else None
         if not self._waits:
             self._conclude(seen, None, None)
-        self._body = BodyHash() if self._waits or self._keys else None
+        may_seal = self._waits or sealer.wanted(self._assessment)
+        self._kept = bytearray() if questions.checks or (questions.chain and may_seal) else None
+        self._body = BodyHash() if self._waits or self._keys or may_seal else None
 
     def _conclude(self, seen: Seen, body: bytes | None, body_hash: bytes | None) -> None:
         """Come to the decision, and find the keys for it."""
@@ -76,13 +79,16 @@ class Passage:
         if self._seen is None or self._body is None or self._error is not None:
             return
         try:
-            self._conclude(self._seen, bytes(self._kept) if self._kept is not None else None, self._body.digest())
+            self._conclude(self._seen, self._kept_body() if self._checks else None, self._body.digest())
         except Exception as error:  # noqa: BLE001 - law 4
             self._fail("judging", error)
 
+    def _kept_body(self) -> bytes | None:
+        return bytes(self._kept) if self._kept is not None else None
+
     @property
     def wants_body(self) -> bool:
-        """The body is needed only where it may have to be signed, or checked."""
+        """The body is needed only where it may have to be signed, sealed or checked."""
         return self._body is not None
 
     def body(self, chunk: bytes) -> None:
@@ -104,10 +110,12 @@ class Passage:
         started = time.perf_counter()
         if self._waits:
             self._conclude_late()
-        self._kept = None
         fields = self._fields()
+        signed = bool(fields)
+        fields = (*self._set(fields), *fields)
+        self._kept = None
         self._spent += time.perf_counter() - started
-        if not self._record(tuple(self._keys) if fields else ()):
+        if not self._record(tuple(self._keys) if signed else ()):
             if self._engine.config.journal.on_failure == "defer":
                 return Outcome(Disposition.DEFER, "the decision can't be recorded, try again later")
             fields = ()  # nothing is signed without a trace
@@ -149,6 +157,26 @@ class Passage:
             self._fail("signing", error)
             return ()
         return tuple(("DKIM-Signature", value) for value in values)
+
+    def _set(self, signatures: tuple[tuple[str, bytes], ...]) -> tuple[tuple[str, bytes], ...]:
+        """The fields of an ARC set, over the message with our signatures on it; without one, the record says why."""
+        if self._assessment is None or not sealer.wanted(self._assessment):
+            return ()
+        made: tuple[tuple[str, bytes], ...] | str
+        if self._error is not None or self._body is None:
+            made = self._error or "the body was not read"
+        else:
+            leaving = (*(HeaderField(name.encode("ascii"), value) for name, value in signatures), *self._message.header)
+            try:
+                made = self._engine.seal(self._message, self._assessment, leaving, self._kept_body(), self._body.digest())
+            except Exception as error:  # noqa: BLE001 - law 4: a message without a set is none the worse
+                made = f"sealing: {describe(error)}"
+                log(f"{self._message.queue_id}: {made}; the message leaves without an ARC set", Level.ERROR)
+        if isinstance(made, str):
+            self._assessment = replace(self._assessment, unsealed=made)
+            return ()
+        self._assessment = replace(self._assessment, sealed=True)
+        return made
 
     def _fail(self, doing: str, error: Exception) -> None:
         self._error = f"{doing}: {describe(error)}"

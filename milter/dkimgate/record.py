@@ -263,7 +263,8 @@ def _of_decision(assessment: Assessment | None, signatures: Sequence[SignedWith]
     return {
         "rule": decision.rule if decision else None,
         "sign": decision.sign.value if decision else "none",
-        "seal": bool(decision and decision.seal),
+        "seal": bool(assessment and assessment.sealed),
+        "unsealed": _text(assessment.unsealed) if assessment else None,
         "envelope": decision.envelope.value if decision else "keep",
         "disposition": decision.disposition.value if decision else None,
         "text": _text(decision.text) if decision else None,

@@ -93,7 +93,9 @@ def test_an_author_without_a_key_is_told_why_nothing_signs(config: str, tmp_path
 
 
 def test_a_message_that_would_be_laundered_by_spf_is_a_finding(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    policy = demo_file("policy.yaml").decode().replace("    envelope: unalign\n    otherwise: hold\n    text:", "    disposition: accept\n    #")
+    policy = (
+        demo_file("policy.yaml").decode().replace("    envelope: unalign\n    otherwise: hold\n    text:", "    disposition: accept\n    #")
+    )
     allowed = 'allow_laundering: [never-launder]\nlaundering_reason: "the old way, to be shown"\n'
     (tmp_path / "policy.yaml").write_text(policy + allowed)
     assert cli.main(["explain", "--config", config, "--sender", "ask@hosted.example", str(tmp_path / "extortion.eml")]) == 1

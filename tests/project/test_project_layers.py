@@ -32,6 +32,7 @@ LAYERS = (
     "spf_check",
     "record",
     "journal",
+    "sealer",
     "agreement",
     "engine",
     "passage",

@@ -199,8 +199,8 @@ def _policy(gate: Gate, settings: Config) -> Iterator[Finding]:
     if settings.forwarder is None:
         return
     forwarder = settings.forwarder.domain
-    if not gate.policy.uses_forwarder:
-        yield Finding("note", f"forwarder.domain {forwarder}: no rule says `sign: forwarder`")
+    if not gate.policy.uses_forwarder and not gate.policy.seals:
+        yield Finding("note", f"forwarder.domain {forwarder}: no rule says `sign: forwarder` or `seal: true`")
     aligned = sorted({key.domain for key in gate.keys if key.domain != forwarder and domains.may_align(key.domain, forwarder)})
     if aligned:
         yield Finding("warning", f"forwarder.domain {forwarder} may align with {', '.join(aligned)}: for their mail it is refused")

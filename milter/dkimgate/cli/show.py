@@ -159,6 +159,10 @@ def _end(record: Record) -> list[list[Cell]]:
         rewritten = (record["outgoing"] or {}).get("sender")
         if rewritten:
             rows.append(["", f"sender rewritten to <{rewritten}>"])
+        if decision["seal"]:
+            rows.append(["", "sealed with an ARC set"])
+        elif decision.get("unsealed"):
+            rows.append(["", (f"no ARC set: {decision['unsealed']}", DOUBT)])
         if decision.get("laundering"):
             rows.append(["", (f"the policy allows this rule to launder: {decision['laundering']}", BAD)])
         if decision["mode"] == "observe":

@@ -12,9 +12,7 @@ from dataclasses import dataclass
 
 from dkimgate import domains
 from dkimgate.message import HeaderField
-
-MOST_SETS = 50
-"""The highest instance (RFC 8617 section 4.2.1)."""
+from dkimgate.signing.arc_set import KINDS, MOST_SETS
 
 LONGEST_SIGNATURE = 16_384
 """Octets of a seal or message signature that are read at all: several times what a long `h=` takes."""
@@ -22,7 +20,6 @@ LONGEST_SIGNATURE = 16_384
 RESULTS = "arc-authentication-results"
 MESSAGE_SIGNATURE = "arc-message-signature"
 SEAL = "arc-seal"
-KINDS = (RESULTS, MESSAGE_SIGNATURE, SEAL)
 
 ALGORITHMS = ("rsa-sha256", "ed25519-sha256")
 

@@ -48,16 +48,18 @@ def sign(header: Sequence[HeaderField], body_hash: bytes, key: SigningKey, now: 
 
     Raises ValueError where there is no From field, and where the header has so many fields to sign that verifiers would give up.
     """
-    names, signed = _select(header)
+    names, signed = select(header)
     tags = _tags(names, body_hash, key, now, expire_days)
-    own = relaxed_field(HeaderField(FIELD_NAME, _fold(tags)))
+    own = relaxed_field(HeaderField(FIELD_NAME, fold(FIELD_NAME, tags)))
     # the field's own hash goes without a line end (RFC 6376 section 3.7)
     data = b"".join(relaxed_field(field) + b"\r\n" for field in signed) + own
-    return _fold(tags + _pieces(base64.b64encode(key.sign(data))))
+    return fold(FIELD_NAME, tags + pieces(base64.b64encode(key.sign(data))))
 
 
-def _select(header: Sequence[HeaderField]) -> tuple[list[str], list[HeaderField]]:
-    """The names of `h=` and the fields they stand for: of a name that repeats the lowest field first (RFC 6376 section 5.4.2)."""
+def select(header: Sequence[HeaderField], also: Sequence[str] = ()) -> tuple[list[str], list[HeaderField]]:
+    """The names of `h=` and the fields they stand for: of a name that repeats the lowest field first (RFC 6376 section 5.4.2). `also`:
+    names in lower case of which each one that stands there is signed too. Raises ValueError as `sign` does.
+    """
     standing: dict[str, list[HeaderField]] = {}
     for field in reversed(header):
         # a name with any odd octet equals none of ours, so it is skipped
@@ -66,7 +68,7 @@ def _select(header: Sequence[HeaderField]) -> tuple[list[str], list[HeaderField]
         raise ValueError("the message has no From field, so it can't be signed (RFC 6376 section 5.4)")
     names: list[str] = []
     signed: list[HeaderField] = []
-    for name in (*SEALED, *SINGLE, *PRESENT):
+    for name in (*SEALED, *SINGLE, *PRESENT, *also):
         found = standing.get(name, [])
         extra = name in SEALED or (name in SINGLE and bool(found))
         names += [name] * (len(found) + extra)
@@ -86,18 +88,21 @@ def _tags(names: list[str], body_hash: bytes, key: SigningKey, now: int, expire_
     return [piece.encode("ascii") for piece in (*head, *fields, *hashed)]
 
 
-def _pieces(text: bytes) -> list[bytes]:
+def pieces(text: bytes) -> list[bytes]:
+    """A base64 text in pieces between which a line may end."""
     return [text[at : at + 8] for at in range(0, len(text), 8)]
 
 
-def _fold(pieces: list[bytes]) -> bytes:
-    """Join the pieces; before one that would make its line too long stands a fold. No piece is ever cut: a long `d=` has its long line."""
+def fold(name: bytes, parts: Sequence[bytes]) -> bytes:
+    """The value of the field of that name, made of the parts; before one that would make its line too long stands a fold. No part is ever
+    cut: a long `d=` has its long line.
+    """
     lines: list[bytearray] = [bytearray()]
-    room = _LINE - len(FIELD_NAME) - len(": ")
-    for piece in pieces:
-        if lines[-1] and len(lines[-1]) + len(piece) > room:
+    room = _LINE - len(name) - len(": ")
+    for part in parts:
+        if lines[-1] and len(lines[-1]) + len(part) > room:
             lines.append(bytearray())
             room = _LINE - 8  # a tab is as wide as eight letters
-            piece = piece.lstrip(b" ")
-        lines[-1] += piece
+            part = part.lstrip(b" ")
+        lines[-1] += part
     return b"\n\t".join(lines)
