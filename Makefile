@@ -14,7 +14,7 @@ BASE_PACKAGES := python3 python3-venv python3-dev gcc libc6-dev libmilter-dev
 CHECK_PACKAGES := openssl
 # the servers of the end-to-end tests
 TEST_PACKAGES := postfix opendkim opendkim-tools opendmarc spamassassin spamd spamass-milter unbound miltertest swaks \
-                 iproute2 util-linux sasl2-bin libsasl2-modules logrotate
+                 iproute2 util-linux sasl2-bin libsasl2-modules logrotate postsrsd
 
 .PHONY: demo test check format lock clean help
 

@@ -125,6 +125,7 @@ ARC sealers   none
 own checks    missing, DMARC by both, asking the system's resolvers for 5 s at most
 passports     none
 leaves from   192.0.2.10 as mx.forwarder.example
+unalign       none
 forwarder     none
 journal       /etc/dkimgate/decisions.jsonl (if it can't be written: defer)
 policy        /etc/dkimgate/policy.yaml (mode: enforce, sha256:"""
@@ -168,3 +169,48 @@ def test_a_border_without_a_passport_does_not_start(folder: Path, capsys: pytest
     (folder / "dkimgate.yaml").write_text(BORDER)
     assert cli.main(["check", "--config", str(folder / "dkimgate.yaml")]) == 2
     assert "add `passport: {secret_file: ...}`" in capsys.readouterr().err
+
+
+SRS_LISTENER = "listen: [{socket: unix:/run/dkimgate/m.sock}, {socket: unix:/run/dkimgate/s.sock, role: srs}]\n"
+
+
+@pytest.mark.parametrize(
+    ("configuration", "status", "said"),
+    [
+        (
+            "unalign: {domain: bounce.hosted.example, secret_file: srs.secret}\n" + SRS_LISTENER,
+            1,
+            "warning: unalign.domain bounce.hosted.example may align with hosted.example",
+        ),
+        (
+            "unalign: {domain: bounce.forwarder.example, secret_file: srs.secret}\n",
+            0,
+            "note: unalign.domain bounce.forwarder.example: no listener here has `role: srs`",
+        ),
+        (
+            "unalign: {domain: bounce.forwarder.example, secret_file: srs.secret}\nuser: nobody\n" + SRS_LISTENER,
+            1,
+            "problem: .*srs.secret: nobody can't read these secrets",
+        ),
+    ],
+)
+def test_a_sender_domain_that_lacks_something(
+    configuration: str, status: int, said: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "srs.secret").touch(mode=0o600)
+    (folder / "srs.secret").write_text("vnHGgDCuQdEYRQNQFFq4Vw+B\n")
+    found = checked(folder, GOOD + "\n" + configuration, capsys)
+    assert found[0] == status
+    assert any(re.match(said, text) for text in found[1]), found[1]
+
+
+def test_a_good_sender_domain_is_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "srs.secret").touch(mode=0o600)
+    (folder / "srs.secret").write_text("vnHGgDCuQdEYRQNQFFq4Vw+B\n")
+    configuration = GOOD + "\nunalign: {domain: bounce.forwarder.example, secret_file: srs.secret}\n" + SRS_LISTENER
+    assert [text for text in checked(folder, configuration, capsys)[1] if "unalign" in text] == []
+    assert cli.main(["check", "--config", str(folder / "dkimgate.yaml")]) == 0
+    said = capsys.readouterr().out
+    assert "unix:/run/dkimgate/s.sock (srs)" in said
+    assert "for each listener (one where its role is srs)" in said
+    assert "bounce.forwarder.example, 1 secret\n" in said

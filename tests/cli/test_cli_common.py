@@ -16,7 +16,7 @@ from dkimgate.cli import check
 from dkimgate.cli.screen import Screen, visible
 from terminal import on_terminal
 
-COMMANDS = ["demo", "explain", "check", "keys", "keys new", "keys check", "run", "log", "log tail", "log show"]
+COMMANDS = ["demo", "explain", "check", "keys", "keys new", "keys check", "srs", "run", "log", "log tail", "log show"]
 
 
 def dkimgate(*arguments: str, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -34,7 +34,7 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
     assert max(map(len, text.splitlines())) <= 140
 
 
-@pytest.mark.parametrize("command", ["explain", "check", "log tail", "log show", "demo"])
+@pytest.mark.parametrize("command", ["explain", "check", "srs", "log tail", "log show", "demo"])
 def test_help_has_examples_and_says_what_the_exit_status_means(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main([*command.split(), "--help"])

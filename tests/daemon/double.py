@@ -14,6 +14,7 @@ from dkimgate.config import Config
 from dkimgate.daemon.server import serve
 from dkimgate.facts import Disposition
 from dkimgate.message import Message
+from dkimgate.srs import Problem
 from dkimgate.yamlfile import ConfigError
 
 SIGNED = (("DKIM-Signature", b" v=1; first;\n\tb=AAAA"), ("DKIM-Signature", b" v=1; second"))
@@ -117,6 +118,13 @@ class Gate:
         if do == "raise-judge":
             raise ValueError("judge")
         return Passage(self, message, do)
+
+    def restore(self, address: str) -> str | Problem:
+        if address == "raise":
+            raise ValueError("restore")
+        if address == "long":
+            return "x" * 50_000
+        return f"{self.generation}-{os.getpid()}@hosted.example" if address.startswith("SRS0=") else Problem[address]
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from dkimgate.daemon import session as module
 from dkimgate.daemon.session import ACTIONS, Session
 from dkimgate.facts import Disposition
 from dkimgate.message import Message
+from dkimgate.srs import Problem
 
 ALL = 0x1FFFFF
 
@@ -72,6 +73,9 @@ class Gate:
     def judge(self, message: Message, /) -> Gate:
         self.messages.append(message)
         return self
+
+    def restore(self, address: str, /) -> str | Problem:
+        raise NotImplementedError
 
     def body(self, chunk: bytes, /) -> None:
         self.told.append(f"body {chunk!r}")

@@ -91,6 +91,9 @@ def _user(gate: Gate, settings: Config) -> Iterator[Finding]:
             continue  # systemd hands these over by ACLs, to nobody but the service
         if not may_read(key.file, settings.user):
             yield Finding("problem", f"{key.file}: {settings.user} can't read this key: `chgrp {settings.user}` and `chmod 0640` it")
+    file = settings.unalign.secret_file if settings.unalign is not None else None
+    if file is not None and not file.is_relative_to("/run/credentials") and not may_read(file, settings.user):
+        yield Finding("problem", f"{file}: {settings.user} can't read these secrets: `chgrp {settings.user}` and `chmod 0640` it")
     if not may_read(settings.policy, settings.user):
         yield Finding("problem", f"{settings.policy}: {settings.user} can't read the policy, so a reload would fail: `chmod 0644` it")
 
@@ -128,12 +131,13 @@ def _listener(listener: Listener) -> str:
 
 
 def _listeners(gate: Gate, settings: Config) -> Iterator[Finding]:
-    for listener in (each.socket for each in settings.listen):
+    for listener, role in ((each.socket, each.role) for each in settings.listen):
         kind, _, place = listener.partition(":")
         if kind != "unix":
             host = place.rpartition(":")[0].strip("[]")
             if not (host == "localhost" or host.startswith("127.") or host == "::1"):
-                yield Finding("warning", f"listen: {listener}: whoever reaches this port can have mail signed: keep it on the loopback")
+                can = "look up whose bounces are under way" if role == "srs" else "have mail signed"
+                yield Finding("warning", f"listen: {listener}: whoever reaches this port can {can}: keep it on the loopback")
         elif not Path(place).parent.is_dir():
             yield Finding("note", f"listen: {Path(place).parent} does not exist yet, and the daemon needs it to open its socket")
     if settings.socket_group is not None and not _is_group(settings.socket_group):
@@ -213,7 +217,7 @@ def _print(file: Path, gate: Gate, found: list[Finding], screen: Screen) -> None
     outgoing = settings.departure
     rows: list[tuple[str, str]] = [
         ("listens on", ", ".join(_listener(each) for each in settings.listen)),
-        ("workers", f"{settings.worker_count} for each listener, as {settings.user or 'the user that starts it'}"),
+        ("workers", f"{settings.worker_count} for each listener{_flat(settings)}, as {settings.user or 'the user that starts it'}"),
         ("our hosts", ", ".join(settings.trust.hosts) or "none"),
         ("our clients", ", ".join(map(str, settings.trust.networks)) or "none"),
         ("authserv-ids", ", ".join(settings.trust.authserv_ids) or "none"),
@@ -221,6 +225,7 @@ def _print(file: Path, gate: Gate, found: list[Finding], screen: Screen) -> None
         ("own checks", _own_checks(settings)),
         ("passports", _passports(gate, settings)),
         ("leaves from", (", ".join(map(str, outgoing.addresses)) or "unknown") + (f" as {outgoing.helo}" if outgoing.helo else "")),
+        ("unalign", _unalign_domain(gate, settings)),
         ("forwarder", settings.forwarder.domain if settings.forwarder else "none"),
         ("journal", f"{settings.journal.file} (if it can't be written: {settings.journal.on_failure})"),
         ("policy", f"{settings.policy} (mode: {gate.policy.mode}, sha256:{gate.policy.digest[:12]}…)"),
@@ -260,6 +265,35 @@ def _border(gate: Gate, settings: Config) -> Iterator[Finding]:
         yield Finding("warning", "a border with `verify: {when: never}` takes off what others stated and has nothing to state instead")
 
 
+def _flat(settings: Config) -> str:
+    return " (one where its role is srs)" if any(each.role == "srs" for each in settings.listen) else ""
+
+
+def _unalign_domain(gate: Gate, settings: Config) -> str:
+    if settings.unalign is None or gate.srs_secrets is None:
+        return "none"
+    count = len(gate.srs_secrets.all)
+    return f"{settings.unalign.domain}, {count} secret{'s' if count != 1 else ''}"
+
+
+def _srs(gate: Gate, settings: Config) -> Iterator[Finding]:
+    if settings.unalign is None:
+        return
+    domain = settings.unalign.domain
+    aligned = sorted({key.domain for key in gate.keys if domains.may_align(key.domain, domain)})
+    if aligned:
+        yield Finding(
+            "warning",
+            f"unalign.domain {domain} may align with {', '.join(aligned)}: for their mail a rewritten sender closes no door. Take a "
+            "domain below none that your users write from",
+        )
+    if not any(listener.role == "srs" for listener in settings.listen):
+        yield Finding(
+            "note",
+            f"unalign.domain {domain}: no listener here has `role: srs`: bounces come home only if postsrsd or another host restores them",
+        )
+
+
 def _kind(algorithm: str, bits: int) -> str:
     return f"RSA, {bits} bits" if algorithm == "rsa-sha256" else "Ed25519"
 
@@ -278,6 +312,7 @@ def _as_json(file: Path, gate: Gate, found: list[Finding]) -> dict[str, object]:
         "trust": settings.trust.model_dump(mode="json"),
         "verify": settings.verify.model_dump(mode="json"),
         "passport": settings.passport.model_dump(mode="json", exclude={"secret_file"}) if settings.passport else None,
+        "unalign": settings.unalign.domain if settings.unalign else None,
         "keys": [{"domain": key.domain, "selector": key.selector, "algorithm": key.algorithm, "bits": key.bits} for key in gate.keys],
         "journal": str(settings.journal.file),
         "policy": {
@@ -300,6 +335,7 @@ _CHECKS: tuple[Callable[[Gate, Config], Iterator[Finding]], ...] = (
     _trust,
     _departure,
     _border,
+    _srs,
     _keys,
     _policy,
 )

@@ -1,1 +1,1 @@
-"""The daemon: `session` adapts libmilter's callbacks, `worker` runs them, `server` keeps the workers alive."""
+"""The daemon: `session` adapts libmilter's callbacks, `worker` runs them, `socketmap` answers look-ups, `server` keeps them alive."""

@@ -13,12 +13,11 @@ from pathlib import Path
 
 from dkimgate import config as configuration
 from dkimgate.config import Config
-from dkimgate.daemon import privileges, sockets
+from dkimgate.daemon import privileges, socketmap, sockets, worker
 from dkimgate.daemon.notify import notify, reloading, watchdog_interval
 from dkimgate.daemon.privileges import StartError
 from dkimgate.daemon.session import Judge
 from dkimgate.daemon.sockets import Listening
-from dkimgate.daemon.worker import work
 from dkimgate.log import Level, describe, log
 from dkimgate.yamlfile import ConfigError
 
@@ -141,7 +140,7 @@ class Supervisor:
         self._leashes.add(generation.leash[1])
         ready_read, ready_write = os.pipe()
         for listening in self._opened:
-            for _ in range(judge.config.worker_count):
+            for _ in range(1 if listening.role == "srs" else judge.config.worker_count):
                 slot = Slot(listening)
                 generation.slots.append(slot)
                 self._fork(generation, slot, ready_write)
@@ -171,6 +170,7 @@ class Supervisor:
             for listening in self._opened:
                 if listening is not slot.listening:
                     listening.socket.close()
+            work = socketmap.work if slot.listening.role == "srs" else worker.work
             work(generation.judge, slot.listening, generation.leash[0], ready)
         except BaseException as error:  # noqa: BLE001  a forked child must not return into the supervisor's code
             log(f"a worker can't start: {describe(error)}", Level.ERROR)

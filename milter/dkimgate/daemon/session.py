@@ -13,6 +13,7 @@ from dkimgate.config import Config
 from dkimgate.facts import Disposition
 from dkimgate.log import Level, describe, log
 from dkimgate.message import Connection, Envelope, HeaderField, Message
+from dkimgate.srs import Problem
 
 MAX_HEADER_BYTES = 4 * 1024 * 1024
 MAX_HEADER_FIELDS = 20_000
@@ -92,6 +93,7 @@ class Judge(Protocol):
     @property
     def warnings(self) -> tuple[str, ...]: ...
     def judge(self, message: Message, /) -> Passage: ...
+    def restore(self, address: str, /) -> str | Problem: ...
 
 
 class Session:

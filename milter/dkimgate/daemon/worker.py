@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import socket
 import sys
 import tempfile
@@ -24,15 +23,13 @@ from typing import Any, NoReturn
 
 import Milter
 
+from dkimgate.daemon.child import settle
 from dkimgate.daemon.session import ACTIONS, Judge, Session
 from dkimgate.daemon.sockets import Listening
 from dkimgate.log import Level, describe, log
 
 _QUIET_SECONDS = 0.3
 """How long a stopping worker waits for the first word on a connection that was accepted at the last moment."""
-
-# what a service manager, an operator or a terminal may send to the whole group
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _open_sessions: set[Session] = set()
 
@@ -42,8 +39,7 @@ def work(judge: Judge, listening: Listening, leash: int, ready: int | None) -> N
 
     One byte on `ready` says that it is serving.
     """
-    os.setpgid(0, 0)  # Ctrl-C is for the supervisor alone
-    _ignore_signals()
+    settle()  # what libmilter's own thread would take of signals makes it leave every open session without an answer
     sys.excepthook = _one_line
     nowhere = _unreachable_socket(listening)
     number = _adopt(listening)
@@ -55,14 +51,6 @@ def work(judge: Judge, listening: Listening, leash: int, ready: int | None) -> N
     orphaned = not os.read(leash, 1)
     _let_go(number, nowhere, orphaned)
     _drain(judge.config.drain_seconds)
-
-
-def _ignore_signals() -> None:
-    """The supervisor alone says when a worker ends. What libmilter's own thread would take of these signals makes it leave every open
-    session without an answer. Linux drops an ignored signal unless the main thread blocks it: then that thread would still get it."""
-    for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
 def _run_libmilter() -> None:
