@@ -287,7 +287,7 @@ def receiver(folder: Path, border: Sequence[Milter]) -> Postfix:
     postfix.configure(
         {
             "mydestination": world.RECEIVER,
-            "alias_maps": f"inline:{{ {{ gone = |exit 67 }} }}",
+            "alias_maps": "inline:{ { gone = |exit 67 } }",
             "virtual_alias_maps": f"inline:{{ {world.BOUNCED}={gone} }}",
             "smtpd_recipient_restrictions": f"check_recipient_access inline:{{ {{ {world.REFUSED} = REJECT moved, no forwarding address }} }}",
             "virtual_mailbox_domains": f"{world.RECEIVER_DOMAIN}, {world.PARTNER}",

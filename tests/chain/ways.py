@@ -6,18 +6,20 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from chain import dkimgate_signer, harness, servers, world
+from chain import dkimgate_signer, harness, mail, servers, world
 from chain.dkimgate_signer import POLICIES, POLICY
 from chain.harness import Chain, Signer
 from chain.mail import Letter
 from chain.namespace import Namespace, wait_until
+from chain.scenarios import PHISHING
+from chain.senders import Sent
 from chain.servers import Milter, Postfix
 
 BARE = "bare"
@@ -27,7 +29,7 @@ GATE = "gate"
 UNSET = "unset"
 """The same policy, and no `unalign:`."""
 POSTSRSD = "postsrsd"
-"""As GATE, and postsrsd restores the senders."""
+"""As GATE, by the same gate, and postsrsd restores the senders."""
 DISPOSING = "disposing"
 """Every disposition, by the sender."""
 
@@ -39,9 +41,6 @@ DISPOSING_POLICY = Path(__file__).parent / "disposing.yaml"
 _ADDRESSES = {name: f"192.0.2.{number}" for number, name in enumerate((BARE, OPENDKIM, UNSET, POSTSRSD, DISPOSING, *SHIPPED), 100)}
 """Where they listen; GATE has the address that the world knows, so bounces come to it."""
 
-RETURNS = "returns.forwarder.example"
-"""The domain that POSTSRSD's gate rewrites senders to: its bounces come to that way."""
-
 PICK_UP_SECONDS = 15.0
 
 
@@ -51,10 +50,19 @@ class Way(Chain):
 
     name: str = ""
 
+    @property
+    def gate(self) -> str:
+        """The name of its gate."""
+        return GATE if self.name == POSTSRSD else self.name
+
     def record(self, letter: Letter) -> dict[str, Any]:
         """What the gate of this way wrote of a message."""
-        (record,) = dkimgate_signer.records(self.folder, letter.message_id, self.name)
+        (record,) = dkimgate_signer.records(self.folder, letter.message_id, self.gate)
         return record
+
+    def arrived(self, letter: Letter) -> bool:
+        """Is it in the receiver's mailbox by now?"""
+        return any(letter.message_id.encode() in file.read_bytes() for file in (self.folder / "receiver/mail/inbox/new").glob("*"))
 
     def held(self, letter: Letter) -> bool:
         """Does it stand in the hold queue? Waits until the gate has decided."""
@@ -67,7 +75,7 @@ class Way(Chain):
         found: list[dict[str, Any]] = []
 
         def look() -> bool:
-            found[:] = dkimgate_signer.records(self.folder, letter.message_id, self.name)
+            found[:] = dkimgate_signer.records(self.folder, letter.message_id, self.gate)
             return bool(found)
 
         wait_until(look, f"the gate of {self.name} sees nothing of {letter.message_id}", PICK_UP_SECONDS)
@@ -100,16 +108,10 @@ def started() -> Iterator[Ways]:
         shutil.rmtree(folder)
 
 
-def _records() -> list[str]:
-    """What the world's DNS lacks: the way of the bounces to POSTSRSD, and a zone that can't be looked up."""
-    host = f"mx.{RETURNS}"
-    return [f"{RETURNS}. IN MX 10 {host}.", f"{host}. IN A {_ADDRESSES[POSTSRSD]}", world.txt(RETURNS, world.SPF_OF_FORWARDER)]
-
-
-def _bounces(domain: str, table: str) -> dict[str, str]:
+def _bounces(table: str) -> dict[str, str]:
     """What systemd/README.md has in main.cf for bounces."""
     return {
-        "virtual_alias_domains": domain,
+        "virtual_alias_domains": f"$virtual_alias_maps {world.UNALIGN}",
         "recipient_canonical_maps": table,
         "recipient_canonical_classes": "envelope_recipient",
     }
@@ -122,7 +124,6 @@ def _gates(folder: Path, keys: world.Keys) -> dict[str, Milter]:
     return {
         GATE: gate(GATE, POLICY),
         UNSET: gate(UNSET, POLICY, None),
-        POSTSRSD: gate(POSTSRSD, POLICY, RETURNS),
         DISPOSING: gate(DISPOSING, DISPOSING_POLICY),
         **{name: gate(name, POLICIES / f"{name}.yaml") for name in SHIPPED},
     }
@@ -131,15 +132,16 @@ def _gates(folder: Path, keys: world.Keys) -> dict[str, Milter]:
 @contextmanager
 def _run(folder: Path) -> Iterator[Ways]:
     keys = world.make_keys(folder / "keys")
-    name_server = servers.unbound(folder, [*world.zone_records(keys), *_records()], ())
+    name_server = servers.unbound(folder, world.zone_records(keys), (world.SILENT,))
     settings = harness.safe_opendmarc(folder)
     border = harness.checks(folder, world.FORWARDER, *settings)
     at_receiver = harness.checks(folder, world.RECEIVER, *settings)
     spamd, spamd_socket = servers.spamd(folder)
     spam = servers.spamass_milter(folder, spamd_socket)
-    signers = {OPENDKIM: servers.opendkim_signer(folder, keys), **_gates(folder, keys)}
+    gates = _gates(folder, keys)
+    signers = {OPENDKIM: servers.opendkim_signer(folder, keys), **gates, POSTSRSD: gates[GATE]}
     own_socketmap = f"socketmap:unix:{dkimgate_signer.srs_socket(folder, GATE)}:restore"
-    bounces = {GATE: _bounces(world.UNALIGN, own_socketmap), POSTSRSD: _bounces(RETURNS, "tcp:127.0.0.1:10002")}
+    bounces = {GATE: _bounces(own_socketmap), POSTSRSD: _bounces("tcp:127.0.0.1:10002")}
     passwords = folder / "sasldb"
     forwarders = {
         name: servers.forwarder(
@@ -159,8 +161,8 @@ def _run(folder: Path) -> Iterator[Ways]:
         unbound = namespace.start("unbound", *name_server)
         namespace.wait_for_port(unbound, "127.0.0.1", 53)
         spam_daemon = namespace.start("spamd", *spamd)
-        postsrsd = namespace.start("postsrsd", *servers.postsrsd(RETURNS, dkimgate_signer.srs_secret(folder)))
-        milters = {milter: namespace.start(milter.name, *milter.command) for milter in (*border, spam, *at_receiver, *signers.values())}
+        postsrsd = namespace.start("postsrsd", *servers.postsrsd(world.UNALIGN, dkimgate_signer.srs_secret(folder)))
+        milters = {milter: namespace.start(milter.name, *milter.command) for milter in {*border, spam, *at_receiver, *signers.values()}}
         hosts = {host: namespace.start(host.folder.name, *host.command) for host in (receiver, *forwarders.values())}
         harness.add_users(namespace, passwords)
         for milter, server in milters.items():
@@ -177,3 +179,56 @@ def at_once(jobs: Mapping[Any, Any]) -> dict[Any, Any]:
     with ThreadPoolExecutor(4) as pool:
         futures = {key: pool.submit(job) for key, job in jobs.items()}
         return {key: future.result() for key, future in futures.items()}
+
+
+Hand = Callable[[Way], Sent]
+"""Hands one message in."""
+
+
+def sent(
+    author: str,
+    client: str,
+    *more: str,
+    sender: str | None = None,
+    text: str = "Hello, here is the recipe you asked for.",
+    selector: str | None = None,
+    port: int = 25,
+    to: str = f"friend@{world.HOSTED}",
+) -> Hand:
+    """From outside, to a user who forwards it; signed for its author domain where there is a selector."""
+
+    def hand_in(way: Way) -> Sent:
+        letter = mail.letter(author, to, more=more, text=text)
+        if selector is not None:
+            letter = letter.signed(way.keys.file(letter.domain, selector), selector)
+        replace(way, port=port).hand_in(letter, client=client, recipient=to, sender=sender)
+        return Sent(letter, client, sender)
+
+    return hand_in
+
+
+def forged(author: str, *more: str, sender: str | None = None, text: str = PHISHING, port: int = 25) -> Hand:
+    """From the attacker's host, with the author as the sender too, if no other is given."""
+    return sent(author, world.ATTACKER, *more, sender=sender, text=text, port=port)
+
+
+def own(domain: str) -> Hand:
+    """From a program on the forwarder."""
+
+    def hand_in(way: Way) -> Sent:
+        letter = mail.letter(f"friend@{domain}", world.VICTIM)
+        way.hand_in_locally(letter)
+        return Sent(letter)
+
+    return hand_in
+
+
+def submitted(domain: str) -> Hand:
+    """From a user with a password."""
+
+    def hand_in(way: Way) -> Sent:
+        letter = mail.letter(f"friend@{domain}", world.VICTIM)
+        way.hand_in_with_password(letter, user=letter.author)
+        return Sent(letter)
+
+    return hand_in

@@ -32,6 +32,9 @@ HOSTED_HOST = "mail.hosted.example"
 UNALIGN = "bounce.forwarder.example"
 """What senders are rewritten to."""
 
+SILENT = "silent.example"
+"""For questions about this zone the name server has only SERVFAIL."""
+
 LAPTOP = "laptop.example"
 """Where a user of the hosted domains sits."""
 

@@ -178,11 +178,6 @@ SRS_LISTENER = "listen: [{socket: unix:/run/dkimgate/m.sock}, {socket: unix:/run
     ("configuration", "status", "said"),
     [
         (
-            "unalign: {domain: bounce.hosted.example, secret_file: srs.secret}\n" + SRS_LISTENER,
-            1,
-            "warning: unalign.domain bounce.hosted.example may align with hosted.example",
-        ),
-        (
             "unalign: {domain: bounce.forwarder.example, secret_file: srs.secret}\n",
             0,
             "note: unalign.domain bounce.forwarder.example: no listener here has `role: srs`",

@@ -280,13 +280,6 @@ def _srs(gate: Gate, settings: Config) -> Iterator[Finding]:
     if settings.unalign is None:
         return
     domain = settings.unalign.domain
-    aligned = sorted({key.domain for key in gate.keys if domains.may_align(key.domain, domain)})
-    if aligned:
-        yield Finding(
-            "warning",
-            f"unalign.domain {domain} may align with {', '.join(aligned)}: for their mail a rewritten sender closes no door. Take a "
-            "domain below none that your users write from",
-        )
     if not any(listener.role == "srs" for listener in settings.listen):
         yield Finding(
             "note",
