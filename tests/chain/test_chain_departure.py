@@ -172,10 +172,11 @@ def test_good_mail_fares_no_worse() -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind, what in KINDS.items() if HELD in what.departure.values()])
-def test_what_is_held_shows_in_the_hold_queue_with_its_reason(every_way: Ways, handed: Handed, kind: str) -> None:
+def test_the_record_says_why_a_message_is_held(every_way: Ways, handed: Handed, kind: str) -> None:
+    """Postfix says that it holds it: Debian 12's does not say why."""
     (way,) = (way for way, departure in KINDS[kind].departure.items() if departure == HELD)
     chain, letter = every_way[way], handed[kind, way].letter
-    assert chain.held(letter)
-    queue_id = chain.record(letter)["queue_id"]
-    (line,) = (line for line in chain.log().splitlines() if f"{queue_id}: milter-hold" in line)
-    assert "arrived with dmarc=" in line
+    chain.decided(letter)
+    record = chain.record(letter)
+    assert f"{record['queue_id']}: milter-hold: END-OF-MESSAGE" in chain.log()
+    assert record["decision"]["text"].startswith("arrived with dmarc=")
