@@ -60,7 +60,9 @@ def test_the_original_sender_hears_of_it(every_way: Ways, handed: dict[str, Lett
     rewritten = chain.record(letter)["outgoing"]["sender"]
     assert rewritten.endswith(f"@{world.UNALIGN}")
     assert f"\nTo: {rewritten}\n" in bounce, "recipient_canonical_classes leaves the header alone"
-    assert ("remote-mta" in bounce.lower()) == name.startswith("refused"), "who refuses is told by the forwarder, who sends back tells himself"
+    assert ("remote-mta" in bounce.lower()) == name.startswith("refused"), (
+        "who refuses is told by the forwarder, who sends back tells himself"
+    )
 
 
 def said_to(way: Way, recipient: str) -> str:

@@ -7,7 +7,6 @@ departure what OpenDMARC at the receiver says.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -16,12 +15,10 @@ from chain import world
 from chain.mail import FORGED_RESULTS, GTUBE
 from chain.senders import Sent
 from chain.servers import UNCHECKED_PORT
-from chain.ways import BARE, GATE, OPENDKIM, UNSET, Way, Ways, at_once, forged, own, sent, submitted
+from chain.ways import BARE, GATE, HELD, OPENDKIM, UNSET, Hand, Ways, at_once, forged, own, sent, submitted
 
 pytestmark = pytest.mark.servers
 
-HELD = "held"
-"""It does not depart: it stands in the hold queue."""
 FRIEND = f"friend@{world.HOSTED}"
 RANK = {"pass": 2, "none": 1}
 """What a DMARC result is worth; all others are worth nothing."""
@@ -34,7 +31,7 @@ class Kind:
     `rewritten` is what the gate makes of its sender, as a pattern; None where it stays.
     """
 
-    hand_in: Callable[[Way], Sent]
+    hand_in: Hand
     arrival: str | None
     departure: dict[str, str]
     rewritten: str | None = None
@@ -122,7 +119,7 @@ def handed(every_way: Ways) -> Handed:
 def test_what_arrives_and_what_departs(every_way: Ways, handed: Handed, kind: str, way: str) -> None:
     what, passed, chain = KINDS[kind], handed[kind, way], every_way[way]
     if what.departure[way] == HELD:
-        assert chain.held(passed.letter)
+        chain.wait_until_held(passed.letter)
         assert not chain.arrived(passed.letter)
         return
     got = chain.receive(passed.letter)

@@ -33,6 +33,9 @@ POSTSRSD = "postsrsd"
 DISPOSING = "disposing"
 """Every disposition, by the sender."""
 
+HELD = "held"
+"""What becomes of a message that does not depart: it stands in the hold queue."""
+
 SHIPPED = tuple(sorted(file.stem for file in POLICIES.glob("*.yaml")))
 """One way for each policy in config/policies."""
 
@@ -41,7 +44,7 @@ DISPOSING_POLICY = Path(__file__).parent / "disposing.yaml"
 _ADDRESSES = {name: f"192.0.2.{number}" for number, name in enumerate((BARE, OPENDKIM, UNSET, POSTSRSD, DISPOSING, *SHIPPED), 100)}
 """Where they listen; GATE has the address that the world knows, so bounces come to it."""
 
-PICK_UP_SECONDS = 15.0
+PICK_UP_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +60,28 @@ class Way(Chain):
 
     def record(self, letter: Letter) -> dict[str, Any]:
         """What the gate of this way wrote of a message."""
-        (record,) = dkimgate_signer.records(self.folder, letter.message_id, self.gate)
+        (record,) = self.records(letter)
         return record
+
+    def records(self, letter: Letter) -> list[dict[str, Any]]:
+        """One for each time that Postfix has shown it to the gate."""
+        return dkimgate_signer.records(self.folder, letter.message_id, self.gate)
 
     def arrived(self, letter: Letter) -> bool:
         """Is it in the receiver's mailbox by now?"""
         return any(letter.message_id.encode() in file.read_bytes() for file in (self.folder / "receiver/mail/inbox/new").glob("*"))
 
-    def held(self, letter: Letter) -> bool:
-        """Does it stand in the hold queue? Waits until the gate has decided."""
+    def wait_until_held(self, letter: Letter) -> None:
+        """Raises ChainError if it does not come to the hold queue."""
         self.decided(letter)
         queue_id = self.record(letter)["queue_id"]
-        return any(entry["queue_id"] == queue_id and entry["queue_name"] == "hold" for entry in self.queue())
+        file = self.forwarder.folder / "queue/hold" / queue_id
+        wait_until(file.exists, f"{letter.message_id} is not in the hold queue of {self.name}", PICK_UP_SECONDS)
+        assert (queue_id, "hold") in [(entry["queue_id"], entry["queue_name"]) for entry in self.queue()]
 
     def decided(self, letter: Letter) -> None:
-        """Wait until the gate has written the record of a message, and Postfix has done what it was told."""
-        found: list[dict[str, Any]] = []
-
-        def look() -> bool:
-            found[:] = dkimgate_signer.records(self.folder, letter.message_id, self.gate)
-            return bool(found)
-
-        wait_until(look, f"the gate of {self.name} sees nothing of {letter.message_id}", PICK_UP_SECONDS)
+        """Wait until the gate has written a record of the message."""
+        wait_until(lambda: bool(self.records(letter)), f"the gate of {self.name} sees nothing of {letter.message_id}", PICK_UP_SECONDS)
 
     def queue(self) -> list[dict[str, Any]]:
         """Postfix's queues, as postqueue(1) shows them."""
