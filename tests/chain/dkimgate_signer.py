@@ -109,7 +109,8 @@ def journal(folder: Path, name: str = SIGNER) -> Path:
 
 def records(folder: Path, message_id: str, name: str = SIGNER) -> list[dict[str, Any]]:
     """The records that a gate made of one message, oldest first."""
-    lines = journal(folder, name).read_text().splitlines()
+    file = journal(folder, name)
+    lines = file.read_text().splitlines() if file.exists() else []
     return [record for record in map(json.loads, lines) if record["message_id"] == message_id]
 
 
