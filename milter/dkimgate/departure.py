@@ -21,8 +21,13 @@ def predict(facts: Facts, signed_as_author: bool, unaligned: bool = False) -> De
 
 
 def _survives(facts: Facts) -> bool:
-    """An aligned signature that made DMARC pass at arrival is still in the header, and nothing here breaks it."""
-    if facts.author is None or facts.arrival.dmarc != "pass":
+    """An aligned signature that made DMARC pass at arrival is still in the header, and nothing here breaks it. So is one of our own,
+    which is no proof of a good arrival, but leaves with the message all the same."""
+    if facts.author is None:
+        return False
+    if facts.own_signature and (not facts.origin.outside or facts.arrival.dmarc in ("pass", "none")):
+        return True
+    if facts.arrival.dmarc != "pass":
         return False
     author = facts.author
     return any(domains.aligned(domain, author) for claim in facts.claims for domain in _believed_signers(claim))

@@ -10,7 +10,7 @@ from typing import Self
 
 from dkimgate import agreement, config, departure, domains, record, sealer, srs
 from dkimgate.config import Config
-from dkimgate.evidence import own_checks
+from dkimgate.evidence import own_checks, own_signature
 from dkimgate.evidence.arc_state import has_chain
 from dkimgate.evidence.gather import Seen, facts_of, see
 from dkimgate.facts import Assessment, Claim, Decision, EnvelopeAction, Facts, Sign
@@ -30,8 +30,8 @@ from dkimgate.yamlfile import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """What the header leaves open. `checks`: our own checks want the body. `compares`: a passport wants its hash. `chain`: an ARC set may
-    go on top of others, which are validated over the body then."""
+    """What the header leaves open. `checks`: our own checks want the body. `compares`: a passport, or a signature that may be our own,
+    wants its hash. `chain`: an ARC set may go on top of others, which are validated over the body then."""
 
     checks: bool
     compares: bool
@@ -60,6 +60,7 @@ class Engine:
         self.resolver = Resolver(settings.verify.nameservers, settings.verify.port, settings.verify.deadline)
         self.now: Callable[[], float] = time.time
         self._key_domains = frozenset(key.domain for key in keys)
+        self._key_names = own_signature.by_name(keys)
         self._sealer = sealer.sealer_of(settings, keys)
 
     @classmethod
@@ -114,12 +115,14 @@ class Engine:
         reading = self._passports(seen, None)
         allowed = self._allowed_changes()
         claims = seen.claims + passports.claims(reading, allowed)
+        compares = reading.wants_body(allowed) or own_signature.wants_body(self._ours(seen), seen.domain)
         chain = self.policy.seals and has_chain(seen.message.header)
-        return Questions(own_checks.wanted(claims, seen.route, self.config), reading.wants_body(allowed), chain)
+        return Questions(own_checks.wanted(claims, seen.route, self.config), compares, chain)
 
     def conclude(self, seen: Seen, body: bytes | None, body_hash: bytes | None, now: float | None = None) -> Assessment:
         """The one way to a decision, for the daemon and for `explain`. With a `body`, what the header leaves open is checked here; one
-        that is larger than verify.body_limit stands for one that could not be checked. With a `body_hash`, passports are compared to it."""
+        that is larger than verify.body_limit stands for one that could not be checked. With a `body_hash`, passports and our own
+        signatures are compared to it."""
         now = self.now() if now is None else now
         lookup = self.resolver.lookup()
         reading = self._passports(seen, body_hash)
@@ -134,10 +137,14 @@ class Engine:
             own,
             passports.spam(reading),
             now,
+            own_signature.verify(self._ours(seen), seen.message.header, body_hash, seen.domain, now),
         )
         rewritten = self._rewritten(gathered, now)
         # what is decided on is what the record tells, to the letter
-        facts = record.recordable(replace(gathered, unalignable=rewritten is not None))
+        return self.decided(record.recordable(replace(gathered, unalignable=rewritten is not None)), rewritten)
+
+    def decided(self, facts: Facts, rewritten: str | None = None) -> Assessment:
+        """What follows from the facts alone: decision, guard, signer and departure. Asks nobody. `rewritten`: the unaligned sender."""
         decision = decide(facts, self.policy)
         overruled = guard.refuses(facts, decision)
         if overruled is not None:
@@ -176,6 +183,9 @@ class Engine:
         if self.secrets is None or self.config.passport is None or not self.config.trust.is_client(seen.message.connection.ip):
             return passports.Reading(passports.Outcome.ABSENT)
         return passports.read(seen.message.header, self.secrets, self.now(), self.config.passport.max_age, body_hash)
+
+    def _ours(self, seen: Seen) -> own_signature.Ours:
+        return own_signature.look_for(seen.message.header, self._key_names, seen.route.entered)
 
     def _allowed_changes(self) -> frozenset[passports.Part]:
         section = self.config.passport

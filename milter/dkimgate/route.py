@@ -79,6 +79,11 @@ class Route:
         return Border(hop.by or "", hop.ip) if hop else None
 
     @property
+    def entered(self) -> int:
+        """The position of the first field that the message entered with: hosts of ours added those above."""
+        return self.border_hop.position + 1 if self.border_hop is not None else 0
+
+    @property
     def ours_above(self) -> int:
         """Fields at positions below this number stand above the border and above every login: only hosts of ours wrote there."""
         if self.border_hop is None or self.login_in_session:

@@ -17,6 +17,7 @@ from dkimgate.cli.screen import Screen, visible
 from terminal import on_terminal
 
 COMMANDS = ["demo", "explain", "check", "keys", "keys new", "keys check", "srs", "run", "log", "log tail", "log show"]
+COMMANDS += ["policy", "policy test", "policy show", "policy schema"]
 
 
 def dkimgate(*arguments: str, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -34,7 +35,7 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
     assert max(map(len, text.splitlines())) <= 140
 
 
-@pytest.mark.parametrize("command", ["explain", "check", "srs", "log tail", "log show", "demo"])
+@pytest.mark.parametrize("command", ["explain", "check", "srs", "log tail", "log show", "demo", "policy test", "policy show"])
 def test_help_has_examples_and_says_what_the_exit_status_means(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main([*command.split(), "--help"])

@@ -159,7 +159,7 @@ class Forwarder:
             "listen:\n  - {socket: inet:127.0.0.1:8891, role: border}\n  - inet:127.0.0.1:8892\n"
             "trust: {hosts: [mx.forwarder.example, '*.mail.forwarder.example'], authserv_ids: [mx.forwarder.example],\n"
             f"  arc_sealers: [lists.example], border_strips_forgeries: {str(wiring.strips).lower()}}}\n"
-            "keys: [{domain: hosted.example, selector: s, file: key.pem}]\n"
+            "keys: [{domain: hosted.example, selector: gate, file: key.pem}]\n"
             f"verify: {{when: {wiring.verify}, body_limit: 100000}}\n"
             "passport: {secret_file: passport.secret}\njournal: {file: decisions.jsonl}\n"
         )

@@ -91,7 +91,7 @@ def loaded(tmp_path: Path) -> Gate:
     (tmp_path / "policy.yaml").write_text((ROOT / "config" / "policy.yaml").read_text())
     (tmp_path / "dkimgate.yaml").write_text(
         "trust: {hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example]}\n"
-        "keys: [{domain: hosted.example, selector: s, file: key.pem}]\n"
+        "keys: [{domain: hosted.example, selector: gate, file: key.pem}]\n"
         "journal: {file: decisions.jsonl}\n"
     )
     return Gate.load(tmp_path / "dkimgate.yaml")

@@ -38,7 +38,7 @@ class Host:
         (folder / "dkimgate.yaml").write_text(
             "listen:\n  - {socket: inet:127.0.0.1:8891, role: border}\n  - inet:127.0.0.1:8892\n"
             f"trust: {{hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example], border_strips_forgeries: {str(strips).lower()}}}\n"
-            f"keys: [{{domain: {AUTHOR}, selector: s, file: key.pem}}]\n"
+            f"keys: [{{domain: {AUTHOR}, selector: gate, file: key.pem}}]\n"
             f"passport: {{secret_file: passport.secret{passport}}}\n"
             "journal: {file: decisions.jsonl}\n"
         )

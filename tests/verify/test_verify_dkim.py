@@ -135,14 +135,14 @@ REFUSED = {
     "expires before it begins": (Signer(tags={"t": str(NOW - 5), "x": str(NOW - 6)}), "permerror", "x= is not later"),
     "time that is no number": (Signer(tags={"t": "-1"}), "neutral", "no number"),
     "short key": (Signer(selector="weak", bits=1024), "pass", ""),
-    "no key": (Signer(selector="none"), "permerror", "no key in DNS"),
+    "no key": (Signer(selector="none"), "permerror", "no key record"),
     "revoked": (Signer(selector="revoked"), "permerror", "revoked"),
     "testing": (Signer(selector="testing"), "neutral", "t=y"),
     "sha1 only": (Signer(selector="sha1"), "permerror", "sha256"),
     "other service": (Signer(selector="tlsrpt"), "permerror", "not for mail"),
     "cut off": (Signer(selector="cut"), "permerror", "can't be read"),
-    "no key record": (Signer(selector="text"), "permerror", "is no key"),
-    "too long": (Signer(selector="long"), "permerror", "is no key"),
+    "no key record": (Signer(selector="text"), "permerror", "no key record"),
+    "too long": (Signer(selector="long"), "permerror", "no key record"),
     "no sub-domains": (Signer(selector="strict", tags={"i": "@sub.hosted.example"}), "permerror", "t=s"),
     "no sub-domains and none used": (Signer(selector="strict"), "pass", ""),
     "several services": (Signer(selector="services"), "pass", ""),
@@ -217,7 +217,7 @@ def test_dns_failure_is_no_pass_and_no_fail() -> None:
 def test_several_keys_under_one_name_are_none() -> None:
     records = {f"s._domainkey.{AUTHOR}": {"TXT": [rsa_record(), rsa_record(1024)]}}
     found = check(Signer().sign() + HEADER + b"\r\n" + BODY, FakeResolver(records))[0]
-    assert (found.result, found.why) == ("permerror", "2 keys in DNS under one name")
+    assert (found.result, found.why) == ("permerror", "s._domainkey.hosted.example has several key records")
 
 
 def test_a_stray_record_beside_the_key_does_no_harm() -> None:

@@ -35,7 +35,7 @@ class Arrived:
         (folder / "policy.yaml").write_text(POLICY.read_text())
         (folder / "dkimgate.yaml").write_text(
             f"trust: {{hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example]{trust}}}\n"
-            f"keys: [{{domain: {AUTHOR}, selector: s, file: key.pem}}]\n"
+            f"keys: [{{domain: {AUTHOR}, selector: gate, file: key.pem}}]\n"
             f"verify: {{{verify}}}\njournal: {{file: decisions.jsonl}}\n"
         )
         self.gate = Gate.load(folder / "dkimgate.yaml")

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import sys
 import time
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
 from dkimgate import config, record
+from dkimgate.cli import stored
 from dkimgate.cli.screen import BAD, DIM, GOOD, TITLE, Cell, CommandError, Screen, complain
 from dkimgate.cli.show import laundered, show
 from dkimgate.facts import Assessment
 from dkimgate.gate import Gate
-from dkimgate.message import Connection, Envelope, Message, split_message
+from dkimgate.message import Connection, Message
 from dkimgate.policy.decide import withheld
 from dkimgate.policy.explain import why_not
 from dkimgate.route import Hop, route_of
@@ -71,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
             status = 2
             continue
         started = time.perf_counter()
-        assessment = gate.assess(message, body, _arrived(message))
+        assessment = gate.assess(message, body, stored.arrived(message))
         told = _record(gate, message, assessment, (time.perf_counter() - started) * 1000)
         if options.json:
             sys.stdout.write(record.to_line(told).decode("ascii"))
@@ -87,13 +86,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _connection(options: argparse.Namespace) -> Connection:
-    if options.client is None:
-        return Connection("127.0.0.1", "localhost", options.helo or "localhost", options.auth)
     try:
-        address = ipaddress.ip_address(options.client)
+        return stored.connection(options.client, options.helo, options.auth)
     except ValueError:
         raise CommandError(f"--client {options.client}: expected an IP address such as 192.0.2.66") from None
-    return Connection(str(address), None, options.helo, options.auth)
 
 
 def _message(name: str, connection: Connection, options: argparse.Namespace) -> tuple[Message, bytes]:
@@ -101,23 +97,10 @@ def _message(name: str, connection: Connection, options: argparse.Namespace) -> 
         raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
         raise CommandError(f"{name}: {error.strerror}") from None
-    header, body = split_message(raw)
-    if not header:
-        raise CommandError(f"{name}: does not begin with a header field: is it a message?")
-    sender = options.sender
-    if sender is None:
-        returns = [field.text for field in header if field.key == "return-path"]
-        sender = returns[0] if returns else ""
-    return Message(connection, Envelope(sender.strip("<>"), tuple(options.recipient)), header), body
-
-
-def _arrived(message: Message) -> float | None:
-    """When the newest Received field says that the message was taken: a stored one is judged as it was then, by its dates too."""
-    newest = next((field.text for field in message.fields("received")), "")
     try:
-        return parsedate_to_datetime(newest.rpartition(";")[2]).timestamp()
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
+        return stored.message_of(raw, connection, options.sender, options.recipient)
+    except ValueError as error:
+        raise CommandError(f"{name}: {error}") from None
 
 
 def _record(gate: Gate, message: Message, assessment: Assessment, ms: float) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from dkimgate import domains
 from dkimgate.author import Author, author_of
 from dkimgate.config import Config
-from dkimgate.evidence import spam
+from dkimgate.evidence import own_signature, spam
 from dkimgate.evidence.claims import arrival_of, claims_of
+from dkimgate.evidence.own_signature import Ours
 from dkimgate.evidence.signs import message_id, signs_of
 from dkimgate.facts import Claim, Facts, Spam
 from dkimgate.message import Message
@@ -48,16 +49,19 @@ def facts_of(
     own: tuple[Claim, ...] = (),
     stated: Spam | None = None,
     now: float | None = None,
+    ours: Ours | None = None,
 ) -> Facts:
     """Everything the decision may look at. `key_domains`: the domains of the keys we hold. `own`: claims of our own checks and of
     passports. `stated`: the spam verdict of passports. `now`: the time, in seconds since the epoch; the facts hold what follows
-    from it, so that deciding needs no clock. Without it, nothing is far off or expired.
+    from it, so that deciding needs no clock. Without it, nothing is far off or expired. `ours`: what of the message is our own work.
     """
     message, domain, route = seen.message, seen.domain, seen.route
     claims = seen.claims + own
     verdicts = [verdict.spam for verdict in seen.verdicts]
     verdict = spam.worst([*verdicts, stated] if stated is not None else verdicts)
     arrival, upstream = arrival_of(claims, domain, route.origin.outside, config.trust, verdict)
+    if ours is not None:
+        claims, arrival = own_signature.discounted(claims, arrival, domain, ours)
     hosted = domains.covering(domain, key_domains) if domain else None
     spf_passes, spf_source = outgoing_spf(domain, hosted is not None)
     return Facts(
@@ -78,6 +82,7 @@ def facts_of(
         spf_source=spf_source,
         forwarder_aligns=_forwarder_aligns(config, domain),
         message_id=message_id(message),
+        own_signature=ours is not None and hosted in ours.valid,
     )
 
 

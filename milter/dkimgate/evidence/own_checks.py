@@ -66,11 +66,6 @@ def too_large(limit: int) -> tuple[Claim, ...]:
     )
 
 
-def _above(route: Route) -> int:
-    """How many fields from the top our hosts added after the message had entered."""
-    return route.border_hop.position + 1 if route.border_hop is not None else 0
-
-
 def _dmarc_claims(seen: Seen, body: bytes, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
     author = seen.domain
     if author is not None:
@@ -78,7 +73,7 @@ def _dmarc_claims(seen: Seen, body: bytes, config: Config, lookup: Lookup, now: 
     entry = entry_of(seen.message, seen.route)
     spf = check_spf(entry.ip, entry.helo, entry.sender, lookup)
     claims = [spf.claim()] if spf is not None else []
-    signatures = check_signatures(seen.message.header, body, author, lookup, now, _above(seen.route), config.verify.signatures)
+    signatures = check_signatures(seen.message.header, body, author, lookup, now, seen.route.entered, config.verify.signatures)
     claims += [signature.claim() for signature in signatures]
     readings = BOTH if config.verify.dmarc == "both" else (config.verify.dmarc,)
     dmarc = check_dmarc(author, spf or stated_spf(seen.claims), signatures, lookup, readings).claim()
@@ -87,7 +82,7 @@ def _dmarc_claims(seen: Seen, body: bytes, config: Config, lookup: Lookup, now: 
 
 def _arc_claims(seen: Seen, body: bytes, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
     """A sealer's verifiers can be misled as ours can: to print what the sender wrote, and to a pass that nothing aligned supports."""
-    above = _above(seen.route)
+    above = seen.route.entered
     chain = arc.validate(seen.message.header[above:], body, lookup, now)
     sealers = () if misleading.writes_results(seen.message, config.trust) else config.trust.arc_sealers
     why = "a sealer's pass, but no pass of SPF or DKIM in its results is reason for it"

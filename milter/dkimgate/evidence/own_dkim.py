@@ -6,13 +6,14 @@ quadratic in its length, signatures without From, and rsa-sha1. It is the oracle
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dkimgate import domains
 from dkimgate.evidence import dkim_signature
 from dkimgate.evidence.dkim_content import Content
-from dkimgate.evidence.dkim_key import public_key
+from dkimgate.evidence.dkim_key import NoKey, Problem, PublicKey, published_key
 from dkimgate.evidence.dkim_signature import Refused, Tags
 from dkimgate.facts import Claim, Standing
 from dkimgate.message import HeaderField
@@ -123,10 +124,19 @@ def _body(tags: Tags, content: Content) -> bool:
 def _signed(found: Signature, tags: Tags, field: HeaderField, content: Content, lookup: Lookup) -> Signature:
     if found.limited:
         raise Refused("policy", "l= leaves a part of the body unsigned")
-    key = public_key(tags, lookup)
+    key = _key(tags, lookup)
     found = replace(found, key_bits=key.bits)
     if key.testing:
         return replace(found, result="neutral", why="the key is for tests (t=y): as if there were no signature")
-    if not key.verifies(tags.signature, content.header(tags, field)):
+    if not key.verifies(tags.signature, hashlib.sha256(content.header(tags, field)).digest()):
         return replace(found, result="fail", why="the signature does not fit header and key")
     return replace(found, result="pass")
+
+
+def _key(tags: Tags, lookup: Lookup) -> PublicKey:
+    key = published_key(tags.domain, tags.selector, tags.algorithm, lookup)
+    if isinstance(key, NoKey):
+        raise Refused({Problem.UNANSWERED: "temperror", Problem.WEAK: "policy"}.get(key.problem, "permerror"), key.why)
+    if key.exact and tags.identity != tags.domain:
+        raise Refused("permerror", "the key forbids sub-domains in i= (t=s)")
+    return key

@@ -22,10 +22,15 @@ CHOICES = ("sign", "seal", "envelope", "disposition", "tag", "add", "remove")
 KEYS = (*CHOICES, "otherwise", "text", "mode")
 """All keys beside the name and the conditions."""
 
-_STAYS = (Disposition.DEFER, Disposition.REJECT, Disposition.DISCARD)
-_TEXT = re.compile(r"[ -~]{1,200}")
+STAYS = (Disposition.DEFER, Disposition.REJECT, Disposition.DISCARD)
+"""The message does not go through, so nothing else is done with it."""
+
+TOLD = (Disposition.HOLD, Disposition.DEFER, Disposition.REJECT)
+"""Somebody reads why."""
+
+TEXT = re.compile(r"[ -~]{1,200}")
 _REPLY_CODE = re.compile(r"[245](\d\d([ -]|$)|\.\d{1,3}\.\d{1,3}( |$))")
-_FIELD_NAME = re.compile(r"[!-9;-~]{1,76}")
+FIELD_NAME = re.compile(r"[!-9;-~]{1,76}")
 
 MOST_FIELDS = 20
 
@@ -48,7 +53,7 @@ def read(problems: Problems, where: Where, mapping: dict[str, object]) -> dict[s
         problems.add((*where, "otherwise"), "otherwise: it says what becomes of a message that `envelope: unalign` can't unalign: add that")
     if otherwise is not None and disposition is not Disposition.ACCEPT:
         problems.add((*where, "otherwise"), f"otherwise: a message that is not accepted ({disposition}) needs none: leave it out")
-    if disposition in _STAYS:
+    if disposition in STAYS:
         _nothing_else(problems, where, mapping, disposition, sign)
     return {
         "sign": sign,
@@ -89,7 +94,7 @@ def _text(problems: Problems, where: Where, value: object, disposition: Disposit
     text = _line(problems, where, value)
     if text is None:
         return None
-    if disposition not in (Disposition.HOLD, Disposition.DEFER, Disposition.REJECT) and envelope is EnvelopeAction.KEEP:
+    if disposition not in TOLD and envelope is EnvelopeAction.KEEP:
         problems.add(where, f"text: nobody would read it: only hold, defer and reject have one, not {disposition}")
         return None
     if _REPLY_CODE.match(text):
@@ -101,7 +106,7 @@ def _text(problems: Problems, where: Where, value: object, disposition: Disposit
 def _line(problems: Problems, where: Where, value: object) -> str | None:
     """One line of ASCII that may name facts."""
     name = next(step for step in reversed(where) if isinstance(step, str))
-    if not isinstance(value, str) or not _TEXT.fullmatch(value) or not value.strip():
+    if not isinstance(value, str) or not TEXT.fullmatch(value) or not value.strip():
         problems.add(where, f"{name}: expected one line of 1 to 200 ASCII characters, found {shown(value)}{trap(value)}")
         return None
     wrong = texts.mistake(value)
@@ -140,7 +145,7 @@ def _removed(problems: Problems, where: Where, value: object) -> tuple[str, ...]
 
 def _may_change(problems: Problems, where: Where, name: str, *, adding: bool) -> bool:
     key = "add" if adding else "remove"
-    if not _FIELD_NAME.fullmatch(name):
+    if not FIELD_NAME.fullmatch(name):
         problems.add(where, f"{key}: {name!r} is no name of a header field (write it without the colon)")
         return False
     if _NOT_TO_BE_CHANGED.fullmatch(name) or (adding and _NOT_TO_BE_ADDED.fullmatch(name)):

@@ -37,7 +37,7 @@ def _failure(condition: Condition, facts: Facts, risk: Risk) -> str | None:
             value = value_of(fact, facts, risk)
             if leaf_holds(condition, value):
                 return None
-            found = f"{fact} is {_found(value)}" if value is not None else f"the message has no {fact}"
+            found = f"{fact} is {found_as(value)}" if value is not None else f"the message has no {fact}"
             return f"{found}, wanted {'every one ' if fact == 'recipients.all' else ''}{_list(atoms)}"
         case All(parts):
             return next((failure for part in parts if (failure := _failure(part, facts, risk))), None)
@@ -48,7 +48,7 @@ def _failure(condition: Condition, facts: Facts, risk: Risk) -> str | None:
             if not holds(part, facts, risk):
                 return None
             names = dict.fromkeys(leaf.fact for leaf in leaves(part))
-            found = ", ".join(f"{name} is {_found(value_of(name, facts, risk))}" for name in names)
+            found = ", ".join(f"{name} is {found_as(value_of(name, facts, risk))}" for name in names)
             return f"{found}, wanted not ({describe(part)})"
 
 
@@ -109,7 +109,7 @@ def _number(number: float) -> str:
     return str(int(number)) if number.is_integer() else repr(number)
 
 
-def _found(value: Value) -> str:
+def found_as(value: Value) -> str:
     """A value as an operator reads it. Text comes from a sender, so it is quoted, with control characters escaped."""
     match value:
         case None:

@@ -18,11 +18,11 @@ from dkimgate.yamlfile import Where, nearest
 VERSION = 1
 LONGEST_REASON = 500
 
-_TOP = ("version", "mode", "risk", "rules", "default", "allow_laundering", "laundering_reason")
-_RULE = ("name", "when", *actions.KEYS)
+TOP_KEYS = ("version", "mode", "risk", "rules", "default", "allow_laundering", "laundering_reason")
+RULE_KEYS = ("name", "when", *actions.KEYS)
 _HEADER_SIGNS = tuple(name.removeprefix("header.") for name in FACTS if name.startswith("header."))
 
-_WEIGHTS: dict[str, dict[str, str]] = {
+WEIGHTS: dict[str, dict[str, str]] = {
     "dmarc": {result: f"dmarc={result}" for result in DMARC_RESULTS},
     "spf": {result: f"spf={result}" for result in SPF_RESULTS},
     "dkim": {result: f"dkim={result}" for result in DKIM_RESULTS},
@@ -33,7 +33,7 @@ _WEIGHTS: dict[str, dict[str, str]] = {
 }
 """What may stand under `risk`, and the name of the part that it becomes."""
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 def load(file: Path) -> Policy:
@@ -48,7 +48,7 @@ def from_document(document: yamlfile.Document) -> Policy:
     if top is None:
         problems.raise_any()
         raise AssertionError("a policy that is no mapping was noted as a mistake")
-    problems.known((), top, _TOP)
+    problems.known((), top, TOP_KEYS)
     _version(problems, top)
     mode = problems.word(("mode",), top["mode"], actions.MODES) if "mode" in top else "enforce"
     weights = _weights(problems, top["risk"]) if "risk" in top else Weights()
@@ -94,11 +94,11 @@ def _version(problems: Problems, top: dict[str, object]) -> None:
 
 
 def _weights(problems: Problems, value: object) -> Weights:
-    """The weights in the order of `_WEIGHTS`, so that records look alike however the file is sorted."""
+    """The weights in the order of `WEIGHTS`, so that records look alike however the file is sorted."""
     groups = problems.mapping(("risk",), value, "a mapping such as `dmarc: {fail: 100}`") or {}
-    problems.known(("risk",), groups, _WEIGHTS)
+    problems.known(("risk",), groups, WEIGHTS)
     found: dict[str, float] = {}
-    for group, names in _WEIGHTS.items():
+    for group, names in WEIGHTS.items():
         if group not in groups:
             continue
         where: Where = ("risk", group)
@@ -148,7 +148,7 @@ def _rule(problems: Problems, where: Where, value: object, names: dict[str, int]
     mapping = problems.mapping(where, value, "a rule: a mapping with name, when and sign")
     if mapping is None:
         return None
-    problems.known(where, mapping, _RULE)
+    problems.known(where, mapping, RULE_KEYS)
     name = _name(problems, where, mapping, names)
     if not any(key in mapping for key in actions.CHOICES):
         problems.add(where, f"a rule without an action: add `sign: {' | '.join(SIGNS)}`, or a disposition")
@@ -170,7 +170,7 @@ def _name(problems: Problems, where: Where, mapping: dict[str, object], names: d
         problems.add(where, "the key 'name' is missing: records say which rule decided")
         return None
     value, here = mapping["name"], (*where, "name")
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
+    if not isinstance(value, str) or not NAME.fullmatch(value):
         problems.add(here, f"name: expected one word of letters, digits and - _ . (at most 64), found {shown(value)}{trap(value)}")
     elif value == "default":
         problems.add(here, "name: 'default' is the name of what `default` says: choose another")

@@ -36,7 +36,7 @@ MAX_DEPTH = 20
 
 MAX_PATTERN = 255
 
-_COMPARISON = re.compile(r"\s*(<=|>=|==|!=|<|>)\s*(-?[0-9]+(?:\.[0-9]+)?)\s*")
+COMPARISON = re.compile(r"\s*(<=|>=|==|!=|<|>)\s*(-?[0-9]+(?:\.[0-9]+)?)\s*")
 _BRANCHES = ("any", "all", "not")
 
 
@@ -69,7 +69,7 @@ def _part(problems: Problems, where: Where, key: str, value: object, depth: int)
             return None
         return Any(branches, line) if key == "any" else All(branches, line)
     if key not in FACTS:
-        problems.add(where, f"unknown fact {key!r}{_fact_hint(key)}")
+        problems.add(where, f"unknown fact {key!r}{fact_hint(key)}")
         return None
     atoms = _atoms(problems, where, key, value)
     return None if atoms is None else Leaf(key, atoms, line)
@@ -84,7 +84,7 @@ def _list_of_conditions(problems: Problems, where: Where, key: str, value: objec
     return good if len(good) == len(parts) else None
 
 
-def _fact_hint(key: str) -> str:
+def fact_hint(key: str) -> str:
     """Facts are written in full: `arrival.dmarc`, neither `dmarc` nor a mapping under `arrival`."""
     inside = [name for name in FACTS if name.startswith(f"{key}.")]
     last = [name for name in FACTS if name.endswith(f".{key}")]
@@ -157,7 +157,7 @@ def _comparison(fact: Fact, value: float | str) -> Compare | str:
     """A comparison, or what is wrong with it."""
     relation: Operator = "=="
     if isinstance(value, str):
-        match = _COMPARISON.fullmatch(value)
+        match = COMPARISON.fullmatch(value)
         if not match:
             return f"expected {_expected(fact)}, found {value!r}"
         relation, value = cast(Operator, match[1]), float(match[2])

@@ -1,0 +1,98 @@
+"""`dkimgate policy show`: a policy as a table that one can read without knowing YAML."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from dkimgate import config, yamlfile
+from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, TITLE, Cell, Screen
+from dkimgate.facts import Disposition, Sign
+from dkimgate.policy import loader, plain
+from dkimgate.policy.model import Policy, Rule
+
+_ENFORCE = "It is in force: what it says is done."
+_OBSERVE = "IT ONLY WATCHES: everything of ours is signed as if it were not there; the records tell what it would do."
+_WORDS = (
+    "DMARC tells whether mail comes from its author's domain: by SPF, the list of hosts that send for a domain, or by DKIM, a signature.",
+    "Signing a message for its author's domain makes DMARC pass at every receiver. In names and addresses, * stands for any text.",
+)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show the policy."""
+    given: Path | None = options.policy
+    policy = loader.load(config.load(options.config).policy) if given is None else loader.from_document(yamlfile.read(given))
+    if options.json:
+        print(json.dumps(_as_json(policy), indent=2))
+    else:
+        _print(policy, Screen())
+    return 0
+
+
+def _print(policy: Policy, screen: Screen) -> None:
+    screen.line(("The policy ", ""), (policy.file, TITLE))
+    screen.line((_OBSERVE, DOUBT) if policy.mode == "observe" else (_ENFORCE, GOOD))
+    screen.title("Rules: the first that fits a message decides, and those below it are not asked")
+    screen.table(_rules(policy), header=("", "rule", "fits a message if", "then the message is"))
+    screen.title("Risk: what counts against a message")
+    if policy.weights.parts or policy.weights.per_required:
+        screen.table(_weights(policy), header=("adds", "if"))
+        screen.table([[("Nothing is ever subtracted. A message without any of these has a risk of 0.", DIM)]])
+    else:
+        screen.table([["Nothing: every message has a risk of 0."]])
+    screen.title("Forgeries")
+    screen.table([[line] for line in _laundering(policy)])
+    screen.title("Words")
+    screen.table([[(line, DIM)] for line in _WORDS])
+
+
+def _rules(policy: Policy) -> list[list[Cell]]:
+    rows: list[list[Cell]] = [
+        [str(number), (rule.name, TITLE), plain.who(rule), ("; ".join(plain.does(rule, policy)), _style(rule))]
+        for number, rule in enumerate(policy.rules, 1)
+    ]
+    default = policy.default
+    return [*rows, ["", (default.name, TITLE), "no rule fits it", ("; ".join(plain.does(default, policy)), _style(default))]]
+
+
+def _style(rule: Rule) -> str:
+    if rule.disposition is not Disposition.ACCEPT:
+        return DOUBT
+    return GOOD if rule.sign is not Sign.NONE else ""
+
+
+def _weights(policy: Policy) -> list[list[Cell]]:
+    weighty = [(weight, plain.part(name)) for name, weight in policy.weights.parts if weight]
+    if policy.weights.per_required:
+        spam = "a spam filter calls it spam; in proportion to its score: half of the score adds half of it, twice the score twice"
+        weighty.append((policy.weights.per_required, spam))
+    return [[f"{weight:g}".rjust(7), text] for weight, text in sorted(weighty, key=lambda entry: -entry[0])]
+
+
+def _laundering(policy: Policy) -> list[Cell]:
+    if not policy.allow_laundering:
+        return ["No rule may make mail look genuine that arrived badly from outside. There are no exceptions."]
+    names = ", ".join(policy.allow_laundering)
+    return [
+        (f"By way of exception these rules may make mail look genuine that arrived badly from outside: {names}.", BAD),
+        f"The reason that is given: {policy.laundering_reason}",
+    ]
+
+
+def _as_json(policy: Policy) -> dict[str, Any]:
+    return {
+        "file": policy.file,
+        "digest": f"sha256:{policy.digest}",
+        "mode": policy.mode,
+        "rules": [
+            {"name": rule.name, "line": rule.line, "if": plain.who(rule), "then": plain.does(rule, policy), "mode": policy.mode_of(rule)}
+            for rule in policy.all_rules
+        ],
+        "risk": [{"part": name, "if": plain.part(name), "adds": weight} for name, weight in policy.weights.parts],
+        "risk_per_required_spam_score": policy.weights.per_required,
+        "allow_laundering": list(policy.allow_laundering),
+        "laundering_reason": policy.laundering_reason,
+    }

@@ -1,0 +1,42 @@
+"""Stored messages, and the session by which one pretends that they come: what `explain` and `policy test` have in common."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from email.utils import parsedate_to_datetime
+
+from dkimgate.message import Connection, Envelope, Message, split_message
+
+
+def connection(client: str | None, helo: str | None, auth: str | None) -> Connection:
+    """Who hands the message in. Without `client` it is this host. Raises ValueError where `client` is no IP address."""
+    if client is None:
+        return Connection("127.0.0.1", "localhost", helo or "localhost", auth)
+    return Connection(str(ipaddress.ip_address(client)), None, helo, auth)
+
+
+def message_of(raw: bytes, session: Connection, sender: str | None, recipients: Sequence[str]) -> tuple[Message, bytes]:
+    """A stored message and its body, with CRLF line ends. Without `sender` its Return-Path counts. Raises ValueError for what does not
+    begin with a header field."""
+    header, body = split_message(raw)
+    if not header:
+        raise ValueError("does not begin with a header field: is it a message?")
+    if sender is None:
+        returns = [field.text for field in header if field.key == "return-path"]
+        sender = returns[0] if returns else ""
+    return Message(session, Envelope(sender.strip("<>"), tuple(recipients)), header), body
+
+
+def arrived(message: Message) -> float | None:
+    """When the newest Received field says that the message was taken: a stored one is judged as it was then, by its dates too."""
+    newest = next((field.text for field in message.fields("received")), "")
+    return when(newest.rpartition(";")[2])
+
+
+def when(text: str) -> float | None:
+    """A date of a header field, in seconds since the epoch; None where it is none."""
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None

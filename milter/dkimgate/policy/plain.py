@@ -1,0 +1,245 @@
+"""A policy in plain words, for those who answer for it and don't read YAML.
+
+Every condition becomes a sentence about the message ("it is spam"); what a rule does becomes a few words ("held for a postmaster").
+"""
+
+from __future__ import annotations
+
+from dkimgate.facts import Disposition, EnvelopeAction, Sign
+from dkimgate.policy.model import (
+    All,
+    Any,
+    Atom,
+    Compare,
+    Condition,
+    DomainGlob,
+    Flag,
+    Glob,
+    Hosted,
+    Leaf,
+    NoAuthor,
+    Not,
+    Policy,
+    Present,
+    Rule,
+    Within,
+    Word,
+)
+from dkimgate.policy.reach import always
+from dkimgate.policy.vocabulary import FACTS, Kind
+
+_ORIGIN = {
+    frozenset({"submitted"}): "a user of ours who logged in has sent it",
+    frozenset({"local"}): "a program on a host of ours has made it",
+    frozenset({"forwarded"}): "it came from outside and is being passed on",
+    frozenset({"inbound"}): "it is just coming in from outside",
+    frozenset({"submitted", "local"}): "it is our own: a user who logged in or a program of ours has sent it",
+    frozenset({"forwarded", "inbound"}): "it came from outside",
+}
+
+_FLAGS = {
+    "arrival.aligned": ("it proved to come from its author's domain", "nothing proved that it comes from its author's domain"),
+    "arrival.badly": ("it arrived badly (DMARC failed or could not be checked, or it is spam)", "it did not arrive badly"),
+    "spam": ("it is spam", "it is not spam"),
+    "outgoing.spf_passes": (
+        "its sender address alone would make it look genuine to the next receiver",
+        "its sender address alone does not make it look genuine to the next receiver",
+    ),
+    "outgoing.unalignable": ("its sender address can be rewritten", "its sender address can't be rewritten"),
+    "own_signature": ("it bears a signature of ours already", "it bears no signature of ours yet"),
+    "header.from_equals_to": ("author and recipient are one address", "author and recipient are not one address"),
+    "header.return_path_mismatch": ("bounces go to somebody else than its author", "bounces go to its author"),
+    "header.message_id_missing": ("it has no Message-ID", "it has a Message-ID"),
+    "header.message_id_malformed": ("its Message-ID is malformed", "its Message-ID is not malformed"),
+    "header.date_missing": ("it has no date that can be read", "it has a date"),
+    "header.date_far_off": ("its date is far in the past or in the future", "its date is not far off"),
+    "header.display_name_address": ("the author's name shows an address that is not his", "the author's name shows no other address"),
+    "header.lookalike_domain": ("its author's domain is made to look like one of ours", "its author's domain is no imitation of ours"),
+    "header.recipients_malformed": ("its list of recipients is malformed", "its list of recipients is not malformed"),
+    "header.repeated_singletons": ("a field that may stand once stands twice", "no field stands twice that may stand once"),
+    "header.no_received": ("no host on its way has left a trace in it", "hosts on its way have left their traces in it"),
+    "header.third_party_signature_only": (
+        "it is signed by others than its author's domain alone",
+        "it is not signed by others than its author's domain alone",
+    ),
+    "header.expired_signature": ("a signature on it has expired", "no signature on it has expired"),
+    "header.limited_signature": ("a signature on it covers only a part", "no signature on it covers only a part"),
+}
+"""What is said of a flag that is true, and of one that is not."""
+
+_CHECKS = {
+    "arrival.dmarc": "on arrival DMARC",
+    "arrival.spf": "on arrival SPF",
+    "arrival.dkim": "on arrival its signature (DKIM)",
+    "arrival.arc": "on arrival its seal (ARC)",
+    "upstream.dmarc": "at a host that isn't ours DMARC",
+}
+_RESULTS = {
+    "pass": "passed",
+    "fail": "failed",
+    "none": "had nothing to go by",
+    "unknown": "was checked by nobody we trust",
+    "temperror": "could not be checked",
+    "permerror": "could not be checked (broken records)",
+    "softfail": "failed softly",
+    "neutral": "said nothing",
+    "policy": "was overruled locally",
+    "present": "did badly",
+}
+
+_NUMBERS = {
+    "risk": "its risk",
+    "spam.score": "its spam score",
+    "spam.required": "the score from which the filter calls it spam",
+    "spam.ratio": "its spam score, as a share of what makes it spam,",
+    "recipients.count": "the number of its recipients",
+}
+_RELATIONS = {"<": "is below", "<=": "is at most", ">": "is above", ">=": "is at least", "==": "is", "!=": "is not"}
+
+_TEXTS = {
+    "sender": ("its sender address", ""),
+    "recipients": ("one of its recipients", "it has a recipient"),
+    "recipients.all": ("every one of its recipients", "it has a recipient"),
+    "client.ip": ("the address of the computer that hands it in", "a computer with an address hands it in"),
+    "client.name": ("the name of the computer that hands it in", "the computer that hands it in has a name"),
+    "client.helo": ("what the computer that hands it in calls itself", "the computer that hands it in has said its name"),
+    "client.auth": ("the login of who hands it in", "who hands it in has logged in"),
+    "client.daemon": ("the service of ours that takes it", "a service of ours with a name takes it"),
+    "border.ip": ("the address from which it came in from outside", "it came in from an address outside"),
+    "border.by": ("the host of ours at which it came in from outside", "it came in from outside"),
+}
+"""What the fact is called, and what is said where it is there at all."""
+
+_AUTHOR = "its author's domain"
+
+KNOWN = frozenset({"origin", "from", *_FLAGS, *_CHECKS, *_NUMBERS, *_TEXTS})
+"""The facts for which there are words."""
+
+_SIGNED = {
+    Sign.AUTHOR: "signed for its author's domain, if that is ours",
+    Sign.FORWARDER: "signed in our own name, not its author's",
+    Sign.NONE: "not signed",
+}
+_STOPPED = {
+    Disposition.HOLD: "held until a postmaster looks at it",
+    Disposition.DEFER: "turned away for now, to be tried again later",
+    Disposition.REJECT: "refused",
+    Disposition.DISCARD: "thrown away without a word",
+}
+
+
+def who(rule: Rule) -> str:
+    """Which messages a rule takes."""
+    return "every other message" if rule.when is None or always(rule.when) else sentence(rule.when)
+
+
+def sentence(condition: Condition) -> str:
+    """A condition as a sentence about "it", the message."""
+    match condition:
+        case Leaf():
+            return _leaf(condition)
+        case All(parts):
+            return _joined(parts, "and")
+        case Any(parts):
+            return _joined(parts, "or")
+        case Not(Leaf(fact, (Flag(wanted),))):
+            return _FLAGS[fact][wanted]
+        case Not(part):
+            return f"it is not so that {sentence(part)}" if isinstance(part, Leaf) else f"it is not so that ({sentence(part)})"
+
+
+def _joined(parts: tuple[Condition, ...], word: str) -> str:
+    said = [f"({sentence(part)})" if isinstance(part, All | Any) and len(part.parts) > 1 else sentence(part) for part in parts]
+    return f", {word} ".join(said)
+
+
+def _leaf(leaf: Leaf) -> str:
+    fact, atoms = leaf.fact, leaf.atoms
+    if fact == "origin":
+        words = frozenset(atom.word for atom in atoms if isinstance(atom, Word))
+        return _ORIGIN.get(words) or " or ".join(_ORIGIN[frozenset({word})] for word in sorted(words))
+    if fact == "from":
+        return _either([_author(atom) for atom in atoms])
+    if any(isinstance(atom, Present) for atom in atoms):
+        return f"{_CHECKS[fact]} {_RESULTS['present']}" if fact in _CHECKS else _TEXTS[fact][1]
+    match FACTS[fact].kind:
+        case Kind.FLAG:
+            return _either([_FLAGS[fact][0 if atom == Flag(True) else 1] for atom in atoms])
+        case Kind.WORD:
+            return f"{_CHECKS[fact]} " + " or ".join(_RESULTS.get(_said(atom), _said(atom)) for atom in atoms)
+        case Kind.NUMBER:
+            return f"{_NUMBERS[fact]} " + " or ".join(_said(atom) for atom in atoms)
+    if fact == "sender" and atoms == (Glob(""),):
+        return "it is a bounce (it has no sender address)"
+    return f"{_TEXTS[fact][0]} is {' or '.join(_said(atom) for atom in atoms)}"
+
+
+def _author(atom: Atom) -> str:
+    match atom:
+        case Hosted():
+            return f"{_AUTHOR} is one of ours"
+        case NoAuthor():
+            return "it does not say in one way who wrote it"
+    return f"{_AUTHOR} is {_said(atom)}"
+
+
+def _either(said: list[str]) -> str:
+    """Alternatives, with what they begin with alike said once."""
+    start = f"{_AUTHOR} is "
+    if all(each.startswith(start) for each in said):
+        return start + " or ".join(each.removeprefix(start) for each in said)
+    return ", or ".join(said)
+
+
+def _said(atom: Atom) -> str:
+    match atom:
+        case Word(word):
+            return word
+        case Compare(relation, number):
+            return f"{_RELATIONS[relation]} {number:g}"
+        case Glob(""):
+            return "empty"
+        case Glob(pattern):
+            return pattern
+        case DomainGlob(pattern):
+            return f"one of {pattern}"
+        case Within(network):
+            return str(network.network_address) if network.num_addresses == 1 else f"within {network}"
+    return str(atom)
+
+
+def does(rule: Rule, policy: Policy) -> list[str]:
+    """What happens to the messages that a rule takes, each in a few words."""
+    said: list[str] = []
+    if rule.disposition not in _STOPPED or rule.disposition is Disposition.HOLD:
+        said.append(_SIGNED[rule.sign])
+    if rule.seal:
+        said.append("sealed (ARC): what we know of its arrival goes along")
+    if rule.disposition in _STOPPED:
+        said.append(_STOPPED[rule.disposition] + _told(rule))
+    if rule.envelope is EnvelopeAction.UNALIGN:
+        otherwise = _STOPPED[rule.otherwise or Disposition.HOLD]
+        said.append(
+            "its sender address is rewritten where that alone would make it look genuine; where it can't be, it is "
+            + (otherwise + _told(rule) if rule.disposition is Disposition.ACCEPT else _STOPPED[rule.disposition])
+        )
+    if rule.tag is not None:
+        said.append(f'marked in its subject: "{rule.tag}"')
+    said += [f'gets the header field "{name}: {text}"' for name, text in rule.add]
+    said += [f"loses the header field {name}" for name in rule.remove]
+    if policy.mode_of(rule) == "observe" and policy.mode != "observe":
+        said.append("ONLY WATCHED: it is signed as if there were no gate, and the rest is only recorded")
+    return said
+
+
+def _told(rule: Rule) -> str:
+    return f', with the words "{rule.text}"' if rule.text else ""
+
+
+def part(name: str) -> str:
+    """A part of the risk, in words."""
+    fact, equals, word = name.partition("=")
+    if equals:
+        fact = fact if fact.startswith("upstream.") else f"arrival.{fact}"
+        return f"{_CHECKS[fact]} {_RESULTS.get(word, word)}"
+    return _FLAGS[name][0]
