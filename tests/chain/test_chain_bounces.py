@@ -65,11 +65,11 @@ def test_the_original_sender_hears_of_it(every_way: Ways, handed: dict[str, Lett
     )
 
 
-def said_to(way: Way, recipient: str) -> str:
-    """What the forwarder says to a stranger who sends a bounce to that address."""
+def said_to(way: Way, recipient: str, sender: str = "<>") -> str:
+    """What the forwarder says to a stranger who sends something, a bounce, to that address."""
     options = (f"--server={way.forwarder.address}", f"--local-interface={world.ADDRESSES[world.GOOD_HOST]}", "--quit-after=RCPT")
     try:
-        return way.namespace.run("swaks", *options, f"--helo={world.GOOD_HOST}", "--from=<>", f"--to={recipient}")
+        return way.namespace.run("swaks", *options, f"--helo={world.GOOD_HOST}", f"--from={sender}", f"--to={recipient}")
     except ChainError as error:
         return str(error)
 
@@ -106,3 +106,12 @@ def test_a_true_one_is_taken(every_way: Ways, way: str) -> None:
     chain = every_way[way]
     for sender in (WRITER, BOSS):
         assert re.search(r"<-  250 2\.1\.5 ", said_to(chain, srs(chain, sender)))
+
+
+@pytest.mark.parametrize("way", [GATE, POSTSRSD])
+@pytest.mark.parametrize("sender", [f"friend@{world.HOSTED_SPF}", f"x@{world.ATTACKER}"])
+def test_nothing_but_bounces_is_taken(every_way: Ways, sender: str, way: str) -> None:
+    """It leaves from the session that it came in by, past a gate in non_smtpd_milters: with a forged sender, and with that a pass."""
+    chain = every_way[way]
+    said = said_to(chain, srs(chain, BOSS), sender)
+    assert re.search(r"<\*\* 554 5\.7\.1 .*nothing but bounces", said), said

@@ -117,6 +117,9 @@ def _bounces(table: str) -> dict[str, str]:
         "virtual_alias_domains": f"$virtual_alias_maps {world.UNALIGN}",
         "recipient_canonical_maps": table,
         "recipient_canonical_classes": "envelope_recipient",
+        "smtpd_restriction_classes": "bounces_only",
+        "bounces_only": "check_sender_access regexp:{{/@/ REJECT nothing but bounces}}",
+        "smtpd_recipient_restrictions": f"check_recipient_access inline:{{{world.UNALIGN}=bounces_only}}",
     }
 
 
