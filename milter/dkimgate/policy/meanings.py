@@ -10,12 +10,12 @@ FACTS = {
     ),
     "arrival.dmarc": (
         "DMARC as it entered. `unknown`: it came from outside, and nobody we believe says anything. `none` is also what own "
-        "mail has of which nothing is stated"
+        "mail has of which nothing is stated, and what becomes of a `pass` that rests on our own signature alone (see `own_signature`)"
     ),
     "arrival.spf": "SPF as it entered; `none` where nobody says",
-    "arrival.dkim": "DKIM as it entered",
+    "arrival.dkim": "DKIM as it entered; our own signature doesn't count",
     "arrival.arc": "the ARC chain as it entered",
-    "arrival.aligned": "an SPF or DKIM pass that we believe is of a domain aligned with the author domain",
+    "arrival.aligned": "an SPF or DKIM pass that we believe is of a domain aligned with the author domain; our own signature doesn't count",
     "arrival.badly": "`arrival.dmarc` is neither `pass` nor `none`, or it is spam",
     "spam": "it is spam: somebody says Yes, or score ≥ required",
     "spam.score": "the worst score that its header states; 0 where none does",
