@@ -18,6 +18,7 @@ POLICY = Path(__file__).parents[2] / "config" / "policy.yaml"
 """The policy that is shipped: the chain proves that one."""
 POLICIES = POLICY.parent / "policies"
 """Those that are shipped beside it."""
+LOOKING = Path(__file__).parent / "looking.yaml"
 
 PROGRAM = Path(sys.executable).parent / "dkimgate"
 
@@ -80,7 +81,7 @@ def border_socket(folder: Path) -> Path:
 
 def configure_checker(folder: Path) -> Milter:
     """A gate that checks everything itself, signs nothing and writes records of its own."""
-    return _configure(folder, CHECKER, [], {"when": "always"})
+    return _configure(folder, CHECKER, [], {"when": "always"}, policy=str(LOOKING))
 
 
 def _configure(folder: Path, name: str, keys: list[tuple[str, str, Path]], verify: dict[str, object], **more: object) -> Milter:
