@@ -12,6 +12,7 @@ from dkimgate.evidence.gather import Seen, facts_of
 from dkimgate.evidence.own_field import results_field
 from dkimgate.evidence.stripping import strip
 from dkimgate.facts import Assessment, Claim, Decision, Disposition, Standing
+from dkimgate.header_changes import MOST_REMOVED
 from dkimgate.passage import Outcome, Passage
 from dkimgate.passport.field import FIELD_NAME
 from dkimgate.passport.issue import issue
@@ -21,9 +22,6 @@ _BAD = ("fail", "permerror", "temperror")
 
 RULE = "border"
 """What the record of a border names in the place of a rule."""
-
-MOST_REMOVED = 1000
-"""Forged fields that are taken off a message. The MTA looks through its header anew for each one; an honest message has a handful."""
 
 
 class BorderPassage(Passage):

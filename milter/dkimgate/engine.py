@@ -8,18 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from dkimgate import agreement, config, departure, domains, record, sealer, srs
+from dkimgate import agreement, config, domains, header_changes, record, sealer, srs
 from dkimgate.config import Config
 from dkimgate.evidence import own_checks, own_signature
 from dkimgate.evidence.arc_state import has_chain
 from dkimgate.evidence.gather import Seen, facts_of, see
-from dkimgate.facts import Assessment, Claim, Decision, EnvelopeAction, Facts, Sign
+from dkimgate.facts import Assessment, Claim, Facts, Sign
 from dkimgate.journal.writer import Journal
 from dkimgate.message import HeaderField, Message
 from dkimgate.passport import reading as passports
 from dkimgate.passport.secrets import Secrets
-from dkimgate.policy import guard, loader
-from dkimgate.policy.decide import decide
+from dkimgate.policy import loader, verdict
 from dkimgate.policy.model import Policy
 from dkimgate.resolver import Lookup, Resolver
 from dkimgate.signing.canonical import BodyHash
@@ -107,7 +106,8 @@ class Engine:
         hashed = BodyHash()
         hashed.update(body)
         assessment = self.conclude(seen, body if self.questions(seen).checks else None, hashed.digest(), now)
-        made = self.seal(message, assessment, message.header, body, hashed.digest(), now) if sealer.wanted(assessment) else ()
+        leaving = header_changes.leaving(message.header, assessment.changes)
+        made = self.seal(message, assessment, leaving, body, hashed.digest(), now) if sealer.wanted(assessment) else ()
         return replace(assessment, sealed=bool(made) and not isinstance(made, str), unsealed=made if isinstance(made, str) else None)
 
     def questions(self, seen: Seen) -> Questions:
@@ -141,19 +141,14 @@ class Engine:
         )
         rewritten = self._rewritten(gathered, now)
         # what is decided on is what the record tells, to the letter
-        return self.decided(record.recordable(replace(gathered, unalignable=rewritten is not None)), rewritten)
+        assessment = self.decided(record.recordable(replace(gathered, unalignable=rewritten is not None)), rewritten)
+        return replace(assessment, changes=header_changes.plan(seen.message, assessment.facts, assessment.decision))
 
     def decided(self, facts: Facts, rewritten: str | None = None) -> Assessment:
         """What follows from the facts alone: decision, guard, signer and departure. Asks nobody. `rewritten`: the unaligned sender."""
-        decision = decide(facts, self.policy)
-        overruled = guard.refuses(facts, decision)
-        if overruled is not None:
-            decision = replace(decision, sign=Sign.NONE)
-        signer = self._signer(facts, decision)
-        signed_as_author = signer is not None and signer == facts.hosted
-        unaligned = decision.mode == "enforce" and decision.envelope is EnvelopeAction.UNALIGN
-        predicted = departure.predict(facts, signed_as_author, unaligned)
-        return Assessment(facts, decision, predicted, signer, overruled, rewritten if unaligned else None)
+        reached = verdict.reach(facts, self.policy)
+        sender = rewritten if reached.unaligned else None
+        return Assessment(facts, reached.decision, reached.departure, self._signer(facts, reached.made), reached.overruled, sender)
 
     def seal(
         self,
@@ -191,14 +186,10 @@ class Engine:
         section = self.config.passport
         return frozenset(passports.Part(part) for part in section.allow_changes) if section is not None else frozenset()
 
-    def _signer(self, facts: Facts, decision: Decision) -> str | None:
-        if decision.mode == "observe":
-            return None if facts.own_signature else facts.hosted
-        if decision.sign is Sign.AUTHOR:
+    def _signer(self, facts: Facts, made: Sign) -> str | None:
+        if made is Sign.AUTHOR:
             return facts.hosted
-        if decision.sign is Sign.FORWARDER and self.config.forwarder is not None and not facts.forwarder_aligns:
-            return self.config.forwarder.domain
-        return None
+        return self.config.forwarder.domain if made is Sign.FORWARDER and self.config.forwarder is not None else None
 
     def _rewritten(self, facts: Facts, now: float) -> str | None:
         """The envelope sender by which the message no longer passes SPF, aligned. None where it does not pass as it stands, and where

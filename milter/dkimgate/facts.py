@@ -229,6 +229,24 @@ class Departure:
 
 
 @dataclass(frozen=True, slots=True)
+class HeaderChanges:
+    """What becomes of the header beside our signatures.
+
+    `fields` (name, value) go to the top, the first of them topmost; `changed` are positions, from the top, with the value that they get;
+    `removed` positions of fields that go. The rest is for the record: the tag as it stands in the subject, the names of what was added and
+    removed, and in words what was not done and why. Where the decision only observes, the former are empty.
+    """
+
+    fields: tuple[tuple[str, bytes], ...] = ()
+    changed: tuple[tuple[int, bytes], ...] = ()
+    removed: tuple[int, ...] = ()
+    tag: str | None = None
+    added_names: tuple[str, ...] = ()
+    removed_names: tuple[str, ...] = ()
+    not_done: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Assessment:
     """What the gate made of a message: from what, what, and what the next receiver will conclude.
 
@@ -244,3 +262,4 @@ class Assessment:
     sender: str | None = None
     sealed: bool = False
     unsealed: str | None = None
+    changes: HeaderChanges = field(default_factory=HeaderChanges)

@@ -6,16 +6,19 @@ Nothing here raises for the sake of a message: what goes wrong is written into i
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dkimgate import departure, record, sealer
 from dkimgate.engine import Engine
 from dkimgate.evidence.gather import Seen, see
 from dkimgate.facts import Assessment, Disposition
+from dkimgate.header_changes import MOST_REMOVED, leaving
 from dkimgate.journal.writer import JournalError
 from dkimgate.log import Level, describe, log
 from dkimgate.message import HeaderField, Message
 from dkimgate.passport.field import KEY as PASSPORT
+from dkimgate.policy import texts
 from dkimgate.signing.canonical import BodyHash
 from dkimgate.signing.keys import SigningKey
 from dkimgate.signing.signature import sign
@@ -24,13 +27,15 @@ from dkimgate.signing.signature import sign
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What the MTA is to do. `fields` (name, value) go to the top of the header, the first of them topmost; `text` goes with a refusal;
-    `remove` are the positions, from the top, of fields that leave the header; `sender` is the new envelope sender, None where it stays."""
+    `remove` are the positions, from the top, of fields that leave the header, `changed` those of fields that get another value; `sender`
+    is the new envelope sender, None where it stays."""
 
     disposition: Disposition
     text: str | None = None
     fields: tuple[tuple[str, bytes], ...] = ()
     remove: tuple[int, ...] = ()
     sender: str | None = None
+    changed: tuple[tuple[int, bytes], ...] = ()
 
 
 class Passage:
@@ -122,10 +127,12 @@ class Passage:
         remove = self._to_remove()
         if self._assessment is None:
             return self._unjudged(remove)
-        decision = self._assessment.decision
+        facts, decision, changes = self._assessment.facts, self._assessment.decision, self._assessment.changes
         if decision.mode == "observe":
             return Outcome(Disposition.ACCEPT, None, fields, remove)
-        return Outcome(decision.disposition, decision.text, fields, remove, self._assessment.sender)
+        text = texts.fill(decision.text, facts, decision) if decision.text is not None else None
+        remove = tuple(sorted({*remove, *changes.removed}))
+        return Outcome(decision.disposition, text, fields + changes.fields, remove, self._assessment.sender, changes.changed)
 
     def _unjudged(self, remove: tuple[int, ...]) -> Outcome:
         """Nobody knows what it is: it leaves unsigned, with an envelope that gives no forgery a pass by SPF, or waits."""
@@ -137,8 +144,8 @@ class Passage:
         return Outcome(Disposition.DEFER, "this message can't be judged, try again later")
 
     def _to_remove(self) -> tuple[int, ...]:
-        """A passport is for hosts of ours: no outsider sees one."""
-        return tuple(at for at, field in enumerate(self._message.header) if field.key == PASSPORT)
+        """A passport is for hosts of ours: no outsider sees one. Ours stand topmost; a sender's thousands are not worth the MTA's time."""
+        return tuple(at for at, field in enumerate(self._message.header) if field.key == PASSPORT)[:MOST_REMOVED]
 
     def abort(self, reason: str) -> None:
         """The MTA gave the message up, or the connection broke. Never raises."""
@@ -152,11 +159,15 @@ class Passage:
         try:
             digest = self._body.digest()
             now, days = int(self._engine.now()), self._engine.config.signature.expire_days
-            values = [sign(self._message.header, digest, key, now, days) for key in self._keys]
+            values = [sign(self._leaving(), digest, key, now, days) for key in self._keys]
         except Exception as error:  # noqa: BLE001 - law 4
             self._fail("signing", error)
             return ()
         return tuple(("DKIM-Signature", value) for value in values)
+
+    def _leaving(self) -> Sequence[HeaderField]:
+        """The header as it leaves, without our signatures."""
+        return leaving(self._message.header, self._assessment.changes) if self._assessment is not None else self._message.header
 
     def _set(self, signatures: tuple[tuple[str, bytes], ...]) -> tuple[tuple[str, bytes], ...]:
         """The fields of an ARC set, over the message with our signatures on it; without one, the record says why."""
@@ -166,9 +177,9 @@ class Passage:
         if self._error is not None or self._body is None:
             made = self._error or "the body was not read"
         else:
-            leaving = (*(HeaderField(name.encode("ascii"), value) for name, value in signatures), *self._message.header)
             try:
-                made = self._engine.seal(self._message, self._assessment, leaving, self._kept_body(), self._body.digest())
+                header = (*(HeaderField(name.encode("ascii"), value) for name, value in signatures), *self._leaving())
+                made = self._engine.seal(self._message, self._assessment, header, self._kept_body(), self._body.digest())
             except Exception as error:  # noqa: BLE001 - law 4: a message without a set is none the worse
                 made = f"sealing: {describe(error)}"
                 log(f"{self._message.queue_id}: {made}; the message leaves without an ARC set", Level.ERROR)

@@ -15,8 +15,23 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from dkimgate.facts import Arrival, Assessment, Border, Claim, Decision, Departure, Facts, HeaderSigns, Origin, Spam, Standing, Upstream
+from dkimgate.facts import (
+    Arrival,
+    Assessment,
+    Border,
+    Claim,
+    Decision,
+    Departure,
+    Facts,
+    HeaderChanges,
+    HeaderSigns,
+    Origin,
+    Spam,
+    Standing,
+    Upstream,
+)
 from dkimgate.message import Connection, Message
+from dkimgate.policy import texts
 
 VERSION = 1
 
@@ -260,6 +275,7 @@ def _of_risk(decision: Decision) -> dict[str, object]:
 
 def _of_decision(assessment: Assessment | None, signatures: Sequence[SignedWith]) -> dict[str, object]:
     decision = assessment.decision if assessment else None
+    changes = assessment.changes if assessment else HeaderChanges()
     return {
         "rule": decision.rule if decision else None,
         "sign": decision.sign.value if decision else "none",
@@ -267,9 +283,12 @@ def _of_decision(assessment: Assessment | None, signatures: Sequence[SignedWith]
         "unsealed": _text(assessment.unsealed) if assessment else None,
         "envelope": decision.envelope.value if decision else "keep",
         "disposition": decision.disposition.value if decision else None,
-        "text": _text(decision.text) if decision else None,
+        "text": texts.fill(decision.text, assessment.facts, decision) if assessment and decision and decision.text else None,
         "signatures": [{"domain": key.domain, "selector": key.selector, "algorithm": key.algorithm} for key in signatures],
-        "tag": _text(decision.tag) if decision else None,
+        "tag": changes.tag,
+        "added": list(changes.added_names),
+        "removed": list(changes.removed_names),
+        "not_done": [_cut(reason) for reason in changes.not_done],
         "overruled": _text(assessment.overruled) if assessment else None,
         "laundering": _text(decision.laundering) if decision else None,
         "mode": decision.mode if decision else None,
@@ -284,7 +303,7 @@ def _facts_of(record: dict[str, Any]) -> Facts:
     client, envelope, arrival, border = record["client"], record["envelope"], record["arrival"], record["border"]
     recipients = tuple(map(str, envelope["recipients"]))
     missing = int(envelope["recipients_total"]) - len(recipients)
-    spam = arrival["spam"]
+    spam, told = arrival["spam"], record["header"].get
     return Facts(
         client=Connection(client["ip"], client["name"], client["helo"], client["auth"], client["daemon"]),
         sender=str(envelope["sender"]),
@@ -306,7 +325,7 @@ def _facts_of(record: dict[str, Any]) -> Facts:
         ),
         upstream=Upstream(record["upstream"]["dmarc"]),
         # a record that is older than a sign doesn't tell of it
-        header=HeaderSigns(**{name: bool(record["header"].get(name, False)) for name in _SIGNS}),
+        header=HeaderSigns(*[bool(told(name, False)) for name in _SIGNS]),
         spf_passes=bool(record["outgoing"]["spf_passes"]),
         spf_source=record["outgoing"]["spf_source"],
         # what older records do not tell was not so then: nothing was rewritten, nobody looked for our own signature

@@ -108,6 +108,42 @@ def test_observe_is_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert any(text.startswith("warning: mode: observe") for text in found)
 
 
+def test_a_rule_that_observes_is_a_warning_and_seen_in_the_overview(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "policy.yaml").write_text("version: 1\nrules:\n  - {name: watch, when: {spam: true}, disposition: hold, mode: observe}\n")
+    status, found = checked(folder, GOOD, capsys)
+    assert status == 1
+    assert found[0].startswith("warning: mode: observe in watch: everything hosted that is taken there is SIGNED")
+    assert cli.main(["check", "--config", str(folder / "dkimgate.yaml")]) == 1
+    assert "watch    observes: sign: none, hold  when spam is true" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("rule", "finding"),
+    [
+        ("when: {spam: true}, disposition: reject", "policy.yaml:3: the rule one says `disposition: reject`, also of mail .* bounces it"),
+        ("disposition: defer", "policy.yaml:3: the rule one says `disposition: defer`, also of mail .* maildrop queue"),
+        ("envelope: unalign, otherwise: reject", "policy.yaml:3: the rule one says `otherwise: reject`, also of mail"),
+        ("when: {origin: [inbound, forwarded]}, disposition: reject", "policy.yaml:3"),
+        ("when: {not: {origin: inbound}}, disposition: reject", "policy.yaml:3"),
+        ("when: {any: [{origin: inbound}, {spam: true}]}, disposition: reject", "policy.yaml:3"),
+        ("when: {origin: inbound, spam: true}, disposition: reject", None),
+        ("when: {origin: [submitted, inbound]}, disposition: defer", None),
+        ("when: {not: {origin: [local, forwarded]}}, disposition: reject", None),
+        ("when: {any: [{origin: inbound, spam: true}, {all: [{origin: submitted}, {risk: '> 5'}]}]}, disposition: reject", None),
+        ("when: {client.auth: '*@a.example', spam: true}, disposition: reject", None),
+        ("disposition: hold", None),
+        ("disposition: discard", None),
+        ("envelope: unalign, otherwise: hold", None),
+        ("disposition: reject, mode: observe", None),
+    ],
+)
+def test_a_refusal_that_nobody_hears_is_noted(rule: str, finding: str | None, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "policy.yaml").write_text(f"version: 1\nrules:\n  - {{name: one, {rule}}}\n")
+    noted = [text for text in checked(folder, GOOD, capsys)[1] if "sendmail(1)" in text]
+    assert len(noted) == (finding is not None)
+    assert finding is None or re.match(rf"note: {folder}/{finding}", noted[0])
+
+
 def test_the_overview(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = folder / "dkimgate.yaml"
     file.write_text(f"listen: unix:{folder}/sock\nworkers: 3\n{GOOD}")

@@ -16,8 +16,9 @@ from dkimgate.cli import check
 from dkimgate.cli.screen import Screen, visible
 from terminal import on_terminal
 
+SHIPPED = Path(__file__).parents[2] / "config" / "policy.yaml"
 COMMANDS = ["demo", "explain", "check", "keys", "keys new", "keys check", "srs", "run", "log", "log tail", "log show"]
-COMMANDS += ["policy", "policy test", "policy show", "policy schema"]
+COMMANDS += ["policy", "policy test", "policy show", "policy schema", "backtest"]
 
 
 def dkimgate(*arguments: str, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -35,7 +36,7 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
     assert max(map(len, text.splitlines())) <= 140
 
 
-@pytest.mark.parametrize("command", ["explain", "check", "srs", "log tail", "log show", "demo", "policy test", "policy show"])
+@pytest.mark.parametrize("command", ["explain", "check", "srs", "log tail", "log show", "demo", "policy test", "policy show", "backtest"])
 def test_help_has_examples_and_says_what_the_exit_status_means(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main([*command.split(), "--help"])
@@ -62,7 +63,9 @@ def test_a_wrong_command_line_is_status_2(arguments: list[str], capsys: pytest.C
     assert "usage: dkimgate" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [["check"], ["explain", "x.eml"], ["log", "tail"], ["log", "show", "x"]])
+@pytest.mark.parametrize(
+    "command", [["check"], ["explain", "x.eml"], ["log", "tail"], ["log", "show", "x"], ["backtest", "--policy", str(SHIPPED)]]
+)
 def test_a_missing_configuration_is_one_line_and_status_2(command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     missing = tmp_path / "no.yaml"
     assert cli.main([*command, "--config", str(missing)]) == 2

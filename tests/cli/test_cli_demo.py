@@ -53,9 +53,11 @@ def test_the_table_and_the_sentence(
     monkeypatch.setattr(demo, "play", lambda: played)
     assert cli.main(["demo"]) == 0
     said = capsys.readouterr().out
-    assert re.search(r"extortion in its victim's name.* never-launder +unsigned, dmarc=fail +signed, dmarc=pass: laundered\n", said)
+    assert re.search(
+        r"extortion in its victim's name.* never-launder +unsigned, sender rewritten, dmarc=fail +signed, dmarc=pass: laundered\n", said
+    )
     assert re.search(r"our user, logged in.* own-users +signed, dmarc=pass +signed, dmarc=pass\n", said)
-    assert "withheld 3 signatures that would have made bad mail look good, and made the 3 that were earned." in said
+    assert "withheld 3 signatures that would have made bad mail look good, rewrote 3 senders" in said
     assert cli.main(["demo", "--json"]) == 0
     assert [json.loads(row)["departs"] for row in capsys.readouterr().out.splitlines()] == ["fail"] * 3 + ["pass"] * 4
 

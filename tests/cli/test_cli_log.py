@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dkimgate import cli, record
-from dkimgate.facts import Arrival, Assessment, Decision, Departure, Disposition, Facts, Origin, Risk, Sign, Spam
+from dkimgate.facts import Arrival, Assessment, Decision, Departure, Disposition, Facts, HeaderChanges, Origin, Risk, Sign, Spam
 from dkimgate.message import Connection, Envelope, Message
 from terminal import on_terminal
 
@@ -163,6 +163,39 @@ def test_an_error_and_a_refusal_stand_at_the_end_of_the_line(journal: Path, caps
     first, second = capsys.readouterr().out.splitlines()
     assert first.endswith("reject")
     assert second.endswith("error: judging: KeyError: 'x'")
+
+
+def test_what_was_only_observed_is_told_as_such(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It went on its way, signed: the disposition alone would say the contrary."""
+    facts = Facts(author="hosted.example", hosted="hosted.example", arrival=Arrival("fail"), origin=Origin.FORWARDED)
+    watched = Decision("watched", disposition=Disposition.HOLD, text="arrived with {arrival.dmarc}", mode="observe")
+    journal.write_bytes(line("W", facts, watched, Departure("pass", True, False), 0, (Key(),)))
+    assert tail(journal) == 0
+    assert capsys.readouterr().out.rstrip().endswith("departs=pass  observed: sign: none, hold: arrived with fail")
+    assert cli.main(["log", "show", "--file", str(journal), "W"]) == 0
+    said = capsys.readouterr().out
+    assert "signed by hosted.example\n" in said
+    assert "mode: observe: signs whatever is hosted and changes nothing; enforce would say sign: none, hold: arrived with fail" in said
+    assert "it arrived badly and will look good" in said
+
+
+def test_show_tells_what_became_of_the_header(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changes = HeaderChanges(tag="[odd]", added_names=("X-A", "X-B"), removed_names=("X-C",), not_done=("add X-D: no",))
+    assessment = Assessment(Facts(), Decision("r"), Departure("fail", False, False), changes=changes)
+    journal.write_bytes(record.to_line(record.make(Message(queue_id="C"), assessment, time=NOON, ms=0, policy_hash="")))
+    assert cli.main(["log", "show", "--file", str(journal), "C"]) == 0
+    said = capsys.readouterr().out
+    assert "header: subject tagged [odd]; added X-A, X-B; removed X-C\n" in said
+    assert "header, not done: add X-D: no\n" in said
+
+
+def test_a_record_that_is_older_than_header_changes_is_shown(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old = json.loads(own("O"))
+    for key in ("tag", "added", "removed", "not_done"):
+        del old["decision"][key]
+    journal.write_text(json.dumps(old) + "\n")
+    assert cli.main(["log", "show", "--file", str(journal), "O"]) == 0
+    assert "rule own-users\n" in capsys.readouterr().out
 
 
 def test_show_finds_by_queue_id_and_message_id_also_in_rotated_files(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:

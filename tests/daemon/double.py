@@ -29,6 +29,7 @@ class Outcome:
     fields: tuple[tuple[str, bytes], ...] = ()
     remove: tuple[int, ...] = ()
     sender: str | None = None
+    changed: tuple[tuple[int, bytes], ...] = ()
 
 
 OUTCOMES = {

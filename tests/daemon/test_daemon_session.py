@@ -57,6 +57,7 @@ class Answer:
     fields: tuple[tuple[str, bytes], ...] = ()
     remove: tuple[int, ...] = ()
     sender: str | None = None
+    changed: tuple[tuple[int, bytes], ...] = ()
 
 
 @dataclass
@@ -267,6 +268,39 @@ def test_first_field_of_the_outcome_ends_topmost() -> None:
     gate, mta = Gate(Answer(fields=(("A", b"1"), ("B", b" 2\r\n\t3")))), MTA()
     passed(opened(gate, mta), mta)
     assert [each for each in mta.calls if each[0] == "addheader"] == [("addheader", "B", " 2\n\t3", 0), ("addheader", "A", " 1", 0)]
+
+
+EDITED = (("Subject", b" a"), ("X", b" 1"), ("subject", b" b"), ("x", b" 2"))
+
+
+def test_fields_are_changed_before_any_is_removed_and_the_last_goes_first() -> None:
+    """So that every index is counted in the header as the MTA showed it."""
+    gate, mta = Gate(Answer(fields=(("A", b" 1"),), remove=(0, 1, 3), changed=((2, " ü\n c".encode()),))), MTA()
+    assert passed(opened(gate, mta), mta, header=EDITED) == Milter.ACCEPT
+    assert [each for each in mta.calls if each[0] in ("chgheader", "addheader")] == [
+        ("chgheader", "subject", 2, " ü\n c"),
+        ("chgheader", "x", 2, None),
+        ("chgheader", "X", 1, None),
+        ("chgheader", "Subject", 1, None),
+        ("addheader", "A", " 1", 0),
+    ]
+
+
+def test_a_changed_value_gets_its_one_space_from_an_mta_that_eats_it() -> None:
+    gate, mta = Gate(Answer(changed=((0, b" [odd]  a"),))), MTA()
+    passed(opened(gate, mta, ALL & ~Milter.P_HDR_LEADSPC), mta, header=EDITED)
+    assert ("chgheader", "Subject", 1, "[odd]  a") in mta.calls
+
+
+@pytest.mark.parametrize(
+    ("value", "actions"), [(b" a", Milter.ADDHDRS), (b" \xff", 0x1FF), (b" a\nBcc: x", 0x1FF), (b" a\0", 0x1FF), (b" a\r", 0x1FF)]
+)
+def test_what_cannot_be_changed_does_not_go_on(value: bytes, actions: int) -> None:
+    """The signature is made over the changed header. `failed` defers the message, and the MTA forgets what it was asked for."""
+    gate, mta = Gate(Answer(fields=(("DKIM-Signature", b" 1"),), changed=((0, value),))), MTA()
+    with pytest.raises((RuntimeError, ValueError)):
+        passed(opened(gate, mta, actions=actions), mta, header=EDITED)
+    assert [each for each in mta.calls if each[0] in ("chgheader", "addheader")] == []
 
 
 def test_no_permission_to_add_fields_means_unsigned() -> None:

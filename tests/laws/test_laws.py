@@ -66,11 +66,11 @@ def test_law_2_what_helps_only_from_us(below: list[str]) -> None:
 
 
 def test_law_3_one_decision() -> None:
-    """The daemon and `explain` come to a decision at one place, and what makes it knows no clock, no DNS and no disk."""
+    """The daemon, `explain` and the backtest come to a decision at one place, and what makes it knows no clock, no DNS and no disk."""
     callers = [p.name for p in (ROOT / "milter").rglob("*.py") if any(_calls_decide(node) for node in ast.walk(ast.parse(p.read_text())))]
-    assert callers == ["engine.py"]
+    assert callers == ["verdict.py"]
     policy = ROOT / "milter" / "dkimgate" / "policy"
-    for name in ("decide.py", "conditions.py", "risk.py", "guard.py", "model.py", "globs.py"):
+    for name in ("verdict.py", "decide.py", "conditions.py", "risk.py", "guard.py", "model.py", "globs.py"):
         imported = {a.name for node in ast.walk(ast.parse((policy / name).read_text())) if isinstance(node, ast.Import) for a in node.names}
         assert not imported & {"os", "socket", "time", "random", "datetime", "dns", "sys", "pathlib"}, name
 
@@ -109,9 +109,9 @@ def _pass(loaded: Gate, arrived: Message) -> gate.Outcome:
 
 STAGES = [
     ("dkimgate.engine.facts_of", "judging"),
-    ("dkimgate.engine.decide", "judging"),
-    ("dkimgate.engine.guard.refuses", "judging"),
-    ("dkimgate.engine.departure.predict", "judging"),
+    ("dkimgate.policy.verdict.decide", "judging"),
+    ("dkimgate.policy.verdict.guard.refuses", "judging"),
+    ("dkimgate.policy.verdict.departure.predict", "judging"),
     ("dkimgate.passage.BodyHash.update", "reading the body"),
     ("dkimgate.passage.BodyHash.digest", "signing"),
     ("dkimgate.passage.sign", "signing"),
@@ -157,7 +157,7 @@ def test_law_4_what_cannot_be_judged_leaves_by_no_open_door(
 ) -> None:
     loaded.config = loaded.config.model_copy(update={"unalign": config.Unalign(domain="bounce.forwarder.example", secret_file=Path("-"))})
     loaded.srs_secrets = srs.Secrets((b"0123456789abcdefghij",))
-    monkeypatch.setattr("dkimgate.engine.decide", lambda *_: 1 / 0)
+    monkeypatch.setattr("dkimgate.policy.verdict.decide", lambda *_: 1 / 0)
     arrived = message(AUTHOR)
     arrived = replace(arrived, envelope=replace(arrived.envelope, sender=sender), connection=replace(arrived.connection, auth=auth))
     outcome = _pass(loaded, arrived)

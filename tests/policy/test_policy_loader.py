@@ -176,6 +176,7 @@ RULES = [
     ("disposition: reject\n    envelope: unalign", "5:5: envelope: a message that the rule does not let through (reject) can't be changed"),
     ("disposition: discard\n    seal: true", "5:5: seal: a message that the rule does not let through (discard) can't be changed"),
     ("sign: author\n    mode: watch", "5:5: mode: found 'watch'"),
+    ("sign: author\n  - name: border\n    sign: none", "5:5: name: 'border' is the name of what a border listener does"),
     ("tag: ''", "4:5: tag: expected one line of 1 to 200 ASCII characters"),
     ('tag: "[{spam.scor}]"', "4:5: tag: {spam.scor}: no fact is called so; did you mean 'spam.score'?"),
     ('tag: "[{spam.score]"', "4:5: tag: a single '{': a fact is written {arrival.dmarc}"),

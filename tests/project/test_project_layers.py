@@ -32,6 +32,7 @@ LAYERS = (
     "spf_check",
     "record",
     "journal",
+    "header_changes",
     "sealer",
     "agreement",
     "engine",
@@ -40,6 +41,7 @@ LAYERS = (
     "gate",
     "milterclient",
     "daemon",
+    "backtest",
     "cli",
 )
 

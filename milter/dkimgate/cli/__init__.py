@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dkimgate import __version__
-from dkimgate.cli import check, demo, explain, keys, log, passport, policy, run, srs
+from dkimgate.cli import backtest, check, demo, explain, keys, log, passport, policy, run, srs
 from dkimgate.cli.screen import CommandError, complain
 from dkimgate.yamlfile import ConfigError
 
-_COMMANDS = (demo, explain, check, keys, passport, srs, policy, run, log)
+_COMMANDS = (demo, explain, check, keys, passport, srs, policy, run, log, backtest)
 
 _EPILOG = """\
 first steps:

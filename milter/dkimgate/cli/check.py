@@ -14,11 +14,13 @@ from pathlib import Path
 from dkimgate import config, domains
 from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, Cell, Screen
 from dkimgate.config import Config, Listener
-from dkimgate.facts import Sign
+from dkimgate.facts import Disposition, Sign
 from dkimgate.gate import Gate
 from dkimgate.journal import Journal
 from dkimgate.journal.permissions import may_read
+from dkimgate.policy import unheard
 from dkimgate.policy.explain import describe
+from dkimgate.policy.model import Policy, Rule
 
 _EPILOG = """\
 Run it after every change: the daemon reloads only what passes here. Mistakes are shown with file, line and column. It asks
@@ -210,6 +212,17 @@ def _policy(gate: Gate, settings: Config) -> Iterator[Finding]:
         yield Finding("warning", f"forwarder.domain {forwarder} may align with {', '.join(aligned)}: for their mail it is refused")
 
 
+def _sendmail(gate: Gate, settings: Config) -> Iterator[Finding]:
+    """Where Postfix is told to ask us we can't see, so it is good to know and no more."""
+    for rule, words, instead in unheard.refusals(gate.policy):
+        where = f"{gate.policy.file}:{rule.line}" if rule.line else gate.policy.file
+        yield Finding(
+            "note",
+            f"{where}: the rule {rule.name} says `{words}`, also of mail that comes from sendmail(1) (`non_smtpd_milters`), where nobody "
+            f"hears it: {instead}. Take `hold` for such mail, or a condition that leaves it out (`origin: [submitted, inbound]`)",
+        )
+
+
 def _print(file: Path, gate: Gate, found: list[Finding], screen: Screen) -> None:
     settings = gate.config
     screen.line(f"{file}: loaded")
@@ -234,9 +247,7 @@ def _print(file: Path, gate: Gate, found: list[Finding], screen: Screen) -> None
     screen.title("Keys")
     screen.table([[key.domain, key.selector, _kind(key.algorithm, key.bits)] for key in gate.keys] or [["none"]])
     screen.title("Rules, the first that holds decides")
-    rules = [_rule(rule.name, describe(rule.when), rule.sign.value, rule.disposition.value) for rule in gate.policy.rules]
-    default = gate.policy.default
-    screen.table([*rules, _rule("default", "always", default.sign.value, default.disposition.value)])
+    screen.table([_rule(rule, gate.policy) for rule in gate.policy.all_rules])
     screen.title("Findings")
     styles = {"problem": BAD, "warning": DOUBT, "note": DIM}
     screen.table([[(finding.level, styles[finding.level]), finding.text] for finding in found] or [[("none", GOOD)]])
@@ -291,9 +302,13 @@ def _kind(algorithm: str, bits: int) -> str:
     return f"RSA, {bits} bits" if algorithm == "rsa-sha256" else "Ed25519"
 
 
-def _rule(name: str, when: str, sign: str, disposition: str) -> list[Cell]:
-    action = f"sign: {sign}" + ("" if disposition == "accept" else f", {disposition}")
-    return [name, (action, GOOD if sign != "none" else ""), when if when == "always" else f"when {when}"]
+def _rule(rule: Rule, policy: Policy) -> list[Cell]:
+    action = f"sign: {rule.sign}" + ("" if rule.disposition is Disposition.ACCEPT else f", {rule.disposition}")
+    action += "".join(f", {key}" for key in ("tag", "add", "remove") if getattr(rule, key))
+    style = GOOD if rule.sign is not Sign.NONE else ""
+    if policy.mode_of(rule) == "observe":
+        action, style = f"observes: {action}", DOUBT
+    return [rule.name, (action, style), f"when {describe(rule.when)}" if rule.when is not None else "always"]
 
 
 def _as_json(file: Path, gate: Gate, found: list[Finding]) -> dict[str, object]:
@@ -313,8 +328,14 @@ def _as_json(file: Path, gate: Gate, found: list[Finding]) -> dict[str, object]:
             "hash": f"sha256:{gate.policy.digest}",
             "mode": gate.policy.mode,
             "rules": [
-                {"name": rule.name, "when": describe(rule.when), "sign": rule.sign.value, "disposition": rule.disposition.value}
-                for rule in (*gate.policy.rules, gate.policy.default)
+                {
+                    "name": rule.name,
+                    "when": describe(rule.when),
+                    "sign": rule.sign.value,
+                    "disposition": rule.disposition.value,
+                    "mode": gate.policy.mode_of(rule),
+                }
+                for rule in gate.policy.all_rules
             ],
         },
         "findings": [{"level": finding.level, "text": finding.text} for finding in found],
@@ -331,4 +352,5 @@ _CHECKS: tuple[Callable[[Gate, Config], Iterator[Finding]], ...] = (
     _srs,
     _keys,
     _policy,
+    _sendmail,
 )

@@ -138,9 +138,9 @@ def play() -> list[Outcome]:
             Outcome(
                 case,
                 found["enforce"][_queue_id(index)],
-                receiver.dmarc(departed["enforce"][index], case.sender),
+                receiver.dmarc(*departed["enforce"][index]),
                 found["observe"][_queue_id(index)],
-                receiver.dmarc(departed["observe"][index], case.sender),
+                receiver.dmarc(*departed["observe"][index]),
             )
             for index, case in enumerate(CASES)
         ]
@@ -150,8 +150,8 @@ def _queue_id(index: int) -> str:
     return f"DEMO{index + 1:02}"
 
 
-def _send(address: str, index: int, keys: Keys) -> bytes:
-    """Hand a message to a daemon as Postfix would; given is the message as it departs."""
+def _send(address: str, index: int, keys: Keys) -> tuple[bytes, str]:
+    """Hand a message to a daemon as Postfix would; given is the message as it departs, and its envelope sender."""
     case = CASES[index]
     header, body = split_message(demo_file(case.file))
     if case.sender.endswith("@friend.example"):
@@ -163,7 +163,8 @@ def _send(address: str, index: int, keys: Keys) -> bytes:
         reply = client.send(message, body)
     if not reply.accepted:
         raise MilterError(f"{case.file}: {reply.verdict.name} {reply.text or ''}")
-    return reply.apply(header, body)
+    sender = case.sender if reply.sender is None else reply.sender.strip("<>")
+    return reply.apply(header, body), sender
 
 
 def _print(outcomes: list[Outcome], wrong: list[Outcome], seconds: float, screen: Screen) -> None:
@@ -176,9 +177,11 @@ def _print(outcomes: list[Outcome], wrong: list[Outcome], seconds: float, screen
         screen.line((f"{outcome.case.file}: not as it should be: {outcome.wrong}", BAD))
     held = sum(outcome.ungated == "pass" != outcome.departs for outcome in outcomes)
     made = sum(outcome.signed for outcome in outcomes)
+    rewritten = sum(outcome.record["decision"]["envelope"] == "unalign" for outcome in outcomes)
     screen.line(
-        f"The gate withheld {held} signatures that would have made bad mail look good, and made the {made} that were earned. ",
-        (f"({seconds:.1f} s, signatures verified by dkimpy)", DIM),
+        f"The gate withheld {held} signatures that would have made bad mail look good, rewrote {rewritten} senders that would have done so by "
+        f"SPF, and made the {made} signatures that were earned. ",
+        (f"({seconds:.1f} s; dkimpy verified the signatures, pyspf the senders)", DIM),
     )
 
 
@@ -198,4 +201,5 @@ def _row(outcome: Outcome) -> list[Cell]:
 
 def _departs(record: dict[str, Any], dmarc: str) -> str:
     """How it leaves, and what the next receiver concludes."""
-    return f"{'signed' if record['decision']['signatures'] else 'unsigned'}, dmarc={dmarc}"
+    rewritten = "sender rewritten, " if (record["outgoing"] or {}).get("sender") else ""
+    return f"{'signed' if record['decision']['signatures'] else 'unsigned'}, {rewritten}dmarc={dmarc}"

@@ -29,7 +29,7 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from dkimgate import domains
+from dkimgate import domains, srs
 from dkimgate.author import author_of
 from dkimgate.cli.screen import CommandError
 from dkimgate.journal import Reader
@@ -44,6 +44,7 @@ from dkimgate.spf_check import outgoing_spf
 
 FORWARDER = "mx.forwarder.example"
 ADDRESS = "192.0.2.10"
+BOUNCES = "bounce.forwarder.example"
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
 
@@ -76,9 +77,11 @@ class Keys:
         )
 
     def zone(self) -> dict[str, dict[str, list[str]]]:
-        """What DNS says: SPF lists other hosts than the forwarder, so only a signature gives a forwarded message a pass."""
+        """What DNS says. The SPF record of the hosted domain lists the forwarder, as such records do, so there are two doors to a pass: a
+        signature, and the envelope sender."""
         texts = {
-            "hosted.example": "v=spf1 ip4:198.51.100.25 -all",
+            "hosted.example": f"v=spf1 ip4:198.51.100.25 ip4:{ADDRESS} -all",
+            BOUNCES: f"v=spf1 ip4:{ADDRESS} -all",
             "friend.example": "v=spf1 ip4:198.51.100.80 -all",
             "_dmarc.hosted.example": "v=DMARC1; p=none",
             "_dmarc.friend.example": "v=DMARC1; p=reject",
@@ -168,8 +171,8 @@ def write_configuration(folder: Path, mode: str, keys: Keys, port: int) -> Path:
     """A configuration with its policy and keys in `folder`; the file's name is given."""
     for key in keys.hosted:
         pem = key.private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        with os.fdopen(os.open(folder / f"{key.selector}.pem", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-            out.write(pem)
+        _write_secret(folder / f"{key.selector}.pem", pem)
+    _write_secret(folder / "srs.secret", srs.new_secret().encode("ascii") + b"\n")
     policy = demo_file("policy.yaml").decode("utf-8")
     (folder / f"policy-{mode}.yaml").write_text(policy.replace("mode: enforce", f"mode: {mode}"))
     file = folder / f"{mode}.yaml"
@@ -180,12 +183,18 @@ def write_configuration(folder: Path, mode: str, keys: Keys, port: int) -> Path:
         "policy": f"policy-{mode}.yaml",
         "trust": {"hosts": [FORWARDER], "authserv_ids": [FORWARDER]},
         "keys": [{"domain": key.domain, "selector": key.selector, "file": f"{key.selector}.pem"} for key in keys.hosted],
+        "unalign": {"domain": BOUNCES, "secret_file": "srs.secret"},
         "departure": {"addresses": [ADDRESS], "helo": FORWARDER},
         "verify": {"nameservers": ["127.0.0.1"], "port": port},
         "journal": {"file": f"{mode}.jsonl"},
     }
     file.write_text(yaml.safe_dump(settings, sort_keys=False))
     return file
+
+
+def _write_secret(file: Path, content: bytes) -> None:
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+        out.write(content)
 
 
 @contextmanager

@@ -6,16 +6,16 @@ import argparse
 import fnmatch
 import itertools
 import json
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from dkimgate import config
 from dkimgate.cli.screen import TITLE, Cell, CommandError, Screen, complain
 from dkimgate.cli.show import show, summary
+from dkimgate.cli.times import moment
 from dkimgate.journal import Reader, backwards, files_of, follow
 from dkimgate.journal.reader import forwards
 
@@ -43,7 +43,6 @@ examples:
 
 exit status: 0 good, 1 one of them was not found, 2 can't run
 """
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 # time, queue id, author domain and origin stand on a line of their own where a terminal is too narrow for all
 _FIRST_LINE = 4
 # what a line of `log` needs to stand in columns while nobody knows the lines to come
@@ -64,7 +63,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     tail.add_argument("--rotated", action="store_true", help="read the rotated files too")
     tail.add_argument("--from", metavar="DOMAIN", dest="author", help="only this author domain; * stands for anything")
     tail.add_argument("--rule", metavar="NAME", help="only what this rule decided; * stands for anything")
-    tail.add_argument("--since", type=_since, metavar="TIME", help="only from this time on: 2h, 3d, 2026-11-21, 2026-11-21T16:20 (UTC)")
+    tail.add_argument("--since", type=moment, metavar="TIME", help="only from this time on: 2h, 3d, 2026-11-21, 2026-11-21T16:20 (UTC)")
     tail.set_defaults(run=run_tail)
     shown = _add(actions, "show", "everything about single messages", _SHOW)
     shown.add_argument("ids", nargs="+", metavar="QUEUE_ID|MESSAGE_ID", help="of the message")
@@ -85,20 +84,6 @@ def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number")
     return int(text)
-
-
-def _since(text: str) -> str:
-    """A time as records write it, so that text compares."""
-    ago = re.fullmatch(r"(\d{1,6})([smhdw])", text)
-    try:
-        if ago:
-            moment = datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        else:
-            moment = datetime.fromisoformat(text)
-            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected 30m, 2h, 3d or a time such as 2026-11-21T16:20") from None
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def run_tail(options: argparse.Namespace) -> int:

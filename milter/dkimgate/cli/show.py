@@ -43,8 +43,13 @@ def laundered(record: Record) -> bool:
     """It came from outside, arrived badly, and the next receiver will see a pass all the same."""
     departure = record["departure"]
     outside = record["origin"] in ("forwarded", "inbound")
-    departs = record["decision"]["disposition"] in ("accept", None)
-    return departure is not None and departs and outside and arrived_badly(record) and departure["dmarc"] == "pass"
+    return departure is not None and departs(record) and outside and arrived_badly(record) and departure["dmarc"] == "pass"
+
+
+def departs(record: Record) -> bool:
+    """It goes on its way, also where enforcing would have stopped it."""
+    decision = record["decision"]
+    return decision["disposition"] in ("accept", None) or decision["mode"] == "observe"
 
 
 def signed_by(record: Record) -> str:
@@ -69,8 +74,10 @@ def summary(record: Record) -> list[Cell]:
         (f"signed={signed}", DIM if signed == "none" else GOOD),
         (f"departs={departure['dmarc'] if departure else '-'}", BAD if laundered(record) else ""),
     ]
-    if decision["disposition"] not in ("accept", None):
+    if not departs(record):
         cells.append((str(decision["disposition"]), DOUBT))
+    if decision["mode"] == "observe":
+        cells.append((f"observed: {_would(decision)}", DOUBT))
     if record["error"]:
         cells.append((f"error: {record['error']}", BAD))
     return cells
@@ -152,8 +159,8 @@ def _end(record: Record) -> list[list[Cell]]:
         signed = signed_by(record)
         style = GOOD if signed != "none" else DOUBT
         text = f"signed by {signed}" if signed != "none" else "no signature of ours"
-        if decision["disposition"] != "accept":
-            text += f", {decision['disposition']}" + (f": {decision['text']}" if decision["text"] else "")
+        if not departs(record):
+            text += f", {_disposition(decision)}"
         rows.append([("decision", DIM), (text, style)])
         rows.append(["", f"rule {decision['rule']}"])
         rewritten = (record["outgoing"] or {}).get("sender")
@@ -166,13 +173,14 @@ def _end(record: Record) -> list[list[Cell]]:
         if decision.get("laundering"):
             rows.append(["", (f"the policy allows this rule to launder: {decision['laundering']}", BAD)])
         if decision["mode"] == "observe":
-            rows.append(["", (f"mode: observe: signs whatever is hosted; enforce would say sign: {decision['sign']}", DOUBT)])
+            rows.append(["", (f"mode: observe: signs whatever is hosted and changes nothing; enforce would say {_would(decision)}", DOUBT)])
+        rows += _header_changes(decision)
         if decision["overruled"]:
             rows.append(["", (f"the guard overruled the rule: {decision['overruled']}", BAD)])
     if departure is not None:
         doors = [name for name, open_ in (("DKIM", departure["dkim_aligned"]), ("SPF", departure["spf_aligned"])) if open_]
         text = f"dmarc={departure['dmarc']}" + (f", by aligned {' and '.join(doors)}" if doors else ", nothing aligned passes")
-        if decision["disposition"] not in ("accept", None):
+        if not departs(record):
             text = f"none; if it were let go: {text}"
         rows.append([("departure", DIM), (text, BAD if laundered(record) else "")])
         if laundered(record):
@@ -180,6 +188,23 @@ def _end(record: Record) -> list[list[Cell]]:
     if record["error"]:
         rows.append([("error", DIM), (record["error"], BAD)])
     return rows
+
+
+def _disposition(decision: Record) -> str:
+    return str(decision["disposition"]) + (f": {decision['text']}" if decision["text"] else "")
+
+
+def _would(decision: Record) -> str:
+    """What a decision that is only recorded would have done."""
+    return f"sign: {decision['sign']}" + (f", {_disposition(decision)}" if decision["disposition"] != "accept" else "")
+
+
+def _header_changes(decision: Record) -> list[list[Cell]]:
+    """What became of the header, or would have; older records tell nothing of it."""
+    done = [f"subject tagged {decision['tag']}"] if decision.get("tag") else []
+    done += [f"{what} {', '.join(decision[what])}" for what in ("added", "removed") if decision.get(what)]
+    rows: list[list[Cell]] = [["", f"header: {'; '.join(done)}"]] if done else []
+    return rows + [["", (f"header, not done: {reason}", DOUBT)] for reason in decision.get("not_done", [])]
 
 
 def _door(record: Record) -> str:

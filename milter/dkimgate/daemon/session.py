@@ -60,8 +60,9 @@ class Context(Protocol):
 
 
 class Outcome(Protocol):
-    """What to tell the MTA. `fields` go to the top of the header, the first of them topmost; `remove` are positions, from the top;
-    `sender` is the new envelope sender, without angle brackets, or None where it stays."""
+    """What to tell the MTA. `fields` go to the top of the header, the first of them topmost; `remove` are positions, from the top, and
+    `changed` are positions with the values that they get; `sender` is the new envelope sender, without angle brackets, or None where it
+    stays."""
 
     @property
     def disposition(self) -> Disposition: ...
@@ -73,6 +74,8 @@ class Outcome(Protocol):
     def remove(self) -> tuple[int, ...]: ...
     @property
     def sender(self) -> str | None: ...
+    @property
+    def changed(self) -> tuple[tuple[int, bytes], ...]: ...
 
 
 class Passage(Protocol):
@@ -263,12 +266,12 @@ class Session:
                 return int(Milter.DISCARD)
             case Disposition.HOLD:
                 self._change_sender(context, outcome.sender)
-                self._remove(context, outcome.remove, header)
+                self._edit(context, outcome, header)
                 self._insert(context, outcome.fields)
                 context.quarantine(_plain(outcome.text or "held by policy"))
             case Disposition.ACCEPT:
                 self._change_sender(context, outcome.sender)
-                self._remove(context, outcome.remove, header)
+                self._edit(context, outcome, header)
                 self._insert(context, outcome.fields)
         return int(Milter.ACCEPT)
 
@@ -282,25 +285,32 @@ class Session:
             raise ValueError(f"not one address: {sender!r}")
         context.chgfrom(f"<{sender}>")
 
-    def _remove(self, context: Context, positions: tuple[int, ...], header: list[HeaderField]) -> None:
-        """Take fields off the header. The MTA counts those of one name, in any case, from 1; from the last to the first, for a field
-        that is gone may no longer count. What can't be removed must not go on: somebody would believe it."""
-        if positions and not self._actions & Milter.CHGHDRS:
-            raise RuntimeError("the MTA lets no milter remove header fields")
-        going = frozenset(positions)
-        indexes: list[tuple[bytes, int]] = []
+    def _edit(self, context: Context, outcome: Outcome, header: list[HeaderField]) -> None:
+        """Change fields, and take fields off the header. The MTA counts those of one name, in any case, from 1; changes leave the count as
+        it is, so they come first; then from the last to the first, for a field that is gone may no longer count.
+
+        All or nothing: what can't be removed must not go on, somebody would believe it; and our signature is made over what is changed.
+        """
+        values: dict[int, str | None] = {position: self._outgoing(value, "utf-8") for position, value in outcome.changed}
+        values |= dict.fromkeys(outcome.remove)
+        if values and not self._actions & Milter.CHGHDRS:
+            raise RuntimeError("the MTA lets no milter change or remove header fields")
+        changing: list[tuple[str, int, str | None]] = []
+        removing: list[tuple[str, int, str | None]] = []
         standing: Counter[bytes] = Counter()
         for position, field in enumerate(header):
-            standing[field.name.lower()] += 1
-            if position in going:
-                indexes.append((field.name, standing[field.name.lower()]))
-        for name, index in reversed(indexes):
-            context.chgheader(name.decode("utf-8", "surrogateescape"), index, None)
+            name = field.name.rstrip(b" \t")
+            standing[name.lower()] += 1
+            if position in values:
+                edit = (name.decode("utf-8", "surrogateescape"), standing[name.lower()], values[position])
+                (removing if edit[2] is None else changing).append(edit)
+        for edit in (*changing, *reversed(removing)):
+            context.chgheader(*edit)
 
     def _insert(self, context: Context, fields: tuple[tuple[str, bytes], ...]) -> None:
         """Put fields at the top. All or none: a part of a signature set is none, and no signature is worth a lost message."""
         try:
-            ready = [(name, self._outgoing(value)) for name, value in fields]
+            ready = [(name, self._outgoing(value, "ascii")) for name, value in fields]
         except ValueError as error:
             log(f"a field for the header can't be sent, the message leaves without any: {describe(error)}", Level.ERROR)
             return
@@ -310,8 +320,9 @@ class Session:
         for name, value in reversed(ready):
             context.addheader(name, value, 0)
 
-    def _outgoing(self, value: bytes) -> str:
-        text = value.replace(b"\r\n", b"\n").decode("ascii")
+    def _outgoing(self, value: bytes, charset: str) -> str:
+        """A value as pymilter takes it. Raises ValueError where it can't be sent."""
+        text = value.replace(b"\r\n", b"\n").decode(charset)
         if "\0" in text or "\r" in text or re.search(r"\n(?![ \t])", text):
             raise ValueError(f"not one header field: {text!r}")
         # One space behind the colon: ours to write, or else the MTA's.

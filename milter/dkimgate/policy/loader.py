@@ -20,6 +20,9 @@ LONGEST_REASON = 500
 
 TOP_KEYS = ("version", "mode", "risk", "rules", "default", "allow_laundering", "laundering_reason")
 RULE_KEYS = ("name", "when", *actions.KEYS)
+TAKEN = {"default": "what `default` says", "border": "what a border listener does, in its records"}
+"""Names that no rule may have."""
+
 _HEADER_SIGNS = tuple(name.removeprefix("header.") for name in FACTS if name.startswith("header."))
 
 WEIGHTS: dict[str, dict[str, str]] = {
@@ -172,8 +175,8 @@ def _name(problems: Problems, where: Where, mapping: dict[str, object], names: d
     value, here = mapping["name"], (*where, "name")
     if not isinstance(value, str) or not NAME.fullmatch(value):
         problems.add(here, f"name: expected one word of letters, digits and - _ . (at most 64), found {shown(value)}{trap(value)}")
-    elif value == "default":
-        problems.add(here, "name: 'default' is the name of what `default` says: choose another")
+    elif value in TAKEN:
+        problems.add(here, f"name: {value!r} is the name of {TAKEN[value]}: choose another")
     elif value in names:
         problems.add(here, f"name: the rule on line {names[value]} is called {value!r} already")
     else:

@@ -54,6 +54,18 @@ def never(condition: Condition | None) -> bool:
             return always(part)
 
 
+def excluded(condition: Condition | None, known: tuple[Condition, ...]) -> bool:
+    """The condition holds for no message for which all of `known` hold."""
+    match condition:
+        case None:
+            return never(All(known))
+        case All(parts):
+            return never(All((*parts, *known))) or any(excluded(part, known) for part in parts)
+        case Any(parts):
+            return all(excluded(part, known) for part in parts)
+    return never(All((condition, *known)))
+
+
 def implies(a: Condition, b: Condition) -> bool:
     """Every message for which `a` holds is one for which `b` holds."""
     return always(b) or never(a) or _follows(a, b, {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import fields
 
-from dkimgate.facts import Facts, Risk, Spam
+from dkimgate.facts import Facts, HeaderSigns, Risk, Spam
 from dkimgate.policy.model import Weights
 
 MAX_PART = 1_000_000.0
@@ -13,6 +13,8 @@ MAX_PART = 1_000_000.0
 
 DIGITS = 2
 """Decimals of a part and of the sum. The rounded number is the one that conditions compare, so a record shows why a rule held."""
+
+_SIGNS = tuple((sign.name, f"header.{sign.name}") for sign in fields(HeaderSigns))
 
 
 def spam_ratio(spam: Spam) -> float:
@@ -44,5 +46,5 @@ def _present(facts: Facts) -> set[str]:
     names = {f"dmarc={arrival.dmarc}", f"spf={arrival.spf}", f"dkim={arrival.dkim}", f"arc={arrival.arc}"}
     if facts.upstream.dmarc is not None:
         names.add(f"upstream.dmarc={facts.upstream.dmarc}")
-    names |= {f"header.{sign.name}" for sign in fields(header) if getattr(header, sign.name)}
+    names.update(part for sign, part in _SIGNS if getattr(header, sign))
     return names

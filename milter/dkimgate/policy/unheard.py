@@ -1,0 +1,34 @@
+"""Refusals that nobody hears: what rules ask for where a message comes from sendmail(1), through Postfix's `non_smtpd_milters`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dkimgate.facts import Disposition, EnvelopeAction, Origin
+from dkimgate.policy import reach
+from dkimgate.policy.model import Leaf, Not, Policy, Present, Rule, Word
+
+# what holds of all mail that comes that way: there is neither an SMTP session nor a login
+_BY_SENDMAIL = (
+    Leaf("origin", (Word(str(Origin.LOCAL)), Word(str(Origin.FORWARDED)))),
+    Not(Leaf("client.auth", (Present(),))),
+)
+
+# seen with Postfix 3.7: cleanup(8) has CLEANUP_STAT_CONT bounced, and CLEANUP_STAT_DEFER makes pickup(8) keep the file
+_INSTEAD = {
+    Disposition.REJECT: "Postfix bounces it to the envelope sender, whom a forgery chooses (backscatter), and drops it without a word "
+    "where that is null",
+    Disposition.DEFER: "sendmail(1) has said yes already, and the message stays in the maildrop queue: Postfix tries it again every "
+    "minute, without end, and each time leaves a record",
+}
+
+
+def refusals(policy: Policy) -> Iterator[tuple[Rule, str, str]]:
+    """The rules that may refuse such mail: each with the words of the file, and with what Postfix does instead."""
+    for rule in policy.all_rules:
+        if policy.mode_of(rule) == "observe" or reach.excluded(rule.when, _BY_SENDMAIL):
+            continue
+        if rule.disposition in _INSTEAD:
+            yield rule, f"disposition: {rule.disposition}", _INSTEAD[rule.disposition]
+        elif rule.envelope is not EnvelopeAction.KEEP and rule.otherwise in _INSTEAD:
+            yield rule, f"otherwise: {rule.otherwise}", _INSTEAD[rule.otherwise]

@@ -1,0 +1,48 @@
+"""From facts to what really happens: the decision behind the guard, the signature that is made, and the departure.
+
+A pure function, like the decision that it begins with: whoever decides on recorded facts again comes to what the gate would do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from dkimgate import departure
+from dkimgate.facts import Decision, Departure, EnvelopeAction, Facts, Sign
+from dkimgate.policy import guard
+from dkimgate.policy.decide import decide
+from dkimgate.policy.model import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`decision` is what the guard has left of it; `overruled` says why the guard refused the signature, or is None. `made` is the
+    signature that is made: where a rule only observes, it is not the one that was decided on. `unaligned`: the envelope is rewritten."""
+
+    decision: Decision
+    departure: Departure
+    made: Sign
+    unaligned: bool
+    overruled: str | None
+
+
+def reach(facts: Facts, policy: Policy) -> Verdict:
+    """What the gate does with a message of these facts under that policy."""
+    decision = decide(facts, policy)
+    overruled = guard.refuses(facts, decision)
+    if overruled is not None:
+        decision = replace(decision, sign=Sign.NONE)
+    made = signature_made(facts, decision.sign, observed=decision.mode == "observe")
+    unaligned = decision.mode == "enforce" and decision.envelope is EnvelopeAction.UNALIGN
+    return Verdict(decision, departure.predict(facts, made is Sign.AUTHOR, unaligned), made, unaligned, overruled)
+
+
+def signature_made(facts: Facts, sign: Sign, *, observed: bool) -> Sign:
+    """The signature that a message really gets. Where a rule only observes, all that is hosted is signed, as if there were no gate."""
+    if observed:
+        return Sign.AUTHOR if facts.hosted is not None and not facts.own_signature else Sign.NONE
+    if sign is Sign.AUTHOR:
+        return Sign.AUTHOR if facts.hosted is not None else Sign.NONE
+    if sign is Sign.FORWARDER:
+        return Sign.FORWARDER if not facts.forwarder_aligns else Sign.NONE
+    return Sign.NONE
