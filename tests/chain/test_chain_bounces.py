@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from chain import dkimgate_signer, servers, world
+from chain import dkimgate_signer, mail, servers, world
 from chain.mail import Letter
 from chain.namespace import ChainError, wait_until
 from chain.ways import GATE, POSTSRSD, Way, Ways, at_once, sent
@@ -115,3 +116,30 @@ def test_nothing_but_bounces_is_taken(every_way: Ways, sender: str, way: str) ->
     chain = every_way[way]
     said = said_to(chain, srs(chain, BOSS), sender)
     assert re.search(r"<\*\* 554 5\.7\.1 .*nothing but bounces", said), said
+
+
+@contextmanager
+def gate_at_the_door(way: Way) -> Iterator[None]:
+    """The gate stands in smtpd_milters of port 25 too, behind those that verify."""
+    etc = way.forwarder.etc
+    milters = way.namespace.run("postconf", "-c", etc, "-h", "smtpd_milters").strip()
+    way.namespace.run("postconf", "-c", etc, "-e", f"smtpd_milters = {milters}, unix:{way.folder / way.gate}.sock")
+    way.namespace.run("postfix", "-c", etc, "reload")
+    try:
+        yield
+    finally:
+        way.namespace.run("postconf", "-c", etc, "-e", f"smtpd_milters = {milters}")
+        way.namespace.run("postfix", "-c", etc, "reload")
+
+
+def test_a_forgery_of_the_domain_of_our_helo_is_a_bounce_too(every_way: Ways) -> None:
+    """With the null sender SPF goes by the name in EHLO: so to the original sender it passes, if no gate sees what is sent on at once."""
+    way = every_way[POSTSRSD]
+    past, seen = (mail.letter(f"boss@{world.FORWARDER_DOMAIN}", BOSS) for _ in range(2))
+    way.hand_in(past, client=world.ATTACKER, recipient=srs(way, BOSS), sender="")
+    got = way.receive(past)
+    assert (got.arrival("dmarc"), got.departure("dmarc"), way.records(past)) == ("fail", "pass", [])
+    with gate_at_the_door(way):
+        way.hand_in(seen, client=world.ATTACKER, recipient=srs(way, BOSS), sender="")
+        way.wait_until_held(seen)
+    assert way.record(seen)["origin"] == "inbound"

@@ -176,4 +176,4 @@ def test_the_record_says_why_a_message_is_held(every_way: Ways, handed: Handed, 
     chain.decided(letter)
     record = chain.record(letter)
     assert f"{record['queue_id']}: milter-hold: END-OF-MESSAGE" in chain.log()
-    assert record["decision"]["text"].startswith("arrived with dmarc=")
+    assert record["decision"]["text"].startswith(f"arrived with dmarc={record['arrival']['dmarc']}, risk ")

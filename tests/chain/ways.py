@@ -91,10 +91,6 @@ class Way(Chain):
         """What this forwarder's Postfix has written."""
         return (self.folder / f"forwarder-{self.name}.log").read_text(errors="replace")
 
-    def at_home(self, text: str) -> list[bytes]:
-        """The messages in the mailbox of the forwarder's own users that hold that text."""
-        return [raw for file in servers.home(self.folder).glob("new/*") if text.encode() in (raw := file.read_bytes())]
-
 
 Ways = Mapping[str, Way]
 

@@ -43,7 +43,7 @@ REFUSED = f"refused@{RECEIVER_DOMAIN}"
 """Whom the receiver refuses in the SMTP session."""
 BOUNCED = f"bounced@{RECEIVER_DOMAIN}"
 """For whom it takes mail, and sends it back."""
-HOME_USERS = ("writer", "postmaster", "hold", "defer", "reject", "discard")
+HOME_USERS = ("writer", "postmaster")
 """Users of the hosted domains who read their mail on the forwarder."""
 
 ADDRESSES = {
