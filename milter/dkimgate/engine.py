@@ -20,6 +20,7 @@ from dkimgate.passport import reading as passports
 from dkimgate.passport.secrets import Secrets
 from dkimgate.policy import loader, verdict
 from dkimgate.policy.model import Policy
+from dkimgate.policy.proof import example, prove
 from dkimgate.resolver import Lookup, Resolver
 from dkimgate.signing.canonical import BodyHash
 from dkimgate.signing.keys import SigningKey, load_keys
@@ -90,6 +91,10 @@ class Engine:
                 srs_secrets = srs.Secrets.load(settings.unalign.secret_file)
             except ConfigError as error:
                 problems += error.problems
+        if policy is not None:
+            proof = prove(policy, overlaps=False)
+            problems += example.problems(policy, proof)
+            warnings += example.warnings(policy, proof)
         problems += agreement.problems(file, settings, policy)
         if policy is not None and policy.seals:
             problems += sealer.problems(file, settings, keys)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,7 +48,10 @@ class Host:
     ) -> None:
         (folder / "key.pem").write_bytes(pem(key))
         (folder / "key.pem").chmod(0o600)
-        (folder / "policy.yaml").write_text(f"version: 1\nmode: {mode}\nrules: [{rule}]\n")
+        names = ", ".join(["default", *re.findall(r"name: (\w+)", rule)])
+        (folder / "policy.yaml").write_text(
+            f"version: 1\nmode: {mode}\nrules: [{rule}]\nallow_laundering: [{names}]\nlaundering_reason: a test of seals alone\n"
+        )
         (folder / "dkimgate.yaml").write_text(
             "trust: {hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example]}\n"
             f"keys: [{{domain: {key.domain}, selector: {key.selector}, file: key.pem}}]\n"

@@ -34,6 +34,8 @@ rules:
   - {name: own, when: {origin: [submitted, local]}, sign: author}
   - {name: proved, when: {arrival.dmarc: pass, from: hosted}, sign: author}
   - {name: bad, when: {arrival.badly: true}, sign: none}
+allow_laundering: [proved, bad]
+laundering_reason: the old way
 """
 NEW = """\
 version: 1

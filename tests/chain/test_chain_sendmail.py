@@ -31,6 +31,9 @@ rules:
   - {name: holds, when: {sender: "hold@hosted.example"}, disposition: hold, text: "held {origin}", sign: author}
   - {name: discards, when: {sender: "discard@hosted.example"}, disposition: discard}
   - {name: changes, when: {sender: "tag@hosted.example"}, sign: author, tag: "[{origin}]", add: {X-Rule: "{rule}"}, remove: [X-Offer]}
+default: {envelope: unalign, otherwise: hold}
+allow_laundering: [holds, changes]
+laundering_reason: a test of dispositions alone
 """
 
 

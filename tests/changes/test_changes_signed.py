@@ -29,7 +29,10 @@ def gate(tmp_path: Path) -> Callable[..., Gate]:
     def load(rule: str, mode: str = "enforce") -> Gate:
         (tmp_path / "key.pem").touch(mode=0o600)
         (tmp_path / "key.pem").write_bytes(pem())
-        (tmp_path / "policy.yaml").write_text(f"version: 1\nmode: {mode}\nrules:\n  - {{name: changes, {rule}}}\n")
+        (tmp_path / "policy.yaml").write_text(
+            f"version: 1\nmode: {mode}\nrules:\n  - {{name: changes, {rule}}}\n"
+            "allow_laundering: [changes]\nlaundering_reason: a test of changes alone\n"
+        )
         (tmp_path / "dkimgate.yaml").write_text(
             "trust: {hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example]}\n"
             f"keys: [{{domain: {AUTHOR}, selector: s, file: key.pem}}, {{domain: forwarder.example, selector: s, file: key.pem}}]\n"

@@ -109,7 +109,9 @@ def test_observe_is_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_rule_that_observes_is_a_warning_and_seen_in_the_overview(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "policy.yaml").write_text("version: 1\nrules:\n  - {name: watch, when: {spam: true}, disposition: hold, mode: observe}\n")
+    (folder / "policy.yaml").write_text(
+        "version: 1\nrules:\n  - {name: watch, when: {spam: true}, disposition: hold, mode: observe}\ndefault: {disposition: hold}\n"
+    )
     status, found = checked(folder, GOOD, capsys)
     assert status == 1
     assert found[0].startswith("warning: mode: observe in watch: everything hosted that is taken there is SIGNED")
@@ -138,7 +140,7 @@ def test_a_rule_that_observes_is_a_warning_and_seen_in_the_overview(folder: Path
     ],
 )
 def test_a_refusal_that_nobody_hears_is_noted(rule: str, finding: str | None, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "policy.yaml").write_text(f"version: 1\nrules:\n  - {{name: one, {rule}}}\n")
+    (folder / "policy.yaml").write_text(f"version: 1\nrules:\n  - {{name: one, {rule}}}\ndefault: {{disposition: hold}}\n")
     noted = [text for text in checked(folder, GOOD, capsys)[1] if "sendmail(1)" in text]
     assert len(noted) == (finding is not None)
     assert finding is None or re.match(rf"note: {folder}/{finding}", noted[0])
@@ -171,6 +173,40 @@ policy        /etc/dkimgate/policy.yaml (mode: enforce, sha256:"""
     assert "  default                sign: none    always\n" in said
     ending = "Findings\n  note  user: not set" if os.geteuid() == 0 else "Findings\n  none\n"
     assert ending in said
+
+
+def test_what_was_proved(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "dkimgate.yaml").write_text(GOOD)
+    assert cli.main(["check", "--config", str(folder / "dkimgate.yaml")]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Proof proved: no message that arrived badly from outside gets an aligned signature" in said
+    assert "never-launder own-users comes first, for one submitted, from hosted.example (hosted), dmarc=permerror" in said
+    assert cli.main(["check", "--json", "--config", str(folder / "dkimgate.yaml")]) == 0
+    proof = json.loads(capsys.readouterr().out)["proof"]
+    assert proof["safe"] is True and proof["launders"] == [] and len(proof["overlaps"]) == 4
+
+
+LAUNDERS = "version: 1\nrules:\n  - {name: all, when: {from: hosted}, sign: author, envelope: unalign, otherwise: hold}\n"
+LAUNDERS += "default: {envelope: unalign, otherwise: hold}\n"
+
+
+def test_a_policy_that_launders_does_not_start(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "policy.yaml").write_text(LAUNDERS)
+    (folder / "dkimgate.yaml").write_text(GOOD)
+    assert cli.main(["check", "--config", str(folder / "dkimgate.yaml")]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].endswith("arrived from outside with dmarc=fail and would get a signature of hosted.example:")
+    assert "policy.yaml:3: the rule 'all' launders" in said[0]
+    assert said[1].startswith("dkimgate:     MAIL FROM:<friend@hosted.example>")
+    assert "Put a rule like never-launder ahead" in said[-1]
+
+
+def test_a_laundering_that_is_allowed_is_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "policy.yaml").write_text(LAUNDERS + "allow_laundering: [all, default]\nlaundering_reason: the old way\n")
+    status, found = checked(folder, GOOD, capsys)
+    assert status == 1
+    assert "warning: allow_laundering: forgeries that the rule 'all' takes leave as authentic mail: the old way" in found
+    assert any(text.endswith("the rule 'default' launders nothing: take its name off") for text in found)
 
 
 def test_what_keeps_the_daemon_from_starting_is_status_2(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,6 +21,8 @@ rules:
   - {name: watched, when: {sender: "watch@*"}, disposition: hold, tag: "[odd]", mode: observe}
   - {name: refused, when: {sender: "refuse@*"}, disposition: reject, text: "100% of <{sender}>, dmarc={arrival.dmarc}"}
   - {name: changed, sign: author, tag: "[{origin}]", add: {X-Rule: "{rule}"}, remove: [X-Offer, X-Spam-Flag]}
+allow_laundering: [changed]
+laundering_reason: a test of changes alone
 """
 MAIL = (
     "X-Offer: 1\nFrom: ask@hosted.example\nx-offer: 2\nSubject:  Mittagessen für\n\talle \nX-Other: 1\nX-OFFER: 3\n"

@@ -21,7 +21,9 @@ BODY = b"Hello \t \r\n\r\n" + b"x" * 70_000 + b"\r\n\r\n"
 def test_a_refused_message_leaves_sealed(folder: Path) -> None:
     (folder / "key.pem").write_bytes(KEY.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     (folder / "key.pem").chmod(0o600)
-    (folder / "policy.yaml").write_text("version: 1\nrules: [{name: all, sign: forwarder, seal: true}]\n")
+    (folder / "policy.yaml").write_text(
+        "version: 1\nrules: [{name: all, sign: forwarder, seal: true, envelope: unalign, otherwise: hold}]\n"
+    )
     settings: dict[str, object] = {
         "trust": {"hosts": ["mx.forwarder.example"], "authserv_ids": ["mx.forwarder.example"]},
         "keys": [{"domain": KEY.domain, "selector": KEY.selector, "file": "key.pem"}],

@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from arc.sealing import ZONE as ARC_ZONE
+from dkimgate import yamlfile
 from dkimgate.facts import Disposition
 from dkimgate.gate import Gate, Outcome
 from dkimgate.message import Connection, Envelope, HeaderField, Message, split_message
 from dkimgate.passport.secrets import new_secret
+from dkimgate.policy import loader
 from dkimgate.resolver import FakeResolver
 from verify.dkim_world import ed25519_record, pem, rsa_record
 
 NOW = 1_790_000_000.0
 SHIPPED = Path(__file__).parents[2] / "config" / "policy.yaml"
+# no daemon starts with it; here it shows what the guard is worth alone
 CARELESS = 'version: 1\nrules: [{name: everything, when: {risk: ">= 0"}, sign: author}]\ndefault: {sign: author}\n'
 POLICIES = ("shipped", "careless")
 
@@ -154,7 +157,7 @@ class Forwarder:
         (folder / "passport.secret").write_text(new_secret("2026a") + "\n")
         for name in ("key.pem", "passport.secret"):
             (folder / name).chmod(0o600)
-        (folder / "policy.yaml").write_text(SHIPPED.read_text() if policy == "shipped" else CARELESS)
+        (folder / "policy.yaml").write_text(SHIPPED.read_text())
         (folder / "dkimgate.yaml").write_text(
             "listen:\n  - {socket: inet:127.0.0.1:8891, role: border}\n  - inet:127.0.0.1:8892\n"
             "trust: {hosts: [mx.forwarder.example, '*.mail.forwarder.example'], authserv_ids: [mx.forwarder.example],\n"
@@ -165,6 +168,8 @@ class Forwarder:
         )
         self.wiring = wiring
         self.gate = Gate.load(folder / "dkimgate.yaml")
+        if policy == "careless":
+            self.gate.policy = loader.from_document(yamlfile.parse(CARELESS, folder / "careless.yaml"))
         self.now = NOW
         self.gate.now = lambda: self.now
         self.passages = 0

@@ -89,7 +89,7 @@ def test_a_command_that_can_not_run_says_what_to_do(tmp_path: Path, file: Path, 
 
 
 def test_the_daemon_wants_the_secret_and_a_domain_for_the_role(tmp_path: Path, file: Path) -> None:
-    (tmp_path / "policy.yaml").write_text("version: 1\nrules: [{name: none, sign: none}]\n")
+    (tmp_path / "policy.yaml").write_text("version: 1\nrules: [{name: none, sign: none, envelope: unalign}]\n")
     loaded = Engine.load(file)
     assert loaded.srs_secrets is not None
     (tmp_path / "srs.secret").write_text("short\n")

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dkimgate import config, domains
+from dkimgate.cli import check_proof
+from dkimgate.cli.check_proof import Proved
 from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, Cell, Screen
 from dkimgate.config import Config, Listener
 from dkimgate.facts import Disposition, Sign
@@ -23,7 +25,8 @@ from dkimgate.policy.explain import describe
 from dkimgate.policy.model import Policy, Rule
 
 _EPILOG = """\
-Run it after every change: the daemon reloads only what passes here. Mistakes are shown with file, line and column. It asks
+Run it after every change: the daemon reloads only what passes here. Mistakes are shown with file, line and column. A policy
+by which a forgery could leave as authentic mail is a mistake, and such a message is shown. It asks
 no DNS; `dkimgate keys check` compares the keys with what DNS publishes.
 
 What it finds has a level: `problem` (the daemon would not start, or mail is deferred or unsigned), `warning` (probably not what you want),
@@ -63,10 +66,11 @@ def run(options: argparse.Namespace) -> int:
     """Print the overview. See the epilog for the exit status."""
     gate = Gate.load(options.config)
     found = findings(gate)
+    proved = check_proof.proved(gate.policy)
     if options.json:
-        print(json.dumps(_as_json(options.config, gate, found), indent=2))
+        print(json.dumps(_as_json(options.config, gate, found, proved), indent=2))
     else:
-        _print(options.config, gate, found, Screen())
+        _print(options.config, gate, found, proved, Screen())
     return 1 if any(finding.level != "note" for finding in found) else 0
 
 
@@ -223,7 +227,7 @@ def _sendmail(gate: Gate, settings: Config) -> Iterator[Finding]:
         )
 
 
-def _print(file: Path, gate: Gate, found: list[Finding], screen: Screen) -> None:
+def _print(file: Path, gate: Gate, found: list[Finding], proved: Proved, screen: Screen) -> None:
     settings = gate.config
     screen.line(f"{file}: loaded")
     screen.line()
@@ -248,6 +252,7 @@ def _print(file: Path, gate: Gate, found: list[Finding], screen: Screen) -> None
     screen.table([[key.domain, key.selector, _kind(key.algorithm, key.bits)] for key in gate.keys] or [["none"]])
     screen.title("Rules, the first that holds decides")
     screen.table([_rule(rule, gate.policy) for rule in gate.policy.all_rules])
+    check_proof.show(gate.policy, proved, screen)
     screen.title("Findings")
     styles = {"problem": BAD, "warning": DOUBT, "note": DIM}
     screen.table([[(finding.level, styles[finding.level]), finding.text] for finding in found] or [[("none", GOOD)]])
@@ -311,7 +316,7 @@ def _rule(rule: Rule, policy: Policy) -> list[Cell]:
     return [rule.name, (action, style), f"when {describe(rule.when)}" if rule.when is not None else "always"]
 
 
-def _as_json(file: Path, gate: Gate, found: list[Finding]) -> dict[str, object]:
+def _as_json(file: Path, gate: Gate, found: list[Finding], proved: Proved) -> dict[str, object]:
     settings = gate.config
     return {
         "config": str(file),
@@ -338,6 +343,7 @@ def _as_json(file: Path, gate: Gate, found: list[Finding]) -> dict[str, object]:
                 for rule in gate.policy.all_rules
             ],
         },
+        "proof": check_proof.as_json(gate.policy, proved),
         "findings": [{"level": finding.level, "text": finding.text} for finding in found],
     }
 

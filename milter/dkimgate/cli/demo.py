@@ -179,8 +179,8 @@ def _print(outcomes: list[Outcome], wrong: list[Outcome], seconds: float, screen
     made = sum(outcome.signed for outcome in outcomes)
     rewritten = sum(outcome.record["decision"]["envelope"] == "unalign" for outcome in outcomes)
     screen.line(
-        f"The gate withheld {held} signatures that would have made bad mail look good, rewrote {rewritten} senders that would have done so by "
-        f"SPF, and made the {made} signatures that were earned. ",
+        f"The gate withheld {held} signatures that would have made bad mail look good, rewrote {rewritten} senders that would have done so "
+        f"by SPF, and made the {made} signatures that were earned. ",
         (f"({seconds:.1f} s; dkimpy verified the signatures, pyspf the senders)", DIM),
     )
 

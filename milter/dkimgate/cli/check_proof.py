@@ -1,0 +1,61 @@
+"""What `dkimgate check` says about the proof that the policy can't launder."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from dkimgate.cli.screen import DIM, DOUBT, GOOD, Cell, Screen
+from dkimgate.policy.model import Policy
+from dkimgate.policy.proof import Proof, example, prove
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """A proof, and how long it took, in seconds."""
+
+    proof: Proof
+    seconds: float
+
+
+def proved(policy: Policy) -> Proved:
+    """Everything that can be proved about the policy."""
+    start = time.perf_counter()
+    proof = prove(policy)
+    return Proved(proof, time.perf_counter() - start)
+
+
+def show(policy: Policy, found: Proved, screen: Screen) -> None:
+    """What was proved, and for each rule what another one takes from it."""
+    screen.title("Proof")
+    launders = sorted({each.rule.name for each in found.proof.launders})
+    but = f", but for what {', '.join(launders)} may do" if launders else ""
+    over = f"over {len(policy.rules)} rules in {found.seconds:.2g} s"
+    screen.line(
+        (f"  proved{but}", DOUBT if but else GOOD),
+        ": no message that arrived badly from outside gets an aligned signature, and none departs with a DMARC pass that it did not "
+        f"arrive with ({over})",
+    )
+    rows: list[list[Cell]] = [
+        [each.rule.name, f"{each.taker.name} comes first, for one", (example.summary(each.facts), DIM)] for each in found.proof.shadowed
+    ]
+    uncovered = found.proof.uncovered
+    if uncovered is not None:
+        rows.append(["default", "takes what no rule does, for one", (example.summary(uncovered), DIM)])
+    rows += [[each.rule.name, (each.why, DOUBT), ""] for each in found.proof.unproved]
+    if rows:
+        screen.table(rows)
+
+
+def as_json(policy: Policy, found: Proved) -> dict[str, object]:
+    """The same for a program."""
+    proof = found.proof
+    return {
+        "safe": proof.safe,
+        "rules": len(policy.rules),
+        "seconds": round(found.seconds, 3),
+        "launders": [{"rule": each.rule.name, "law": each.law.value, "example": example.message(each.facts)} for each in proof.launders],
+        "unproved": [{"rule": each.rule.name, "law": each.law.value if each.law else None, "why": each.why} for each in proof.unproved],
+        "overlaps": [{"rule": each.rule.name, "first": each.taker.name, "example": example.message(each.facts)} for each in proof.shadowed],
+        "uncovered": example.message(proof.uncovered) if proof.uncovered is not None else None,
+    }

@@ -1,0 +1,186 @@
+"""Conditions as the search takes them: trees of literals, conjunctions and alternatives, without negations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dkimgate.policy.model import (
+    All,
+    Any,
+    Atom,
+    Compare,
+    Condition,
+    DomainGlob,
+    Flag,
+    Glob,
+    Hosted,
+    Leaf,
+    NoAuthor,
+    Not,
+    Policy,
+    Present,
+    Within,
+    Word,
+    leaves,
+)
+from dkimgate.policy.proof import stores, world
+from dkimgate.policy.proof.language import Budget, Language, Writing
+from dkimgate.policy.proof.ranges import ADDRESSES, PRESENT_ADDRESSES, Cents, Counts, Floats, network_range, rank, union
+from dkimgate.policy.proof.stores import HOSTED, NONE, PLAIN, Literal
+from dkimgate.policy.vocabulary import FACTS, Kind
+
+
+class Both:
+    """Every part holds."""
+
+    __slots__ = ("keys", "parts")
+
+    def __init__(self, parts: Iterable[Node]) -> None:
+        self.parts = tuple(parts)
+        self.keys: frozenset[str] = frozenset().union(*(part.keys for part in self.parts))
+
+
+class Either:
+    """At least one part holds."""
+
+    __slots__ = ("keys", "parts")
+
+    def __init__(self, parts: Iterable[Node]) -> None:
+        self.parts = tuple(parts)
+        self.keys: frozenset[str] = frozenset().union(*(part.keys for part in self.parts))
+
+
+Node = Literal | Both | Either
+
+TRUE = Both(())
+FALSE = Either(())
+
+
+@dataclass(slots=True)
+class Conditions:
+    """The conditions of one policy as nodes, over the languages of its globs."""
+
+    languages: dict[str, Language]
+    literals: dict[Leaf, Node]
+
+    @classmethod
+    def of(cls, policy: Policy, budget: Budget) -> Conditions:
+        """For the rules of a policy, and for what is asked about them."""
+        found: dict[str, list[Glob | DomainGlob]] = {name: [] for name in (*world.TEXTS, "recipients")}
+        conditions = [rule.when for rule in policy.rules if rule.when is not None]
+        for condition in (*conditions, *world.TIES):
+            for leaf in leaves(condition):
+                name = "recipients" if leaf.fact == "recipients.all" else leaf.fact
+                if name in found:
+                    found[name] += [atom for atom in leaf.atoms if isinstance(atom, Glob | DomainGlob)]
+        languages = {name: Language(writing, found[name], readable, budget) for name, (writing, _, readable) in world.TEXTS.items()}
+        languages["recipients"] = Language(Writing.MAILBOX, found["recipients"], world.READABLE_RECIPIENTS, budget)
+        return cls(languages, {})
+
+    def node(self, condition: Condition | None, holds: bool = True) -> Node:
+        """The condition, or that it does not hold."""
+        match condition:
+            case None:
+                return TRUE if holds else FALSE
+            case Not(part):
+                return self.node(part, not holds)
+            case All(parts) | Any(parts):
+                nodes = [self.node(part, holds) for part in parts]
+                return _both(nodes) if isinstance(condition, All) is holds else _either(nodes)
+            case Leaf():
+                return self._leaf(condition, holds)
+
+    def _leaf(self, leaf: Leaf, holds: bool) -> Node:
+        if leaf.fact == "arrival.badly":
+            return self.node(_meaning_of_badly(leaf), holds)
+        if leaf not in self.literals:
+            self.literals[leaf] = self._literal(leaf)
+        node = self.literals[leaf]
+        if isinstance(node, Literal):
+            return node if holds else node.opposite
+        return node if holds else FALSE if node is TRUE else TRUE
+
+    def _literal(self, leaf: Leaf) -> Node:
+        fact, name, atoms = FACTS[leaf.fact], leaf.fact, leaf.atoms
+        present = any(isinstance(atom, Present) for atom in atoms)
+        if present and not fact.optional:
+            return TRUE
+        match fact.kind:
+            case Kind.WORD:
+                return _word(name, atoms, present)
+            case Kind.FLAG:
+                flags = {atom.wanted for atom in atoms if isinstance(atom, Flag)}
+                if name == "spam":
+                    return _spam(flags)
+                return stores.words(name, sum(1 << flag for flag in flags), 3)
+            case Kind.NUMBER:
+                return self._number(name, tuple(atom for atom in atoms if isinstance(atom, Compare)))
+            case Kind.ADDRESS:
+                networks = union(*(network_range(atom.network) for atom in atoms if isinstance(atom, Within)))
+                wanted = PRESENT_ADDRESSES if present else PRESENT_ADDRESSES.meet(networks)
+                return stores.numbers(name, wanted, ADDRESSES)
+            case Kind.MAILBOXES:
+                language = self.languages["recipients"]
+                patterns = language.set_of(atom for atom in atoms if isinstance(atom, Glob | DomainGlob))
+                make = stores.all_recipients if name == "recipients.all" else stores.any_recipient
+                return make("recipients", language, patterns, present)
+        return self._text(name, atoms, present)
+
+    def _number(self, name: str, compares: tuple[Compare, ...]) -> Node:
+        match name:
+            case "risk":
+                return stores.numbers(name, Cents().matching(compares, world.RISKS), world.RISKS)
+            case "recipients.count":
+                ranges = Counts().matching(compares, world.COUNTS)
+                return stores.count("recipients", self.languages["recipients"], ranges, world.COUNTS)
+        return stores.numbers(name, Floats().matching(compares, world.NUMBERS[name]), world.NUMBERS[name])
+
+    def _text(self, name: str, atoms: tuple[Atom, ...], present: bool) -> Node:
+        language = self.languages[name]
+        # an author is never an address
+        kinds = (Glob,) if name == "from" else (Glob, DomainGlob)
+        patterns = language.set_of(atom for atom in atoms if isinstance(atom, kinds))
+        cases = {NONE} if any(isinstance(atom, NoAuthor) for atom in atoms) and name == "from" else set()
+        if any(isinstance(atom, Hosted) for atom in atoms) and name == "from":
+            cases.add(HOSTED)
+        if present:
+            cases |= {PLAIN}
+        return stores.text(name, language, frozenset(cases), patterns)
+
+
+def _meaning_of_badly(leaf: Leaf) -> Condition:
+    badly = Any((Not(Leaf("arrival.dmarc", (Word("pass"), Word("none")))), Leaf("spam", (Flag(True),))))
+    wanted = {atom.wanted for atom in leaf.atoms if isinstance(atom, Flag)}
+    parts = [badly if flag else Not(badly) for flag in wanted]
+    if any(isinstance(atom, Present) for atom in leaf.atoms):
+        parts += [badly, Not(badly)]
+    return Any(tuple(parts))
+
+
+def _word(name: str, atoms: tuple[Atom, ...], present: bool) -> Node:
+    among = world.WORDS[name]
+    wanted = {atom.word for atom in atoms if isinstance(atom, Word)}
+    mask = sum(1 << at for at, word in enumerate(among) if word is not None and (present or word in wanted))
+    return stores.words(name, mask, (1 << len(among)) - 1)
+
+
+def _spam(flags: set[bool]) -> Node:
+    every = world.NUMBERS["spam.ratio"]
+    yes = every.meet(union((rank(1.0), every.last)))
+    wanted = (yes.parts if True in flags else ()) + (every.without(yes).parts if False in flags else ())
+    return stores.numbers("spam.ratio", union(*wanted), every)
+
+
+def _both(nodes: list[Node]) -> Node:
+    parts = [part for node in nodes for part in (node.parts if isinstance(node, Both) else (node,))]
+    if any(part is FALSE for part in parts):
+        return FALSE
+    return parts[0] if len(parts) == 1 else Both(parts) if parts else TRUE
+
+
+def _either(nodes: list[Node]) -> Node:
+    parts = [part for node in nodes for part in (node.parts if isinstance(node, Either) else (node,))]
+    if any(part is TRUE for part in parts):
+        return TRUE
+    return parts[0] if len(parts) == 1 else Either(parts) if parts else FALSE

@@ -1,0 +1,168 @@
+"""What a message can be: every value of every fact that evidence may come to, and what ties them together.
+
+This is the one place that says so. It is wider than what happens, never narrower: `tests/policy/test_policy_proof_parts.py` gathers the
+facts of messages and finds each of them in here. The prover searches in it, and the tests draw from it.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Collection
+from dataclasses import fields
+
+from dkimgate.facts import DMARC_RESULTS, Arrival, Border, Facts, HeaderSigns, Origin, Risk, Spam, Upstream
+from dkimgate.message import Connection
+from dkimgate.policy.conditions import holds
+from dkimgate.policy.explain import describe
+from dkimgate.policy.model import All, Any, Condition, Flag, Glob, Hosted, Leaf, NoAuthor, Not, Present, Word, leaves
+from dkimgate.policy.proof.language import Writing, writable
+from dkimgate.policy.proof.ranges import Ranges, rank, union
+from dkimgate.policy.risk import MAX_PART
+from dkimgate.policy.vocabulary import SPF_RESULTS, value_of
+
+_RESULTS = ("none", *(word for word in SPF_RESULTS if word != "none"))
+
+WORDS: dict[str, tuple[str | None, ...]] = {
+    "origin": (Origin.FORWARDED, Origin.INBOUND, Origin.SUBMITTED, Origin.LOCAL),
+    "arrival.dmarc": DMARC_RESULTS,
+    # our own hosts may state any result of RFC 8601 for any method, also one that a policy can't name
+    "arrival.spf": _RESULTS,
+    "arrival.dkim": _RESULTS,
+    "arrival.arc": _RESULTS,
+    "upstream.dmarc": (None, "fail", "permerror", "temperror"),
+}
+"""Facts that are one of a few words, the likeliest first; None where a message may be without it."""
+
+FLAGS = (
+    "arrival.aligned",
+    "outgoing.spf_passes",
+    "outgoing.unalignable",
+    "own_signature",
+    *(f"header.{sign.name}" for sign in fields(HeaderSigns)),
+)
+
+MAX_SCORE = 1e12
+"""Of spam scores, and of what filters require: evidence reads twelve digits."""
+
+NUMBERS: dict[str, Ranges] = {
+    "spam.score": union((0, rank(MAX_SCORE))),
+    "spam.required": union((1, rank(MAX_SCORE))),  # more than 0
+    "spam.ratio": union((0, rank(MAX_PART))),
+}
+"""By the rank of the float. Spam is what has a ratio of 1 or more: a field that says so has a score of at least what it requires."""
+
+RISKS = union((0, 100_000_000_000))
+"""In hundredths."""
+
+COUNTS = union((0, 1_000_000))
+"""Of recipients: Postfix takes a thousandth of that, unless told otherwise."""
+
+NETWORKS = ("client.ip", "border.ip")
+
+TEXTS: dict[str, tuple[Writing, bool, tuple[str, ...]]] = {
+    "from": (Writing.DOMAIN, True, ("hosted.example", "partner.example")),
+    "sender": (Writing.MAILBOX, False, ("friend@hosted.example", "sender@partner.example", "")),
+    "client.name": (Writing.HOST, True, ("mail.sender.example",)),
+    "client.helo": (Writing.HOST, True, ("mail.sender.example",)),
+    "client.auth": (Writing.TEXT, True, ("user", "user@hosted.example")),
+    "client.daemon": (Writing.TEXT, True, ("smtpd",)),
+    "border.by": (Writing.HOST, True, ("mx.forwarder.example",)),
+}
+"""How a text is written, whether a message may be without it, and texts that one can read."""
+
+READABLE_RECIPIENTS = ("victim@receiver.example", "user@hosted.example")
+
+
+def _is(fact: str, *words: str) -> Leaf:
+    return Leaf(fact, tuple(Word(word) for word in words))
+
+
+def _true(fact: str) -> Leaf:
+    return Leaf(fact, (Flag(True),))
+
+
+def _there(fact: str) -> Leaf:
+    return Leaf(fact, (Present(),))
+
+
+def _only_if(one: Condition, other: Condition) -> Condition:
+    return Any((Not(one), other))
+
+
+_OUTSIDE = _is("origin", *(origin for origin in Origin if origin.outside))
+_NO_AUTHOR = Leaf("from", (NoAuthor(),))
+
+TIES: tuple[Condition, ...] = (
+    # route: who has logged in hands in, or there is a border further down
+    _only_if(_there("client.auth"), _is("origin", "submitted", "forwarded")),
+    _only_if(_there("border.by"), _is("origin", "forwarded")),
+    _only_if(_there("border.ip"), _there("border.by")),
+    _only_if(_true("arrival.aligned"), All((Not(_NO_AUTHOR), Any((_is("arrival.spf", "pass"), _is("arrival.dkim", "pass")))))),
+    # the sender is rewritten where that changes something, and what it must not be aligned with is known
+    _only_if(_true("outgoing.unalignable"), All((_true("outgoing.spf_passes"), Not(Leaf("sender", (Glob(""),))), Not(_NO_AUTHOR)))),
+    _only_if(_true("own_signature"), Leaf("from", (Hosted(),))),
+    _only_if(_true("header.lookalike_domain"), Not(Leaf("from", (Hosted(),)))),
+    _only_if(_true("header.no_received"), _OUTSIDE),
+    _only_if(_true("header.message_id_malformed"), Not(_true("header.message_id_missing"))),
+    _only_if(_true("header.date_far_off"), Not(_true("header.date_missing"))),
+)
+"""What holds for every message. Each speaks of facts that are false or absent unless something wants them otherwise."""
+
+
+def ties_of(named: Collection[str]) -> list[Condition]:
+    """The ties that matter where conditions name those facts: the first fact of a tie is one of them, or of the border."""
+    named = {*named, *(("border.by", "border.ip") if {"border.by", "border.ip"} & set(named) else ())}
+    return [tie for tie in TIES if next(leaves(tie)).fact in named]
+
+
+def is_possible(facts: Facts) -> str | None:
+    """Why no message has such facts, in a few words; None where one may."""
+    spam, unweighted = facts.arrival.spam, Risk()
+    for name, words in WORDS.items():
+        if value_of(name, facts, unweighted) not in words:
+            return f"{name} is {value_of(name, facts, unweighted)}"
+    if not 0 <= spam.score <= MAX_SCORE or not 0 < spam.required <= MAX_SCORE:
+        return "a spam score beyond its range"
+    if spam.flag and spam.score < spam.required:
+        return "spam below what is required for it"
+    if len(facts.recipients) > COUNTS.last:
+        return "too many recipients"
+    if facts.border is not None and not value_of("border.by", facts, unweighted):
+        return "a border without a name"
+    if facts.author is not None and not writable(Writing.DOMAIN, facts.author):
+        return f"the author domain {facts.author!a}"
+    if facts.hosted is not None and facts.author is None:
+        return "hosted without an author domain"
+    return next((f"not so: {describe(tie)}" for tie in TIES if not holds(tie, facts, unweighted)), None)
+
+
+def message(values: dict[str, typing.Any]) -> Facts:
+    """The facts that have these values, by the names of `WORDS`, `FLAGS` and the others here; everything else as it is by default."""
+    author, is_hosted = values["from"]
+    by, ip = values["border.by"], values["border.ip"]
+    score, required = values["spam.score"], values["spam.required"]
+    client = {name: values[f"client.{name}"] for name in ("ip", "name", "helo", "auth", "daemon")}
+    return Facts(
+        client=Connection(**client),
+        sender=values["sender"],
+        recipients=values["recipients"],
+        author=author,
+        author_problem=None if author else "2 From fields",
+        hosted=author if is_hosted else None,
+        origin=Origin(values["origin"]),
+        border=Border(by, ip) if by is not None else None,
+        arrival=Arrival(
+            values["arrival.dmarc"],
+            values["arrival.spf"],
+            values["arrival.dkim"],
+            values["arrival.arc"],
+            values["arrival.aligned"],
+            Spam(score >= required, score, required),
+        ),
+        upstream=Upstream(values["upstream.dmarc"]),
+        header=HeaderSigns(**{name.removeprefix("header."): values[name] for name in FLAGS if name.startswith("header.")}),
+        spf_passes=values["outgoing.spf_passes"],
+        spf_source="lookup" if values["outgoing.spf_passes"] else "unaligned",
+        unalignable=values["outgoing.unalignable"],
+        own_signature=values["own_signature"],
+    )

@@ -1,0 +1,184 @@
+"""What the proof is made of: globs against every short text, ranges against sets, sums against every combination, and what a message
+can be against what evidence gathers."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+from random import Random
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dkimgate.config import Config, Trust
+from dkimgate.evidence.gather import facts_of, see
+from dkimgate.facts import Facts, Standing
+from dkimgate.message import Connection, Envelope, Message, split_message
+from dkimgate.policy.model import Compare, DomainGlob, Glob, Operator, Weights
+from dkimgate.policy.proof import world
+from dkimgate.policy.proof.language import ANYTHING, Language, Wanted, Writing, writable
+from dkimgate.policy.proof.ranges import Cents, Counts, Floats, Ranges, rank, union, unrank
+from dkimgate.policy.proof.search import everything
+from dkimgate.policy.proof.sums import Sums
+from headers import AUTHOR, BORDER, CONFIG, OUTSIDE, REINJECTED, message
+
+CORPUS = Path(__file__).parents[1] / "evidence" / "corpus"
+SHORT = ["".join(chars) for length in range(6) for chars in product("ab.@", repeat=length)]
+
+
+def _pattern(random: Random) -> Glob | DomainGlob:
+    text = "".join(random.choice("ab.**?@") for _ in range(random.randint(0, 5)))
+    return DomainGlob(text.replace("@", "b")) if random.random() < 0.4 else Glob(text)
+
+
+@pytest.mark.parametrize("writing", Writing)
+@pytest.mark.parametrize("seed", range(6))
+def test_globs_against_every_short_text(writing: Writing, seed: int) -> None:
+    random = Random(f"{writing}{seed}")
+    for _ in range(8):
+        language = Language(writing, [_pattern(random) for _ in range(6)])
+        wanted: Wanted = ANYTHING
+        for _ in range(random.randint(0, 2)):
+            wanted = language.with_some(wanted, language.set_of(random.sample(language.patterns, random.randint(1, 2))))
+        for _ in range(random.randint(0, 3)):
+            wanted = language.with_none(wanted, language.set_of(random.sample(language.patterns, 1)))
+        found = language.text(wanted)
+        assert found is None or language.accepts(wanted, found)
+        short = next((text for text in SHORT if language.accepts(wanted, text)), None)
+        assert found is not None or short is None, (language.patterns, wanted, short)
+
+
+def test_a_walk_finds_what_no_guess_does() -> None:
+    language = Language(Writing.DOMAIN, [Glob("*a*b*"), Glob("*b*a*"), Glob("*aa*"), Glob("*.*"), Glob("?????*")])
+    a_b, b_a, double, dotted, long = (1 << at for at in range(5))
+    found = language.text(Wanted(frozenset({a_b, b_a}), double | dotted | long))
+    assert found in {"aba", "bab", "abxa", "baxb", "axba", "bxab"}
+    assert language.text(Wanted(frozenset({a_b, b_a, double}), long | dotted)) in {"aaba", "abaa", "baab"}
+    assert language.text(Wanted(frozenset({dotted}), a_b)) is not None
+    assert not writable(Writing.DOMAIN, "-a") and not writable(Writing.DOMAIN, "a..b") and writable(Writing.DOMAIN, "a-b.c")
+
+
+ranges = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=4).map(lambda pairs: union(*pairs))
+
+
+def members(some: Ranges) -> set[int]:
+    return {number for number in range(14) if number in some}
+
+
+@given(ranges, ranges)
+@settings(max_examples=60)
+def test_ranges_are_sets(one: Ranges, other: Ranges) -> None:
+    assert members(one.meet(other)) == members(one) & members(other)
+    assert members(one.without(other)) == members(one) - members(other)
+    assert one.without(other).parts == union(*one.without(other).parts).parts
+
+
+OPERATORS: tuple[Operator, ...] = ("<", "<=", ">", ">=", "==", "!=")
+HOLDS = {"<": float.__lt__, "<=": float.__le__, ">": float.__gt__, ">=": float.__ge__, "==": float.__eq__, "!=": float.__ne__}
+
+
+@given(
+    st.sampled_from(OPERATORS),
+    st.sampled_from([-1.0, -0.0, 0.0, 0.005, 0.29, 0.57, 1.005, 4.35, 49.995, 50.0, 1e300]),
+    st.integers(0, 6000),
+)
+@settings(max_examples=100)
+def test_comparisons_hold_for_exactly_the_numbers_of_their_ranges(operator: Operator, number: float, place: int) -> None:
+    compare = (Compare(operator, number),)
+    every = union((0, 10_000))
+    assert (place in Cents().matching(compare, every)) is HOLDS[operator](place / 100, number)
+    assert (place in Counts().matching(compare, every)) is HOLDS[operator](float(place), number)
+    floats = union((0, rank(1e12)))
+    for value in (place / 100, unrank(max(rank(number) - 1, 0)), unrank(max(rank(number) + 1, 0))):
+        if value <= 1e12:
+            assert (rank(value) in Floats().matching(compare, floats)) is HOLDS[operator](value, number)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False, allow_infinity=False))
+def test_ranks_are_in_the_order_of_floats(one: float, other: float) -> None:
+    assert unrank(rank(one)) == one
+    assert (rank(one) < rank(other)) is (one < other)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_sums_against_every_combination(seed: int) -> None:
+    random = Random(seed)
+    unit = random.choice([1, 1, 100])
+    names = ["dmarc=fail", "dmarc=unknown", "spf=fail", "spf=softfail", "dkim=fail", "header.date_missing", "header.no_received"]
+    weights = Weights(tuple((name, unit * random.choice([0.0, 0.01, 2.5, 5.0, 7.0, 10.0])) for name in names))
+    given_ = dict(weights.parts)
+    sums = Sums(weights, True)
+    choices = [[given_.get(f"{method}={word}", 0.0) for word in words] for method, words in _WORDS.items()]
+    choices += [[0.0, given_["header.date_missing"]], [0.0, given_["header.no_received"]]]
+    totals = {round(sum(combination) * 100) for combination in product(*choices)}
+    for cents in range(0, 4000 * unit, unit if unit > 1 else 1):
+        state = everything()
+        state["risk"] = union((cents, cents))
+        assert (sums.solved(state) is not None) is (cents in totals), cents
+
+
+_WORDS = {
+    "dmarc": world.WORDS["arrival.dmarc"],
+    "spf": world.WORDS["arrival.spf"],
+    "dkim": world.WORDS["arrival.dkim"],
+}
+
+
+def gathered(mail: Message, settings: Config) -> Facts:
+    return facts_of(see(mail, settings), settings, ["hosted.example"], lambda author, hosted: (author is not None, "lookup"))
+
+
+@pytest.mark.parametrize("file", sorted(CORPUS.glob("*.eml")), ids=lambda path: path.stem)
+def test_the_messages_of_real_installations_are_possible(file: Path) -> None:
+    expected = yaml.safe_load(file.with_suffix(".yaml").read_text("utf-8"))
+    header, _ = split_message(file.read_bytes())
+    mail = Message(Connection(**expected["connection"]), Envelope("friend@hosted.example", ("v@receiver.example",)), header, "4F2B")
+    assert world.is_possible(gathered(mail, Config(trust=Trust.model_validate(expected["trust"])))) is None
+
+
+FIELDS = [
+    "Received: from x (x [192.0.2.66]) by mx.forwarder.example with ESMTP id 1; x\n",
+    "Received: from x (x [127.0.0.1]) by mx.forwarder.example with ESMTPA id 1; x\n",
+    "Received: by localhost (Postfix, from userid 0)\n",
+    "Received: from x by elsewhere.example; x\n",
+    "Authentication-Results: mx.forwarder.example; dmarc=pass header.from=hosted.example; arc=neutral; dkim=softfail; spf=hardfail\n",
+    "Authentication-Results: mx.forwarder.example; spf=pass smtp.mailfrom=a@hosted.example; dkim=policy; dmarc=weird\n",
+    "Authentication-Results: elsewhere.example; dmarc=quarantine; dkim=temperror\n",
+    "Authentication-Results: (broken; dmarc=permerror; spf=nonsense\n",
+    "X-Spam-Status: No, score=-9.9 required=0.000000000001\n",
+    "X-Spam-Status: Yes, score=999999999999.999 required=999999999999.999\n",
+    "X-Spam-Flag: YES\n",
+    "X-Spam-Level: ****\n",
+    "From: Friend <a@hosted.example>\n",
+    "From: a@hostad.example\n",
+    "From: a@xn--mnchen-3ya.example\n",
+    "From: a@b, c@d\n",
+    "Message-ID: 4711\n",
+    "Message-ID: <1@a.example>\n",
+    "Date: Sat, 21 Nov 2006 16:20:20 +0000\n",
+    "Subject: x\n",
+]
+connections = st.builds(
+    Connection,
+    st.sampled_from([None, "127.0.0.1", "192.0.2.66", "::ffff:127.0.0.1", "junk"]),
+    auth=st.sampled_from([None, "", "user"]),
+) | st.sampled_from([REINJECTED, OUTSIDE])
+
+
+@pytest.mark.parametrize("method", ["spf", "dkim", "arc"])
+@pytest.mark.parametrize("result", ["none", "pass", "fail", "softfail", "policy", "neutral", "temperror", "permerror", "hardfail", "odd"])
+def test_our_own_hosts_may_state_any_result(method: str, result: str) -> None:
+    stated = f"Authentication-Results: mx.forwarder.example; {method}={result}; dmarc={result} header.from=hosted.example\n"
+    facts = gathered(message(stated + BORDER + AUTHOR), CONFIG)
+    assert facts.border is not None and facts.claims[0].standing is Standing.TRUSTED
+    assert world.is_possible(facts) is None
+
+
+@given(st.lists(st.sampled_from(FIELDS), max_size=9), connections, st.sampled_from(["", "a@hosted.example", "root", "a@b."]))
+@settings(max_examples=300, deadline=None)
+def test_whatever_evidence_gathers_is_possible(fields: list[str], connection: Connection, sender: str) -> None:
+    """The proof is about every message that is possible: one that is not, and comes all the same, could launder."""
+    facts = gathered(message("".join(fields), connection, sender), CONFIG)
+    assert world.is_possible(facts) is None
