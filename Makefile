@@ -16,12 +16,13 @@ CHECK_PACKAGES := openssl
 TEST_PACKAGES := postfix opendkim opendkim-tools opendmarc spamassassin spamd spamass-milter unbound miltertest swaks \
                  iproute2 util-linux sasl2-bin libsasl2-modules logrotate postsrsd
 
-.PHONY: demo test check format lock clean help
+.PHONY: demo test check laws format lock clean help
 
 help:
 	@echo "make demo     show on built-in messages what the gate does (no Postfix, no configuration)"
 	@echo "make test     all tests, with real servers in a network namespace of their own"
 	@echo "make check    style, types and the tests that need no servers: under a minute"
+	@echo "make laws     the laws over EXAMPLES=100000 random policies and messages each: an hour on two cores"
 	@echo "make install  into /opt/dkimgate and /etc/dkimgate (see systemd/README.md); starts nothing"
 	@echo "make format   put the code into shape"
 	@echo "make lock     resolve the dependencies of pyproject.toml anew into requirements*.txt"
@@ -37,7 +38,14 @@ check: $(VENV)/dev check-packages
 	$(BIN)/pytest -q -n 3 --dist worksteal -m "not servers and not heavy"
 
 test: check test-packages
-	$(BIN)/pytest -q -m "servers or heavy"
+	$(BIN)/pytest -q -n auto --dist worksteal -m heavy $(LAWS)
+	$(BIN)/pytest -q -m "servers or heavy" $(addprefix --ignore=,$(LAWS))
+
+# the laws over what is drawn at random: 2,000 examples each in `make test`, here for as long as one likes
+LAWS := tests/laws/test_laws_generated.py tests/laws/test_laws_generated_messages.py
+EXAMPLES ?= 100000
+laws: $(VENV)/dev
+	DKIMGATE_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q -n auto --dist worksteal -m heavy $(LAWS)
 
 format: $(VENV)/dev
 	$(BIN)/ruff check --fix .

@@ -59,6 +59,15 @@ def test_law_2_what_hurts_is_believed_from_anyone(lines: list[str], at: int) -> 
     assert _facts(spam + PASS + BORDER + AUTHOR + "X-Spam-Status: No, score=-9 required=5\n").arrival.spam == Spam(True, 14.9, 3.0)
 
 
+def test_law_2_nothing_that_a_sender_adds_takes_the_edge_off_another_s_fail() -> None:
+    """Neither a lesser evil in our name nor a signature of which our own verifier says no more than `neutral`."""
+    upstream = FAIL.replace("mx.forwarder", "anyone").replace("dmarc=fail", "dkim=fail header.d=x.example; dmarc=fail")
+    assert _facts(BORDER + "Authentication-Results: mx.forwarder.example; dmarc=permerror\n" + upstream + AUTHOR).arrival.dmarc == "fail"
+    neutral = "Authentication-Results: mx.forwarder.example; dkim=neutral header.d=y.example\n"
+    assert _facts(neutral + BORDER + upstream + AUTHOR).arrival.dkim == "fail"
+    assert _facts(neutral.replace("neutral", "pass") + BORDER + upstream + AUTHOR).arrival.dkim == "pass"
+
+
 @given(st.lists(st.sampled_from([*LINES, PASS, "X-Spam-Status: No, score=-9.9 required=5.0\n"]), max_size=8))
 def test_law_2_what_helps_only_from_us(below: list[str]) -> None:
     assert _facts(BORDER + "".join(below) + AUTHOR).arrival == _facts(BORDER + AUTHOR).arrival
@@ -164,6 +173,15 @@ def test_law_4_what_cannot_be_judged_leaves_by_no_open_door(
     outcome = _pass(loaded, arrived)
     assert (outcome.disposition, outcome.fields) == (disposition, ())
     assert (outcome.sender or "").endswith("=hosted.example=friend@bounce.forwarder.example") is rewritten
+
+
+def test_law_4_what_fails_twice_waits(loaded: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message can't be judged, and what then becomes of its envelope can't be found out either."""
+    monkeypatch.setattr("dkimgate.policy.verdict.decide", lambda *_: 1 / 0)
+    monkeypatch.setattr("dkimgate.domains.readings", lambda *_: 1 / 0)
+    outcome = _pass(loaded, message(AUTHOR))
+    assert (outcome.disposition, outcome.fields) == (Disposition.DEFER, ())
+    assert len(_records(loaded)) == 1
 
 
 def test_law_4_a_message_whose_record_fails_leaves_unsigned(loaded: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
