@@ -127,7 +127,7 @@ class Passage:
         try:
             return self._outcome(fields)
         except Exception as error:  # noqa: BLE001 - law 4: the record is written, and what it promised can't be done
-            self._fail("telling the MTA", error)
+            log(f"{self._message.queue_id}: telling the MTA: {describe(error)}; the message waits", Level.ERROR)
             return Outcome(Disposition.DEFER, "this message can't be judged, try again later")
 
     def _outcome(self, fields: tuple[tuple[str, bytes], ...]) -> Outcome:
