@@ -510,6 +510,8 @@ _WAYS = st.sampled_from(
         ([AMAVIS, DMARC], BORDER, REINJECTED, False),
         ([SECOND_HOST], BORDER, REINJECTED, True),
         ([DMARC], BORDER, LOGIN, False),
+        ([DMARC], "", REINJECTED, False),
+        ([DKIM], "", REINJECTED, False),
         ([], "", STRANGER, False),
         ([DMARC], "", STRANGER, False),
     ]

@@ -16,7 +16,7 @@ import yaml
 
 import policy_world
 from dkimgate import yamlfile
-from dkimgate.facts import Arrival, Claim, Decision, Disposition, EnvelopeAction, Facts, Origin, Sign, Spam, Standing
+from dkimgate.facts import DMARC_RESULTS, Arrival, Claim, Decision, Disposition, EnvelopeAction, Facts, Origin, Sign, Spam, Standing
 from dkimgate.policy import loader
 from dkimgate.policy.model import All, Any, Compare, Condition, Flag, Hosted, Leaf, NoAuthor, Not, Policy, Present, Rule, Within, Word
 from dkimgate.policy.proof import Law, Proof, world
@@ -29,6 +29,8 @@ def policies(random: Random, observing: bool = False) -> Policy:
     """A policy with every key that there is. One of ten has been through the loader; others say what no file can. `observing`: some
     rules may only observe, and some are allowed to launder."""
     policy = policy_world.policies(random)
+    if random.random() < 0.3:
+        policy = replace(policy, rules=(_almost_all(random), *policy.rules))
     rules = tuple(_furnished(random, rule, observing) for rule in policy.rules)
     policy = replace(policy, rules=rules, default=_furnished(random, policy.default, observing))
     if observing and random.random() < 0.2:
@@ -37,6 +39,14 @@ def policies(random: Random, observing: bool = False) -> Policy:
     if observing and random.random() < 0.1:
         policy = replace(policy, mode="observe")
     return (loaded(policy) or policy) if random.random() < 0.1 else policy
+
+
+def _almost_all(random: Random) -> Rule:
+    """A guard that somebody wrote out, and may have forgotten a word of."""
+    bad = [word for word in DMARC_RESULTS if word not in ("pass", "none")]
+    words = Leaf("arrival.dmarc", tuple(Word(word) for word in random.sample(bad, random.randint(3, 4))))
+    spam = random.choice((Leaf("spam", (Flag(True),)), Leaf("spam.ratio", (Compare(random.choice((">", ">=")), 1.0),))))
+    return Rule("written-out", Any((words, spam)) if random.random() < 0.7 else words, envelope=EnvelopeAction.UNALIGN)
 
 
 def _furnished(random: Random, rule: Rule, observing: bool) -> Rule:

@@ -114,6 +114,8 @@ def hurts(drawn: Drawn, claim: str, at: int) -> None:
     header = drawn.message.header
     at = min(at, len(header))
     better = differences(drawn, header, (*header[:at], *world.fields_of([claim]), *header[at:]))
+    if claim.startswith(world.US):  # above the border it is our own word, and no check is made here that would tell more
+        better = [each for each in better if not each.startswith("risk")]
     assert not better, better
 
 
