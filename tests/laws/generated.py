@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 EXAMPLES = int(os.environ.get("DKIMGATE_EXAMPLES", "2000"))
 SEED = int(os.environ.get("DKIMGATE_SEED") or secrets.randbelow(1 << 32))
-QUICK = 20
+QUICK = 12
 """Examples in `make check`, where a law takes a tenth of a second."""
 
 PIECE = 500
