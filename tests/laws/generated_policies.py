@@ -149,6 +149,17 @@ def facts_for(random: Random, policy: Policy, number: int) -> Iterator[Facts]:
         yield replace(facts, claims=_claims(random, facts), forwarder_aligns=aligns, message_id=random.choice((None, "<1@a.example>")))
 
 
+def as_forged(random: Random, facts: Facts) -> Facts:
+    """The message as a forger would have it: it comes in from outside, and a door stands open."""
+    origin = facts.origin if outside(facts) else Origin.FORWARDED
+    arrival = replace(facts.arrival, dmarc=random.choice(("fail", "permerror", "temperror", "unknown")))
+    author = facts.author or "hosted.example"
+    forged = replace(
+        facts, origin=origin, arrival=arrival, author=author, author_problem=None, hosted=author, spf_passes=True, own_signature=False
+    )
+    return forged if possible(forged) else facts
+
+
 def _claims(random: Random, facts: Facts) -> tuple[Claim, ...]:
     pick = random.choice
     said = ("pass", "fail", "none", facts.arrival.dkim)

@@ -17,7 +17,7 @@ from dkimgate.policy.decide import decide
 from dkimgate.policy.model import Policy
 from dkimgate.policy.proof import Law, example, prove
 from laws.generated import pieces, randoms, show
-from laws.generated_policies import badly, facts_for, laundered, loaded, mended, outside, policies, possible, promoted, wild
+from laws.generated_policies import as_forged, badly, facts_for, laundered, loaded, mended, outside, policies, possible, promoted, wild
 
 MESSAGES = 4
 """Messages on the borders of each policy."""
@@ -62,7 +62,8 @@ def the_proof_is_right(random: Random) -> None:
         assert possible(each.facts) and decision.rule == each.rule.name and breaks(each.facts, decision), (each, policy)
     assert proof.safe is (not [text for text in example.problems(policy, proof) if "launders" in text]), policy
     safe = mended(policy, proof)
-    for facts in facts_for(random, policy, MESSAGES):
+    drawn = list(facts_for(random, policy, MESSAGES))
+    for facts in (*drawn, *(as_forged(random, facts) for facts in drawn)):
         decision = decide(facts, policy)
         if laundered(facts, decision):
             assert (decision.rule, Law.SIGNATURE) in found, (facts, policy)
