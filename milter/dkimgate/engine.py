@@ -110,7 +110,9 @@ class Engine:
         seen = see(message, self.config)
         hashed = BodyHash()
         hashed.update(body)
-        assessment = self.conclude(seen, body if self.questions(seen).checks else None, hashed.digest(), now)
+        questions = self.questions(seen)
+        compared = hashed.digest() if questions.checks or questions.compares else None  # as the daemon does, to the letter
+        assessment = self.conclude(seen, body if questions.checks else None, compared, now)
         leaving = header_changes.leaving(message.header, assessment.changes)
         made = self.seal(message, assessment, leaving, body, hashed.digest(), now) if sealer.wanted(assessment) else ()
         return replace(assessment, sealed=bool(made) and not isinstance(made, str), unsealed=made if isinstance(made, str) else None)
