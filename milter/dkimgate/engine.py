@@ -64,9 +64,11 @@ class Engine:
         self._sealer = sealer.sealer_of(settings, keys)
 
     @classmethod
-    def load(cls, file: Path) -> Self:
-        """Load a configuration file and all that it names. Raises ConfigError with every mistake found."""
+    def load(cls, file: Path, policy_file: Path | None = None) -> Self:
+        """Load a configuration file and all that it names, or another policy than it names. Raises ConfigError with every mistake found."""
         settings = config.load(file)
+        if policy_file is not None:
+            settings = settings.model_copy(update={"policy": policy_file})
         problems: list[str] = []
         policy: Policy | None = None
         keys: list[SigningKey] = []

@@ -38,16 +38,16 @@ def laundering(policy: Policy, found: Laundering) -> str:
     how = " as spam" if facts.arrival.dmarc in ("pass", "none") else f" with dmarc={facts.arrival.dmarc}"
     if found.law is Law.SIGNATURE:
         what = f"would get a signature of {facts.hosted}"
-        door = ""
+        here = ""
     else:
         what = "would depart with dmarc=pass by SPF, with the envelope as it is"
-        door = "add `envelope: unalign` to this one, "
+        here = ", or `envelope: unalign` into this one"
     return "\n".join(
         [
             f"{_place(policy, found.rule)}: the rule {found.rule.name!r} launders: this message arrived from outside{how} and {what}:",
             *(f"    {line}" for line in message(facts)),
-            "  Put a rule like never-launder ahead, `when: {arrival.badly: true}` with `sign: none` and `envelope: unalign`; "
-            f"{door}or say in `allow_laundering` that it is meant so",
+            "  No rule ahead stops this message. Put one there, `when: {arrival.badly: true}` with `sign: none` and `envelope: unalign`"
+            f"{here}; or say in `allow_laundering` that it is meant so",
         ]
     )
 
