@@ -207,10 +207,12 @@ class Engine:
 
     def may_pass_spf(self, message: Message) -> bool:
         """Of a message that could not be judged: could its envelope pass SPF for a domain of ours? Not asked of who has logged in."""
-        sender = message.envelope.sender
+        return message.connection.auth is None and self._envelope_is_ours(message.envelope.sender)
+
+    def _envelope_is_ours(self, sender: str) -> bool:
+        """Is what SPF looks at of a domain of ours? Of the null sender that is the name in EHLO (RFC 7208 section 2.4)."""
         envelope = sender.rpartition("@")[2] if sender else self.config.departure.helo or ""
-        hosted = any(domains.covering(name, self._key_domains) for name in domains.readings(envelope))
-        return hosted and message.connection.auth is None
+        return any(domains.covering(name, self._key_domains) for name in domains.readings(envelope))
 
     def unaligned_sender(self, sender: str, now: float) -> str | None:
         """The sender rewritten to one that is aligned with no hosted domain; None where that can't be."""
@@ -222,6 +224,5 @@ class Engine:
     def _outgoing_spf(self, message: Message, author: str | None, hosted: bool, lookup: Lookup) -> tuple[bool, str]:
         outgoing = self.config.departure
         sender = message.envelope.sender
-        envelope = sender.rpartition("@")[2] if sender else outgoing.helo or ""
-        hosted = hosted or any(domains.covering(name, self._key_domains) for name in domains.readings(envelope))
+        hosted = hosted or self._envelope_is_ours(sender)
         return outgoing_spf(sender, outgoing.helo, outgoing.addresses, author, hosted, lookup)

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from dkimgate.yamlfile import ConfigError
 
+_LARGEST = 65_536
 _GROUP_MAY_READ = 0o640
 _OTHERS_CAN = stat.S_IRWXO | stat.S_IWGRP
 
 
-def read(file: Path, what: str, missing: str, most: int) -> bytes:
-    """The content of a file, at most `most` octets of it.
+def read(file: Path, what: str, missing: str) -> bytes:
+    """The content of a file.
 
     `what` it holds ("the key", "the secrets") and what to do where it is `missing` are for the messages of ConfigError.
     """
@@ -29,11 +30,14 @@ def read(file: Path, what: str, missing: str, most: int) -> bytes:
         if not stat.S_ISREG(state.st_mode):
             raise ConfigError(f"{file}: not a regular file: expected a file that holds {what}")
         _check_permissions(file, what, stat.S_IMODE(state.st_mode))
-        return os.read(descriptor, most)
+        data = os.read(descriptor, _LARGEST + 1)
     except OSError as error:
         raise ConfigError(f"{file}: can't read {what}: {error.strerror}") from None
     finally:
         os.close(descriptor)
+    if len(data) > _LARGEST:
+        raise ConfigError(f"{file}: larger than {_LARGEST} octets: expected a file that holds {what}")
+    return data
 
 
 def create(file: Path, line: str, exists: str) -> None:

@@ -99,9 +99,9 @@ def _user(gate: Gate, settings: Config) -> Iterator[Finding]:
             continue  # systemd hands these over by ACLs, to nobody but the service
         if not may_read(key.file, settings.user):
             yield Finding("problem", f"{key.file}: {settings.user} can't read this key: `chgrp {settings.user}` and `chmod 0640` it")
-    file = settings.unalign.secret_file if settings.unalign is not None else None
-    if file is not None and not file.is_relative_to("/run/credentials") and not may_read(file, settings.user):
-        yield Finding("problem", f"{file}: {settings.user} can't read these secrets: `chgrp {settings.user}` and `chmod 0640` it")
+    for file in (each.secret_file for each in (settings.unalign, settings.passport) if each is not None):
+        if not file.is_relative_to("/run/credentials") and not may_read(file, settings.user):
+            yield Finding("problem", f"{file}: {settings.user} can't read these secrets: `chgrp {settings.user}` and `chmod 0640` it")
     if not may_read(settings.policy, settings.user):
         yield Finding("problem", f"{settings.policy}: {settings.user} can't read the policy, so a reload would fail: `chmod 0644` it")
 

@@ -6,7 +6,7 @@ from dataclasses import fields
 
 from dkimgate.facts import Facts, HeaderSigns, Origin
 from dkimgate.policy.model import Policy, Rule
-from dkimgate.policy.proof.laws import Laundering, Law, Overlap, Proof, Unproved
+from dkimgate.policy.proof.laws import Laundering, Law, Proof, Unproved
 
 _US = "mx.forwarder.example"  # where no border names a host of ours
 _MOST_RECIPIENTS = 3
@@ -55,15 +55,6 @@ def laundering(policy: Policy, found: Laundering) -> str:
 def unproved(policy: Policy, found: Unproved) -> str:
     """One sentence about a question that has no answer."""
     return f"{_place(policy, found.rule)}: the rule {found.rule.name!r} {found.why}"
-
-
-def overlap(found: Overlap) -> str:
-    """One sentence about a rule that another one takes messages from."""
-    taker = found.taker
-    return (
-        f"the rule {taker.name!r} (line {taker.line}) comes first for some messages that {found.rule.name!r} (line {found.rule.line}) "
-        f"would take, and does something else: {summary(found.facts)}"
-    )
 
 
 def summary(facts: Facts) -> str:
