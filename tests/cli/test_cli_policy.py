@@ -250,7 +250,7 @@ def test_show_does_not_praise_what_launders(folder: Path, capsys: pytest.Capture
     assert json.loads(capsys.readouterr().out)["refused_for"] == ["all"]
     (folder / "bad.yaml").write_text((folder / "policy.yaml").read_text().replace("version: 1", "version: 1\nmode: observe"))
     assert cli.main(["policy", "show", "--policy", "bad.yaml"]) == 0
-    assert "While it only watches, nothing stops it." in capsys.readouterr().out
+    assert "Watching, it stops nothing." in capsys.readouterr().out
 
 
 def test_show_tells_what_only_watches_and_what_may_launder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

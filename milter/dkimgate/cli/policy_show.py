@@ -76,16 +76,17 @@ def _weights(policy: Policy) -> list[list[Cell]]:
 def _laundering(policy: Policy) -> list[Cell]:
     refused = _refused(policy)
     if refused:
+        why = "these rules make mail look genuine that arrived badly from outside"
         return [
             (
-                f"THE DAEMON REFUSES THIS POLICY: these rules make mail look genuine that arrived badly from outside: {', '.join(refused)}.",
+                f"THE DAEMON REFUSES THIS POLICY: {why}: {', '.join(refused)}.",
                 BAD,
             ),
             f"`dkimgate check --policy {policy.file}` shows such a message for each.",
         ]
     if not policy.allow_laundering:
         if policy.mode == "observe":
-            return ["In force, no rule makes mail look genuine that arrived badly from outside. While it only watches, nothing stops it."]
+            return ["In force, no rule makes mail look genuine that arrived badly from outside. Watching, it stops nothing."]
         return ["No rule makes mail look genuine that arrived badly from outside: it is proved, and there are no exceptions."]
     names = ", ".join(policy.allow_laundering)
     return [
