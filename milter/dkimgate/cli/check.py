@@ -16,12 +16,12 @@ from dkimgate.cli import check_proof
 from dkimgate.cli.check_proof import Proved
 from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, Cell, Screen
 from dkimgate.config import Config, Listener
-from dkimgate.facts import Disposition, EnvelopeAction, Sign
+from dkimgate.facts import EnvelopeAction, Sign
 from dkimgate.gate import Gate
 from dkimgate.journal import Journal
 from dkimgate.journal.permissions import may_read
 from dkimgate.policy import unheard
-from dkimgate.policy.explain import describe
+from dkimgate.policy.explain import describe, does
 from dkimgate.policy.model import Policy, Rule
 
 _EPILOG = """\
@@ -325,9 +325,7 @@ def _kind(algorithm: str, bits: int) -> str:
 
 
 def _rule(rule: Rule, policy: Policy) -> list[Cell]:
-    action = f"sign: {rule.sign}" + ("" if rule.disposition is Disposition.ACCEPT else f", {rule.disposition}")
-    action += ", envelope: unalign" if rule.envelope is EnvelopeAction.UNALIGN else ""
-    action += "".join(f", {key}" for key in ("seal", "tag", "add", "remove") if getattr(rule, key))
+    action = does(rule)
     style = GOOD if rule.sign is not Sign.NONE else ""
     if policy.mode_of(rule) == "observe":
         action, style = f"observes: {action}", DOUBT
