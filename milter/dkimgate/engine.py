@@ -24,7 +24,7 @@ from dkimgate.policy.proof import example, prove
 from dkimgate.resolver import Lookup, Resolver
 from dkimgate.signing.canonical import BodyHash
 from dkimgate.signing.keys import SigningKey, load_keys
-from dkimgate.spf_check import outgoing_spf
+from dkimgate.spf_check import envelope_domain, outgoing_spf
 from dkimgate.yamlfile import ConfigError
 
 
@@ -205,10 +205,11 @@ class Engine:
 
     def may_pass_spf(self, message: Message) -> bool:
         """Of a message that could not be judged: could its envelope pass SPF for a domain of ours? Not asked of who has logged in."""
-        sender = message.envelope.sender
-        envelope = sender.rpartition("@")[2] if sender else self.config.departure.helo or ""
-        hosted = any(domains.covering(name, self._key_domains) for name in domains.readings(envelope))
-        return hosted and message.connection.auth is None
+        if message.connection.auth is not None or not self._key_domains:
+            return False
+        envelope = envelope_domain(message.envelope.sender, self.config.departure.helo)
+        names = domains.readings(envelope) if envelope is not None else {""}
+        return "" in names or any(domains.may_align(name, domain) for name in names for domain in self._key_domains)
 
     def unaligned_sender(self, sender: str, now: float) -> str | None:
         """The sender rewritten to one that is aligned with no hosted domain; None where that can't be."""
@@ -220,6 +221,6 @@ class Engine:
     def _outgoing_spf(self, message: Message, author: str | None, hosted: bool, lookup: Lookup) -> tuple[bool, str]:
         outgoing = self.config.departure
         sender = message.envelope.sender
-        envelope = sender.rpartition("@")[2] if sender else outgoing.helo or ""
+        envelope = envelope_domain(sender, outgoing.helo) or ""
         hosted = hosted or any(domains.covering(name, self._key_domains) for name in domains.readings(envelope))
         return outgoing_spf(sender, outgoing.helo, outgoing.addresses, author, hosted, lookup)
