@@ -6,8 +6,9 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from chain import harness, senders
+from chain import harness, senders, ways, world
 from chain.harness import Chain, Crossed, Signer
+from chain.ways import Ways
 from needs import need
 
 
@@ -31,15 +32,24 @@ def gated() -> Iterator[Chain]:
 def crossed() -> Iterator[Chain]:
     """A forwarder whose verifiers and whose gate both check everything, and that has a port where nobody does."""
     need(harness.missing())
-    with harness.started(Signer.DKIMGATE, Crossed(senders.zone(), (senders.SILENT,))) as chain:
+    with harness.started(Signer.DKIMGATE, Crossed(senders.zone(), (world.SILENT,))) as chain:
         yield chain
+
+
+@pytest.fixture(scope="session")
+def every_way() -> Iterator[Ways]:
+    """Many forwarders side by side; see ways.py."""
+    need(harness.missing())
+    with ways.started() as every:
+        yield every
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show the servers' logs with a test that failed."""
     report = yield
-    for chain in getattr(item, "funcargs", {}).values():
+    for given in getattr(item, "funcargs", {}).values():
+        chain = given[ways.GATE] if isinstance(given, dict) and ways.GATE in given else given
         if isinstance(chain, Chain) and report.failed:
             report.sections += [(f"log of {name}", text) for name, text in chain.logs()]
     return report

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -14,7 +14,7 @@ from chain import dkimgate_signer, servers, world
 from chain.mail import Delivered, Letter
 from chain.namespace import Namespace, Server, missing_for_namespaces, wait_until
 
-DELIVERY_SECONDS = 15.0
+DELIVERY_SECONDS = 30.0
 """How long a message may be under way. It takes about one; the rest is for a busy machine."""
 
 PASSWORD = "correct-horse"
@@ -51,6 +51,7 @@ class Chain:
     keys: world.Keys
     namespace: Namespace
     running: tuple[Server, ...]
+    forwarder: servers.Postfix
     port: int = 25
 
     def send(self, letter: Letter, *, client: str, recipient: str, sender: str | None = None) -> Delivered:
@@ -66,15 +67,24 @@ class Chain:
 
     def submit(self, letter: Letter, *, user: str) -> Delivered:
         """From a user with a password, to the forwarder's submission service."""
+        self.hand_in_with_password(letter, user=user)
+        return self.receive(letter)
+
+    def hand_in_with_password(self, letter: Letter, *, user: str) -> None:
+        """The same, without waiting."""
         envelope = (f"--from={letter.author}", f"--to={world.VICTIM}")
         login = ("--port=587", "--auth=PLAIN", f"--auth-user={user}", f"--auth-password={PASSWORD}")
         self._swaks(letter, f"--local-interface={world.ADDRESSES[world.LAPTOP]}", f"--helo={world.LAPTOP}", *envelope, *login)
-        return self.receive(letter)
 
     def sendmail(self, letter: Letter) -> Delivered:
         """From a program on the forwarder itself, through sendmail(1)."""
-        self.namespace.run("sendmail", "-i", "-f", letter.author, world.VICTIM, text=letter.raw.replace(b"\r\n", b"\n"))
+        self.hand_in_locally(letter)
         return self.receive(letter)
+
+    def hand_in_locally(self, letter: Letter) -> None:
+        """The same, without waiting."""
+        command = ("sendmail", "-C", self.forwarder.etc, "-i", "-f", letter.author, world.VICTIM)
+        self.namespace.run(*command, text=letter.raw.replace(b"\r\n", b"\n"))
 
     def receive(self, letter: Letter) -> Delivered:
         """Wait for a message in the receiver's mailbox. Raises ChainError if it does not come."""
@@ -99,9 +109,9 @@ class Chain:
                 yield server.name, "\n".join(lines[-25:])
 
     def _swaks(self, letter: Letter, *options: str) -> None:
-        file = self.folder / "letter.eml"
+        file = self.folder / f"letter-{letter.message_id[1:].partition('@')[0]}.eml"
         file.write_bytes(letter.raw)
-        self.namespace.run("swaks", f"--server={world.ADDRESSES[world.FORWARDER]}", f"--data=@{file}", *options)
+        self.namespace.run("swaks", f"--server={self.forwarder.address}", f"--data=@{file}", *options)
 
 
 @contextmanager
@@ -123,17 +133,19 @@ def _run(signer: Signer, folder: Path, crossed: Crossed | None) -> Iterator[Chai
     more = crossed or Crossed()
     name_server = servers.unbound(folder, [*world.zone_records(keys), *more.records], more.silent)
     spamd, spamd_socket = servers.spamd(folder)
-    checks_at_forwarder = _checks(folder, world.FORWARDER, *(_safe_opendmarc(folder) if crossed else ()))
-    checks_at_receiver = _checks(folder, world.RECEIVER)
+    checks_at_forwarder = checks(folder, world.FORWARDER, *(safe_opendmarc(folder) if crossed else ()))
+    checks_at_receiver = checks(folder, world.RECEIVER)
     sign = servers.opendkim_signer(folder, keys) if signer is Signer.OPENDKIM else dkimgate_signer.configure(folder, keys)
     checkers = [dkimgate_signer.configure_checker(folder)] if crossed else []
     last_checks = checkers or [servers.spamass_milter(folder, spamd_socket)]
     passwords = folder / "sasldb"
     listener = dkimgate_signer.border_socket(folder) if signer is Signer.DKIMGATE else None
-    forwarder = servers.forwarder(folder / "forwarder", [*checks_at_forwarder, *last_checks], [*checkers, sign], passwords, listener)
+    postfix = servers.Postfix(world.FORWARDER, folder / "forwarder")
+    forwarder = servers.forwarder(postfix, [*checks_at_forwarder, *last_checks], [*checkers, sign], passwords, listener)
     receiver = servers.receiver(folder / "receiver", checks_at_receiver)
+    allow_sendmail([forwarder])
 
-    with Namespace(folder, world.ADDRESSES.values(), _mounts(folder, forwarder)) as namespace:
+    with Namespace(folder, world.ADDRESSES.values(), mounts(folder, forwarder)) as namespace:
         unbound = namespace.start("unbound", *name_server)
         namespace.wait_for_port(unbound, "127.0.0.1", 53)
         spam_daemons = [] if crossed else [namespace.start("spamd", *spamd)]
@@ -142,7 +154,7 @@ def _run(signer: Signer, folder: Path, crossed: Crossed | None) -> Iterator[Chai
             for milter in (*checks_at_forwarder, *checks_at_receiver, *last_checks, sign)
         }
         hosts = {host: namespace.start(host.host, *host.command) for host in (forwarder, receiver)}
-        _add_users(namespace, passwords)
+        add_users(namespace, passwords)
         for milter, server in milters.items():
             namespace.wait_for_socket(server, milter.socket)
         for spam_daemon in spam_daemons:
@@ -150,22 +162,30 @@ def _run(signer: Signer, folder: Path, crossed: Crossed | None) -> Iterator[Chai
         for host, server in hosts.items():
             namespace.wait_for_port(server, host.address, 25)
         running = (unbound, *spam_daemons, *milters.values(), *hosts.values())
-        yield Chain(signer, folder, keys, namespace, running)
+        yield Chain(signer, folder, keys, namespace, running, forwarder)
 
 
-def _safe_opendmarc(folder: Path) -> tuple[str, str]:
+def safe_opendmarc(folder: Path) -> tuple[str, str]:
     """What systemd/README.md wants in opendmarc.conf; and a public suffix list, as in Debian's, but one that knows of .example."""
     suffixes = folder / "suffixes.dat"
     suffixes.write_text("example\n")
     return "SPFIgnoreResults true", f"PublicSuffixList {suffixes}"
 
 
-def _checks(folder: Path, host: str, *settings: str) -> list[servers.Milter]:
+def checks(folder: Path, host: str, *settings: str) -> list[servers.Milter]:
     """What checks the mail that comes in. OpenDKIM comes first: OpenDMARC reads its result."""
     return [servers.opendkim_verifier(folder, host), servers.opendmarc(folder, host, *settings)]
 
 
-def _mounts(folder: Path, forwarder: servers.Postfix) -> list[tuple[Path, Path]]:
+def allow_sendmail(forwarders: Iterable[servers.Postfix]) -> None:
+    """The main.cf that stands for /etc/postfix/main.cf names the folders of all configurations that sendmail(1) may use."""
+    folders = [str(each.etc) for each in forwarders]
+    for each in folders:
+        with (Path(each) / "main.cf").open("a") as file:
+            file.write(f"alternate_config_directories = {', '.join(folders)}\n")
+
+
+def mounts(folder: Path, forwarder: servers.Postfix) -> list[tuple[Path, Path]]:
     """What the servers in the namespace see in place of files of this machine."""
     resolv_conf = folder / "resolv.conf"
     resolv_conf.write_text("nameserver 127.0.0.1\n")
@@ -174,7 +194,7 @@ def _mounts(folder: Path, forwarder: servers.Postfix) -> list[tuple[Path, Path]]
     return list(zip(shown, MOUNT_POINTS, strict=True))
 
 
-def _add_users(namespace: Namespace, passwords: Path) -> None:
+def add_users(namespace: Namespace, passwords: Path) -> None:
     """One user in each hosted domain, for the submission service."""
     for domain in (world.HOSTED, world.HOSTED_SPF):
         namespace.run("saslpasswd2", "-p", "-c", "-f", passwords, "-u", domain, "friend", text=PASSWORD.encode())

@@ -11,9 +11,6 @@ from chain import mail, world
 from chain.mail import Letter
 from verify.dkim_world import Signer, ed25519_record, pem, rsa_record
 
-SILENT = "silent.example"
-"""For questions about this zone the name server has only SERVFAIL."""
-
 NAMES = ("from", "to", "subject", "date", "message-id")
 """What an ordinary signature covers."""
 
@@ -40,7 +37,7 @@ def zone() -> tuple[str, ...]:
         "mx.example": ("v=spf1 mx -all",),
         "ptr.example": ("v=spf1 ptr:good.example -all",),
         "loud.example": (f"V=SPF1 {here.upper()} -ALL",),
-        "asks.example": (f"v=spf1 include:{SILENT} -all",),
+        "asks.example": (f"v=spf1 include:{world.SILENT} -all",),
         # DMARC
         "_dmarc.lax.example": ("v=DMARC1; p=none; sp=reject",),
         "_dmarc.strict.example": ("v=DMARC1; p=reject; adkim=s; aspf=s",),

@@ -18,9 +18,9 @@ BORDER_PORT = 2526
 
 PROGRAMS = (
     *("unshare", "nsenter", "ip", "ss", "swaks", "miltertest", "saslpasswd2"),
-    *("postfix", "unbound", "opendkim", "opendmarc", "spamd", "spamc", "spamass-milter"),
+    *("postfix", "unbound", "opendkim", "opendmarc", "spamd", "spamc", "spamass-milter", "postsrsd"),
 )
-"""What must be installed (Debian: postfix sasl2-bin libsasl2-modules unbound opendkim opendmarc spamd spamass-milter swaks miltertest)."""
+"""What must be installed (Debian: postfix sasl2-bin libsasl2-modules unbound opendkim opendmarc spamd spamass-milter postsrsd swaks miltertest)."""
 
 Command = tuple[str | Path, ...]
 
@@ -137,17 +137,24 @@ def spamass_milter(folder: Path, spamd_socket: Path) -> Milter:
     return Milter("spamass", command, socket)
 
 
+def postsrsd(domain: str, secret_file: Path) -> Command:
+    """postsrsd, which restores senders for Postfix's tcp_table(5) at port 10002."""
+    return ("postsrsd", "-4", "-d", domain, "-s", secret_file, "-f", "10001", "-r", "10002")
+
+
 @dataclass(frozen=True, slots=True)
 class Postfix:
-    """One Postfix: its host name, and the folder that holds all of it."""
+    """One Postfix: its host name, and the folder that holds all of it. It sends from the host's address, and listens on `listens`, or
+    there as well."""
 
     host: str
     folder: Path
+    listens: str | None = None
 
     @property
     def address(self) -> str:
-        """The IP address that it listens on and sends from."""
-        return world.ADDRESSES[self.host]
+        """The IP address that it listens on."""
+        return self.listens or world.ADDRESSES[self.host]
 
     @property
     def etc(self) -> Path:
@@ -170,7 +177,7 @@ class Postfix:
             "maillog_file": "/dev/stdout",
             "inet_interfaces": self.address,
             "inet_protocols": "ipv4",
-            "smtp_bind_address": self.address,
+            "smtp_bind_address": world.ADDRESSES[self.host],
             "smtp_tls_security_level": "none",
             "mynetworks": "127.0.0.0/8",
             "alias_maps": "",
@@ -211,23 +218,29 @@ _MASTER_CF = (
 )
 
 
-def forwarder(folder: Path, border: Sequence[Milter], signers: Sequence[Milter], password_file: Path, listener: Path | None) -> Postfix:
+def forwarder(
+    postfix: Postfix,
+    border: Sequence[Milter],
+    signers: Sequence[Milter],
+    password_file: Path,
+    listener: Path | None = None,
+    more: dict[str, str] | None = None,
+) -> Postfix:
     """The host in the middle: it checks what comes in, forwards a user's mail by a pipe, and signs what it generates itself.
 
     At UNCHECKED_PORT it takes mail from outside and has no milters there; at BORDER_PORT it has the border listener of dkimgate alone.
+    `more` are settings beside these.
     """
     signing = ", ".join(milter.address for milter in signers)
-    postfix = Postfix(world.FORWARDER, folder)
-    script = folder.parent / "forward.sh"
+    shared = postfix.folder.parent
     postfix.configure(
         {
             "mydestination": f"{world.FORWARDER}, {world.HOSTED}, {world.HOSTED_SPF}",
-            "alias_maps": f"texthash:{folder.parent}/aliases",
-            # without it sendmail(1), started by a user's pipe, is not allowed to use this configuration
-            "alternate_config_directories": str(postfix.etc),
+            "alias_maps": f"texthash:{shared}/aliases",
             "smtpd_milters": ", ".join(milter.address for milter in border),
             "non_smtpd_milters": signing,
             "cyrus_sasl_config_path": str(postfix.etc / "sasl"),
+            **(more or {}),
         },
         [
             "submission inet  n - n - - smtpd",
@@ -243,20 +256,41 @@ def forwarder(folder: Path, border: Sequence[Milter], signers: Sequence[Milter],
     sasl = postfix.etc / "sasl"
     sasl.mkdir()
     _write(sasl / "smtpd.conf", "pwcheck_method: auxprop", "auxprop_plugin: sasldb", "mech_list: PLAIN", f"sasldb_path: {password_file}")
-    _write(folder.parent / "aliases", f'friend "|{script}"')
-    _write(script, "#!/bin/sh", f'exec /usr/sbin/sendmail -i -f "$SENDER" {world.VICTIM}')
-    script.chmod(0o755)
+    _write_aliases(shared)
     return postfix
 
 
+def home(shared: Path) -> Path:
+    """The Maildir of the users of the forwarder who forward nothing."""
+    return shared / "home"
+
+
+def _write_aliases(shared: Path) -> None:
+    """Who forwards where; the same for every forwarder of a chain."""
+    script = _write(shared / "forward.sh", "#!/bin/sh", 'exec /usr/sbin/sendmail -i -f "$SENDER" "$1"')
+    script.chmod(0o755)
+    forwards = {"friend": world.VICTIM, "moved": world.REFUSED, "left": world.BOUNCED}
+    lines = [f'{user} "|{script} {target}"' for user, target in forwards.items()]
+    _write(shared / "aliases", *lines, *(f"{user} {home(shared)}/" for user in world.HOME_USERS))
+    home(shared).mkdir(exist_ok=True)
+    os.chown(home(shared), NOBODY, NOBODY)
+
+
 def receiver(folder: Path, border: Sequence[Milter]) -> Postfix:
-    """The next host: it checks what comes in and puts it into the Maildir `mail/inbox` in its folder."""
+    """The next host: it checks what comes in and puts it into the Maildir `mail/inbox` in its folder.
+
+    It is also where the partner has its mailboxes. It refuses REFUSED, and takes what is for BOUNCED and sends it back.
+    """
     postfix = Postfix(world.RECEIVER, folder)
     mail = folder / "mail"
+    gone = f"gone@{world.RECEIVER}"
     postfix.configure(
         {
-            "mydestination": "",
-            "virtual_mailbox_domains": world.RECEIVER_DOMAIN,
+            "mydestination": world.RECEIVER,
+            "alias_maps": "inline:{ { gone = |exit 67 } }",
+            "virtual_alias_maps": f"inline:{{ {world.BOUNCED}={gone} }}",
+            "smtpd_recipient_restrictions": f"check_recipient_access inline:{{ {{ {world.REFUSED} = REJECT moved, no forwarding address }} }}",
+            "virtual_mailbox_domains": f"{world.RECEIVER_DOMAIN}, {world.PARTNER}",
             "virtual_mailbox_base": str(mail),
             "virtual_mailbox_maps": "static:inbox/",
             "virtual_uid_maps": f"static:{NOBODY}",

@@ -45,16 +45,17 @@ def test_a_forgery_leaves_as_it_came(gated: Chain, forge: scenarios.Scenario) ->
 
 
 @pytest.mark.parametrize("forge", [scenarios.forgery, scenarios.dressed_forgery])
-def test_the_record_names_a_departure_through_spf(gated: Chain, forge: scenarios.Scenario) -> None:
-    """The second door: without any signature the receiver concludes pass, because the domain's SPF lists the forwarder."""
+def test_the_second_door_is_closed(gated: Chain, forge: scenarios.Scenario) -> None:
+    """Without any signature the receiver would conclude pass, because the domain's SPF lists the forwarder: so the sender is rewritten."""
     got = forge(gated, world.HOSTED_SPF)
     assert got.arrival("dmarc") == "fail"
     assert ours(got) == []
-    assert (got.departure("spf"), got.departure("dmarc")) == ("pass", "pass")
+    assert (got.departure("spf"), got.departure("dmarc")) == ("pass", "fail")
 
     record = record_of(gated, got)
-    assert (record["decision"]["sign"], dkimgate_signer.signatures(record)) == ("none", [])
-    assert record["departure"] == {"dmarc": "pass", "dkim_aligned": False, "spf_aligned": True}
+    assert (record["decision"]["sign"], record["decision"]["envelope"], dkimgate_signer.signatures(record)) == ("none", "unalign", [])
+    assert record["departure"] == {"dmarc": "fail", "dkim_aligned": False, "spf_aligned": False}
+    assert got.fields("Return-Path") == [f"<{record['outgoing']['sender']}>"]
 
 
 def test_forged_results_count_as_what_anybody_may_write(gated: Chain) -> None:

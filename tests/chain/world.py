@@ -22,10 +22,29 @@ GOOD = "good.example"
 GOOD_HOST = "mail.good.example"
 ATTACKER = "mail.attacker.example"
 
+PARTNER = "partner.example"
+"""A stranger who has the forwarder in its SPF record: so a forgery of it goes through the second door."""
+UNRECORDED = "unrecorded.example"
+"""The same, without a DMARC record."""
+HOSTED_HOST = "mail.hosted.example"
+"""Another server of the hosted domains."""
+
+UNALIGN = "bounce.forwarder.example"
+"""What senders are rewritten to."""
+
+SILENT = "silent.example"
+"""For questions about this zone the name server has only SERVFAIL."""
+
 LAPTOP = "laptop.example"
 """Where a user of the hosted domains sits."""
 
 VICTIM = f"victim@{RECEIVER_DOMAIN}"
+REFUSED = f"refused@{RECEIVER_DOMAIN}"
+"""Whom the receiver refuses in the SMTP session."""
+BOUNCED = f"bounced@{RECEIVER_DOMAIN}"
+"""For whom it takes mail, and sends it back."""
+HOME_USERS = ("writer", "postmaster")
+"""Users of the hosted domains who read their mail on the forwarder."""
 
 ADDRESSES = {
     FORWARDER: "192.0.2.10",
@@ -33,6 +52,7 @@ ADDRESSES = {
     GOOD_HOST: "203.0.113.30",
     ATTACKER: "192.0.2.66",
     LAPTOP: "203.0.113.77",
+    HOSTED_HOST: "203.0.113.99",
 }
 
 GATE_SELECTOR = "gate"
@@ -40,20 +60,29 @@ GATE_SELECTOR = "gate"
 OWN_SELECTOR = "own"
 """The selector of a key that stays with another server of the domain."""
 
+SPF_OF_FORWARDER = f"v=spf1 ip4:{ADDRESSES[FORWARDER]} -all"
 _SPF = {
-    HOSTED: "v=spf1 ip4:203.0.113.99 -all",
-    HOSTED_SPF: f"v=spf1 ip4:{ADDRESSES[FORWARDER]} -all",
-    FORWARDER_DOMAIN: f"v=spf1 ip4:{ADDRESSES[FORWARDER]} -all",
-    FORWARDER: f"v=spf1 ip4:{ADDRESSES[FORWARDER]} -all",
+    HOSTED: f"v=spf1 ip4:{ADDRESSES[HOSTED_HOST]} -all",
+    HOSTED_SPF: f"v=spf1 ip4:{ADDRESSES[HOSTED_HOST]} ip4:{ADDRESSES[FORWARDER]} -all",
+    PARTNER: f"v=spf1 ip4:{ADDRESSES[GOOD_HOST]} ip4:{ADDRESSES[FORWARDER]} -all",
+    UNRECORDED: SPF_OF_FORWARDER,
+    UNALIGN: SPF_OF_FORWARDER,
+    FORWARDER_DOMAIN: SPF_OF_FORWARDER,
+    FORWARDER: SPF_OF_FORWARDER,
     GOOD: f"v=spf1 ip4:{ADDRESSES[GOOD_HOST]} -all",
     ATTACKER: f"v=spf1 ip4:{ADDRESSES[ATTACKER]} -all",
 }
-_DMARC = {HOSTED: "quarantine", HOSTED_SPF: "quarantine", FORWARDER_DOMAIN: "reject", GOOD: "reject"}
-_MX = {HOSTED: FORWARDER, HOSTED_SPF: FORWARDER, FORWARDER_DOMAIN: FORWARDER, GOOD: GOOD_HOST, RECEIVER_DOMAIN: RECEIVER}
+_DMARC = {HOSTED: "quarantine", HOSTED_SPF: "quarantine", FORWARDER_DOMAIN: "reject", GOOD: "reject", PARTNER: "reject"}
+_MX = {
+    **dict.fromkeys((HOSTED, HOSTED_SPF, FORWARDER_DOMAIN, UNALIGN), FORWARDER),
+    **dict.fromkeys((RECEIVER_DOMAIN, PARTNER), RECEIVER),
+    GOOD: GOOD_HOST,
+}
 _KEYS = (
     (HOSTED, GATE_SELECTOR),
     (HOSTED, OWN_SELECTOR),
     (HOSTED_SPF, GATE_SELECTOR),
+    (FORWARDER_DOMAIN, GATE_SELECTOR),
     (GOOD, OWN_SELECTOR),
 )
 

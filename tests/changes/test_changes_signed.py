@@ -106,11 +106,14 @@ def test_observing_signs_the_header_as_it_came(rule: str, mode: str, gate: Calla
 
 
 @pytest.mark.parametrize("disposition", ["hold", "defer", "reject"])
-def test_what_a_sender_is_told_names_facts(disposition: str, gate: Callable[..., Gate]) -> None:
+def test_what_a_sender_is_told_names_facts(disposition: str, gate: Callable[..., Gate], capfd: pytest.CaptureFixture[str]) -> None:
     arrived = message(BORDER + MAIL, sender="100%\r\n250 ok@hosted.example")
     outcome, record = passed(gate(f"disposition: {disposition}, text: 'dmarc={{arrival.dmarc}} of <{{sender}}>'"), arrived)
     assert (outcome.disposition.value, outcome.text) == (disposition, "dmarc=unknown of <100%?250 ok@hosted.example>")
     assert record["decision"]["text"] == outcome.text
+    # Postfix drops the reason of a quarantine, so the daemon's log has it
+    told = "held by rule 'changes': dmarc=unknown of <100%?250 ok@hosted.example>" in capfd.readouterr().err
+    assert told is (disposition == "hold")
 
 
 def test_what_is_told_by_otherwise_names_facts(gate: Callable[..., Gate]) -> None:

@@ -65,6 +65,12 @@ def test_a_good_configuration_has_no_findings(folder: Path, capsys: pytest.Captu
         ("trust: {", "trust: {networks: [10.0.0.0/8], ", 1, "warning: trust.networks: 10.0.0.0/8: so large?"),
         ("addresses: [192.0.2.10], ", "", 0, "note: departure.addresses is empty"),
         (", helo: mx.forwarder.example", "", 0, "note: departure.helo is not set"),
+        (
+            "helo: mx.forwarder.example",
+            "helo: mx.hosted.example",
+            1,
+            "warning: departure.helo mx.hosted.example may align with the hosted domain hosted.example",
+        ),
         ("file: decisions", "file: missing/decisions", 1, "problem: journal: .*missing: no such directory: .* all mail is deferred"),
         ("keys:", "keys: []\n#", 1, "warning: keys: none"),
         ("trust:", "socket_mode: '0666'\ntrust:", 1, "warning: socket_mode 0666"),
@@ -169,8 +175,9 @@ journal       /etc/dkimgate/decisions.jsonl (if it can't be written: defer)
 policy        /etc/dkimgate/policy.yaml (mode: enforce, sha256:"""
     assert said.startswith(start)
     assert "\nKeys\n  hosted.example  default  RSA, 2048 bits\n" in said
-    assert "  own-users              sign: author  when origin is one of submitted, local and risk < 50\n" in said
-    assert "  default                sign: none    always\n" in said
+    assert "  own-users              sign: author                   when origin is one of submitted, local and risk < 50\n" in said
+    assert "  never-launder          sign: none, envelope: unalign  when arrival.badly is true or risk >= 50\n" in said
+    assert "  default                sign: none                     always\n" in said
     ending = "Findings\n  note  user: not set" if os.geteuid() == 0 else "Findings\n  none\n"
     assert ending in said
 

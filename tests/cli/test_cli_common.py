@@ -139,6 +139,7 @@ def test_what_a_sender_wrote_cannot_move_the_cursor(text: str, shown: str) -> No
     assert visible(text) == shown
 
 
+@pytest.mark.heavy
 def test_colours_stand_on_a_terminal_only_and_never_with_no_color(tmp_path: Path) -> None:
     config = tmp_path / "dkimgate.yaml"
     (tmp_path / "policy.yaml").write_text("version: 1\nrules:\n  - {name: a, disposition: hold}\n")

@@ -19,6 +19,8 @@ from dkimgate.milterclient import MilterClient, MilterError
 from needs import need_root
 from running import BODY, DOUBLE, ENVIRONMENT, Daemon, alive, double, eventually, free_port, mail
 
+pytestmark = pytest.mark.heavy
+
 Start = Callable[..., Daemon]
 
 

@@ -184,6 +184,7 @@ def test_all_that_the_grammar_permits_is_read(written: Written) -> None:
     assert [(r.method, r.result, list(r.properties), r.reason) for r in reading.results] == written.results
 
 
+@pytest.mark.heavy
 @settings(max_examples=150, deadline=None)
 @given(fields())
 def test_authres_agrees_about_the_grammar(written: Written) -> None:

@@ -59,7 +59,7 @@ def test_new_writes_a_key_that_loads(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert list(tmp_path.iterdir()) == [file]
 
 
-@pytest.mark.parametrize("bits", [2048, 4096])
+@pytest.mark.parametrize("bits", [2048, pytest.param(4096, marks=pytest.mark.heavy)])
 def test_the_zone_line_is_what_a_name_server_reads(tmp_path: Path, bits: int) -> None:
     file = tmp_path / "key.pem"
     assert run("keys", "new", "hosted.example", "s1", "--out", file, "--bits", str(bits)) == 0

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dkimgate import config, domains
+from dkimgate import agreement, config
 from dkimgate.cli import check_proof
 from dkimgate.cli.check_proof import Proved
 from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, Cell, Screen
 from dkimgate.config import Config, Listener
-from dkimgate.facts import Disposition, Sign
+from dkimgate.facts import Disposition, EnvelopeAction, Sign
 from dkimgate.gate import Gate
 from dkimgate.journal import Journal
 from dkimgate.journal.permissions import may_read
@@ -191,6 +191,14 @@ def _departure(gate: Gate, settings: Config) -> Iterator[Finding]:
         )
     if settings.departure.addresses and settings.departure.helo is None:
         yield Finding("note", "departure.helo is not set: for the null sender SPF at the next receiver can't be looked up")
+    helo = settings.departure.helo
+    aligned = agreement.aligned_with(helo, agreement.hosted_domains(settings)) if helo else []
+    if aligned:
+        yield Finding(
+            "warning",
+            f"departure.helo {helo} may align with the hosted domain {', '.join(aligned)}: a forgery of it with the null sender can pass "
+            "by SPF, and no rewriting helps: where the policy closes that door, it is held. Let Postfix say another name (smtp_helo_name)",
+        )
 
 
 def _keys(gate: Gate, settings: Config) -> Iterator[Finding]:
@@ -211,7 +219,7 @@ def _policy(gate: Gate, settings: Config) -> Iterator[Finding]:
     forwarder = settings.forwarder.domain
     if not gate.policy.uses_forwarder and not gate.policy.seals:
         yield Finding("note", f"forwarder.domain {forwarder}: no rule says `sign: forwarder` or `seal: true`")
-    aligned = sorted({key.domain for key in gate.keys if key.domain != forwarder and domains.may_align(key.domain, forwarder)})
+    aligned = agreement.aligned_with(forwarder, agreement.hosted_domains(settings))
     if aligned:
         yield Finding("warning", f"forwarder.domain {forwarder} may align with {', '.join(aligned)}: for their mail it is refused")
 
@@ -309,7 +317,8 @@ def _kind(algorithm: str, bits: int) -> str:
 
 def _rule(rule: Rule, policy: Policy) -> list[Cell]:
     action = f"sign: {rule.sign}" + ("" if rule.disposition is Disposition.ACCEPT else f", {rule.disposition}")
-    action += "".join(f", {key}" for key in ("tag", "add", "remove") if getattr(rule, key))
+    action += ", envelope: unalign" if rule.envelope is EnvelopeAction.UNALIGN else ""
+    action += "".join(f", {key}" for key in ("seal", "tag", "add", "remove") if getattr(rule, key))
     style = GOOD if rule.sign is not Sign.NONE else ""
     if policy.mode_of(rule) == "observe":
         action, style = f"observes: {action}", DOUBT
