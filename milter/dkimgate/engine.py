@@ -64,9 +64,11 @@ class Engine:
         self._sealer = sealer.sealer_of(settings, keys)
 
     @classmethod
-    def load(cls, file: Path) -> Self:
-        """Load a configuration file and all that it names. Raises ConfigError with every mistake found."""
+    def load(cls, file: Path, policy_file: Path | None = None) -> Self:
+        """Load a configuration file and all that it names, or another policy than it names. Raises ConfigError with every mistake found."""
         settings = config.load(file)
+        if policy_file is not None:
+            settings = settings.model_copy(update={"policy": policy_file})
         problems: list[str] = []
         policy: Policy | None = None
         keys: list[SigningKey] = []
@@ -210,6 +212,11 @@ class Engine:
             return envelope is None or bool(message.envelope.sender)
         return any(domains.may_align(name, domain) for name in domains.readings(envelope) for domain in self._key_domains)
 
+    def _envelope_is_ours(self, sender: str) -> bool:
+        """Is what SPF looks at of a domain of ours? Of the null sender that is the name in EHLO (RFC 7208 section 2.4)."""
+        envelope = envelope_domain(sender, self.config.departure.helo) or ""
+        return any(domains.covering(name, self._key_domains) for name in domains.readings(envelope))
+
     def unaligned_sender(self, sender: str, author: str | None, now: float) -> str | None:
         """The sender rewritten to one that is aligned with no hosted domain, nor with the author domain (the forwarder's own may be it);
         None where that can't be, or nobody knows the author domain."""
@@ -223,6 +230,5 @@ class Engine:
     def _outgoing_spf(self, message: Message, author: str | None, hosted: bool, lookup: Lookup) -> tuple[bool, str]:
         outgoing = self.config.departure
         sender = message.envelope.sender
-        envelope = envelope_domain(sender, outgoing.helo) or ""
-        hosted = hosted or any(domains.covering(name, self._key_domains) for name in domains.readings(envelope))
+        hosted = hosted or self._envelope_is_ours(sender)
         return outgoing_spf(sender, outgoing.helo, outgoing.addresses, author, hosted, lookup)

@@ -252,7 +252,20 @@ def test_show_in_words(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert ["3", "rest", "every other message", "not signed"] in rows
     assert ["default", "no rule fits it", "not signed"] in rows
     assert ["100", "on arrival DMARC failed"] in rows
-    assert "No rule may make mail look genuine that arrived badly from outside. There are no exceptions." in said
+    assert "No rule makes mail look genuine that arrived badly from outside: it is proved, and there are no exceptions." in said
+
+
+def test_show_does_not_praise_what_launders(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "bad.yaml").write_text("version: 1\nrules: [{name: all, sign: author}]\n")
+    assert cli.main(["policy", "show", "--policy", "bad.yaml"]) == 0
+    said = capsys.readouterr().out
+    assert "THE DAEMON REFUSES THIS POLICY: these rules make mail look genuine that arrived badly from outside: all.\n" in said
+    assert "no exceptions" not in said
+    assert cli.main(["policy", "show", "--json", "--policy", "bad.yaml"]) == 0
+    assert json.loads(capsys.readouterr().out)["refused_for"] == ["all"]
+    (folder / "bad.yaml").write_text((folder / "policy.yaml").read_text().replace("version: 1", "version: 1\nmode: observe"))
+    assert cli.main(["policy", "show", "--policy", "bad.yaml"]) == 0
+    assert "Watching, it stops nothing." in capsys.readouterr().out
 
 
 def test_show_tells_what_only_watches_and_what_may_launder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -74,10 +74,12 @@ def summary(record: Record) -> list[Cell]:
         risk,
         decision["rule"] or "-",
         (f"signed={signed}", DIM if signed == "none" else GOOD),
-        (f"departs={departure['dmarc'] if departure else '-'}", BAD if laundered(record) else ""),
+        (f"departs={departure['dmarc'] if departure and departs(record) else '-'}", BAD if laundered(record) else ""),
     ]
     if not departs(record):
         cells.append((str(decision["disposition"]), DOUBT))
+    if (record["outgoing"] or {}).get("sender"):
+        cells.append("sender rewritten")
     if decision["mode"] == "observe":
         cells.append((f"observed: {_would(decision)}", DOUBT))
     if record["error"]:

@@ -98,7 +98,9 @@ def _text(problems: Problems, where: Where, value: object, disposition: Disposit
     if text is None:
         return None
     if disposition not in TOLD and envelope is EnvelopeAction.KEEP:
-        problems.add(where, f"text: nobody would read it: only hold, defer and reject have one, not {disposition}")
+        problems.add(
+            where, f"text: nobody would read it: it goes with hold, defer and reject, or with `envelope: unalign`; not with {disposition}"
+        )
         return None
     if _REPLY_CODE.match(text):
         problems.add(where, "text: leave out the reply code: dkimgate puts 4xx or 5xx and the enhanced code in front")

@@ -153,7 +153,8 @@ def _rule(problems: Problems, where: Where, value: object, names: dict[str, int]
         return None
     problems.known(where, mapping, RULE_KEYS)
     name = _name(problems, where, mapping, names)
-    if not any(key in mapping for key in actions.CHOICES):
+    # of a misspelt action that is said already
+    if mapping.keys() <= set(RULE_KEYS) and not any(key in mapping for key in actions.CHOICES):
         problems.add(where, f"a rule without an action: add `sign: {' | '.join(SIGNS)}`, or a disposition")
     does = actions.read(problems, where, mapping)
     when: Condition | None = None
