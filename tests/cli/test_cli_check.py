@@ -308,3 +308,13 @@ def test_a_good_sender_domain_is_shown(folder: Path, capsys: pytest.CaptureFixtu
     assert "unix:/run/dkimgate/s.sock (srs)" in said
     assert "for each listener (one where its role is srs)" in said
     assert "bounce.forwarder.example, 1 secret\n" in said
+
+
+def test_a_policy_does_not_remove_what_the_configuration_reads_as_verdicts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rule = "{name: tidy, when: {spam: true}, remove: [x-acme-verdict], envelope: unalign, otherwise: hold}"
+    (folder / "policy.yaml").write_text(f"version: 1\nrules: [{rule}]\ndefault: {{envelope: unalign, otherwise: hold}}\n")
+    file = folder / "dkimgate.yaml"
+    for fields, status in (("", 1), ("spam_fields: [{field: X-Acme-Verdict, pattern: '(?P<flag>bad)'}]\n", 2)):
+        file.write_text(f"listen: unix:{folder}/sock\n{GOOD}{fields}")
+        assert cli.main(["check", "--config", str(file)]) == status
+    assert "the rule 'tidy' removes x-acme-verdict, which" in capsys.readouterr().err

@@ -40,10 +40,12 @@ def arrived_badly(record: Record) -> bool:
 
 
 def laundered(record: Record) -> bool:
-    """It came from outside, arrived badly, and the next receiver will see a pass all the same."""
+    """It came from outside, arrived badly, and the next receiver will see a pass all the same, or (where the author domain has no DMARC
+    record) a signature of the author domain that is ours."""
     departure = record["departure"]
-    outside = record["origin"] in ("forwarded", "inbound")
-    return departure is not None and departs(record) and outside and arrived_badly(record) and departure["dmarc"] == "pass"
+    if departure is None or record["origin"] not in ("forwarded", "inbound") or not departs(record) or not arrived_badly(record):
+        return False
+    return departure["dmarc"] == "pass" or any(key["domain"] == record["hosted"] for key in record["decision"]["signatures"])
 
 
 def departs(record: Record) -> bool:
