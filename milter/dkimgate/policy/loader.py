@@ -76,7 +76,9 @@ def _laundering(problems: Problems, top: dict[str, object]) -> tuple[tuple[str, 
     written = rules if isinstance(rules, list) else []
     known = ["default", *(str(rule.get("name")) for rule in written if isinstance(rule, dict))]
     for index, name in enumerate(names):
-        if name not in known:
+        if name in names[:index]:
+            problems.add((*here, index), f"allow_laundering: {name!r} stands there twice")
+        elif name not in known:
             problems.add((*here, index), f"allow_laundering: no rule is called {name!r}{nearest(name, known)}")
     reason = top.get("laundering_reason")
     if not isinstance(reason, str) or len(reason.split()) < 2 or len(reason) > LONGEST_REASON or not reason.isprintable():
