@@ -16,7 +16,7 @@ def problems(file: Path, settings: Config, policy: Policy | None) -> list[str]:
     because it has mistakes of its own, only the configuration is looked at."""
     found = [*_border(file, settings), *_srs(file, settings), *_unalign(file, settings)]
     if policy is not None:
-        found += [*_forwarder(file, settings, policy), *_envelope(file, settings, policy)]
+        found += [*_forwarder(file, settings, policy), *_envelope(file, settings, policy), *_removed(file, settings, policy)]
     return found
 
 
@@ -63,6 +63,17 @@ def _envelope(file: Path, settings: Config, policy: Policy) -> list[str]:
         "`unalign: {domain: ..., secret_file: ...}` there, or `otherwise: hold` (defer, reject) to the rule"
         for rule in policy.all_rules
         if rule.envelope is EnvelopeAction.UNALIGN and rule.disposition is Disposition.ACCEPT and rule.otherwise is None
+    ]
+
+
+def _removed(file: Path, settings: Config, policy: Policy) -> list[str]:
+    """A policy does not take off what the configuration says holds verdicts: a message that passes again would be signed without them."""
+    verdicts = {field.field.lower() for field in settings.spam_fields}
+    return [
+        f"{policy.file}:{rule.line}: the rule {rule.name!r} removes {name}, which {file} says holds a spam verdict (spam_fields)"
+        for rule in policy.all_rules
+        for name in rule.remove
+        if name.lower() in verdicts
     ]
 
 

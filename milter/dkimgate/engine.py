@@ -24,7 +24,7 @@ from dkimgate.policy.proof import example, prove
 from dkimgate.resolver import Lookup, Resolver
 from dkimgate.signing.canonical import BodyHash
 from dkimgate.signing.keys import SigningKey, load_keys
-from dkimgate.spf_check import outgoing_spf
+from dkimgate.spf_check import envelope_domain, outgoing_spf
 from dkimgate.yamlfile import ConfigError
 
 
@@ -64,9 +64,11 @@ class Engine:
         self._sealer = sealer.sealer_of(settings, keys)
 
     @classmethod
-    def load(cls, file: Path) -> Self:
-        """Load a configuration file and all that it names. Raises ConfigError with every mistake found."""
+    def load(cls, file: Path, policy_file: Path | None = None) -> Self:
+        """Load a configuration file and all that it names, or another policy than it names. Raises ConfigError with every mistake found."""
         settings = config.load(file)
+        if policy_file is not None:
+            settings = settings.model_copy(update={"policy": policy_file})
         problems: list[str] = []
         policy: Policy | None = None
         keys: list[SigningKey] = []
@@ -201,20 +203,28 @@ class Engine:
     def _rewritten(self, facts: Facts, now: float) -> str | None:
         """The envelope sender by which the message no longer passes SPF, aligned. None where it does not pass as it stands, and where
         there is no such sender: nothing is configured, or it is null or odd, or the author domain may align with ours too."""
-        if not facts.spf_passes or facts.author is None or self.config.unalign is None:
-            return None
-        return None if domains.may_align(self.config.unalign.domain, facts.author) else self.unaligned_sender(facts.sender, now)
+        return self.unaligned_sender(facts.sender, facts.author, now) if facts.spf_passes else None
 
     def may_pass_spf(self, message: Message) -> bool:
         """Of a message that could not be judged: could its envelope pass SPF for a domain of ours? Not asked of who has logged in."""
-        sender = message.envelope.sender
-        envelope = sender.rpartition("@")[2] if sender else self.config.departure.helo or ""
-        hosted = any(domains.covering(name, self._key_domains) for name in domains.readings(envelope))
-        return hosted and message.connection.auth is None
+        if message.connection.auth is not None or not self._key_domains:
+            return False
+        envelope = envelope_domain(message.envelope.sender, self.config.departure.helo)
+        if not envelope:
+            return envelope is None or bool(message.envelope.sender)
+        return any(domains.may_align(name, domain) for name in domains.readings(envelope) for domain in self._key_domains)
 
-    def unaligned_sender(self, sender: str, now: float) -> str | None:
-        """The sender rewritten to one that is aligned with no hosted domain; None where that can't be."""
+    def _envelope_is_ours(self, sender: str) -> bool:
+        """Is what SPF looks at of a domain of ours? Of the null sender that is the name in EHLO (RFC 7208 section 2.4)."""
+        envelope = envelope_domain(sender, self.config.departure.helo) or ""
+        return any(domains.covering(name, self._key_domains) for name in domains.readings(envelope))
+
+    def unaligned_sender(self, sender: str, author: str | None, now: float) -> str | None:
+        """The sender rewritten to one that is aligned with no hosted domain, nor with the author domain (the forwarder's own may be it);
+        None where that can't be, or nobody knows the author domain."""
         if self.config.unalign is None or self.srs_secrets is None:
+            return None
+        if author is None or domains.may_align(self.config.unalign.domain, author):
             return None
         made = srs.rewrite(sender, self.config.unalign.domain, self.srs_secrets, now)
         return made if isinstance(made, str) else None
@@ -222,6 +232,5 @@ class Engine:
     def _outgoing_spf(self, message: Message, author: str | None, hosted: bool, lookup: Lookup) -> tuple[bool, str]:
         outgoing = self.config.departure
         sender = message.envelope.sender
-        envelope = sender.rpartition("@")[2] if sender else outgoing.helo or ""
-        hosted = hosted or any(domains.covering(name, self._key_domains) for name in domains.readings(envelope))
+        hosted = hosted or self._envelope_is_ours(sender)
         return outgoing_spf(sender, outgoing.helo, outgoing.addresses, author, hosted, lookup)

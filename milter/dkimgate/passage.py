@@ -148,7 +148,8 @@ class Passage:
         """Nobody knows what it is: it leaves unsigned, with an envelope that gives no forgery a pass by SPF, or waits."""
         if self._engine.policy.mode == "observe" or not self._engine.may_pass_spf(self._message):
             return Outcome(Disposition.ACCEPT, None, (), remove)
-        sender = self._engine.unaligned_sender(self._message.envelope.sender, self._engine.now())
+        author = self._seen.domain if self._seen is not None else None
+        sender = self._engine.unaligned_sender(self._message.envelope.sender, author, self._engine.now())
         if sender is not None:
             return Outcome(Disposition.ACCEPT, None, (), remove, sender)
         return Outcome(Disposition.DEFER, "this message can't be judged, try again later")

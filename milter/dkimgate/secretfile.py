@@ -1,4 +1,5 @@
-"""Files that hold a secret: read only where nobody but the owner can change them, and nobody outside the group can read them."""
+"""Files that hold a secret: made for their owner alone, and read only where nobody else can change them and nobody outside the group can
+read them."""
 
 from __future__ import annotations
 
@@ -9,12 +10,13 @@ from pathlib import Path
 
 from dkimgate.yamlfile import ConfigError
 
+_LARGEST = 65_536
 _GROUP_MAY_READ = 0o640
 _OTHERS_CAN = stat.S_IRWXO | stat.S_IWGRP
 
 
-def read(file: Path, what: str, missing: str, most: int) -> bytes:
-    """The content of a file, at most `most` octets of it.
+def read(file: Path, what: str, missing: str) -> bytes:
+    """The content of a file.
 
     `what` it holds ("the key", "the secrets") and what to do where it is `missing` are for the messages of ConfigError.
     """
@@ -28,11 +30,34 @@ def read(file: Path, what: str, missing: str, most: int) -> bytes:
         if not stat.S_ISREG(state.st_mode):
             raise ConfigError(f"{file}: not a regular file: expected a file that holds {what}")
         _check_permissions(file, what, stat.S_IMODE(state.st_mode))
-        return os.read(descriptor, most)
+        data = os.read(descriptor, _LARGEST + 1)
     except OSError as error:
         raise ConfigError(f"{file}: can't read {what}: {error.strerror}") from None
     finally:
         os.close(descriptor)
+    if len(data) > _LARGEST:
+        raise ConfigError(f"{file}: larger than {_LARGEST} octets: expected a file that holds {what}")
+    return data
+
+
+def create(file: Path, line: str, exists: str) -> None:
+    """Write a new file with one secret in it, mode 0600, whole or not at all. Raises ConfigError; `exists` says what to do where the file
+    is there already, because a secret that is overwritten is lost."""
+    cant = f"{file}: can't write the secret"
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        raise ConfigError(f"{file}: exists already: {exists}") from None
+    except OSError as error:
+        raise ConfigError(f"{cant}: {error.strerror}") from None
+    try:
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(line + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        file.unlink(missing_ok=True)
+        raise ConfigError(f"{cant}: {error.strerror}") from None
 
 
 def _remedy(error: OSError, file: Path, missing: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -13,6 +14,26 @@ LOOKUP = "lookup"
 ASSUMED = "assumed"
 UNALIGNED = "unaligned"
 """What Facts.spf_source may be."""
+
+
+# What RFC 5321 section 4.1.2 lets stand in a reverse path, and a little more (dots anywhere, names that are no host names, U-labels).
+# MTAs take what is written in the ways of RFC 822 too, and hand it to milters as the client wrote it: Postfix makes
+# friend@hosted.example of `friend@hosted.example(x@elsewhere.example)`, of `friend@"hosted.example"`, and of `hosted.example!friend`.
+_SPECIAL = r'\s\x00-\x1f\x7f"(),:;<>@\[\\\]'
+_PLAIN = re.compile(rf'(?:"(?:[^"\\]|\\.)*"|[^{_SPECIAL}]+)@([^{_SPECIAL}!%]+|\[[^{_SPECIAL}]*(?::[^{_SPECIAL}]*)*\])', re.DOTALL)
+_LOCAL = re.compile(rf"[^{_SPECIAL}!%]+@?")
+
+
+def envelope_domain(sender: str, helo: str | None) -> str | None:
+    """The domain that SPF looks at: the sender's, or `helo` where that is null. Empty where the MTA fills it in (a sender without a domain,
+    or with half of one), None where nobody can say, because MTAs may make another address of what is written."""
+    sender = sender.strip(" \t\r\n")
+    if not sender:
+        return helo or ""
+    plain = _PLAIN.fullmatch(sender)
+    if plain is not None:
+        return plain[1] if "." in plain[1] or not plain[1].isascii() else ""
+    return "" if _LOCAL.fullmatch(sender) else None
 
 
 def outgoing_spf(
@@ -27,9 +48,13 @@ def outgoing_spf(
 
     Where the envelope is not aligned, nobody is asked either. Where nothing can be asked (no addresses known, no sender's domain,
     no HELO name), SPF passes for the domains whose keys we hold, since their SPF likely names us, and for no others. Where DNS was
-    asked and failed, SPF passes for all: somebody who wants a forgery to pass must gain nothing by making DNS fail.
+    asked and failed, or nobody can say what domain the MTA makes of the sender, SPF passes for all: somebody who wants a forgery to pass
+    must gain nothing by making DNS fail, nor by writing an address oddly.
     """
-    names = domains.readings(sender.rpartition("@")[2] if "@" in sender else "" if sender else helo or "")
+    domain = envelope_domain(sender, helo)
+    if domain is None:
+        return True, ASSUMED
+    names = domains.readings(domain)
     if names == {""}:
         return hosted, ASSUMED
     aligned = sorted(name for name in names if author is None or domains.may_align(name, author))

@@ -193,7 +193,9 @@ def test_what_cannot_run_is_status_2_and_says_why(config: Path, capsys: pytest.C
 
 def test_what_the_daemon_would_need_is_noted(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config.with_name("f.yaml").write_text(RULES + "default: {sign: forwarder}\n")
-    (note,) = as_json(config, "f.yaml", capsys)["notes"]
+    *launders, note = as_json(config, "f.yaml", capsys)["notes"]
+    assert len(launders) == 2  # the rule and the default
+    assert all("launders: this message arrived from outside with dmarc=" in each for each in launders)
     assert note.startswith(f"the daemon would not start: {config}: the policy says `sign: forwarder`")
 
 

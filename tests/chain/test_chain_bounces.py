@@ -143,3 +143,15 @@ def test_a_forgery_of_the_domain_of_our_helo_is_a_bounce_too(every_way: Ways) ->
         way.hand_in(seen, client=world.ATTACKER, recipient=srs(way, BOSS), sender="")
         way.wait_until_held(seen)
     assert way.record(seen)["origin"] == "inbound"
+
+
+def test_a_sender_that_postfix_reads_in_its_own_way_is_held(every_way: Ways) -> None:
+    """Milters see the sender as the client wrote it. The gate can't know what Postfix makes of it; were it let go, its SPF would pass."""
+    way = every_way[POSTSRSD]
+    odd = mail.letter(f"boss@{world.HOSTED_SPF}", MOVED)
+    with gate_at_the_door(way):
+        way.hand_in(odd, client=world.ATTACKER, recipient=MOVED, sender=f"boss@{world.HOSTED_SPF}(x@{world.ATTACKER})")
+        way.wait_until_held(odd)
+    record = way.record(odd)
+    assert (record["origin"], record["departure"]["dmarc"], record["decision"]["disposition"]) == ("inbound", "pass", "hold")
+    assert record["envelope"]["sender"].endswith(")")

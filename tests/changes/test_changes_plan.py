@@ -107,6 +107,8 @@ def test_texts_name_facts_and_stay_one_line() -> None:
     assert found.changed == ((1, b" [unknown] Lunch"),)
     assert found.fields == (("X-Why", b" odd-mail: ?bcc: all@hosted.example"),)
     assert (found.tag, found.added_names) == ("[unknown]", ("X-Why",))
+    encoded = plan(message, Facts(sender="=?utf-8?q?=52=E2=82=AC?=@hosted.example"), Decision("rule", tag="[{sender}]"))
+    assert encoded.tag == "[= ?utf-8?q?=52=e2=82=ac?=@hosted.example]"
 
 
 def test_a_text_of_which_nothing_is_left_is_not_written() -> None:

@@ -53,7 +53,27 @@ def checked(folder: Path, config: str, capsys: pytest.CaptureFixture[str]) -> tu
 
 
 def test_a_good_configuration_has_no_findings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert checked(folder, GOOD, capsys) == (0, [])
+    secret = folder / "srs.secret"
+    assert cli.main(["srs", "new-secret", "--out", str(secret)]) == 0
+    capsys.readouterr()
+    srs = f"unalign: {{domain: bounce.forwarder.example, secret_file: {secret}}}\n"
+    listen = f"listen: [unix:{folder}/sock, {{socket: unix:{folder}/srs.sock, role: srs}}]\n"
+    assert checked(folder, GOOD + listen + srs, capsys) == (0, [])
+
+
+def test_what_is_held_for_want_of_a_domain_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, (found,) = checked(folder, GOOD, capsys)
+    assert status == 0
+    assert found.startswith(
+        "note: unalign: not set, so senders can't be rewritten: what the rule never-launder takes and SPF would pass gets `hold`"
+    )
+    launders_not = (
+        (folder / "policy.yaml").read_text().replace("unalign", "keep").replace("    otherwise: hold\n", "    disposition: hold\n")
+    )
+    (folder / "new.yaml").write_text(launders_not)
+    assert cli.main(["check", "--config", str(folder / "dkimgate.yaml"), "--policy", str(folder / "new.yaml")]) == 0
+    said = capsys.readouterr().out
+    assert "unalign: not set" not in said and "/new.yaml (mode: enforce" in said
 
 
 @pytest.mark.parametrize(
@@ -178,7 +198,7 @@ policy        /etc/dkimgate/policy.yaml (mode: enforce, sha256:"""
     assert "  own-users              sign: author                   when origin is one of submitted, local and risk < 50\n" in said
     assert "  never-launder          sign: none, envelope: unalign  when arrival.badly is true or risk >= 50\n" in said
     assert "  default                sign: none                     always\n" in said
-    ending = "Findings\n  note  user: not set" if os.geteuid() == 0 else "Findings\n  none\n"
+    ending = "Findings\n  note  user: not set" if os.geteuid() == 0 else "Findings\n  note  unalign: not set"
     assert ending in said
 
 
@@ -187,7 +207,7 @@ def test_what_was_proved(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert cli.main(["check", "--config", str(folder / "dkimgate.yaml")]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "Proof proved: no message that arrived badly from outside gets an aligned signature" in said
-    assert "never-launder own-users comes first, for one submitted, from hosted.example (hosted), dmarc=permerror" in said
+    assert "never-launder own-users comes first submitted, from hosted.example (hosted), dmarc=permerror" in said
     assert cli.main(["check", "--json", "--config", str(folder / "dkimgate.yaml")]) == 0
     proof = json.loads(capsys.readouterr().out)["proof"]
     assert proof["safe"] is True and proof["launders"] == [] and len(proof["overlaps"]) == 4
@@ -205,7 +225,7 @@ def test_a_policy_that_launders_does_not_start(folder: Path, capsys: pytest.Capt
     assert said[0].endswith("arrived from outside with dmarc=fail and would get a signature of hosted.example:")
     assert "policy.yaml:3: the rule 'all' launders" in said[0]
     assert said[1].startswith("dkimgate:     MAIL FROM:<friend@hosted.example>")
-    assert "Put a rule like never-launder ahead" in said[-1]
+    assert "No rule ahead stops this message. Put one there, `when: {arrival.badly: true}`" in said[-1]
 
 
 def test_a_laundering_that_is_allowed_is_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -288,3 +308,13 @@ def test_a_good_sender_domain_is_shown(folder: Path, capsys: pytest.CaptureFixtu
     assert "unix:/run/dkimgate/s.sock (srs)" in said
     assert "for each listener (one where its role is srs)" in said
     assert "bounce.forwarder.example, 1 secret\n" in said
+
+
+def test_a_policy_does_not_remove_what_the_configuration_reads_as_verdicts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rule = "{name: tidy, when: {spam: true}, remove: [x-acme-verdict], envelope: unalign, otherwise: hold}"
+    (folder / "policy.yaml").write_text(f"version: 1\nrules: [{rule}]\ndefault: {{envelope: unalign, otherwise: hold}}\n")
+    file = folder / "dkimgate.yaml"
+    for fields, status in (("", 1), ("spam_fields: [{field: X-Acme-Verdict, pattern: '(?P<flag>bad)'}]\n", 2)):
+        file.write_text(f"listen: unix:{folder}/sock\n{GOOD}{fields}")
+        assert cli.main(["check", "--config", str(file)]) == status
+    assert "the rule 'tidy' removes x-acme-verdict, which" in capsys.readouterr().err

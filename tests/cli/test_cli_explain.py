@@ -64,7 +64,7 @@ Judgement
 Rules, the first that holds decides
   no       own-users              origin is 'forwarded', wanted one of submitted, local
   no       own-users-at-risk      origin is 'forwarded', wanted one of submitted, local
-  decides  never-launder          sign: none
+  decides  never-launder          sign: none, envelope: unalign
   behind   arrived-authenticated  arrival.dmarc is 'fail', wanted pass
   behind   other-peoples-mail     would hold too
   behind   default                would hold too
@@ -88,7 +88,7 @@ def test_an_author_without_a_key_is_told_why_nothing_signs(config: str, tmp_path
     (tmp_path / "own.eml").write_text("From: a@elsewhere.example\nMessage-ID: <1@elsewhere.example>\n\nx\n")
     assert cli.main(["explain", "--config", config, str(tmp_path / "own.eml")]) == 0
     said = capsys.readouterr().out
-    assert "sign: author, but no key is aligned with the author domain elsewhere.example" in said
+    assert "sign: author; not signed: no key is aligned with the author domain elsewhere.example" in said
     assert "not hosted: no key of ours covers it" in said
 
 

@@ -179,6 +179,16 @@ def test_what_was_only_observed_is_told_as_such(journal: Path, capsys: pytest.Ca
     assert "it arrived badly and will look good" in said
 
 
+def test_signed_spam_of_a_domain_without_a_dmarc_record_is_told_as_laundered(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    facts = Facts(author="hosted.example", hosted="hosted.example", arrival=Arrival("none", spam=Spam(True, 9.0, 5.0)))
+    allowed = Decision("relay", Sign.AUTHOR, laundering="the relay checks all")
+    journal.write_bytes(line("S", facts, allowed, Departure("none", True, False), 0, (Key(),)))
+    assert cli.main(["log", "show", "--file", str(journal), "S"]) == 0
+    said = capsys.readouterr().out
+    assert "it arrived badly and will look good: an aligned DKIM signature" in said
+    assert "the policy allows this rule to launder: the relay checks all" in said
+
+
 def test_show_tells_what_became_of_the_header(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
     changes = HeaderChanges(tag="[odd]", added_names=("X-A", "X-B"), removed_names=("X-C",), not_done=("add X-D: no",))
     assessment = Assessment(Facts(), Decision("r"), Departure("fail", False, False), changes=changes)

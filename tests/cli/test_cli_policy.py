@@ -125,6 +125,21 @@ def test_a_rule_that_the_policy_has_not_fails_the_case(folder: Path, capsys: pyt
     assert "why      no rule is called 'never-launders'; did you mean 'never-launder'?" in capsys.readouterr().out
 
 
+def test_cases_that_see_nothing_wrong_do_not_hide_that_a_policy_launders(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The author of the case did not think of SPF."""
+    (folder / "policy.yaml").write_text(POLICY.replace("    envelope: unalign\n", ""))
+    file = write(folder, "- {name: a forgery, facts: {from: hosted, arrival.dmarc: fail}, expect: {departure: fail}}\n")
+    assert cli.main(["policy", "test", file]) == 0
+    said = capsys.readouterr().out
+    assert "all as expected" in said
+    assert "no daemon starts with this policy, for the rule never-launder" in said
+    assert cli.main(["policy", "test", "--json", file]) == 0
+    assert json.loads(capsys.readouterr().out)["files"][0]["unsafe"] == ["never-launder"]
+    (folder / "policy.yaml").write_text(POLICY)
+    assert cli.main(["policy", "test", file]) == 0
+    assert "no daemon starts" not in capsys.readouterr().out
+
+
 def test_another_policy_can_be_tested_by_the_same_cases(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One that launders, too: the guard still stands, and the second door is seen."""
     (folder / "new.yaml").write_text("version: 1\nrules:\n  - {name: all, sign: author}\n")
@@ -237,7 +252,20 @@ def test_show_in_words(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert ["3", "rest", "every other message", "not signed"] in rows
     assert ["default", "no rule fits it", "not signed"] in rows
     assert ["100", "on arrival DMARC failed"] in rows
-    assert "No rule may make mail look genuine that arrived badly from outside. There are no exceptions." in said
+    assert "No rule makes mail look genuine that arrived badly from outside: it is proved, and there are no exceptions." in said
+
+
+def test_show_does_not_praise_what_launders(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "bad.yaml").write_text("version: 1\nrules: [{name: all, sign: author}]\n")
+    assert cli.main(["policy", "show", "--policy", "bad.yaml"]) == 0
+    said = capsys.readouterr().out
+    assert "THE DAEMON REFUSES THIS POLICY: these rules make mail look genuine that arrived badly from outside: all.\n" in said
+    assert "no exceptions" not in said
+    assert cli.main(["policy", "show", "--json", "--policy", "bad.yaml"]) == 0
+    assert json.loads(capsys.readouterr().out)["refused_for"] == ["all"]
+    (folder / "bad.yaml").write_text((folder / "policy.yaml").read_text().replace("version: 1", "version: 1\nmode: observe"))
+    assert cli.main(["policy", "show", "--policy", "bad.yaml"]) == 0
+    assert "Watching, it stops nothing." in capsys.readouterr().out
 
 
 def test_show_tells_what_only_watches_and_what_may_launder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

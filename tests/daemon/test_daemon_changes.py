@@ -20,13 +20,13 @@ version: 1
 rules:
   - {name: watched, when: {sender: "watch@*"}, disposition: hold, tag: "[odd]", mode: observe}
   - {name: refused, when: {sender: "refuse@*"}, disposition: reject, text: "100% of <{sender}>, dmarc={arrival.dmarc}"}
-  - {name: changed, sign: author, tag: "[{origin}]", add: {X-Rule: "{rule}"}, remove: [X-Offer, X-Spam-Flag]}
+  - {name: changed, sign: author, tag: "[{origin}]", add: {X-Rule: "{rule}"}, remove: [X-Offer, X-Advert]}
 allow_laundering: [changed]
 laundering_reason: a test of changes alone
 """
 MAIL = (
     "X-Offer: 1\nFrom: ask@hosted.example\nx-offer: 2\nSubject:  Mittagessen für\n\talle \nX-Other: 1\nX-OFFER: 3\n"
-    "Message-ID: <1@hosted.example>\nx-spam-flag: NO\n"
+    "Message-ID: <1@hosted.example>\nx-advert: NO\n"
 )
 TEXT = b"Hello\r\n"
 
@@ -61,7 +61,7 @@ def test_the_header_departs_changed_and_signed(one: Daemon) -> None:
     assert reply.accepted
     assert [(edit.name, edit.index, edit.value) for edit in reply.edits if isinstance(edit, Change)] == [
         (b"Subject", 1, " [local]  Mittagessen für\n\talle ".encode()),
-        (b"x-spam-flag", 1, b""),
+        (b"x-advert", 1, b""),
         (b"X-OFFER", 3, b""),
         (b"x-offer", 2, b""),
         (b"X-Offer", 1, b""),

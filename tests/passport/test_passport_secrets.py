@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dkimgate import cli
 from dkimgate.cli.passport import add_parser
 from dkimgate.passport.secrets import Secrets, is_id, new_secret
 from dkimgate.yamlfile import ConfigError
@@ -150,10 +151,10 @@ def test_the_command_makes_a_file_and_then_a_line_to_append(tmp_path: Path, caps
 
 def test_the_command_replaces_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = _file(tmp_path, A)
-    assert _run("passport", "new-secret", "--out", file) == 2
-    assert "exists already" in capsys.readouterr().err
+    assert cli.main(["passport", "new-secret", "--out", str(file)]) == 2
+    assert "exists already: to add a secret to it" in capsys.readouterr().err
     assert file.read_text() == A
-    assert _run("passport", "new-secret", "--out", tmp_path / "no" / "such") == 2
+    assert cli.main(["passport", "new-secret", "--out", str(tmp_path / "no" / "such")]) == 2
     assert "can't write the secret" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         _run("passport", "new-secret", "a b")

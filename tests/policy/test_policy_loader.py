@@ -157,6 +157,10 @@ def test_mistakes_at_the_top(text: str, expected: str) -> None:
     assert any(problem.startswith(expected) for problem in found), found
 
 
+def test_a_misspelt_action_is_one_mistake() -> None:
+    assert mistakes("version: 1\nrules:\n  - name: a\n    sing: author\n") == ["4:5: unknown key 'sing'; did you mean 'sign'?"]
+
+
 RULES = [
     ("when: {spam: true}", "3:5: a rule without an action: add `sign: author | forwarder | none`, or a disposition"),
     ("sing: author", "4:5: unknown key 'sing'; did you mean 'sign'?"),
@@ -185,11 +189,22 @@ RULES = [
     ("add: {'X Y': z}", "4:11: add: 'X Y' is no name of a header field"),
     ("add: {X-Y: 'z{'}", "4:11: X-Y: a single '{'"),
     ("remove: [received]", "4:14: remove: received is not for a policy to remove"),
+    ("remove: [Authentication-Results]", "4:14: remove: Authentication-Results says how the message arrived"),
+    ("remove: [X-Spam-Flag]", "4:14: remove: X-Spam-Flag says how the message arrived"),
+    ("remove: [X-Acme-MailScanner-SpamCheck]", "4:14: remove: X-Acme-MailScanner-SpamCheck says how the message arrived"),
+    ("remove: [X-Dkimgate-Passport]", "4:14: remove: X-Dkimgate-Passport is not for a policy to remove"),
+    ("add: {X-Dkimgate-Passport: x}", "4:11: add: X-Dkimgate-Passport is not for a policy to add"),
     ("remove: [3]", "4:14: remove: expected the name of a header field, found 3"),
     ("remove: []", "4:5: remove: expected a list of 1 to 20 names"),
     ("sign: author\n    disposition: reject", "4:5: sign: a message that the rule does not let through (reject) can't be signed"),
-    ("sign: none\n    text: hello", "5:5: text: nobody would read it: only hold, defer and reject have one, not accept"),
-    ("disposition: discard\n    text: hello", "5:5: text: nobody would read it: only hold, defer and reject have one, not discard"),
+    (
+        "sign: none\n    text: hello",
+        "5:5: text: nobody would read it: it goes with hold, defer and reject, or with `envelope: unalign`; not with accept",
+    ),
+    (
+        "disposition: discard\n    text: hello",
+        "5:5: text: nobody would read it: it goes with hold, defer and reject, or with `envelope: unalign`; not with discard",
+    ),
     ("disposition: reject\n    text: 550 no", "5:5: text: leave out the reply code"),
     ("disposition: reject\n    text: 5.7.1 no", "5:5: text: leave out the reply code"),
     (

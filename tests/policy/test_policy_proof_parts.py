@@ -18,7 +18,7 @@ from dkimgate.facts import Facts, Standing
 from dkimgate.message import Connection, Envelope, Message, split_message
 from dkimgate.policy.model import Compare, DomainGlob, Glob, Operator, Weights
 from dkimgate.policy.proof import world
-from dkimgate.policy.proof.language import ANYTHING, Language, Wanted, Writing, writable
+from dkimgate.policy.proof.language import ANYTHING, Budget, Language, TooHardError, Wanted, Writing, writable
 from dkimgate.policy.proof.ranges import Cents, Counts, Floats, Ranges, rank, union, unrank
 from dkimgate.policy.proof.search import everything
 from dkimgate.policy.proof.sums import Sums
@@ -109,7 +109,7 @@ def test_sums_against_every_combination(seed: int) -> None:
     names = ["dmarc=fail", "dmarc=unknown", "spf=fail", "spf=softfail", "dkim=fail", "header.date_missing", "header.no_received"]
     weights = Weights(tuple((name, unit * random.choice([0.0, 0.01, 2.5, 5.0, 7.0, 10.0])) for name in names))
     given_ = dict(weights.parts)
-    sums = Sums(weights, True)
+    sums = Sums(weights, True, Budget(10**9))
     choices = [[given_.get(f"{method}={word}", 0.0) for word in words] for method, words in _WORDS.items()]
     choices += [[0.0, given_["header.date_missing"]], [0.0, given_["header.no_received"]]]
     totals = {round(sum(combination) * 100) for combination in product(*choices)}
@@ -117,6 +117,15 @@ def test_sums_against_every_combination(seed: int) -> None:
         state = everything()
         state["risk"] = union((cents, cents))
         assert (sums.solved(state) is not None) is (cents in totals), cents
+
+
+def test_sums_that_take_long_are_paid_for() -> None:
+    """Large weights of odd hundredths: there are millions of sums, and a policy may ask for them in each of its rules."""
+    weights = Weights((("dmarc=fail", 40000.01), ("spf=fail", 30000.11), ("dkim=fail", 23456.79), ("header.date_missing", 4444.47)))
+    sums, state = Sums(weights, True, Budget(100)), everything()
+    state["risk"] = union((5_000_001, 5_000_001))
+    with pytest.raises(TooHardError):
+        sums.solved(state)
 
 
 _WORDS = {

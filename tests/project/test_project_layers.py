@@ -88,3 +88,10 @@ def test_the_source_root_does_not_shadow_pymilter() -> None:
     import milter
 
     assert hasattr(milter, "opensocket")
+
+
+def test_no_merge_was_left_half_done() -> None:
+    """A conflict in a text that no program reads shows nowhere else."""
+    texts = [path for path in ROOT.rglob("*") if path.suffix in (".md", ".yaml", ".toml", ".txt") and ".venv" not in path.parts]
+    marks = ("<" * 7 + " ", ">" * 7 + " ")
+    assert [str(path) for path in texts if any(line.startswith(marks) for line in path.read_text("utf-8").splitlines())] == []

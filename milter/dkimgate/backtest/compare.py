@@ -97,7 +97,7 @@ class Action(NamedTuple):
 
 class Side(NamedTuple):
     """A message under one policy: the rule that took it, what that decided, what is done (another thing where the rule only
-    observes), and the departure, None where the message does not leave."""
+    observes), and the departure, None where the message does not leave (what is held may, by the hand of somebody who looks at it)."""
 
     rule: str
     decided: Action
@@ -197,7 +197,7 @@ def _side(rule: str, decided: Action, mode: str, facts: Facts, departure: str) -
     if decided.seal and (stays or mode == "observe"):
         decided = decided._replace(seal=False)  # none is made then, and no record tells that one was wanted
     if mode != "observe":
-        return Side(rule, decided, decided, None if stays else departure)
+        return Side(rule, decided, decided, departure if decided.disposition == Disposition.ACCEPT else None)
     made = verdict.signature_made(facts, Sign(decided.sign), observed=True)
     return Side(rule, decided, Action(made.value, False, _KEEP, Disposition.ACCEPT.value), departure)
 

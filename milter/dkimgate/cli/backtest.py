@@ -20,6 +20,7 @@ from dkimgate.facts import EnvelopeAction
 from dkimgate.journal import files_of
 from dkimgate.policy import loader
 from dkimgate.policy.model import Policy
+from dkimgate.policy.proof import example, prove
 
 _EPILOG = """\
 Every record of the journal and of its rotated files is decided again from the facts that it holds, by the code that the daemon
@@ -143,6 +144,9 @@ def _notes(tally: Tally, settings: config.Config | None, file: Path) -> list[str
     notes = []
     if policy.allow_laundering:
         notes.append(f"the policy allows {', '.join(policy.allow_laundering)} to launder: {policy.laundering_reason}")
+    notes += [
+        f"the daemon would not start: {problem.splitlines()[0].rstrip(':')}" for problem in example.problems(policy, prove(policy, False))
+    ]
     if settings is not None:
         notes += [f"the daemon would not start: {problem}" for problem in agreement.problems(file, settings, policy)]
     if _unaligns(policy) and tally.untold:
@@ -196,7 +200,7 @@ def _show_laundering(tally: Tally, screen: Screen) -> None:
         return
     screen.title("LAUNDERING under the new policy: it came from outside without a pass, or as spam, and leaves looking good")
     screen.table([[(str(count), BAD), rule] for rule, count in tally.laundered.most_common()])
-    screen.table([_example(example) for rule in tally.laundered for example in reversed(tally.examples.get(rule, []))], indent=4)
+    _show_examples([each for rule in tally.laundered for each in reversed(tally.examples.get(rule, []))], screen)
 
 
 def _show_rules(tally: Tally, screen: Screen) -> None:
@@ -212,7 +216,7 @@ def _show_rules(tally: Tally, screen: Screen) -> None:
     screen.title("Examples: when, queue id, author domain, origin, arrival, risk, why")
     for change, _ in changes[:_MOST_WITH_EXAMPLES]:
         screen.line(f"  {_arrow(change.old.rule, change.new.rule)}: {_arrow(str(change.old), str(change.new))}")
-        screen.table([_example(example) for example in reversed(tally.examples.get(change, []))], indent=4)
+        _show_examples(list(reversed(tally.examples.get(change, []))), screen)
 
 
 def _transition(change: Transition, count: int, whole: int) -> list[Cell]:
@@ -228,16 +232,23 @@ def _arrow(old: str, new: str) -> str:
     return old if old == new else f"{old} -> {new}"
 
 
-def _example(example: Example) -> list[Cell]:
-    return [
-        f"{example.time[:19]}Z",
-        example.queue_id,
-        example.author or "(no author)",
-        example.origin,
-        arrival({"arrival": example.arrival}),
-        f"risk={number(example.risk)}",
-        (example.why, DIM),
-    ]
+def _show_examples(examples: list[Example], screen: Screen) -> None:
+    if not screen.terminal:
+        screen.table([[*_which(each), *_what(each)] for each in examples], indent=4)
+        return
+    # on two lines each: in columns, times and ids would be broken where a terminal is narrow
+    for each in examples:
+        screen.line("    ", "  ".join(_which(each)))
+        arrived, risk, why = _what(each)
+        screen.line("      ", f"{arrived}  {risk}  ", (why, DIM))
+
+
+def _which(example: Example) -> list[str]:
+    return [f"{example.time[:19]}Z", example.queue_id, example.author or "(no author)", example.origin]
+
+
+def _what(example: Example) -> list[str]:
+    return [arrival({"arrival": example.arrival}), f"risk={number(example.risk)}", example.why]
 
 
 def _show_authors(tally: Tally, screen: Screen) -> None:

@@ -16,24 +16,25 @@ from dkimgate.cli import check_proof
 from dkimgate.cli.check_proof import Proved
 from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, Cell, Screen
 from dkimgate.config import Config, Listener
-from dkimgate.facts import Disposition, EnvelopeAction, Sign
+from dkimgate.facts import EnvelopeAction, Sign
 from dkimgate.gate import Gate
 from dkimgate.journal import Journal
 from dkimgate.journal.permissions import may_read
 from dkimgate.policy import unheard
-from dkimgate.policy.explain import describe
+from dkimgate.policy.explain import describe, does
 from dkimgate.policy.model import Policy, Rule
 
 _EPILOG = """\
-Run it after every change: the daemon reloads only what passes here. Mistakes are shown with file, line and column. A policy
-by which a forgery could leave as authentic mail is a mistake, and such a message is shown. It asks
-no DNS; `dkimgate keys check` compares the keys with what DNS publishes.
+Run it after every change: the daemon reloads only what passes here. Mistakes are shown with file, line and column. A policy by which
+a forgery could leave as authentic mail is a mistake, and such a message is shown. It asks no DNS; `dkimgate keys check` compares the
+keys with what DNS publishes.
 
 What it finds has a level: `problem` (the daemon would not start, or mail is deferred or unsigned), `warning` (probably not what you want),
 `note` (good to know).
 
 examples:
   dkimgate check
+  dkimgate check --policy new.yaml          is it safe, and does it fit the configuration?
   dkimgate check --config config/dkimgate.yaml --json | jq -r '.findings[].text'
 
 exit status: 0 good or only notes, 1 a warning or a problem, 2 it can't be loaded, so the daemon would not start
@@ -58,13 +59,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config", type=Path, default=config.DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
+    parser.add_argument("--policy", type=Path, metavar="NEW.yaml", help="check this policy in place of the one that is configured")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the overview. See the epilog for the exit status."""
-    gate = Gate.load(options.config)
+    gate = Gate.load(options.config, options.policy)
     found = findings(gate)
     proved = check_proof.proved(gate.policy)
     if options.json:
@@ -97,9 +99,9 @@ def _user(gate: Gate, settings: Config) -> Iterator[Finding]:
             continue  # systemd hands these over by ACLs, to nobody but the service
         if not may_read(key.file, settings.user):
             yield Finding("problem", f"{key.file}: {settings.user} can't read this key: `chgrp {settings.user}` and `chmod 0640` it")
-    file = settings.unalign.secret_file if settings.unalign is not None else None
-    if file is not None and not file.is_relative_to("/run/credentials") and not may_read(file, settings.user):
-        yield Finding("problem", f"{file}: {settings.user} can't read these secrets: `chgrp {settings.user}` and `chmod 0640` it")
+    for file in (each.secret_file for each in (settings.unalign, settings.passport) if each is not None):
+        if not file.is_relative_to("/run/credentials") and not may_read(file, settings.user):
+            yield Finding("problem", f"{file}: {settings.user} can't read these secrets: `chgrp {settings.user}` and `chmod 0640` it")
     if not may_read(settings.policy, settings.user):
         yield Finding("problem", f"{settings.policy}: {settings.user} can't read the policy, so a reload would fail: `chmod 0644` it")
 
@@ -302,6 +304,13 @@ def _unalign_domain(gate: Gate, settings: Config) -> str:
 
 def _srs(gate: Gate, settings: Config) -> Iterator[Finding]:
     if settings.unalign is None:
+        for rule in gate.policy.all_rules:
+            if rule.envelope is EnvelopeAction.UNALIGN and rule.otherwise is not None:
+                yield Finding(
+                    "note",
+                    f"unalign: not set, so senders can't be rewritten: what the rule {rule.name} takes and SPF would pass gets "
+                    f'`{rule.otherwise}` (systemd/README.md, "Senders that are rewritten")',
+                )
         return
     domain = settings.unalign.domain
     if not any(listener.role == "srs" for listener in settings.listen):
@@ -316,9 +325,7 @@ def _kind(algorithm: str, bits: int) -> str:
 
 
 def _rule(rule: Rule, policy: Policy) -> list[Cell]:
-    action = f"sign: {rule.sign}" + ("" if rule.disposition is Disposition.ACCEPT else f", {rule.disposition}")
-    action += ", envelope: unalign" if rule.envelope is EnvelopeAction.UNALIGN else ""
-    action += "".join(f", {key}" for key in ("seal", "tag", "add", "remove") if getattr(rule, key))
+    action = does(rule)
     style = GOOD if rule.sign is not Sign.NONE else ""
     if policy.mode_of(rule) == "observe":
         action, style = f"observes: {action}", DOUBT

@@ -37,13 +37,14 @@ def show(policy: Policy, found: Proved, screen: Screen) -> None:
         f"arrive with ({over})",
     )
     rows: list[list[Cell]] = [
-        [each.rule.name, f"{each.taker.name} comes first, for one", (example.summary(each.facts), DIM)] for each in found.proof.shadowed
+        [each.rule.name, f"{each.taker.name} comes first", (example.summary(each.facts), DIM)] for each in found.proof.shadowed
     ]
     uncovered = found.proof.uncovered
     if uncovered is not None:
-        rows.append(["default", "takes what no rule does, for one", (example.summary(uncovered), DIM)])
+        rows.append(["default", "takes what no rule does", (example.summary(uncovered), DIM)])
     rows += [[each.rule.name, (each.why, DOUBT), ""] for each in found.proof.unproved]
     if rows:
+        screen.line(("  Where several rules fit a message, the first decides. Is it meant so? One message for each rule:", DIM))
         screen.table(rows)
 
 

@@ -16,7 +16,7 @@ from dkimgate.facts import Assessment
 from dkimgate.gate import Gate
 from dkimgate.message import Connection, Message
 from dkimgate.policy.decide import withheld
-from dkimgate.policy.explain import why_not
+from dkimgate.policy.explain import does, why_not
 from dkimgate.route import Hop, route_of
 
 _EPILOG = """\
@@ -131,7 +131,7 @@ def _rules(gate: Gate, assessment: Assessment) -> list[list[Cell]]:
         if rule.name == assessment.decision.rule and not decided:
             decided = True
             held_back = withheld(rule, facts)
-            action = f"sign: {rule.sign}" + (f", but {held_back}" if held_back else "")
+            action = does(rule) + (f"; not signed: {held_back}" if held_back else "")
             rows.append([("decides", GOOD), (rule.name, TITLE), action])
         elif decided:
             rows.append([("behind", DIM), (rule.name, DIM), (reason or "would hold too", DIM)])

@@ -23,7 +23,8 @@ Record = dict[str, Any]
 Wanted = Callable[[Record], bool]
 
 _TAIL = """\
-One line a message: time, queue id, author domain, origin, arrival, risk, rule, who signed, departure.
+One line a message: time, queue id, author domain, origin, arrival, risk, rule, who signed, DMARC at the next receiver (`-` where it does
+not leave), and what else was done with it.
 
 examples:
   dkimgate log tail                          the last 10 messages

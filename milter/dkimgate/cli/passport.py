@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import secrets
 import time
 from pathlib import Path
 
-from dkimgate.cli.screen import complain
+from dkimgate import secretfile
 from dkimgate.passport.secrets import is_id, new_secret
 
 _HELP = """\
@@ -47,28 +46,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run_new_secret(args: argparse.Namespace) -> int:
-    """`dkimgate passport new-secret`. Returns 0, or 2 where the file can't be written."""
+    """`dkimgate passport new-secret`. Raises ConfigError where the file can't be written."""
     name: str = args.id or f"{time.strftime('%Y%m%d', time.gmtime())}-{secrets.token_hex(2)}"
-    line = new_secret(name) + "\n"
+    line = new_secret(name)
     file: Path | None = args.out
     if file is None:
-        print(line, end="")
+        print(line)
         return 0
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return _fail(f"{file}: exists already: to add a secret to it, dkimgate passport new-secret >> {file}")
-    except OSError as error:
-        return _fail(f"{file}: can't write the secret: {error.strerror}")
-    try:
-        with os.fdopen(descriptor, "w") as stream:
-            stream.write(line)
-            stream.flush()
-            os.fsync(stream.fileno())
-    except OSError as error:
-        file.unlink(missing_ok=True)
-        return _fail(f"{file}: can't write the secret: {error.strerror}")
-    print(f"The secret {name} is in {file}; only its owner can read it (mode 0600), and the daemon's user must.")
+    secretfile.create(file, line, f"to add a secret to it, dkimgate passport new-secret >> {file}")
+    print(f"The secret {name} is in {file}. The daemon's user must be able to read it: `chgrp dkimgate` and `chmod 0640` it.")
     print("Every host of the group needs a copy.")
     return 0
 
@@ -77,8 +63,3 @@ def _id(text: str) -> str:
     if not is_id(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no id: expected at most 32 letters, digits, dots, underscores and hyphens")
     return text
-
-
-def _fail(text: str) -> int:
-    complain(*text.splitlines())
-    return 2

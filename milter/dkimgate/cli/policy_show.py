@@ -12,6 +12,7 @@ from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, TITLE, Cell, Screen
 from dkimgate.facts import Disposition, Sign
 from dkimgate.policy import loader, plain
 from dkimgate.policy.model import Policy, Rule
+from dkimgate.policy.proof import prove
 
 _ENFORCE = "It is in force: what it says is done."
 _OBSERVE = "IT ONLY WATCHES: everything of ours is signed as if it were not there; the records tell what it would do."
@@ -73,13 +74,32 @@ def _weights(policy: Policy) -> list[list[Cell]]:
 
 
 def _laundering(policy: Policy) -> list[Cell]:
+    refused = _refused(policy)
+    if refused:
+        why = "these rules make mail look genuine that arrived badly from outside"
+        return [
+            (
+                f"THE DAEMON REFUSES THIS POLICY: {why}: {', '.join(refused)}.",
+                BAD,
+            ),
+            f"`dkimgate check --policy {policy.file}` shows such a message for each.",
+        ]
     if not policy.allow_laundering:
-        return ["No rule may make mail look genuine that arrived badly from outside. There are no exceptions."]
+        if policy.mode == "observe":
+            return ["In force, no rule makes mail look genuine that arrived badly from outside. Watching, it stops nothing."]
+        return ["No rule makes mail look genuine that arrived badly from outside: it is proved, and there are no exceptions."]
     names = ", ".join(policy.allow_laundering)
     return [
         (f"By way of exception these rules may make mail look genuine that arrived badly from outside: {names}.", BAD),
         f"The reason that is given: {policy.laundering_reason}",
     ]
+
+
+def _refused(policy: Policy) -> list[str]:
+    """The rules that launder, or that can't be proved not to, and are not allowed to."""
+    proof = prove(policy, overlaps=False)
+    names = [each.rule.name for each in proof.launders] + [each.rule.name for each in proof.unproved if each.law]
+    return [name for name in dict.fromkeys(names) if name not in policy.allow_laundering]
 
 
 def _as_json(policy: Policy) -> dict[str, Any]:
@@ -93,6 +113,7 @@ def _as_json(policy: Policy) -> dict[str, Any]:
         ],
         "risk": [{"part": name, "if": plain.part(name), "adds": weight} for name, weight in policy.weights.parts],
         "risk_per_required_spam_score": policy.weights.per_required,
+        "refused_for": _refused(policy),
         "allow_laundering": list(policy.allow_laundering),
         "laundering_reason": policy.laundering_reason,
     }

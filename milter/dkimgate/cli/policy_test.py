@@ -22,6 +22,7 @@ from dkimgate.policy.decide import withheld
 from dkimgate.policy.expecting import Difference
 from dkimgate.policy.explain import found_as, why_not
 from dkimgate.policy.model import Policy, Rule, leaves
+from dkimgate.policy.proof import prove
 from dkimgate.policy.vocabulary import value_of
 from dkimgate.signing.keys import signing_key
 from dkimgate.yamlfile import ConfigError, nearest
@@ -51,12 +52,17 @@ def run(options: argparse.Namespace) -> int:
             status = 2
             continue
         verdicts = judge(suite, policy)
+        unsafe = _unsafe(policy)
         total += len(verdicts)
         failed += sum(bool(verdict.differences) for verdict in verdicts)
         if options.json:
-            told.append(_as_json(suite, policy, verdicts))
+            told.append(_as_json(suite, policy, verdicts) | {"unsafe": unsafe})
         else:
             _print(screen, suite, policy, verdicts, options.verbose)
+            if unsafe:
+                many = f"the rule{'s' if len(unsafe) > 1 else ''} {', '.join(unsafe)}"
+                screen.line((f"  whatever the cases say: no daemon starts with this policy, for {many} (dkimgate check shows why)", BAD))
+                screen.line()
     if options.json:
         print(json.dumps({"files": told, "cases": total, "failed": failed}, indent=2))
     elif total:
@@ -74,6 +80,13 @@ def _policy(suite: Suite, given: Path | None) -> Policy:
     file, here = suite.policy.resolve(), Path.cwd()
     shown = file.relative_to(here) if file.is_relative_to(here) else file
     return loader.from_document(yamlfile.read(shown, f": correct `policy:` in {suite.file}"))
+
+
+def _unsafe(policy: Policy) -> list[str]:
+    """The rules that launder, or may, and are not allowed to. Cases can't show it: who writes one may not think of every way."""
+    proof = prove(policy, overlaps=False)
+    found = {each.rule.name for each in proof.launders} | {each.rule.name for each in proof.unproved if each.law}
+    return sorted(found - set(policy.allow_laundering))
 
 
 def judge(suite: Suite, policy: Policy) -> list[Verdict]:

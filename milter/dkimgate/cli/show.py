@@ -40,10 +40,12 @@ def arrived_badly(record: Record) -> bool:
 
 
 def laundered(record: Record) -> bool:
-    """It came from outside, arrived badly, and the next receiver will see a pass all the same."""
+    """It came from outside, arrived badly, and the next receiver will see a pass all the same, or (where the author domain has no DMARC
+    record) a signature of the author domain that is ours."""
     departure = record["departure"]
-    outside = record["origin"] in ("forwarded", "inbound")
-    return departure is not None and departs(record) and outside and arrived_badly(record) and departure["dmarc"] == "pass"
+    if departure is None or record["origin"] not in ("forwarded", "inbound") or not departs(record) or not arrived_badly(record):
+        return False
+    return departure["dmarc"] == "pass" or any(key["domain"] == record["hosted"] for key in record["decision"]["signatures"])
 
 
 def departs(record: Record) -> bool:
@@ -72,10 +74,12 @@ def summary(record: Record) -> list[Cell]:
         risk,
         decision["rule"] or "-",
         (f"signed={signed}", DIM if signed == "none" else GOOD),
-        (f"departs={departure['dmarc'] if departure else '-'}", BAD if laundered(record) else ""),
+        (f"departs={departure['dmarc'] if departure and departs(record) else '-'}", BAD if laundered(record) else ""),
     ]
     if not departs(record):
         cells.append((str(decision["disposition"]), DOUBT))
+    if (record["outgoing"] or {}).get("sender"):
+        cells.append("sender rewritten")
     if decision["mode"] == "observe":
         cells.append((f"observed: {_would(decision)}", DOUBT))
     if record["error"]:

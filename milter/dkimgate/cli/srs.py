@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from dkimgate import config, srs
-from dkimgate.cli.screen import BAD, DIM, GOOD, CommandError, Screen, complain
+from dkimgate import config, secretfile, srs
+from dkimgate.cli.screen import BAD, DIM, GOOD, CommandError, Screen
 from dkimgate.srs import Problem, Refusal, Secrets
 
 _USAGE = """\
@@ -112,29 +111,11 @@ def answer(written: str, domain: str, secrets: Secrets, now: float) -> Answer:
 
 
 def _new_secret(file: Path | None) -> int:
-    line = srs.new_secret() + "\n"
+    line = srs.new_secret()
     if file is None:
-        print(line, end="")
+        print(line)
         return 0
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return _fail(f"{file}: exists already: put the line that dkimgate srs new-secret prints on top of it")
-    except OSError as error:
-        return _fail(f"{file}: can't write the secret: {error.strerror}")
-    try:
-        with os.fdopen(descriptor, "w") as stream:
-            stream.write(line)
-            stream.flush()
-            os.fsync(stream.fileno())
-    except OSError as error:
-        file.unlink(missing_ok=True)
-        return _fail(f"{file}: can't write the secret: {error.strerror}")
-    print(f"The secret is in {file}; only its owner can read it (mode 0600), and the daemon's user must.")
+    secretfile.create(file, line, "put the line that dkimgate srs new-secret prints on top of it")
+    print(f"The secret is in {file}. The daemon's user must be able to read it: `chgrp dkimgate` and `chmod 0640` it.")
     print("Every host that rewrites senders into the same domain needs a copy.")
     return 0
-
-
-def _fail(text: str) -> int:
-    complain(*text.splitlines())
-    return 2

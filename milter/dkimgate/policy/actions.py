@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
+from dkimgate.evidence.spam_fields import scale_of
 from dkimgate.facts import Disposition, EnvelopeAction, Sign
 from dkimgate.policy import texts
 from dkimgate.policy.model import Mode
@@ -37,10 +38,12 @@ MOST_FIELDS = 20
 # what mail programs show or work by, what traces the way, and what only signers and verifiers may write
 _NOT_TO_BE_CHANGED = re.compile(
     r"from|sender|reply-to|to|cc|bcc|subject|date|message-id|in-reply-to|references|mime-version|content-.*|resent-.*|received|return-path"
-    r"|dkim-signature|domainkey-signature|arc-.*|dkimgate-passport",
+    r"|dkim-signature|domainkey-signature|arc-.*|x-dkimgate-passport",
     re.IGNORECASE,
 )
 _NOT_TO_BE_ADDED = re.compile(r"authentication-results|received-spf|x-spam-.*", re.IGNORECASE)
+# a message that comes back to us without them would look better than it arrived, and be signed for it
+_NOT_TO_BE_REMOVED = re.compile(r"authentication-results|received-spf", re.IGNORECASE)
 
 
 def read(problems: Problems, where: Where, mapping: dict[str, object]) -> dict[str, Any]:
@@ -95,7 +98,9 @@ def _text(problems: Problems, where: Where, value: object, disposition: Disposit
     if text is None:
         return None
     if disposition not in TOLD and envelope is EnvelopeAction.KEEP:
-        problems.add(where, f"text: nobody would read it: only hold, defer and reject have one, not {disposition}")
+        problems.add(
+            where, f"text: nobody would read it: it goes with hold, defer and reject, or with `envelope: unalign`; not with {disposition}"
+        )
         return None
     if _REPLY_CODE.match(text):
         problems.add(where, "text: leave out the reply code: dkimgate puts 4xx or 5xx and the enhanced code in front")
@@ -147,6 +152,11 @@ def _may_change(problems: Problems, where: Where, name: str, *, adding: bool) ->
     key = "add" if adding else "remove"
     if not FIELD_NAME.fullmatch(name):
         problems.add(where, f"{key}: {name!r} is no name of a header field (write it without the colon)")
+        return False
+    if not adding and (_NOT_TO_BE_REMOVED.fullmatch(name) or scale_of(name.lower()) is not None):
+        problems.add(
+            where, f"remove: {name} says how the message arrived: without it, the message would be signed when it passes here again"
+        )
         return False
     if _NOT_TO_BE_CHANGED.fullmatch(name) or (adding and _NOT_TO_BE_ADDED.fullmatch(name)):
         why = "readers and verifiers go by it" if not adding else "readers and verifiers go by it, and only who writes it as a rule may"

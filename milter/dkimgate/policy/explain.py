@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dkimgate.facts import Facts, Risk
+from dkimgate.facts import Disposition, EnvelopeAction, Facts, Risk
 from dkimgate.policy.conditions import holds, leaf_holds
 from dkimgate.policy.model import (
     All,
@@ -50,6 +50,15 @@ def _failure(condition: Condition, facts: Facts, risk: Risk) -> str | None:
             names = dict.fromkeys(leaf.fact for leaf in leaves(part))
             found = ", ".join(f"{name} is {found_as(value_of(name, facts, risk))}" for name in names)
             return f"{found}, wanted not ({describe(part)})"
+
+
+def does(rule: Rule) -> str:
+    """What a rule does, on one line: `sign: none, envelope: unalign, hold`."""
+    parts = [f"sign: {rule.sign}"]
+    parts += ["envelope: unalign"] * (rule.envelope is EnvelopeAction.UNALIGN)
+    parts += [key for key in ("seal", "tag", "add", "remove") if getattr(rule, key)]
+    parts += [str(rule.disposition)] * (rule.disposition is not Disposition.ACCEPT)
+    return ", ".join(parts)
 
 
 def describe(condition: Condition | None) -> str:

@@ -76,7 +76,9 @@ def _laundering(problems: Problems, top: dict[str, object]) -> tuple[tuple[str, 
     written = rules if isinstance(rules, list) else []
     known = ["default", *(str(rule.get("name")) for rule in written if isinstance(rule, dict))]
     for index, name in enumerate(names):
-        if name not in known:
+        if name in names[:index]:
+            problems.add((*here, index), f"allow_laundering: {name!r} stands there twice")
+        elif name not in known:
             problems.add((*here, index), f"allow_laundering: no rule is called {name!r}{nearest(name, known)}")
     reason = top.get("laundering_reason")
     if not isinstance(reason, str) or len(reason.split()) < 2 or len(reason) > LONGEST_REASON or not reason.isprintable():
@@ -153,7 +155,8 @@ def _rule(problems: Problems, where: Where, value: object, names: dict[str, int]
         return None
     problems.known(where, mapping, RULE_KEYS)
     name = _name(problems, where, mapping, names)
-    if not any(key in mapping for key in actions.CHOICES):
+    # of a misspelt action that is said already
+    if mapping.keys() <= set(RULE_KEYS) and not any(key in mapping for key in actions.CHOICES):
         problems.add(where, f"a rule without an action: add `sign: {' | '.join(SIGNS)}`, or a disposition")
     does = actions.read(problems, where, mapping)
     when: Condition | None = None

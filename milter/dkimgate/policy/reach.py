@@ -75,7 +75,7 @@ def shadow(rule: Rule, earlier: list[Rule]) -> Rule | None:
     """The earlier rule that takes every message which this one would take. `earlier` holds no rule that always holds."""
     if rule.when is None:
         return None
-    return next((other for other in earlier if other.when is not None and _follows(rule.when, other.when, {})), None)
+    return next((other for other in earlier if other.when is not None and implies(rule.when, other.when)), None)
 
 
 def _follows(a: Condition, b: Condition, known: dict[tuple[int, int], bool]) -> bool:

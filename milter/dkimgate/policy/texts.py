@@ -67,4 +67,5 @@ def _shown(value: Value) -> str:
             text = " ".join(value)
         case _:
             text = str(value)
-    return _UNPRINTABLE.sub("?", text)[:LONGEST_VALUE]
+    # an encoded word (RFC 2047) would be read as something else than it says
+    return _UNPRINTABLE.sub("?", text).replace("=?", "= ?")[:LONGEST_VALUE]

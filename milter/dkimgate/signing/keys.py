@@ -30,7 +30,6 @@ MOST_BITS = 4096
 """The largest RSA key that every verifier must handle (RFC 8301 section 3.2)."""
 
 _MISSING = "correct `file`, or make the key with dkimgate keys new"
-_MOST_OCTETS = 65536
 
 # how a file that holds something else begins, and what to tell its owner
 _WRONG_LABELS = (
@@ -112,7 +111,7 @@ def load_keys(keys: tuple[config.Key, ...]) -> tuple[list[SigningKey], list[str]
 def load_key(entry: config.Key) -> SigningKey:
     """Read one key file: PEM (PKCS#1 or PKCS#8), or the base64 seed of an Ed25519 key. Raises ConfigError."""
     file = entry.file
-    key = signing_key(entry.domain, entry.selector, _parse(secretfile.read(file, "the key", _MISSING, _MOST_OCTETS), file))
+    key = signing_key(entry.domain, entry.selector, _parse(secretfile.read(file, "the key", _MISSING), file))
     if key.bits < LEAST_BITS and key.algorithm == "rsa-sha256":
         raise ConfigError(
             f"{file}: an RSA key of {key.bits} bits, which verifiers refuse: make one of {SAFE_BITS} with dkimgate keys new "

@@ -6,7 +6,7 @@ from dataclasses import fields
 
 from dkimgate.facts import Facts, HeaderSigns, Origin
 from dkimgate.policy.model import Policy, Rule
-from dkimgate.policy.proof.laws import Laundering, Law, Overlap, Proof, Unproved
+from dkimgate.policy.proof.laws import Laundering, Law, Proof, Unproved
 
 _US = "mx.forwarder.example"  # where no border names a host of ours
 _MOST_RECIPIENTS = 3
@@ -38,16 +38,16 @@ def laundering(policy: Policy, found: Laundering) -> str:
     how = " as spam" if facts.arrival.dmarc in ("pass", "none") else f" with dmarc={facts.arrival.dmarc}"
     if found.law is Law.SIGNATURE:
         what = f"would get a signature of {facts.hosted}"
-        door = ""
+        here = ""
     else:
         what = "would depart with dmarc=pass by SPF, with the envelope as it is"
-        door = "add `envelope: unalign` to this one, "
+        here = ", or `envelope: unalign` into this one"
     return "\n".join(
         [
             f"{_place(policy, found.rule)}: the rule {found.rule.name!r} launders: this message arrived from outside{how} and {what}:",
             *(f"    {line}" for line in message(facts)),
-            "  Put a rule like never-launder ahead, `when: {arrival.badly: true}` with `sign: none` and `envelope: unalign`; "
-            f"{door}or say in `allow_laundering` that it is meant so",
+            "  No rule ahead stops this message. Put one there, `when: {arrival.badly: true}` with `sign: none` and `envelope: unalign`"
+            f"{here}; or say in `allow_laundering` that it is meant so",
         ]
     )
 
@@ -55,15 +55,6 @@ def laundering(policy: Policy, found: Laundering) -> str:
 def unproved(policy: Policy, found: Unproved) -> str:
     """One sentence about a question that has no answer."""
     return f"{_place(policy, found.rule)}: the rule {found.rule.name!r} {found.why}"
-
-
-def overlap(found: Overlap) -> str:
-    """One sentence about a rule that another one takes messages from."""
-    taker = found.taker
-    return (
-        f"the rule {taker.name!r} (line {taker.line}) comes first for some messages that {found.rule.name!r} (line {found.rule.line}) "
-        f"would take, and does something else: {summary(found.facts)}"
-    )
 
 
 def summary(facts: Facts) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dkimgate import departure
-from dkimgate.facts import DMARC_RESULTS, Decision, Departure, Disposition, EnvelopeAction, Facts, Origin, Sign
+from dkimgate.facts import DMARC_RESULTS, Decision, Disposition, EnvelopeAction, Facts, Origin, Sign
 from dkimgate.policy.conditions import holds
 from dkimgate.policy.decide import decide
 from dkimgate.policy.model import All, Condition, Flag, Hosted, Leaf, Not, Policy, Rule, Word
@@ -19,7 +19,6 @@ from dkimgate.policy.risk import risk_of
 STEPS_A_QUESTION = 200_000
 STEPS = 700_000
 """Parts of conditions that are looked at, for one question and for a whole policy: a few seconds. 200 rules take some ten thousand."""
-
 
 MANY = 20
 """Rules before the one in question that are asked one by one; after that, all at once."""
@@ -39,8 +38,6 @@ class Laundering:
     rule: Rule
     law: Law
     facts: Facts
-    decision: Decision
-    departure: Departure
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +61,13 @@ class Unproved:
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What was found out about a policy. `launders` has at most one message for a rule and law; `uncovered` is one that only the default
-    takes. `steps`: how much work it was."""
+    takes."""
 
     launders: tuple[Laundering, ...] = ()
     unproved: tuple[Unproved, ...] = ()
     unreachable: tuple[Rule, ...] = ()
     shadowed: tuple[Overlap, ...] = ()
     uncovered: Facts | None = None
-    steps: int = 0
 
     @property
     def safe(self) -> bool:
@@ -113,12 +109,9 @@ def breaks(law: Law, facts: Facts, decision: Decision) -> bool:
         return False
     if law is Law.SIGNATURE:
         return decision.sign is Sign.AUTHOR and facts.arrival.badly
-    leaves_us = decision.disposition is Disposition.ACCEPT
-    return leaves_us and facts.arrival.dmarc != "pass" and _departure(facts, decision).dmarc == "pass"
-
-
-def _departure(facts: Facts, decision: Decision) -> Departure:
-    return departure.predict(facts, decision.sign is Sign.AUTHOR, decision.envelope is EnvelopeAction.UNALIGN)
+    if decision.disposition is not Disposition.ACCEPT or facts.arrival.dmarc == "pass":
+        return False
+    return departure.predict(facts, decision.sign is Sign.AUTHOR, decision.envelope is EnvelopeAction.UNALIGN).dmarc == "pass"
 
 
 @dataclass(slots=True)
@@ -161,7 +154,6 @@ class _Prover:
             tuple(found.unreachable),
             tuple(found.shadowed),
             uncovered,
-            STEPS - self._left,
         )
 
     def _laws(self, index: int, rule: Rule, found: _Found) -> Facts | None:
@@ -179,7 +171,7 @@ class _Prover:
                 continue
             reached, decision = facts, decide(facts, self._policy)
             if decision.rule == rule.name and breaks(law, facts, decision) and world.is_possible(facts) is None:
-                found.launders.append(Laundering(rule, law, facts, decision, _departure(facts, decision)))
+                found.launders.append(Laundering(rule, law, facts))
             else:
                 found.unproved.append(
                     Unproved(rule, law, "could not be proved safe: the message that was found does not do what it should")

@@ -27,7 +27,7 @@ class Search:
         self.conditions = Conditions.of(policy, budget)
         named = {leaf.fact for rule in policy.rules if rule.when is not None for leaf in leaves(rule.when)}
         named |= {name for name, _ in policy.weights.parts}  # header.NAME is the name of the fact, too
-        self._sums = Sums(policy.weights, "risk" in named)
+        self._sums = Sums(policy.weights, "risk" in named, budget)
         self._start = everything()
         self._ties = [self.conditions.node(tie) for tie in world.ties_of(named)]
 

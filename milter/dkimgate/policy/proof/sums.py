@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from dkimgate.policy.model import Weights
 from dkimgate.policy.proof import world
-from dkimgate.policy.proof.language import TooHardError
+from dkimgate.policy.proof.language import Budget, TooHardError
 from dkimgate.policy.proof.ranges import Ranges, rank, union, unrank
 from dkimgate.policy.proof.stores import Store
 from dkimgate.policy.risk import DIGITS, MAX_PART
@@ -22,6 +22,7 @@ from dkimgate.policy.risk import DIGITS, MAX_PART
 State = dict[str, Store]
 
 _MAX_SUM = 50_000_000  # hundredths: half a million is more than anybody gives to what he fears
+_SUMS_A_STEP = 50_000  # so many take about as long as a step of the search
 
 KEYS = frozenset({"risk", *world.NUMBERS, *world.WORDS, *(flag for flag in world.FLAGS if flag.startswith("header."))}) - {"origin"}
 """The facts that depend on each other here."""
@@ -42,8 +43,9 @@ class _Part:
 class Sums:
     """The numbers under the weights of one policy."""
 
-    def __init__(self, weights: Weights, risk_matters: bool) -> None:
+    def __init__(self, weights: Weights, risk_matters: bool, budget: Budget) -> None:
         """`risk_matters`: some condition looks at the risk."""
+        self._budget = budget
         self._per_required = weights.per_required
         self._risk_matters = risk_matters
         given = dict(weights.parts)
@@ -136,6 +138,7 @@ class Sums:
         top = max(first if last >= whole else last + 1 for first, last in targets)
         if top > _MAX_SUM:
             raise TooHardError("the weights and limits of risk are too large to add up")
+        self._budget.spend(sum(len(each) for _, each in choices) * (1 + top // _SUMS_A_STEP))
         # reach[i]: the sums of the parts from the i-th on, one bit each; those from `top` on are one
         reach = [1]
         for _, each in reversed(choices):
