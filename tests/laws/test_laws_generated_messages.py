@@ -127,8 +127,8 @@ def differences(drawn: Drawn, one: tuple[Any, ...], other: tuple[Any, ...]) -> l
     """In what the other header is better than the one, under a policy that is shipped."""
     gate = drawn.gate_with(drawn.policy % len(world.SHIPPED))
     before, after = (gate.assess(replace(drawn.message, header=header), drawn.body, NOW) for header in (one, other))
-    if checked_here(after.facts) and not checked_here(before.facts):
-        return []  # a field that casts doubt on a verdict of ours made the gate look for itself: what it found is true
+    if stated(after.facts, Standing.TRUSTED) < stated(before.facts, Standing.TRUSTED) and stated(after.facts, Standing.VERIFIED):
+        return []  # the field casts doubt on a verdict of ours, so the gate's own counts alone: what it finds is true
     found = []
     if after.signer is not None and before.signer is None and after.signer == after.facts.hosted:
         found.append(f"signed by {after.signer}")
@@ -146,8 +146,9 @@ def differences(drawn: Drawn, one: tuple[Any, ...], other: tuple[Any, ...]) -> l
     return found
 
 
-def checked_here(facts: Facts) -> bool:
-    return any(claim.method == "dmarc" and claim.standing is Standing.VERIFIED for claim in facts.claims)
+def stated(facts: Facts, standing: Standing) -> int:
+    """How many results of DMARC there are of that standing."""
+    return sum(claim.method == "dmarc" and claim.standing is standing for claim in facts.claims)
 
 
 @pieces
