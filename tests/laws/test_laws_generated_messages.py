@@ -127,8 +127,8 @@ def differences(drawn: Drawn, one: tuple[Any, ...], other: tuple[Any, ...]) -> l
     """In what the other header is better than the one, under a policy that is shipped."""
     gate = drawn.gate_with(drawn.policy % len(world.SHIPPED))
     before, after = (gate.assess(replace(drawn.message, header=header), drawn.body, NOW) for header in (one, other))
-    if stated(after.facts, Standing.TRUSTED) < stated(before.facts, Standing.TRUSTED) and stated(after.facts, Standing.VERIFIED):
-        return []  # the field casts doubt on a verdict of ours, so the gate's own counts alone: what it finds is true
+    if trusted(after.facts) < trusted(before.facts):
+        return []  # the field casts doubt on verdicts of ours, also on those that hurt for being about another author
     found = []
     if after.signer is not None and before.signer is None and after.signer == after.facts.hosted:
         found.append(f"signed by {after.signer}")
@@ -146,9 +146,9 @@ def differences(drawn: Drawn, one: tuple[Any, ...], other: tuple[Any, ...]) -> l
     return found
 
 
-def stated(facts: Facts, standing: Standing) -> int:
-    """How many results of DMARC there are of that standing."""
-    return sum(claim.method == "dmarc" and claim.standing is standing for claim in facts.claims)
+def trusted(facts: Facts) -> int:
+    """How many results of DMARC are stated by us, where only we can write."""
+    return sum(claim.method == "dmarc" and claim.standing is Standing.TRUSTED for claim in facts.claims)
 
 
 @pieces
