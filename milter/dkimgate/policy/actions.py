@@ -38,7 +38,7 @@ MOST_FIELDS = 20
 # what mail programs show or work by, what traces the way, and what only signers and verifiers may write
 _NOT_TO_BE_CHANGED = re.compile(
     r"from|sender|reply-to|to|cc|bcc|subject|date|message-id|in-reply-to|references|mime-version|content-.*|resent-.*|received|return-path"
-    r"|dkim-signature|domainkey-signature|arc-.*|x-dkimgate-passport",
+    r"|delivered-to|x-original-to|dkim-signature|domainkey-signature|arc-.*|x-dkimgate-passport",
     re.IGNORECASE,
 )
 _NOT_TO_BE_ADDED = re.compile(r"authentication-results|received-spf|x-spam-.*", re.IGNORECASE)
