@@ -159,7 +159,7 @@ def _may_change(problems: Problems, where: Where, name: str, *, adding: bool) ->
         )
         return False
     if _NOT_TO_BE_CHANGED.fullmatch(name) or (adding and _NOT_TO_BE_ADDED.fullmatch(name)):
-        why = "readers and verifiers go by it" if not adding else "readers and verifiers go by it, and only who writes it as a rule may"
+        why = "readers, deliveries and verifiers go by it" + (", and only who writes it as a rule may" if adding else "")
         problems.add(where, f"{key}: {name} is not for a policy to {key}: {why}")
         return False
     return True
