@@ -76,6 +76,15 @@ def test_what_is_held_for_want_of_a_domain_is_told(folder: Path, capsys: pytest.
     assert "unalign: not set" not in said and "/new.yaml (mode: enforce" in said
 
 
+def test_a_seal_on_what_local_accounts_can_write_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "policy.yaml").write_text(
+        (folder / "policy.yaml").read_text().replace("    sign: author\n", "    sign: author\n    seal: true\n", 1)
+    )
+    status, found = checked(folder, GOOD + "forwarder: {domain: hosted.example}\n", capsys)
+    assert status == 0
+    assert any(text.startswith("note: `seal: true` without `passport:`") for text in found)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "status", "finding"),
     [

@@ -287,6 +287,12 @@ def _border(gate: Gate, settings: Config) -> Iterator[Finding]:
     roles = {listener.role for listener in settings.listen}
     if "border" not in roles and settings.passport is not None:
         yield Finding("note", "`passport:` is set but no listener here has `role: border`: right where the border is another host")
+    if gate.policy.seals and settings.passport is None:
+        yield Finding(
+            "note",
+            "`seal: true` without `passport:`: whoever may call sendmail(1) here can write what your border would have stated, and our "
+            "seal repeats it",
+        )
     if "border" in roles and settings.verify.when == "never":
         yield Finding("warning", "a border with `verify: {when: never}` takes off what others stated and has nothing to state instead")
 
