@@ -158,7 +158,7 @@ class _Plan:
 @dataclass(frozen=True, slots=True)
 class _Signature:
     """A field that may hold a signature of others or ours. `names` are those of h=, None where nobody can say what a verifier reads there.
-    `alone`: no other DKIM-Signature is by the same domain and selector."""
+    `alone`: no other DKIM-Signature is by the same domain and selector. `distinct`: of no other by that domain does b= begin alike."""
 
     position: int
     key: str
@@ -167,6 +167,7 @@ class _Signature:
     selector: str | None = None
     signature: str = ""
     alone: bool = True
+    distinct: bool = True
 
     def __str__(self) -> str:
         kind = "an ARC-Message-Signature" if self.key == _ARC else "a signature"
@@ -203,7 +204,7 @@ class _Signature:
             return False
         if claim.standing is Standing.VERIFIED and claim.field.lower() == _DKIM:
             return claim.position == self.position
-        if len(claim.property("header.b") or "") >= _LEAST_OF_B:
+        if self.distinct and len(claim.property("header.b") or "") >= _LEAST_OF_B:
             return True
         return self.alone and claim.property("header.s") is not None
 
@@ -214,7 +215,15 @@ def _signatures(header: Sequence[HeaderField]) -> list[_Signature]:
         return [_Signature(position, field.key) for position, field in fields[:1]]
     found = [_signature(position, field) for position, field in fields]
     signers = Counter((each.domain, each.selector) for each in found if each.key == _DKIM)
-    return [replace(each, alone=signers[each.domain, each.selector] == 1) for each in found]
+    beginnings = Counter((each.domain, each.signature[:_LEAST_OF_B]) for each in found if each.key == _DKIM)
+    return [
+        replace(
+            each,
+            alone=signers[each.domain, each.selector] == 1,
+            distinct=beginnings[each.domain, each.signature[:_LEAST_OF_B]] == 1,
+        )
+        for each in found
+    ]
 
 
 def _signature(position: int, field: HeaderField) -> _Signature:

@@ -44,6 +44,9 @@ RECIPIENT_LIMIT = 1000
 RECIPIENT_CHARACTERS = 262_144
 """A recipient beyond either limit still counts, but with an empty address."""
 
+MOST_RECIPIENTS = 10_000_000
+"""What is above it is no message's number of recipients: the record is spoilt."""
+
 _SIGNS = tuple(sign.name for sign in fields(HeaderSigns))
 
 _CUT = "…"
@@ -160,7 +163,7 @@ def facts_of(record: dict[str, Any]) -> Facts:
         raise RecordError(f"a record without facts: {record.get('error') or 'it does not say why'}")
     try:
         return _facts_of(record)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise RecordError(f"a record with a missing or odd value: {type(error).__name__}: {error}") from None
 
 
@@ -303,47 +306,56 @@ def _facts_of(record: dict[str, Any]) -> Facts:
     client, envelope, arrival, border = record["client"], record["envelope"], record["arrival"], record["border"]
     recipients = tuple(map(str, envelope["recipients"]))
     missing = int(envelope["recipients_total"]) - len(recipients)
+    if missing > MOST_RECIPIENTS:
+        raise ValueError(f"{missing} recipients")
     spam, told = arrival["spam"], record["header"].get
     return Facts(
-        client=Connection(client["ip"], client["name"], client["helo"], client["auth"], client["daemon"]),
+        client=Connection(*(_words(client[name]) for name in ("ip", "name", "helo", "auth", "daemon"))),
         sender=str(envelope["sender"]),
         recipients=(*recipients, *[""] * missing),
-        author=record["from"],
-        author_problem=record["author_problem"],
-        hosted=record["hosted"],
+        author=_words(record["from"]),
+        author_problem=_words(record["author_problem"]),
+        hosted=_words(record["hosted"]),
         origin=Origin(record["origin"]),
-        origin_why=record["origin_why"],
-        border=Border(border["by"], border["ip"]) if border else None,
+        origin_why=str(record["origin_why"]),
+        border=Border(str(border["by"]), _words(border["ip"])) if border else None,
         claims=tuple(map(_claim_of, record["claims"])),
         arrival=Arrival(
-            arrival["dmarc"],
-            arrival["spf"],
-            arrival["dkim"],
-            arrival["arc"],
+            str(arrival["dmarc"]),
+            str(arrival["spf"]),
+            str(arrival["dkim"]),
+            str(arrival["arc"]),
             bool(arrival["aligned"]),
             Spam(bool(spam["flag"]), float(spam["score"]), float(spam["required"])),
         ),
-        upstream=Upstream(record["upstream"]["dmarc"]),
+        upstream=Upstream(_words(record["upstream"]["dmarc"])),
         # a record that is older than a sign doesn't tell of it
         header=HeaderSigns(*[bool(told(name, False)) for name in _SIGNS]),
         spf_passes=bool(record["outgoing"]["spf_passes"]),
-        spf_source=record["outgoing"]["spf_source"],
+        spf_source=str(record["outgoing"]["spf_source"]),
         # what older records do not tell was not so then: nothing was rewritten, nobody looked for our own signature
         unalignable=bool(record["outgoing"].get("unalignable", False)),
         forwarder_aligns=bool(record["forwarder_aligns"]),
         own_signature=bool(record.get("own_signature", False)),
-        message_id=record["message_id"],
+        message_id=_words(record["message_id"]),
     )
 
 
 def _claim_of(claim: dict[str, Any]) -> Claim:
     return Claim(
-        claim["method"],
-        claim["result"],
-        claim["by"],
-        claim["field"],
+        str(claim["method"]),
+        str(claim["result"]),
+        _words(claim["by"]),
+        str(claim["field"]),
         Standing(claim["standing"]),
-        claim["why"],
+        str(claim["why"]),
         int(claim["position"]),
-        tuple((key, value) for key, value in claim["properties"]),
+        tuple((str(key), str(value)) for key, value in claim["properties"]),
     )
+
+
+def _words(value: object) -> str | None:
+    """A text, or nothing, as it must stand there."""
+    if value is None or isinstance(value, str):
+        return value
+    raise TypeError(f"expected a text, found {value!r:.40}")

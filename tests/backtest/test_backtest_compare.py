@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 import journal_world
 from dkimgate import record, yamlfile
 from dkimgate.backtest.compare import Action, Compared, Kind, Side, Skipped, compare, door, kinds, why
+from dkimgate.backtest.tally import Period, Tally
 from dkimgate.border import RULE as BORDER
 from dkimgate.facts import Arrival, Facts, Origin, Sign, Spam
 from dkimgate.message import Message
@@ -162,6 +165,37 @@ def test_records_that_cannot_be_decided_again() -> None:
     assert compare(failed, CAREFUL) is Skipped.ERROR
     for odd in ({**good, "v": 2}, {**good, "departure": None}, {**good, "decision": []}, {"v": 1}, {**good, "header": 7}):
         assert compare(odd, CAREFUL) is Skipped.UNREADABLE
+
+
+ODD: tuple[object, ...] = (None, 5, True, math.inf, 10**30, "odd", [], [[1, 2]], {}, {"a": 1})
+
+
+def _places(value: object, way: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    if way:
+        yield way
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inside:
+        yield from _places(each, (*way, key))
+
+
+@pytest.mark.parametrize("name", ["strict", "observe"])
+def test_no_odd_value_in_a_record_ends_a_backtest(name: str) -> None:
+    """Somebody has edited the journal, or a disk has."""
+    good = journal_world.line(0)
+    tally = Tally(POLICIES[name], Period(), 2)
+    count = 0
+    for way in _places(json.loads(good)):
+        for value in ODD:
+            spoilt = inner = json.loads(good)
+            for step in way[:-1]:
+                inner = inner[step]
+            inner[way[-1]] = value
+            tally.add(spoilt)
+            count += 1
+    tally.close()
+    list(tally.by_importance())
+    assert tally.records + sum(tally.skipped.values()) == count
+    assert tally.records and tally.skipped[Skipped.UNREADABLE]
 
 
 def test_what_could_not_be_sealed_was_to_be() -> None:

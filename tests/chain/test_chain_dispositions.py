@@ -86,6 +86,32 @@ def test_discard_says_yes(way: Way, hand_in: Callable[[Way, Letter], object]) ->
     assert not way.arrived(letter), "what came after it has arrived"
 
 
+@pytest.mark.parametrize("hand_in", [submit, lambda way, letter: way.hand_in_locally(letter)], ids=["smtpd", "non_smtpd"])
+def test_the_header_leaves_as_it_was_changed_and_signed(way: Way, hand_in: Callable[[Way, Letter], object]) -> None:
+    """Postfix counts the fields of one name, in any case, and without its own Received: also those of several records."""
+    long = "x" * 900
+    more = (
+        "x-offer: 1",
+        f"X-OFFER: {long}\r\n\t{long}\r\n {long}",
+        "X-Offers: stays",
+        "X-Offer:3",
+        "x-rule : forged",
+        "X-oFFER:",
+        "Keywords: a",
+    )
+    letter = mail.letter(f"change@{world.HOSTED}", world.VICTIM, more=more)
+    hand_in(way, letter)
+    got = way.receive(letter)
+    assert (got.fields("X-Offer"), got.fields("X-Rule")) == (["none"], ["change"])
+    assert (got.fields("Subject"), got.fields("X-Offers"), got.fields("Keywords")) == (
+        ["[change] Minutes of the meeting"],
+        ["stays"],
+        ["a"],
+    )
+    assert got.valid_signatures() == [f"{world.HOSTED}/{world.GATE_SELECTOR}"]
+    assert way.record(letter)["decision"]["not_done"] == []
+
+
 # the policies that are shipped
 
 FRIEND, LISTED, BOSS = f"friend@{world.HOSTED}", f"friend@{world.HOSTED_SPF}", f"boss@{world.PARTNER}"

@@ -165,6 +165,17 @@ def test_of_two_signatures_by_one_key_a_failure_must_say_which() -> None:
 
 
 @pytest.mark.parametrize(
+    "twin", [SIGNED, SIGNED.replace(b"IjKl", b"MnOp"), SIGNED.replace(b"s=k", b"s=other"), SIGNED.replace(b"\n ", b"")]
+)
+def test_a_failure_of_one_whose_b_begins_alike_says_nothing(twin: bytes) -> None:
+    """Whoever copies the b= of a good signature, for a verifier that looks at a few of them alone, has not shown that the good one fails."""
+    failed = said("fail", d="list.example", b="AbCdEfGh")
+    assert planned(FROM + twin + SIGNED + SUBJECT, TAG, failed).changed == ()
+    elsewhere = twin.replace(b"list.example", b"other.example")
+    assert planned(FROM + elsewhere.replace(b"subject:", b"") + SIGNED + SUBJECT, TAG, failed).changed != ()
+
+
+@pytest.mark.parametrize(
     ("signature", "covers"),
     [
         (SIGNED, True),

@@ -189,6 +189,8 @@ RULES = [
     ("add: {'X Y': z}", "4:11: add: 'X Y' is no name of a header field"),
     ("add: {X-Y: 'z{'}", "4:11: X-Y: a single '{'"),
     ("remove: [received]", "4:14: remove: received is not for a policy to remove"),
+    ("add: {X-Original-To: x}", "4:11: add: X-Original-To is not for a policy to add"),
+    ("remove: [Delivered-To]", "4:14: remove: Delivered-To is not for a policy to remove"),
     ("remove: [Authentication-Results]", "4:14: remove: Authentication-Results says how the message arrived"),
     ("remove: [X-Spam-Flag]", "4:14: remove: X-Spam-Flag says how the message arrived"),
     ("remove: [X-Acme-MailScanner-SpamCheck]", "4:14: remove: X-Acme-MailScanner-SpamCheck says how the message arrived"),

@@ -200,6 +200,11 @@ def test_a_line_has_a_bounded_size() -> None:
         ({"arrival": {}}, "KeyError.*spam"),
         ({"claims": [1]}, "TypeError"),
         ({"header": None}, "AttributeError"),
+        ({"from": 5}, "TypeError.*5"),
+        ({"hosted": ["hosted.example"]}, "TypeError"),
+        ({"upstream": {"dmarc": {}}}, "TypeError"),
+        ({"envelope": {"sender": "", "recipients": [], "recipients_total": 10**30}}, "ValueError"),
+        ({"envelope": {"sender": "", "recipients": [], "recipients_total": math.inf}}, "OverflowError"),
     ],
 )
 def test_a_spoilt_record_is_a_clear_error(change: dict[str, object], problem: str) -> None:

@@ -183,7 +183,11 @@ def _recorded(record: Record, facts: Facts) -> Side:
     # what could not be sealed was to be, all the same; an older record knows no seal
     seal = bool(decision.get("seal", False)) or decision.get("unsealed") is not None
     decided = Action(decision["sign"], seal, decision.get("envelope", _KEEP), decision["disposition"])
-    return _side(decision["rule"], decided, decision["mode"], facts, record["departure"]["dmarc"])
+    found = _side(decision["rule"], decided, decision["mode"], facts, record["departure"]["dmarc"])
+    told = (found.rule, decided.sign, decided.envelope, decided.disposition)
+    if not all(isinstance(word, str) for word in told) or not isinstance(found.departure, str | None):
+        raise TypeError("a text is missing")
+    return found
 
 
 def _reached(reached: Verdict, facts: Facts) -> Side:

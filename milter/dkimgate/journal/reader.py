@@ -63,6 +63,8 @@ def files_of(file: Path) -> list[Path]:
             older.append(("", -int(match[1]), path))
         elif match:
             older.append((match[3], 0, path))
+    # while a file is being compressed it stands there twice, and the packed one is not whole
+    older = [each for each in older if each[2].suffix != ".gz" or not each[2].with_suffix("").exists()]
     return [path for _, _, path in sorted(older)] + ([file] if file.exists() else [])
 
 

@@ -38,7 +38,7 @@ MOST_FIELDS = 20
 # what mail programs show or work by, what traces the way, and what only signers and verifiers may write
 _NOT_TO_BE_CHANGED = re.compile(
     r"from|sender|reply-to|to|cc|bcc|subject|date|message-id|in-reply-to|references|mime-version|content-.*|resent-.*|received|return-path"
-    r"|dkim-signature|domainkey-signature|arc-.*|x-dkimgate-passport",
+    r"|delivered-to|x-original-to|dkim-signature|domainkey-signature|arc-.*|x-dkimgate-passport",
     re.IGNORECASE,
 )
 _NOT_TO_BE_ADDED = re.compile(r"authentication-results|received-spf|x-spam-.*", re.IGNORECASE)
@@ -159,7 +159,7 @@ def _may_change(problems: Problems, where: Where, name: str, *, adding: bool) ->
         )
         return False
     if _NOT_TO_BE_CHANGED.fullmatch(name) or (adding and _NOT_TO_BE_ADDED.fullmatch(name)):
-        why = "readers and verifiers go by it" if not adding else "readers and verifiers go by it, and only who writes it as a rule may"
+        why = "readers, deliveries and verifiers go by it" + (", and only who writes it as a rule may" if adding else "")
         problems.add(where, f"{key}: {name} is not for a policy to {key}: {why}")
         return False
     return True
