@@ -493,13 +493,14 @@ messages = st.builds(
 """Whatever comes: good, bad and impossible."""
 
 _SETTINGS_OPEN = sorted(name for name in SETTINGS if "strips" not in name)
+_ALL_VERIFIED = [name for name in _SETTINGS_OPEN if name != "one signature"]
 entered = st.builds(
     lambda drawn, border, settings: replace(drawn, scrambled=0, settings=settings, border=border),
     messages,
     st.sampled_from(OUTSIDE),
-    st.sampled_from(_SETTINGS_OPEN),
+    st.sampled_from(_ALL_VERIFIED),
 )
-"""What has entered by a border of ours, and stands there in its order."""
+"""What has entered by a border of ours, and stands there in its order; no signature is one too many to be verified."""
 
 _WAYS = st.sampled_from(
     [
