@@ -360,6 +360,7 @@ FIELDS = st.builds(
 )
 
 
+@pytest.mark.heavy
 @settings(max_examples=200, deadline=None)
 @given(st.lists(FIELDS, max_size=8), st.binary(max_size=20))
 def test_nothing_raises(header: list[HeaderField], body: bytes) -> None:

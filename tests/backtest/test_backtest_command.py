@@ -230,6 +230,7 @@ def test_a_process_that_dies_is_told(long_journal: Path, monkeypatch: pytest.Mon
         backtest(long_journal, journal_world.SHIPPED, Period(), processes=2)
 
 
+@pytest.mark.heavy
 def test_a_terminal_is_told_how_far_it_is(long_journal: Path) -> None:
     said = on_terminal("backtest", "--policy", str(STRICT), "--journal", str(long_journal), "--examples", "0", COLUMNS="100", NO_COLOR="1")
     assert "100% of the journal\r" in said

@@ -106,6 +106,7 @@ def test_ctrl_c_is_quiet(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.heavy
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     journal = tmp_path / "d.jsonl"
     journal.write_bytes(b'{"v": 1, "time": "2026-11-21T16:20:25.123456Z", "decision": {}}\n' * 20_000)

@@ -105,6 +105,7 @@ def test_one_line_a_message_in_columns(journal: Path, capsys: pytest.CaptureFixt
     assert bad.index("risk=") == good.index("risk=")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("columns", "lines"), [("80", 2), ("120", 2), ("200", 1)])
 def test_a_terminal_too_narrow_for_a_record_gets_two_lines_of_it(journal: Path, columns: str, lines: int) -> None:
     said = on_terminal("log", "tail", "--file", str(journal), "-n", "1", COLUMNS=columns, NO_COLOR="1").splitlines()
@@ -240,6 +241,7 @@ def test_the_journal_of_the_configuration_is_the_default(journal: Path, capsys: 
     assert ids(capsys.readouterr().out) == ["OWN99"]
 
 
+@pytest.mark.heavy
 def test_follow_shows_new_records_across_rotation_and_ends_quietly(journal: Path) -> None:
     command = [sys.executable, "-m", "dkimgate", "log", "tail", "-f", "-n", "1", "--file", str(journal), "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -146,6 +146,7 @@ def naive(condition: Condition, facts: Facts, policy: Policy) -> bool:
             return True in [naive(part, facts, policy) for part in parts]
 
 
+@pytest.mark.heavy
 @given(facts_, policies)
 @settings(max_examples=120, deadline=None)
 def test_decide_never_raises_and_the_first_rule_that_holds_decides(facts: Facts, policy: Policy) -> None:
@@ -196,6 +197,7 @@ def test_the_parts_of_a_risk_make_its_sum(facts: Facts, weighing: Weights) -> No
     assert all(part > 0 for _, part in risk.parts)
 
 
+@pytest.mark.heavy
 @given(conditions, facts_, policies)
 @settings(max_examples=120, deadline=None)
 def test_an_explanation_is_given_exactly_where_a_condition_fails(condition: Condition, facts: Facts, policy: Policy) -> None:
@@ -252,6 +254,7 @@ def _branches_of_two(condition: Condition) -> Iterator[tuple[Condition, Conditio
                 yield condition, Leaf(fact, (atom,))
 
 
+@pytest.mark.heavy
 @given(conditions, conditions)
 @settings(max_examples=100, deadline=None)
 def test_what_is_proved_about_conditions_is_true(one: Condition, other: Condition) -> None:

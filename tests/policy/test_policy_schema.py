@@ -206,6 +206,7 @@ policies = st.builds(
 )
 
 
+@pytest.mark.heavy
 @given(policies)
 @settings(max_examples=100, deadline=None)
 def test_what_loads_is_never_marked(policy: dict[str, Any]) -> None:

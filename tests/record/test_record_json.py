@@ -262,6 +262,7 @@ FACTS = st.builds(
 )
 
 
+@pytest.mark.heavy
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=150, deadline=None)
 @given(FACTS)
 def test_law_5_a_record_gives_back_exactly_what_it_tells(facts: Facts) -> None:

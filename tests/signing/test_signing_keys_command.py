@@ -268,6 +268,7 @@ def test_what_dns_says_is_not_taken_for_markup(tmp_path: Path, zone: Zone, capsy
     assert "\x1b" not in out
 
 
+@pytest.mark.heavy
 def test_a_dead_name_server_is_no_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Zone() as server:  # bound, and nobody answers
         settings, _ = setup(tmp_path, server.port, "s1 s2 s3")

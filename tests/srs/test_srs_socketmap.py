@@ -151,6 +151,7 @@ def test_the_protocol_over_a_socket(folder: Path, start: Callable[..., Daemon]) 
     assert not path.exists()
 
 
+@pytest.mark.heavy
 def test_a_client_that_takes_no_replies_holds_up_nobody(folder: Path, start: Callable[..., Daemon]) -> None:
     start()
     greedy = Lookup(folder / "srs.sock")
@@ -182,6 +183,7 @@ def test_a_request_that_never_ends_is_cut_off(folder: Path, start: Callable[...,
     assert socketmap.REQUEST_SECONDS - 1 < time.monotonic() - begin < socketmap.REQUEST_SECONDS + 4
 
 
+@pytest.mark.heavy
 def test_a_reload_ends_what_has_begun_and_closes_what_is_at_rest(folder: Path, start: Callable[..., Daemon]) -> None:
     daemon = start()
     at_rest, begun = Lookup(folder / "srs.sock"), Lookup(folder / "srs.sock")

@@ -269,6 +269,7 @@ SPFS = st.one_of(st.none(), st.builds(spf, st.sampled_from(NAMES), STATES))
 DKIMS = st.lists(st.builds(dkim, st.sampled_from(NAMES), STATES), max_size=4)
 
 
+@pytest.mark.heavy
 @given(st.sampled_from(NAMES), ZONES, SPFS, DKIMS, st.sets(st.sampled_from(NAMES)), st.sampled_from([BOTH, (RFC9989,), (RFC7489,)]))
 @settings(max_examples=500, deadline=None)
 def test_a_failing_dns_never_makes_a_result_better(

@@ -254,6 +254,7 @@ TERMS = st.one_of(
 RECORD = st.lists(TERMS, max_size=8).map(lambda terms: " ".join(["v=spf1", *terms]))
 
 
+@pytest.mark.heavy
 @given(
     RECORD, RECORD, st.text(max_size=20), st.one_of(st.none(), st.text(max_size=20)), st.sets(st.sampled_from(["a.example", "b.example"]))
 )
