@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import os
 import re
 import time
@@ -11,6 +10,8 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import orjson
 
 Record = dict[str, Any]
 
@@ -48,8 +49,8 @@ class Reader:
 
 def _parse(text: bytes) -> Record | None:
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = orjson.loads(text)
+    except ValueError:
         return None
     return value if isinstance(value, dict) and "v" in value else None
 
