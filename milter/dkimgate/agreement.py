@@ -91,7 +91,7 @@ def _unalign(file: Path, settings: Config) -> list[str]:
 
 
 def _border(file: Path, settings: Config) -> list[str]:
-    if not any(listener.role == "border" for listener in settings.listen):
+    if "border" not in settings.roles:
         return []
     found = []
     if not settings.trust.authserv_ids or not settings.trust.authserv_ids[0].isascii():
@@ -107,6 +107,6 @@ def _border(file: Path, settings: Config) -> list[str]:
 
 
 def _srs(file: Path, settings: Config) -> list[str]:
-    if settings.unalign is not None or not any(listener.role == "srs" for listener in settings.listen):
+    if settings.unalign is not None or "srs" not in settings.roles:
         return []
     return [f"{file}: a listener with `role: srs` restores senders that were rewritten: add `unalign: {{domain: ..., secret_file: ...}}`"]

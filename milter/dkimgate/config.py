@@ -94,8 +94,12 @@ def _path(value: object, info: ValidationInfo) -> Path:
     return Path(base) / value
 
 
+FIELD_NAME = re.compile(r"[!-9;-~]{1,76}")
+"""The name of a header field (RFC 5322 section 3.6.8), as it is written in a configuration or a policy."""
+
+
 def _field_name(value: str) -> str:
-    if not re.fullmatch(r"[!-9;-~]{1,76}", value):
+    if not FIELD_NAME.fullmatch(value):
         raise ValueError(f"{value!r} is no name of a header field (write it without the colon)")
     return value
 
@@ -324,6 +328,11 @@ class Config(Section):
     def mode(self) -> int:
         """`socket_mode` as a number."""
         return int(self.socket_mode, 8)
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """Those of the listeners."""
+        return frozenset(listener.role for listener in self.listen)
 
     @property
     def worker_count(self) -> int:

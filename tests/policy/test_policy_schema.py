@@ -13,6 +13,7 @@ import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from dkimgate.config import FIELD_NAME
 from dkimgate.facts import DMARC_RESULTS
 from dkimgate.policy import actions, loader, meanings
 from dkimgate.policy.loader import from_document
@@ -239,6 +240,6 @@ def test_completion_offers_the_words() -> None:
 
 def test_the_patterns_are_such_as_editors_know() -> None:
     """JSON Schema has the regular expressions of ECMAScript: what only Python reads would mark every policy, or none."""
-    for pattern in (COMPARISON, actions.TEXT, actions.FIELD_NAME, loader.NAME):
+    for pattern in (COMPARISON, actions.TEXT, FIELD_NAME, loader.NAME):
         assert pattern.flags == re.UNICODE
         assert not re.search(r"\(\?[^:]|\\[AZzG]|[*+?}]\+", pattern.pattern), pattern.pattern

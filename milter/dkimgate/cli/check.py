@@ -284,7 +284,7 @@ def _passports(gate: Gate, settings: Config) -> str:
 
 
 def _border(gate: Gate, settings: Config) -> Iterator[Finding]:
-    roles = {listener.role for listener in settings.listen}
+    roles = settings.roles
     if "border" not in roles and settings.passport is not None:
         yield Finding("note", "`passport:` is set but no listener here has `role: border`: right where the border is another host")
     if gate.policy.seals and settings.passport is None:
@@ -298,7 +298,7 @@ def _border(gate: Gate, settings: Config) -> Iterator[Finding]:
 
 
 def _flat(settings: Config) -> str:
-    return " (one where its role is srs)" if any(each.role == "srs" for each in settings.listen) else ""
+    return " (one where its role is srs)" if "srs" in settings.roles else ""
 
 
 def _unalign_domain(gate: Gate, settings: Config) -> str:
@@ -319,7 +319,7 @@ def _srs(gate: Gate, settings: Config) -> Iterator[Finding]:
                 )
         return
     domain = settings.unalign.domain
-    if not any(listener.role == "srs" for listener in settings.listen):
+    if "srs" not in settings.roles:
         yield Finding(
             "note",
             f"unalign.domain {domain}: no listener here has `role: srs`: bounces come home only if postsrsd or another host restores them",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
+from dkimgate.config import FIELD_NAME
 from dkimgate.evidence.spam_fields import scale_of
 from dkimgate.facts import Disposition, EnvelopeAction, Sign
 from dkimgate.policy import texts
@@ -31,7 +32,6 @@ TOLD = (Disposition.HOLD, Disposition.DEFER, Disposition.REJECT)
 
 TEXT = re.compile(r"[ -~]{1,200}")
 _REPLY_CODE = re.compile(r"[245](\d\d([ -]|$)|\.\d{1,3}\.\d{1,3}( |$))")
-FIELD_NAME = re.compile(r"[!-9;-~]{1,76}")
 
 MOST_FIELDS = 20
 

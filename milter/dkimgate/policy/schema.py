@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dkimgate.config import FIELD_NAME
 from dkimgate.facts import Disposition, Sign
 from dkimgate.policy import actions, loader, meanings
 from dkimgate.policy.parse import COMPARISON
@@ -19,7 +20,7 @@ Schema = dict[str, Any]
 
 _COMPARISON = {"type": "string", "pattern": f"^{COMPARISON.pattern}$"}
 _LINE = {"type": "string", "pattern": f"^{actions.TEXT.pattern}$"}
-_FIELD = f"^{actions.FIELD_NAME.pattern}$"
+_FIELD = f"^{FIELD_NAME.pattern}$"
 _EXAMPLES = {
     Kind.NUMBER: ["< 50", ">= 50"],
     Kind.ADDRESS: ["192.0.2.0/24", "2001:db8::/32"],
