@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dkimgate import domains
-from dkimgate.facts import Claim, Departure, Facts, Standing
+from dkimgate.facts import Claim, Departure, Facts
 
 
 def predict(facts: Facts, signed_as_author: bool, unaligned: bool = False) -> Departure:
@@ -35,7 +35,7 @@ def _survives(facts: Facts) -> bool:
 
 def _believed_signers(claim: Claim) -> list[str]:
     """The domain of a DKIM pass that we believe: header.d, or what stands behind the @ of header.i (RFC 8601 section 2.7.1)."""
-    if claim.method != "dkim" or claim.result != "pass" or claim.standing is Standing.UPSTREAM:
+    if claim.method != "dkim" or claim.result != "pass" or not claim.is_believed():
         return []
     identity = claim.property("header.i")
     written = claim.property("header.d") or (identity.rpartition("@")[2] if identity else "")

@@ -77,6 +77,10 @@ class Claim:
     position: int = 0
     properties: tuple[tuple[str, str], ...] = ()
 
+    def is_believed(self) -> bool:
+        """It counts also where it helps (law 2)."""
+        return self.standing is not Standing.UPSTREAM
+
     def property(self, name: str) -> str | None:
         """The last value of that ptype.property, or None."""
         return next((value for key, value in reversed(self.properties) if key == name), None)

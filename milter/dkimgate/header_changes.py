@@ -49,8 +49,10 @@ def plan(message: Message, facts: Facts, decision: Decision) -> HeaderChanges:
     return replace(changes, fields=(), changed=(), removed=()) if decision.mode == "observe" else changes
 
 
-def leaving(header: Sequence[HeaderField], changes: HeaderChanges) -> list[HeaderField]:
+def leaving(header: Sequence[HeaderField], changes: HeaderChanges) -> Sequence[HeaderField]:
     """The header as it leaves, without the signatures that are made over it."""
+    if not (changes.fields or changes.changed or changes.removed):
+        return header
     values, gone = dict(changes.changed), frozenset(changes.removed)
     added = [HeaderField(name.encode("ascii"), value) for name, value in changes.fields]
     return added + [
@@ -184,7 +186,7 @@ class _Signature:
         """
         if self.key != _DKIM or self.domain is None or self.selector is None:
             return False
-        told = [claim for claim in claims if claim.method == "dkim" and claim.standing is not Standing.UPSTREAM]
+        told = [claim for claim in claims if claim.method == "dkim" and claim.is_believed()]
         if any(claim.result == "pass" and self._may_be_meant(claim) for claim in told):
             return False
         return any(claim.result == "fail" and self._is_meant(claim) for claim in told)

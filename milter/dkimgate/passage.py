@@ -170,7 +170,8 @@ class Passage:
         try:
             digest = self._body.digest()
             now, days = int(self._engine.now()), self._engine.config.signature.expire_days
-            values = [sign(self._leaving(), digest, key, now, days) for key in self._keys]
+            header = self._leaving()
+            values = [sign(header, digest, key, now, days) for key in self._keys]
         except Exception as error:  # noqa: BLE001 - law 4
             self._fail("signing", error)
             return ()

@@ -196,7 +196,7 @@ def _recordable_recipients(recipients: Sequence[str]) -> tuple[str, ...]:
 
 
 def _recordable_claims(claims: Sequence[Claim]) -> tuple[Claim, ...]:
-    ours_first = sorted(range(len(claims)), key=lambda index: claims[index].standing is Standing.UPSTREAM)
+    ours_first = sorted(range(len(claims)), key=lambda index: not claims[index].is_believed())
     kept: dict[int, Claim] = {}
     left = CLAIM_CHARACTERS
     for index in ours_first[:CLAIM_LIMIT]:

@@ -140,12 +140,12 @@ def grounded(claims: Iterable[Claim], why: str) -> list[Claim]:
     """The claims of verifiers that the sender may have misled: a DMARC pass stays trusted only where a pass of SPF or DKIM that is
     trusted too is reason enough for it. Else it is upstream, and `why` says so."""
     claims = list(claims)
-    grounds = {domain for claim in claims if believed(claim) and claim.result == "pass" for domain in _domains_of(claim)}
+    grounds = {domain for claim in claims if claim.is_believed() and claim.result == "pass" for domain in _domains_of(claim)}
     return [claim if _stands(claim, grounds) else replace(claim, standing=Standing.UPSTREAM, why=why) for claim in claims]
 
 
 def _stands(claim: Claim, grounds: set[str]) -> bool:
-    if claim.method != "dmarc" or claim.result != "pass" or not believed(claim):
+    if claim.method != "dmarc" or claim.result != "pass" or not claim.is_believed():
         return True
     author = domains.a_label((claim.property("header.from") or "").rpartition("@")[2])
     return author is not None and any(domains.aligned(domain, author) for domain in grounds)
@@ -173,21 +173,16 @@ def arrival_of(claims: Iterable[Claim], author: str | None, outside: bool, trust
 
 def _dmarc(claims: tuple[Claim, ...], author: str | None, outside: bool, trust: Trust) -> str:
     mine = [c for c in claims if c.method == "dmarc" and not _elsewhere(c, trust)]
-    results = [_dmarc_of(c, author) for c in mine if believed(c) or _dmarc_word(c) in _HURTS["dmarc"]]
-    if not any(believed(c) for c in mine):
+    results = [_dmarc_of(c, author) for c in mine if c.is_believed() or _dmarc_word(c) in _HURTS["dmarc"]]
+    if not any(c.is_believed() for c in mine):
         # a sender's own permerror in our name must not stand for another's fail
         results = [word for c in claims if c.method == "dmarc" and (word := _dmarc_word(c)) in _HURTS["dmarc"]]
     return max(results, key=_DMARC.index, default="unknown" if outside else "none")
 
 
-def believed(claim: Claim) -> bool:
-    """Does what helps in it count?"""
-    return claim.standing is not Standing.UPSTREAM
-
-
 def _elsewhere(claim: Claim, trust: Trust) -> bool:
     """Said by a host that does not even call itself one of ours."""
-    return not believed(claim) and not trust.is_authserv_id(claim.by)
+    return not claim.is_believed() and not trust.is_authserv_id(claim.by)
 
 
 def _dmarc_word(claim: Claim) -> str:
@@ -207,7 +202,7 @@ def _dmarc_of(claim: Claim, author: str | None) -> str:
 def combined(claims: Iterable[Claim], method: str) -> str:
     """The best of the believed results (one good signature is enough, RFC 6376 section 6.1), else the worst that anyone says. A sender
     can add a signature of which we say `neutral`: that is no answer to another's `fail`."""
-    words = [(_SAME_AS.get(c.result, c.result), believed(c)) for c in claims if c.method == method]
+    words = [(_SAME_AS.get(c.result, c.result), c.is_believed()) for c in claims if c.method == method]
     counting = [word for word, ours in words if ours and word in _BADNESS]
     if "pass" in counting:
         return "pass"
@@ -217,7 +212,7 @@ def combined(claims: Iterable[Claim], method: str) -> str:
 
 def aligned_pass(claim: Claim, author: str) -> bool:
     """A believed pass of a domain that aligns with the author domain."""
-    return believed(claim) and claim.result == "pass" and any(domains.aligned(domain, author) for domain in _domains_of(claim))
+    return claim.is_believed() and claim.result == "pass" and any(domains.aligned(domain, author) for domain in _domains_of(claim))
 
 
 def _domains_of(claim: Claim) -> list[str]:

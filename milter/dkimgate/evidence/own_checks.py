@@ -36,7 +36,7 @@ def wanted(claims: tuple[Claim, ...], route: Route, config: Config) -> bool:
 
 def _settled(claims: tuple[Claim, ...]) -> bool:
     """A DMARC result that is believed is there."""
-    return any(claim.method == "dmarc" and claim.standing is not Standing.UPSTREAM for claim in claims)
+    return any(claim.method == "dmarc" and claim.is_believed() for claim in claims)
 
 
 def own_claims(seen: Seen, body: bytes, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:

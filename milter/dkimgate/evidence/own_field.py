@@ -60,13 +60,9 @@ def _address(ip: str | None) -> str | None:
 
 
 def _believed(facts: Facts, method: str, words: tuple[str, ...], arrival: str) -> list[str]:
-    claims = [claim for claim in facts.claims if claim.method == method and _counts(claim) and claim.result in words]
+    claims = [claim for claim in facts.claims if claim.method == method and claim.is_believed() and claim.result in words]
     claims.sort(key=lambda claim: not _supports(claim, facts.author))
     return list(dict.fromkeys(map(_resinfo, claims)))[:_MOST] or ([f"{method}={arrival}"] if arrival != "none" else [])
-
-
-def _counts(claim: Claim) -> bool:
-    return claim.standing is not Standing.UPSTREAM
 
 
 def _supports(claim: Claim, author: str | None) -> bool:
@@ -84,7 +80,7 @@ def _domain(name: str | None) -> str | None:
 def _dmarc(facts: Facts) -> list[str]:
     result, author = facts.arrival.dmarc, facts.author
     if result in ("pass", "none"):
-        if author is None or not any(claim.method == "dmarc" and _counts(claim) for claim in facts.claims):
+        if author is None or not any(claim.method == "dmarc" and claim.is_believed() for claim in facts.claims):
             return []
     elif result not in ("fail", "permerror", "temperror"):
         return []

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 
 from dkimgate import domains
 from dkimgate.evidence import dkim_signature
-from dkimgate.evidence.claims import aligned_pass, believed, combined
+from dkimgate.evidence.claims import aligned_pass, combined
 from dkimgate.evidence.dkim_content import Content
 from dkimgate.evidence.dkim_key import PublicKey
 from dkimgate.evidence.dkim_signature import Refused, Tags
@@ -155,7 +155,7 @@ def discounted(claims: Sequence[Claim], arrival: Arrival, author: str | None, ou
 def _told(claim: Claim, own: bool, rests: bool) -> Claim:
     if own:
         return replace(claim, why=f"{claim.why}; but it is our own signature, which proves nothing")
-    if rests and claim.method == "dmarc" and claim.result == "pass" and believed(claim):
+    if rests and claim.method == "dmarc" and claim.result == "pass" and claim.is_believed():
         return replace(claim, why=f"{claim.why}; but it rests on our own signature, which proves nothing")
     return claim
 
@@ -166,7 +166,7 @@ def _speaks_of_ours(claim: Claim, ours: Ours) -> bool:
     Not every verifier tells the selector. Without it b= tells the signature (RFC 6008), and without either every signature of that domain
     may be meant: then one under a name of ours is enough, for a stranger can write others beside it.
     """
-    if claim.method != "dkim" or claim.result != "pass" or not believed(claim):
+    if claim.method != "dkim" or claim.result != "pass" or not claim.is_believed():
         return False
     told = {name: _once(claim, name) for name in ("header.d", "header.i", "header.s", "header.b")}
     domain = domains.a_label((told["header.d"] or told["header.i"] or "").rpartition("@")[2])

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 from dkimgate import domains
-from dkimgate.facts import Claim, Spam, Standing
+from dkimgate.facts import Claim, Spam
 from dkimgate.message import Message
 from dkimgate.passport.binding import Binding, binding_of
 from dkimgate.passport.field import HURTING, METHODS, PATTERNS, Result, base64_of, fold, mac, text_of
@@ -27,7 +27,7 @@ def issue(claims: Iterable[Claim], spam: Spam | None, message: Message, body_has
     `body_hash` what BodyHash.digest() gave; `now` in seconds since 1970; `host` the border's name.
     """
     binding = binding_of(message.header, message.problem)
-    believed = [claim for claim in claims if claim.standing is not Standing.UPSTREAM]
+    believed = [claim for claim in claims if claim.is_believed()]
     results = {method: _results(believed, method, binding.author) for method in METHODS}
     secret = secrets.newest
     tags = {
