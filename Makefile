@@ -41,11 +41,12 @@ test: check test-packages
 	$(BIN)/pytest -q -n auto --dist worksteal -m heavy $(LAWS)
 	$(BIN)/pytest -q -m "servers or heavy" $(addprefix --ignore=,$(LAWS))
 
-# the laws over what is drawn at random: 2,000 examples each in `make test`, here for as long as one likes
+# the laws over what is drawn at random: 2,000 examples each in `make test`, the same each time; here others, and for as long as
+# one likes
 LAWS := tests/laws/test_laws_generated.py tests/laws/test_laws_generated_messages.py
 EXAMPLES ?= 100000
 laws: $(VENV)/dev
-	DKIMGATE_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q -n auto --dist worksteal -m heavy $(LAWS)
+	DKIMGATE_SEED=$${DKIMGATE_SEED:-fresh} DKIMGATE_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q -n auto --dist worksteal -m heavy $(LAWS)
 
 format: $(VENV)/dev
 	$(BIN)/ruff check --fix .

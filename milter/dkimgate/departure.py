@@ -22,9 +22,11 @@ def predict(facts: Facts, signed_as_author: bool, unaligned: bool = False) -> De
 
 def _survives(facts: Facts) -> bool:
     """An aligned signature that made DMARC pass at arrival is still in the header, and nothing here breaks it. So is one of our own,
-    which is no proof of a good arrival, but leaves with the message all the same."""
+    which is no proof of a good arrival, but leaves with the message all the same; and so is one that our users' mail bore already."""
     if facts.author is None:
         return False
+    if facts.header.aligned_signature and not facts.origin.outside:
+        return True  # nobody verified it, for it says nothing of who handed the message in: in doubt it is valid
     if facts.own_signature and (not facts.origin.outside or facts.arrival.dmarc in ("pass", "none")):
         return True
     if facts.arrival.dmarc != "pass":

@@ -155,6 +155,7 @@ class HeaderSigns:
     repeated_singletons: bool = False  # a field that may stand once stands twice (RFC 5322 section 3.6)
     no_received: bool = False  # it came from outside, and no host says that it took it
     third_party_signature_only: bool = False  # it bears DKIM signatures, none of them aligned with the author domain
+    aligned_signature: bool = False  # it bears a DKIM signature of a domain aligned with the author domain, valid or not
     expired_signature: bool = False  # a DKIM signature was past its x= when the message was judged (RFC 6376 section 3.5)
     limited_signature: bool = False  # a DKIM signature covers a part of the body (l=): text may have been added
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dkimgate.departure import predict
-from dkimgate.facts import DMARC_RESULTS, Arrival, Claim, Departure, Facts, Origin, Standing
+from dkimgate.facts import DMARC_RESULTS, Arrival, Claim, Departure, Facts, HeaderSigns, Origin, Standing
 
 FACTS = Facts(author="hosted.example", arrival=Arrival(dmarc="fail"))
 
@@ -62,6 +62,17 @@ def test_an_aligned_signature_that_passed_at_arrival_survives(claim: Claim, surv
     facts = replace(FACTS, arrival=Arrival(dmarc="pass", dkim="pass"), claims=(dkim("list.example"), claim))
     assert predict(facts, False) == Departure("pass" if survives else "fail", dkim_aligned=survives, spf_aligned=False)
     assert predict(replace(facts, author=None), False).dmarc == "fail"
+
+
+@pytest.mark.parametrize("origin", list(Origin))
+@pytest.mark.parametrize("bears", [True, False])
+def test_a_signature_that_our_users_mail_bore_already_may_be_valid(origin: Origin, bears: bool) -> None:
+    """Nobody verifies it on the way out, and the next receiver does: a programme that signs by itself, or a message handed in again."""
+    facts = replace(FACTS, origin=origin, arrival=Arrival(dmarc="none"), header=HeaderSigns(aligned_signature=bears))
+    inside = not origin.outside
+    assert predict(facts, False).dkim_aligned is (bears and inside)
+    assert predict(facts, False).dmarc == ("pass" if bears and inside else "none")
+    assert not predict(replace(facts, author=None), False).dkim_aligned
 
 
 @pytest.mark.parametrize("arrival", [result for result in DMARC_RESULTS if result != "pass"])

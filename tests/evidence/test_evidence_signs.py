@@ -277,6 +277,7 @@ def test_no_received() -> None:
 )
 def test_third_party_signature_only(header: str, there: bool) -> None:
     assert has("third_party_signature_only", header + FROM) is there
+    assert has("aligned_signature", header + FROM) is (header != "" and not there)
     assert not has("third_party_signature_only", header + "From: nobody\n"), "without an author domain nothing is aligned or not"
 
 
@@ -299,9 +300,9 @@ def test_expired_and_limited_signatures(tags: str, expired: bool, limited: bool)
     assert (has("expired_signature", header), has("limited_signature", header)) == (expired, limited)
 
 
-def test_ordinary_mail_shows_no_sign() -> None:
+def test_ordinary_mail_shows_no_sign_but_its_signature() -> None:
     arrived = message("Received: from a by b; c\n" + SIGNED.format("hosted.example") + AUTHOR)
-    assert signs_of(arrived, author_of(arrived.header), True, HOSTED, NOW) == HeaderSigns()
+    assert signs_of(arrived, author_of(arrived.header), True, HOSTED, NOW) == HeaderSigns(aligned_signature=True)
 
 
 @given(

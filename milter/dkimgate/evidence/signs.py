@@ -33,6 +33,7 @@ def signs_of(
     identifier = message_id(message)
     date = _date(message)
     signatures = [_tags(field.text) for field in message.fields("dkim-signature")]
+    aligned = _any_aligned(signatures, author)
     return HeaderSigns(
         from_equals_to=_from_equals_to(message, author),
         return_path_mismatch=_return_path_mismatch(message, author),
@@ -45,7 +46,8 @@ def signs_of(
         recipients_malformed=_recipients_malformed(message),
         repeated_singletons=_repeated_singletons(message),
         no_received=outside and not message.fields("received"),
-        third_party_signature_only=_third_party_only(signatures, author),
+        third_party_signature_only=bool(signatures) and author.domain is not None and not aligned,
+        aligned_signature=aligned,
         expired_signature=now is not None and any(_expired(tags, now) for tags in signatures),
         limited_signature=any("l" in tags for tags in signatures),
     )
@@ -150,11 +152,11 @@ def _tags(text: str) -> dict[str, str]:
     return tags
 
 
-def _third_party_only(signatures: list[dict[str, str]], author: Author) -> bool:
-    if not signatures or author.domain is None:
+def _any_aligned(signatures: list[dict[str, str]], author: Author) -> bool:
+    if author.domain is None:
         return False
     signers = (domains.a_label(tags.get("d", "")) for tags in signatures)
-    return not any(signer is not None and domains.aligned(signer, author.domain) for signer in signers)
+    return any(signer is not None and domains.aligned(signer, author.domain) for signer in signers)
 
 
 def _expired(tags: dict[str, str], now: float) -> bool:

@@ -64,6 +64,7 @@ FACTS = {
     "header.third_party_signature_only": (
         "it bears DKIM signatures, but none of a domain aligned with the author domain. They were not verified"
     ),
+    "header.aligned_signature": "it bears a DKIM signature of a domain aligned with the author domain. It was not verified",
     "header.expired_signature": "a DKIM signature was past its expiry (`x=`) when the message was judged",
     "header.limited_signature": "a DKIM signature covers only the beginning of the body (`l=`)",
 }

@@ -62,6 +62,7 @@ _FLAGS = {
         "it is signed by others than its author's domain alone",
         "it is not signed by others than its author's domain alone",
     ),
+    "header.aligned_signature": ("it bears a signature of its author's domain", "it bears no signature of its author's domain"),
     "header.expired_signature": ("a signature on it has expired", "no signature on it has expired"),
     "header.limited_signature": ("a signature on it covers only a part", "no signature on it covers only a part"),
 }
