@@ -11,10 +11,12 @@ import yaml
 from dkimgate import record
 from dkimgate.config import Config, Trust
 from dkimgate.evidence.gather import facts_of, see
-from dkimgate.facts import Assessment, Claim, Decision, Departure, Facts
+from dkimgate.facts import Assessment, Claim, Decision, Departure, Facts, Sign
 from dkimgate.message import Connection, Envelope, Message, split_message
+from dkimgate.policy import loader, verdict
 
 CORPUS = Path(__file__).parent / "corpus"
+SHIPPED = loader.load(Path(__file__).parents[2] / "config" / "policy.yaml")
 NAMES = sorted(file.stem for file in CORPUS.glob("*.eml"))
 
 
@@ -52,6 +54,13 @@ def test_an_installation(name: str) -> None:
         "upstream": facts.upstream.dmarc,
     }
     assert found == {key: expected[key] for key in found}, facts.origin_why
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "signed" in arrived(name)[2]])
+def test_the_shipped_policy_signs_it_or_not(name: str) -> None:
+    _, facts, expected = arrived(name)
+    reached = verdict.reach(facts, SHIPPED)
+    assert (reached.made is Sign.AUTHOR) is expected["signed"], reached
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from dkimgate import domains
 from dkimgate.config import Trust
-from dkimgate.evidence import authentication_results, misleading, received_spf, spam
+from dkimgate.evidence import authentication_results, misleading, received_spf, results_elsewhere, spam
+from dkimgate.evidence.authentication_results import Reading
 from dkimgate.facts import Arrival, Claim, Spam, Standing, Upstream
 from dkimgate.message import HeaderField, Message
 from dkimgate.route import Route
@@ -59,6 +60,9 @@ def claims_of(message: Message, route: Route, trust: Trust, verdicts: Iterable[s
             claims += _from_results(field, position, zone, trust, whole)
         elif field.key == "received-spf":
             claims += _from_received_spf(field, position)
+        elif (reading := results_elsewhere.read(field)) is not None:
+            why = "another field than Authentication-Results: only what hurts was taken from it"
+            claims += _as_claims(reading, field, position, Standing.UPSTREAM, why)
         if (verdict := stated.get(position)) is not None:
             claims.append(
                 Claim(
@@ -122,6 +126,10 @@ def _from_results(field: HeaderField, position: int, zone: frozenset[int], trust
         why = "our authserv-id, but a sender can have written it"
     else:
         why = "not our authserv-id"
+    return _as_claims(reading, field, position, standing, why)
+
+
+def _as_claims(reading: Reading, field: HeaderField, position: int, standing: Standing, why: str) -> list[Claim]:
     return [
         Claim(result.method, result.result, reading.authserv_id, _name(field), standing, why, position, result.properties)
         for result in reading.results

@@ -87,4 +87,6 @@ def _arc_claims(seen: Seen, body: bytes, config: Config, lookup: Lookup, now: fl
     sealers = () if misleading.writes_results(seen.message, config.trust) else config.trust.arc_sealers
     why = "a sealer's pass, but no pass of SPF or DKIM in its results is reason for it"
     claims = grounded(arc.claims(chain, sealers, seen.domain), why)
-    return tuple(replace(claim, position=claim.position + above) for claim in claims)
+    made = [replace(claim, position=claim.position + above) for claim in claims]
+    heard = {(claim.position, claim.method, claim.result) for claim in seen.claims}  # what hurts in a chain is heard without it
+    return tuple(claim for claim in made if claim.is_believed() or (claim.position, claim.method, claim.result) not in heard)

@@ -8,7 +8,7 @@ A scale is a pattern and the score from which on that filter says spam, so that 
 | X-Spam_score, _score_int, _bar, X-Spam-Bar | Exim's examples, cPanel | 5; `_int` is ten times the score |
 | X-Spamd-Result, X-Spamd-Bar, X-Rspamd-*, X-Spam | rspamd, Haraka | the number behind the slash, else 6 (`add_header`) |
 | X-Forefront-Antispam-Report, X-MS-Exchange-Organization-SCL | Microsoft | SCL, spam from 5; SFV and CAT that name a threat |
-| Authentication-Results with compauth=fail | Microsoft | reasons 000, 002, 010, 6xx: by policy or as our own domain, not by a guess |
+| Authentication-Results and its copies, compauth=fail | Microsoft | reasons 000, 002, 010, 6xx: by policy or as our own domain, no guess |
 | X-Gm-Spam, X-Gm-Phishy | Google Workspace | 1 |
 | X-Proofpoint-Spam-Details | Proofpoint | its rule; score of 100, from 50 |
 | X-Barracuda-Spam-Status | Barracuda | its TAG_LEVEL |
@@ -60,6 +60,9 @@ _FOREFRONT = _scale(
     r"|(?P<flag>SFV:(?:SPM|SKS|SKB|BLK)|CAT:(?:H?SPM|OSPM|H?PHSH|HPHISH|MALW|SPOOF|DIMP|UIMP|GIMP|AMP|INTOS)))(?![^;\s])"
 )
 
+RESULTS = "authentication-results"
+"""Part of the names that Microsoft's own fields, and the copies that it makes of them, have."""
+
 FIELDS: dict[str, Scale] = {
     "x-spam-status": _STATUS,
     "x-spam-flag": _YES,
@@ -78,7 +81,7 @@ FIELDS: dict[str, Scale] = {
     "x-forefront-antispam-report": _FOREFRONT,
     "x-forefront-antispam-report-untrusted": _FOREFRONT,
     "x-ms-exchange-organization-scl": _SCORE,
-    "authentication-results": _scale(r"\bcompauth\s*=\s*(?P<flag>fail)\s+reason\s*=\s*(?:000|002|010|6\d\d)\b", quiet=True),
+    RESULTS: _scale(r"\bcompauth\s*=\s*(?P<flag>fail)\s+reason\s*=\s*(?:000|002|010|6\d\d)\b", quiet=True),
     "x-gm-spam": _ONE,
     "x-gm-phishy": _ONE,
     "x-proofpoint-spam-details": _scale(
@@ -102,4 +105,8 @@ _MAILSCANNER_SCALE = _scale(r"\A\s*(?P<flag>spam)\b|\bscore\s*=\s*(?P<score>NUMB
 
 def scale_of(key: str) -> Scale | None:
     """The scale of a field by its name in lower case, or None where it holds no verdict."""
-    return FIELDS.get(key) or (_MAILSCANNER_SCALE if key.endswith(MAILSCANNER) else None)
+    if (scale := FIELDS.get(key)) is not None:
+        return scale
+    if key.endswith(MAILSCANNER):
+        return _MAILSCANNER_SCALE
+    return FIELDS[RESULTS] if RESULTS in key else None
