@@ -14,6 +14,7 @@ LAYERS = (
     "log",
     "yamlfile",
     "secretfile",
+    "postfix",
     "config",
     "message",
     "domains",

@@ -1,0 +1,117 @@
+"""What the Postfix of this host says of itself, asked of postconf(1)."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SECONDS = 5.0
+"""How long postconf may take in all; it reads two files and asks nobody, which takes 20 ms."""
+
+_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin", "/opt/postfix/sbin")
+_LONGEST_FILE = 1000  # octets of the file that myorigin may name
+
+NAMES = (
+    # who we are
+    *("myhostname", "mydomain", "myorigin", "mydestination", "smtp_helo_name"),
+    # where mail leaves from
+    *("inet_interfaces", "inet_protocols", "proxy_interfaces", "smtp_bind_address", "smtp_bind_address6"),
+    *("relayhost", "smtp_fallback_relay", "default_transport", "transport_maps", "content_filter"),
+    *("sender_dependent_relayhost_maps", "sender_dependent_default_transport_maps"),
+    # what becomes of addresses behind a milter (ADDRESS_REWRITING_README)
+    *("append_at_myorigin", "append_dot_mydomain", "swap_bangpath", "allow_percent_hack", "remote_header_rewrite_domain"),
+    *("local_header_rewrite_clients", "canonical_maps", "canonical_classes", "sender_canonical_maps", "sender_canonical_classes"),
+    *("masquerade_domains", "masquerade_classes", "masquerade_exceptions", "smtp_generic_maps", "rewrite_service_name"),
+    # what becomes of the message behind it
+    *("smtp_header_checks", "smtp_mime_header_checks", "smtp_nested_header_checks", "smtp_body_checks", "smtp_line_length_limit"),
+    *("disable_mime_output_conversion", "header_size_limit", "line_length_limit"),
+    # where milters are asked
+    *("smtpd_milters", "non_smtpd_milters", "internal_mail_filter_classes", "milter_default_action", "queue_directory"),
+)
+"""What is asked: all that dkimgate wants to know anywhere, so that one question does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Parameters of Postfix, by name, with every `$name` in them expanded.
+
+    `values` are those of main.cf, or Postfix's defaults; a parameter that this Postfix doesn't have is missing. `services` are the values
+    that master.cf gives to single services (`-o name=value`), each once.
+    """
+
+    values: Mapping[str, str]
+    services: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def text(self, name: str) -> str:
+        """What main.cf says, without white space around it; empty where it says nothing."""
+        return self.values.get(name, "").strip()
+
+    def every(self, name: str) -> tuple[str, ...]:
+        """What any service goes by: the text of main.cf first, then what master.cf says instead; empty texts are left out."""
+        found = (self.text(name), *(text.strip() for text in self.services.get(name, ())))
+        return tuple(dict.fromkeys(text for text in found if text))
+
+    def words(self, name: str) -> list[str]:
+        """The items of a list, of main.cf and then of master.cf."""
+        return [word for text in self.every(name) for word in re.split(r"[,\s]+", text) if word]
+
+    def may_be(self, name: str, value: str) -> bool:
+        """Is that what any service goes by? Compared without case: `may_be("append_dot_mydomain", "yes")`."""
+        return value.lower() in (text.lower() for text in self.every(name))
+
+    def number(self, name: str) -> int | None:
+        """A number, such as a limit in octets; None where there is none."""
+        text = self.text(name)
+        return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
+
+
+def ask(names: Iterable[str] = NAMES, seconds: float = SECONDS, postconf: str | None = None) -> Settings | None:
+    """Ask postconf(1), for so many seconds at most. None where there is no Postfix, or it does not say. Never raises.
+
+    `postconf` is the path of the program, by default the one in PATH, or where Debian and others put it.
+    """
+    program = postconf or shutil.which("postconf") or shutil.which("postconf", path=os.pathsep.join(_FOLDERS))
+    if program is None:
+        return None
+    end = time.monotonic() + seconds
+    said = _run([program, "-x", *names], seconds)
+    values = dict(re.findall(r"^([a-z0-9_]+) =[ \t]*(.*?)\s*$", said or "", re.MULTILINE))
+    if not values:
+        return None
+    values = _named(values)
+    overridden: dict[str, tuple[str, ...]] = {}
+    services = _run([program, "-Px"], end - time.monotonic()) or ""
+    for name, value in re.findall(r"^[^\s=]+/([a-z0-9_]+) =[ \t]*(.*?)\s*$", services, re.MULTILINE):
+        if name in values and value not in overridden.get(name, ()):
+            overridden[name] = (*overridden.get(name, ()), value)
+    return Settings(values, overridden)
+
+
+def _run(command: list[str], seconds: float) -> str | None:
+    """What it printed; None where it failed or was too slow."""
+    environment = {name: value for name, value in os.environ.items() if name in ("PATH", "MAIL_CONFIG")} | {"LC_ALL": "C"}
+    left = max(seconds, 0.01)
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=left, check=True, env=environment)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    return done.stdout.decode("utf-8", "replace")
+
+
+def _named(values: dict[str, str]) -> dict[str, str]:
+    """Debian's `myorigin = /etc/mailname` stands for the first line of that file."""
+    named = values.get("myorigin", "")
+    if not named.startswith("/"):
+        return values
+    try:
+        with Path(named).open("rb") as file:
+            lines = file.read(_LONGEST_FILE).decode("utf-8", "replace").splitlines()
+    except (OSError, ValueError):
+        lines = []
+    return {**values, "myorigin": lines[0].strip() if lines else ""}

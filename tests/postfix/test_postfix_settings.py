@@ -1,0 +1,94 @@
+"""What Postfix says of itself: read from what postconf(1) prints, and nothing that it does wrong is an error here."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from dkimgate import postfix
+from dkimgate.postfix import Settings, ask
+from needs import need_program
+
+
+def program(folder: Path, main: str = "", master: str = "", before: str = "") -> str:
+    """A postconf that prints `main` for -x and `master` for -Px."""
+    (folder / "main").write_text(main)
+    (folder / "master").write_text(master)
+    file = folder / "postconf"
+    file.write_text(f"#!/bin/sh\n{before}\ncase $1 in -x) cat {folder}/main;; -Px) cat {folder}/master;; esac\n")
+    file.chmod(0o755)
+    return str(file)
+
+
+def test_parameters_are_read_as_postconf_prints_them(tmp_path: Path) -> None:
+    main = (
+        "myhostname = mx.forwarder.example\nrelayhost = \nmasquerade_domains = a.example, b.example\n c.example\nline_length_limit = 2048\n"
+    )
+    settings = ask(postconf=program(tmp_path, main))
+    assert settings is not None
+    assert settings.text("myhostname") == "mx.forwarder.example"
+    assert settings.text("relayhost") == "" == settings.text("unknown_here")
+    assert settings.words("masquerade_domains") == ["a.example", "b.example"]
+    assert (settings.number("line_length_limit"), settings.number("myhostname"), settings.number("relayhost")) == (2048, None, None)
+
+
+def test_what_master_cf_says_of_a_service_is_another_value(tmp_path: Path) -> None:
+    """`-o smtp_bind_address=` of one transport is where some of the mail leaves from."""
+    main = "smtp_bind_address = 192.0.2.1\nappend_dot_mydomain = no\nmyhostname = a.example\nmyorigin = a.example\n"
+    master = (
+        "smtp/unix/smtp_bind_address = 192.0.2.1\nrelay/unix/smtp_bind_address = 192.0.2.2\nother/unix/smtp_bind_address = 192.0.2.2\n"
+        "127.0.0.1:10025/inet/append_dot_mydomain = Yes\nsubmission/inet/myorigin = \nsubmission/inet/nobody_asked = 1\n"
+    )
+    settings = ask(postconf=program(tmp_path, main, master))
+    assert settings is not None
+    assert settings.every("smtp_bind_address") == ("192.0.2.1", "192.0.2.2") == tuple(settings.words("smtp_bind_address"))
+    assert settings.may_be("append_dot_mydomain", "yes") and settings.may_be("append_dot_mydomain", "no")
+    assert settings.every("myhostname") == ("a.example",) == settings.every("myorigin")
+    assert "nobody_asked" not in settings.services
+
+
+@pytest.mark.parametrize(("content", "origin"), [(b"mail.example\nmore\n", "mail.example"), (b"", ""), (None, ""), (b"\xff\n", "\ufffd")])
+def test_debians_myorigin_is_the_first_line_of_a_file(tmp_path: Path, content: bytes | None, origin: str) -> None:
+    if content is not None:
+        (tmp_path / "mailname").write_bytes(content)
+    settings = ask(postconf=program(tmp_path, f"myorigin = {tmp_path}/mailname\n"))
+    assert settings is not None
+    assert settings.text("myorigin") == origin
+
+
+@pytest.mark.parametrize("broken", ["exit 1", "kill -9 $$", "printf '\\377\\000'; exit 0", "echo warning; exit 0"])
+def test_a_postconf_that_fails_is_none(tmp_path: Path, broken: str) -> None:
+    assert ask(postconf=program(tmp_path, "myhostname = a.example\n", before=broken)) is None
+
+
+def test_no_postconf_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ask(postconf=str(tmp_path / "nobody")) is None
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    assert ask() is None
+
+
+def test_a_postconf_that_hangs_is_left_alone_in_time(tmp_path: Path) -> None:
+    started = time.monotonic()
+    assert ask(seconds=0.3, postconf=program(tmp_path, before="exec sleep 30")) is None
+    assert time.monotonic() - started < 5
+
+
+def test_where_only_the_services_can_not_be_read_main_cf_counts(tmp_path: Path) -> None:
+    settings = ask(postconf=program(tmp_path, "myhostname = a.example\n", before="[ $1 = -x ] || exit 1"))
+    assert settings == Settings({"myhostname": "a.example"})
+
+
+def test_the_real_one_answers() -> None:
+    """Whatever is configured here: every parameter that a Postfix of Debian 12 has is told, and quickly."""
+    need_program("postconf")
+    settings = ask()
+    if settings is None:  # installed, and never configured
+        assert subprocess.run(["postconf", "-h", "myhostname"], capture_output=True, check=False).returncode != 0
+        return
+    assert settings.text("myhostname")
+    assert set(postfix.NAMES) <= set(settings.values)
+    assert not any(value.startswith("$") for value in settings.values.values())
