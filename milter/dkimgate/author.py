@@ -17,6 +17,7 @@ from itertools import pairwise
 from dkimgate import domains
 from dkimgate.encodedword import Malformed, decode
 from dkimgate.message import HeaderField
+from dkimgate.wire import LONGEST_LINE, has_long_line, sent
 
 LONGEST_FROM = 4096
 """Octets of a From field that are read at all: several times what a long name in encoded-words takes."""
@@ -38,11 +39,20 @@ class _Refused(Exception):
     """This From has no author domain; the text says why."""
 
 
-def author_of(header: Sequence[HeaderField]) -> Author:
-    """The author of a message. Never raises, and takes time linear in the size of the header."""
+def author_of(header: Sequence[HeaderField], longest_line: int = LONGEST_LINE) -> Author:
+    """The author of a message. Never raises, and takes time linear in the size of the header.
+
+    `longest_line`: smtp(8) breaks header lines of more octets behind us, so the next reader finds a white space where there is none now:
+    such a From has no author. With 0 no line is too long.
+    """
     try:
-        field = _only_from(header)
-        address, domain = _mailbox(_readable(field.value))
+        field = _only_from(header, longest_line)
+        text = _readable(field.value)
+        if has_long_line(field, longest_line):
+            raise _Refused(
+                f"a line of more than {longest_line} octets in From: Postfix breaks it where it leaves, and it reads otherwise then"
+            )
+        address, domain = _mailbox(text)
     except _Refused as refused:
         return Author(problem=str(refused))
     return Author(domain=domain, address=address)
@@ -55,7 +65,7 @@ _BARE_LF = re.compile(rb"\n(?![ \t])")
 _BLANK_FOLD = re.compile(rb"\n[ \t]++(?:\n|\Z)")
 
 
-def _only_from(header: Sequence[HeaderField]) -> HeaderField:
+def _only_from(header: Sequence[HeaderField], longest_line: int) -> HeaderField:
     """The single From field of a header in which no reader finds another one."""
     found: list[HeaderField] = []
     for field in header:
@@ -63,7 +73,7 @@ def _only_from(header: Sequence[HeaderField]) -> HeaderField:
         # a name that becomes From once somebody drops a NUL, a blank or a byte order mark is From for him
         if _NOT_NAME.sub(b"", field.name).lower() == b"from":
             found.append(field)
-        elif not found and _BLANK_FOLD.search(field.value):
+        elif not found and _BLANK_FOLD.search(sent(field, longest_line).value):
             raise _Refused(f"a line of nothing but white space in {_name(field)}, above From: some take it for the end of the header")
     if not found:
         raise _Refused("no From field")

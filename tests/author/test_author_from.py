@@ -101,7 +101,7 @@ ORDINARY = [
     "=?utf-8?Q?Sales_=40_Acme?= <j@d.example>",
     "=?utf-8?Q??= <j@d.example>",
     "\n " + "\n ".join(["=?utf-8?Q?" + "=C3=B6" * 10 + "?="] * 30) + " <j@d.example>",
-    '"' + "Long Name " * 100 + '" <j@d.example>',
+    '"' + "Long Name " * 90 + '" <j@d.example>',
 ]
 
 OTHER_DOMAINS = [

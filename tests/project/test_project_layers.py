@@ -17,6 +17,7 @@ LAYERS = (
     "postfix",
     "config",
     "message",
+    "wire",
     "domains",
     "srs",
     "encodedword",

@@ -15,6 +15,7 @@ from dkimgate.evidence.signs import message_id, signs_of
 from dkimgate.facts import Claim, Facts, Spam
 from dkimgate.message import Message
 from dkimgate.route import Route, route_of
+from dkimgate.wire import LONGEST_LINE
 
 OutgoingSpf = Callable[[str | None, bool], tuple[bool, str]]
 """(author domain, is it hosted) -> would the envelope pass SPF, aligned, at the next hop; and whence that is known."""
@@ -34,8 +35,8 @@ class Seen:
 
 def see(message: Message, config: Config) -> Seen:
     """Read a header. Asks nobody."""
-    author = author_of(message.header)
     route = route_of(message, config.trust)
+    author = author_of(message.header, LONGEST_LINE if route.origin.outside else 0)  # of our own mail the gate folds the lines
     verdicts = tuple(spam.verdicts_of(message.header, config.spam_fields))
     claims = claims_of(message, route, config.trust, verdicts)
     return Seen(message, author, None if message.problem else author.domain, route, claims, verdicts)
