@@ -94,9 +94,10 @@ def _border(file: Path, settings: Config) -> list[str]:
     if "border" not in settings.roles:
         return []
     found = []
-    if not settings.trust.authserv_ids or not settings.trust.authserv_ids[0].isascii():
+    if not settings.trust.authserv_names or not settings.trust.authserv_names[0].isascii():
         found.append(
-            f"{file}: a listener with `role: border` states results under the first of trust.authserv_ids: name one (in A-labels, xn--...)"
+            f"{file}: a listener with `role: border` states results under the first name in trust.authserv_ids that is no pattern: "
+            "name one (in A-labels, xn--...)"
         )
     if settings.passport is None:
         found.append(

@@ -86,7 +86,7 @@ class BorderPassage(Passage):
         if facts.arrival.dmarc in _BAD:
             # it may rest on a field in our name that is taken off, such as that of an earlier visit: what hurts is believed from anyone
             claims += (Claim("dmarc", facts.arrival.dmarc, None, "", Standing.VERIFIED, "as it arrived"),)
-        host = engine.config.trust.authserv_ids[0]
+        host = engine.config.trust.authserv_names[0]
         made = [("Authentication-Results", results_field(host, claims))]
         if engine.secrets is not None and self._message.problem is None:
             verdicts = [verdict.spam for verdict in self._seen.verdicts] if self._seen is not None else []
@@ -99,7 +99,7 @@ class BorderPassage(Passage):
 
     def _find_forged(self, seen: Seen) -> tuple[int, ...]:
         trust = self._engine.config.trust
-        return () if self._is_host_of_ours(seen) else strip(self._message.header, (*trust.authserv_ids, *trust.hosts))
+        return () if self._is_host_of_ours(seen) else strip(self._message.header, trust.names)
 
     def _is_host_of_ours(self, seen: Seen) -> bool:
         return seen.message.connection.auth is None and not self._stranger(seen)

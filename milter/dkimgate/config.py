@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import fnmatch
-import functools
 import ipaddress
 import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import idna
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationInfo
 
-from dkimgate import yamlfile
+from dkimgate import authserv, yamlfile
 
 DEFAULT_FILE = Path("/etc/dkimgate/dkimgate.yaml")
 MOST_WORKERS = 256
-_LONGEST_NAME = 253
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -143,34 +140,10 @@ def _repeats_repeats(pattern: str) -> bool:
     return False
 
 
-def _in_a_labels(name: str) -> str:
-    """A name in lower case, its U-labels (RFC 5890) as A-labels; what is no such name is left as it is."""
-    name = name.lower()
-    if name.isascii() or len(name) > _LONGEST_NAME:
-        return name
-    try:
-        return idna.encode(name, strict=True).decode("ascii")
-    except UnicodeError:  # idna.IDNAError is one
-        return name
-
-
-def _in_u_labels(name: str) -> str:
-    try:
-        return idna.decode(name)
-    except UnicodeError:
-        return name
-
-
-@functools.lru_cache(maxsize=16)
-def _spellings(names: tuple[str, ...]) -> frozenset[str]:
-    """Cached, since each message asks for them several times: a sixth of the time that a refused one takes."""
-    labels = {_in_a_labels(name) for name in names}
-    return frozenset({*labels, *map(_in_u_labels, labels), *(name.lower() for name in names)})
-
-
 NetworkText = Annotated[Network, BeforeValidator(_network)]
 AddressText = Annotated[Address, BeforeValidator(_address)]
 Domain = Annotated[StrictStr, AfterValidator(_domain)]
+AuthservId = Annotated[StrictStr, AfterValidator(authserv.valid)]
 Host = Annotated[StrictStr, AfterValidator(_host)]
 SocketText = Annotated[StrictStr, AfterValidator(_listener)]
 FilePath = Annotated[Any, AfterValidator(_path)]
@@ -204,7 +177,7 @@ class Trust(Section):
 
     hosts: tuple[Host, ...] = ()
     networks: tuple[NetworkText, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
-    authserv_ids: tuple[StrictStr, ...] = ()
+    authserv_ids: tuple[AuthservId, ...] = ()
     arc_sealers: tuple[Host, ...] = ()
     border_strips_forgeries: StrictBool = False
 
@@ -227,12 +200,27 @@ class Trust(Section):
 
     def is_authserv_id(self, name: str | None) -> bool:
         """Is that an authserv-id of ours? Compared without case (RFC 8601 section 2.5: a domain-like token), and by A-labels."""
-        return name is not None and _in_a_labels(name) in {_in_a_labels(own) for own in self.authserv_ids}
+        return name is not None and authserv.is_one(name, self.authserv_ids)
+
+    def is_spelled_authserv_id(self, name: str) -> bool:
+        """The same, in the very spelling of the configuration but for case."""
+        return authserv.is_spelled(name, self.authserv_ids)
 
     @property
     def authserv_spellings(self) -> frozenset[str]:
-        """Every way to write an authserv-id of ours: as it stands in the configuration, in A-labels, in U-labels; in lower case."""
-        return _spellings(self.authserv_ids)
+        """What stands in every text that holds an authserv-id of ours: each name as configured, in A-labels, in U-labels; in lower case,
+        without job ids."""
+        return authserv.spellings(self.authserv_ids)
+
+    @property
+    def authserv_names(self) -> tuple[str, ...]:
+        """Those that are no patterns: what we state results under is the first of them."""
+        return authserv.names(self.authserv_ids)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name of ours, of verifiers and of hosts, `*.DOMAIN` for all below a domain: what nobody else may state results under."""
+        return (*authserv.without_job_ids(self.authserv_ids), *self.hosts)
 
 
 class Key(Section):

@@ -101,6 +101,12 @@ def organizational(domain: str) -> str:
     return _organizational(domain, private=True)
 
 
+def is_or_heads(named: str | None, author: str | None) -> bool:
+    """Is that the author domain, or its organizational domain? A pass may name either: rspamd, and Google at times, tell the domain of the
+    DMARC policy that they found where RFC 8601 section 2.7 has that of the author."""
+    return named is not None and author is not None and (named == author or named == organizational(author))
+
+
 def aligned(a: str, b: str) -> bool:
     """Relaxed alignment as most receivers find it: one organizational domain (RFC 7489 section 3.1, RFC 9989)."""
     return a == b or organizational(a) == organizational(b)

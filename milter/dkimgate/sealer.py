@@ -58,7 +58,7 @@ def sealer_of(settings: Config, keys: Sequence[SigningKey]) -> Sealer | None:
         return None
     domain = settings.forwarder.domain
     key = next((key for key in keys if key.domain == domain and key.algorithm == "rsa-sha256"), None)
-    ours = next((name for name in settings.trust.authserv_ids if _TOKEN.fullmatch(name)), domain)
+    ours = next((name for name in settings.trust.authserv_names if _TOKEN.fullmatch(name)), domain)
     return Sealer(key, ours) if key is not None else None
 
 

@@ -166,6 +166,19 @@ class TestForWhichMessage:
         assert self.results("dmarc=pass header.from=sub.author.example") == UPSTREAM
         assert self.results("dmarc=pass header.from=example") == UPSTREAM
 
+    def test_of_the_organizational_domain(self) -> None:
+        """Where the sealer names the domain of the policy, as rspamd does. A rewritten From could be in a sub-domain: of the same owner."""
+        letter = LETTER.replace(b"ann@author.example", b"ann@sales.author.example")
+
+        def standing(text: str) -> list[str]:
+            sealed = mail(letter).sealed(LIST, f"mx.lists.example; {text}")
+            return [str(each.standing) for each in judged(sealed) if each.method == "dmarc"]
+
+        assert standing("dmarc=pass header.from=author.example") == ["trusted"]
+        assert standing("dmarc=pass header.from=sales.author.example") == ["trusted"]
+        assert standing("dmarc=none header.from=author.example") == ["upstream"]
+        assert standing("dmarc=pass header.from=shop.author.example") == ["upstream"]
+
     def test_of_nobody_in_particular(self) -> None:
         assert self.results("dmarc=pass") == UPSTREAM
         assert self.results("dmarc=pass header.from=") == UPSTREAM

@@ -15,6 +15,7 @@ LAYERS = (
     "yamlfile",
     "secretfile",
     "postfix",
+    "authserv",
     "config",
     "message",
     "wire",

@@ -13,7 +13,8 @@ Whoever tries to borrow the word of a trusted sealer meets this:
 - A sealed message that is sent again with another Subject or Reply-To, where the signature leaves these out, or with a second one, is
   not covered: no results are trusted for it. Other fields may differ, as with DKIM; Content-Type is not asked for, since large
   sealers don't sign it. Sent again unchanged it passes until the signature expires (`x=`) or the key is withdrawn, as with DKIM.
-- A From that was rewritten behind the result: the result must name the author domain in header.from, or nothing of it is trusted.
+- A From that was rewritten behind the result: the result must name the author domain in header.from (a pass: or its organizational one), or
+  nothing of it is trusted.
 - A sealer can be misled as a verifier of ours can (see `misleading`), so own_checks believes its DMARC pass only where an aligned pass of
   SPF or DKIM in the same results is reason for it.
 - A second From, or one that readers take for different ones, has no author domain, so nothing is trusted.
@@ -287,7 +288,12 @@ def _is_about(reading: Reading, author: str | None) -> bool:
     found = [result for result in reading.results if result.method == "dmarc"]
     if author is None or not found:
         return False
-    return all(_named_authors(result) == {author} for result in found)
+    return all(_names(result, author) for result in found)
+
+
+def _names(result: Result, author: str) -> bool:
+    named = _named_authors(result)
+    return named == {author} or (result.result == "pass" and len(named) == 1 and domains.is_or_heads(named.pop(), author))
 
 
 def _named_authors(result: Result) -> set[str | None]:

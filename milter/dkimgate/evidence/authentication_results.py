@@ -53,7 +53,7 @@ def read_what_hurts(text: str) -> Reading:
 
 _INNER_COMMENT = re.compile(r"\((?:[^()\\]++|\\.)*+\)")
 _HURTS = re.compile(
-    r"(?<![\w.-])(dmarc|spf|dkim|arc|compauth)\s*(?:/\s*\d+\s*)?=\s*\"?"
+    r"(?<![\w.-])(dmarc|spf|dkim|arc|compauth)(?:-result)?\s*(?:/\s*\d+\s*)?=\s*\"?"
     r"(fail|hardfail|softfail|perm[_-]?fail|temp[_-]?fail|permerror|temperror|error|invalid|timeout|reject|quarantine)(?![\w-])",
     re.IGNORECASE,
 )
@@ -86,10 +86,13 @@ _LEX = re.compile(
     """,
     re.VERBOSE,
 )
-_KEYWORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
+_KEYWORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?")  # Yahoo: perm_fail, arc_overridden_status
 _METHOD = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:/0*1)?")  # no version but 1 is known
 _PROPERTY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\.[A-Za-z0-9][A-Za-z0-9._-]*")
 _METHODS = frozenset({"dmarc", "spf", "dkim", "arc"})
+_PAIRS = frozenset({"client-ip", "envelope-from", "helo", "identity", "receiver"})
+"""What Amazon SES copies out of Received-SPF (RFC 7208 section 9.1), each with a semicolon ahead as if it were a result."""
+
 _QUOTED_PAIR = re.compile(r"\\(.)")
 
 
@@ -176,16 +179,25 @@ def _parse(text: str) -> Reading:
         if tokens[at][1].lower() == "none" and tokens[at][0] == "word" and tokens[at + 1][0] in (";", "end"):
             empty = True
             at += 1
+        elif tokens[at][0] == "word" and tokens[at][1].lower() == tokens[0][1].lower() and tokens[at + 1][0] in (";", "end"):
+            at += 1  # Microsoft writes its name ahead of each result
+        elif tokens[at][1].lower() in _PAIRS:
+            _, at = _name(tokens, at, "/")
+            _, at = _pvalue(tokens, at)
         else:
-            result, at = _resinfo(tokens, at)
-            results.append(result)
+            stated, at = _resinfo(tokens, at)
+            results += stated
     if tokens[at][0] != "end" or (empty and results):
         raise _NotWellFormed
     return Reading(tokens[0][1], tuple(results), strict=True)
 
 
-def _resinfo(tokens: list[Token], at: int) -> tuple[Result, int]:
-    """One result from that token on, and where the next token stands."""
+def _resinfo(tokens: list[Token], at: int) -> tuple[tuple[Result, ...], int]:
+    """The results from that token to the next semicolon, and where it stands.
+
+    One, as a rule. FortiMail writes those of several signatures without semicolons between them: nobody knows which property belongs to
+    which of them, so only what hurts is taken of these.
+    """
     name, at = _name(tokens, at, "/")
     method = _METHOD.fullmatch(name)
     result, at = _value(tokens, at)
@@ -193,6 +205,7 @@ def _resinfo(tokens: list[Token], at: int) -> tuple[Result, int]:
         raise _NotWellFormed
     reason: str | None = None
     properties: list[tuple[str, str]] = []
+    others: list[str] = []
     while tokens[at][0] == "word":
         name, at = _name(tokens, at, ".")
         if name == "reason":
@@ -201,9 +214,13 @@ def _resinfo(tokens: list[Token], at: int) -> tuple[Result, int]:
         value, at = _pvalue(tokens, at)
         if _PROPERTY.fullmatch(name):
             properties.append((name, value))
+        elif name == method[1].lower() and name in _METHODS:
+            others.append(value)
         elif name in _METHODS or not _KEYWORD.fullmatch(name):
             raise _NotWellFormed  # anything else without a ptype says nothing: Microsoft's action, authentication_milter's x-bits
-    return Result(method[1].lower(), result.lower(), tuple(properties), reason), at
+    if others:
+        return hurting(" ".join(f"{method[1]}={each}" for each in (result, *others))), at
+    return (Result(method[1].lower(), result.lower(), tuple(properties), reason),), at
 
 
 def _name(tokens: list[Token], at: int, joint: str) -> tuple[str, int]:

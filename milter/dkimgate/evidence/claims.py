@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from dkimgate import domains
 from dkimgate.config import Trust
-from dkimgate.evidence import authentication_results, misleading, received_spf, results_elsewhere, spam
+from dkimgate.evidence import authentication_results, below_border, misleading, received_spf, results_elsewhere, spam
 from dkimgate.evidence.authentication_results import Reading
 from dkimgate.facts import Arrival, Claim, Spam, Standing, Upstream
 from dkimgate.message import HeaderField, Message
@@ -43,8 +43,6 @@ _HURTS = {
     "arc": {"fail", "permerror", "temperror"},
 }
 _BADNESS = ("pass", "neutral", "none", "policy", "temperror", "permerror", "softfail", "fail")
-# what may stand between the border's Received field and the sender's own fields where our milters insert below it
-_BELOW_BORDER = ("authentication-results", "received-spf", "dkim-filter")
 
 
 def claims_of(message: Message, route: Route, trust: Trust, verdicts: Iterable[spam.Verdict] | None = None) -> tuple[Claim, ...]:
@@ -103,7 +101,7 @@ def _zone(message: Message, route: Route, trust: Trust) -> frozenset[int]:
     else:
         return frozenset()
     last = first
-    while last < len(message.header) and message.header[last].key in _BELOW_BORDER:
+    while last < len(message.header) and below_border.may_stand(message.header[last].key):
         last += 1
     return frozenset((*range(above), *(at for at in range(first, last) if _plainly_ours(message.header[at], trust))))
 
@@ -111,7 +109,8 @@ def _zone(message: Message, route: Route, trust: Trust) -> frozenset[int]:
 def _plainly_ours(field: HeaderField, trust: Trust) -> bool:
     """Written as verifiers write it: `Name: authserv-id; ...`. With a comment or quotation marks ahead, or white space behind the name,
     a border that looks for our name may have overlooked the field."""
-    return field.name.lower() == FIELD.encode() and field.text.lower().startswith(tuple(f"{name.lower()};" for name in trust.authserv_ids))
+    authserv_id, semicolon, _ = field.text.partition(";")
+    return field.name.lower() == FIELD.encode() and bool(semicolon) and trust.is_spelled_authserv_id(authserv_id)
 
 
 def _from_results(field: HeaderField, position: int, zone: frozenset[int], trust: Trust, whole: bool) -> list[Claim]:
@@ -124,6 +123,8 @@ def _from_results(field: HeaderField, position: int, zone: frozenset[int], trust
         why = "the field does not follow RFC 8601: only what hurts was taken from it"
     elif ours:
         why = "our authserv-id, but a sender can have written it"
+    elif trust.is_authserv_id((reading.authserv_id or "").partition("/")[0]):
+        why = "our authserv-id with a job id, which trust.authserv_ids does not name (NAME/*)"
     else:
         why = "not our authserv-id"
     return _as_claims(reading, field, position, standing, why)
@@ -202,9 +203,10 @@ def _dmarc_of(claim: Claim, author: str | None) -> str:
     """The result, if it was found for the author domain that we see: a pass or none of another domain says nothing about this one."""
     word = _dmarc_word(claim)
     said_of = claim.property("header.from")
-    if word in ("pass", "none") and said_of is not None and domains.a_label(said_of.rpartition("@")[2]) != author:
-        return "unknown"
-    return word
+    if word not in ("pass", "none") or said_of is None:
+        return word
+    named = domains.a_label(said_of.rpartition("@")[2])
+    return word if named == author or (word == "pass" and domains.is_or_heads(named, author)) else "unknown"
 
 
 def combined(claims: Iterable[Claim], method: str) -> str:

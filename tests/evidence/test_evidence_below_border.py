@@ -1,0 +1,88 @@
+"""A pass of ours directly below the border's Received field, where the configuration says that the border strips forgeries."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dkimgate.config import Config, Trust
+from dkimgate.evidence.below_border import _NAMES
+from dkimgate.evidence.gather import facts_of, see
+from dkimgate.evidence.stripping import strip
+from dkimgate.facts import Facts
+from dkimgate.message import Message
+from headers import AUTHOR, BORDER, message
+
+OURS = "Authentication-Results: mx.forwarder.example; dmarc=pass (p=reject dis=none) header.from=hosted.example\n"
+STRIPS = Trust(hosts=("mx.forwarder.example",), authserv_ids=("mx.forwarder.example",), border_strips_forgeries=True)
+
+
+def _facts(arrived: Message, trust: Trust = STRIPS) -> Facts:
+    settings = Config(trust=trust)
+    return facts_of(see(arrived, settings), settings, ["hosted.example"], lambda author, hosted: (False, "lookup"))
+
+
+@pytest.mark.parametrize("name", [name for name in _NAMES if name != "received-spf"])
+def test_our_pass_is_believed_behind_what_our_milters_insert(name: str) -> None:
+    header = BORDER + f"{name.title()}: x\n" * 2 + OURS + AUTHOR
+    assert _facts(message(header)).arrival.dmarc == "pass"
+    assert _facts(message(header), STRIPS.model_copy(update={"border_strips_forgeries": False})).arrival.dmarc == "unknown"
+
+
+@pytest.mark.parametrize("name", ["X-A", "DKIM-Signature", "Return-Path", "To", "X-Virus", "Received", "X-Original-Authentication-Results"])
+def test_and_behind_no_other_field(name: str) -> None:
+    assert _facts(message(BORDER + f"{name}: x\n" + OURS + AUTHOR)).arrival.dmarc == "unknown"
+
+
+FORGED = [
+    OURS,
+    OURS.replace("dmarc=pass", "spf=pass smtp.mailfrom=hosted.example; dmarc=pass"),
+    OURS.replace("Authentication-Results", "authentication-results "),
+    OURS.replace("mx.f", "(x) mx.f"),
+    OURS.replace("mx.forwarder.example;", '"mx.forwarder.example";'),
+    OURS.replace("mx.forwarder.example;", "mx.forwarder.example 1;"),
+    OURS.replace("mx.f", "MX.F"),
+]
+
+
+@given(st.lists(st.one_of(st.sampled_from(sorted(_NAMES)).map(lambda name: f"{name}: x\n"), st.sampled_from(FORGED)), max_size=6))
+def test_a_sender_who_writes_these_names_gains_nothing(fields: list[str]) -> None:
+    """What comes in passes a border that strips as ours does."""
+    sent = message("".join(fields) + AUTHOR).header
+    gone = strip(sent, STRIPS.names)
+    kept = tuple(field for at, field in enumerate(sent) if at not in gone)
+    border = message(BORDER).header
+    arrived = message(BORDER)
+    arrival = _facts(Message(arrived.connection, arrived.envelope, (*border, *kept), "4F2B")).arrival
+    assert (arrival.dmarc, arrival.spf, arrival.dkim, arrival.aligned) == ("unknown", "none", "none", False)
+
+
+# --- the domain that a result names ---------------------------------------------------------------------------------------------------
+
+NAMED = [
+    # the author, header.from, what comes of a pass
+    ("sales.hosted.example", "sales.hosted.example", "pass"),
+    ("sales.hosted.example", "hosted.example", "pass"),  # the domain of the policy: rspamd, and Google at times
+    ("a.b.hosted.example", "hosted.example", "pass"),
+    ("a.b.hosted.example", "b.hosted.example", "unknown"),
+    ("hosted.example", "sales.hosted.example", "unknown"),
+    ("sales.hosted.example", "shop.hosted.example", "unknown"),
+    ("sales.hosted.example", "example", "unknown"),
+    ("sales.hosted.example", "attacker.example", "unknown"),
+    ("hosted.example", "example", "unknown"),
+    ("ask.github.io", "github.io", "unknown"),  # a public suffix: what stands below belongs to others
+    ("a.ask.github.io", "ask.github.io", "pass"),
+    ("hosted.co.uk", "co.uk", "unknown"),
+]
+
+
+@pytest.mark.parametrize(("author", "named", "dmarc"), NAMED)
+def test_a_pass_for_the_organizational_domain_is_one_for_its_sub_domains(author: str, named: str, dmarc: str) -> None:
+    header = OURS.replace("hosted.example", named) + BORDER + AUTHOR.replace("ask@hosted.example", f"ask@{author}")
+    assert _facts(message(header)).arrival.dmarc == dmarc
+
+
+def test_without_a_policy_only_the_very_domain_counts() -> None:
+    header = OURS.replace("dmarc=pass", "dmarc=none") + BORDER + AUTHOR.replace("ask@hosted", "ask@sales.hosted")
+    assert _facts(message(header)).arrival.dmarc == "unknown"
