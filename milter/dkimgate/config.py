@@ -120,7 +120,8 @@ def _pattern(value: str) -> str:
     return value
 
 
-_REGEX_PART = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\((?:\?(?:P?<[\w=!]+>?|[:=!>]))?|\)|[*+?|]|\{\d*,\d*\}", re.DOTALL)
+_REGEX_PART = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*+\]?|\((?:\?(?:P?<[\w=!]+>?|[:=!>]))?|\)|[*+?|]|\{\d*,\d*\}", re.DOTALL)
+_REPEATED = re.compile(r"[*+]|\{\d*,")
 
 
 def _repeats_repeats(pattern: str) -> bool:
@@ -132,7 +133,7 @@ def _repeats_repeats(pattern: str) -> bool:
             inside.append(False)
         elif part == ")" and len(inside) > 1:
             risky = inside.pop()
-            if risky and re.match(r"[*+]|\{\d*,", pattern[match.end() :]):
+            if risky and _REPEATED.match(pattern, match.end()):
                 return True
             inside[-1] = inside[-1] or risky
         elif part[0] in "*+?|{":

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from dkimgate.evidence.quoting import without_inner_comments
+
 MAX_LENGTH = 8192
 """A field longer than this is not read for what helps."""
 
@@ -51,7 +53,6 @@ def read_what_hurts(text: str) -> Reading:
     return Reading(_first_word(text), hurting(text), strict=False)
 
 
-_INNER_COMMENT = re.compile(r"\((?:[^()\\]++|\\.)*+\)")
 _HURTS = re.compile(
     r"(?<![\w.-])(dmarc|spf|dkim|arc|compauth)(?:-result)?\s*(?:/\s*\d+\s*)?=\s*\"?"
     r"(fail|hardfail|softfail|perm[_-]?fail|temp[_-]?fail|permerror|temperror|error|invalid|timeout|reject|quarantine)(?![\w-])",
@@ -64,7 +65,7 @@ def hurting(text: str) -> tuple[Result, ...]:
     text = text.replace("\0", "")
     found = _HURTS.findall(text)
     if "(" in text:
-        found += _HURTS.findall(_INNER_COMMENT.sub("", text))  # `dmarc (so it seems) = fail`
+        found += _HURTS.findall(without_inner_comments(text))  # `dmarc (so it seems) = fail`
     return tuple(dict.fromkeys(Result(method.lower(), result.lower()) for method, result in found))
 
 
@@ -81,10 +82,12 @@ _LEX = re.compile(
     (?: ( [^\s();"=]++ )                                  # a word
       | ( " (?: [^"\\]++ | \\. )*+ " )                     # a quoted string
       | ( [=;] )
-      | ( . )                                             # what begins none of these
+      | ( " (?: [^"\\]++ | \\. )*+                        # what begins none of these, to where it ends: no start is tried in it again
+        | \( (?: [^()\\]++ | \\. )*+
+        | . )
       | \Z )
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.DOTALL,
 )
 _KEYWORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?")  # Yahoo: perm_fail, arc_overridden_status
 _METHOD = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:/0*1)?")  # no version but 1 is known
@@ -104,11 +107,21 @@ _END: Token = ("end", "", True)
 
 def _lex(text: str) -> list[Token]:
     """The field as tokens without CFWS. Raises _NotWellFormed at an unclosed quote or comment."""
-    found = _LEX.findall(text)
-    if any(stray == "(" for _, _, _, _, stray in found):
-        found = _LEX.findall(_without_comments(text))
+    try:
+        return _tokens(text)
+    except _CommentInComment:
+        return _tokens(_without_comments(text))
+
+
+class _CommentInComment(_NotWellFormed):
+    """A comment that holds another, or has no end."""
+
+
+def _tokens(text: str) -> list[Token]:
+    """The tokens of a text, up to what begins none."""
     tokens: list[Token] = []
-    for space, word, quoted, mark, stray in found:
+    for match in _LEX.finditer(text):
+        space, word, quoted, mark, stray = match.groups("")
         if word:
             if not space and tokens and tokens[-1][0] == "quoted":
                 tokens.append(_local_part_and_domain(tokens.pop(), word))
@@ -120,6 +133,8 @@ def _lex(text: str) -> list[Token]:
             if not space and tokens and tokens[-1][0] in ("word", "quoted"):
                 raise _NotWellFormed
             tokens.append(("quoted", _QUOTED_PAIR.sub(r"\1", quoted[1:-1]), space != ""))
+        elif stray.startswith("("):
+            raise _CommentInComment
         elif stray:
             raise _NotWellFormed
     tokens.append(_END)

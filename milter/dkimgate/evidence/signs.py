@@ -12,6 +12,7 @@ from dkimgate import domains
 from dkimgate.author import Author
 from dkimgate.encodedword import Malformed, decode
 from dkimgate.evidence.lookalike import is_lookalike
+from dkimgate.evidence.quoting import without_inner_comments, without_quoted
 from dkimgate.facts import HeaderSigns
 from dkimgate.message import Message
 
@@ -114,11 +115,9 @@ def _display_name_address(message: Message) -> bool:
 
 
 # what getaddresses() would repair in silence; a quoted string stands as q, a comment as a space
-_QUOTED = re.compile(r'"(?:[^"\\]++|\\.)*+"')
-_COMMENT = re.compile(r"\((?:[^()\\]++|\\.)*+\)")
 _SPEC = r"[^\s<>@,;:()\[\]\"\\]++@(?:[^\s<>@,;:()\[\]\"\\]++|\[[^\s<>@,;()\[\]\"\\]++\])"
 _MAILBOX = re.compile(rf"\s*+(?:[^<>@,;:()\[\]\"\\]*+<\s*+{_SPEC}\s*+>|{_SPEC})\s*+")
-_GROUP = re.compile(r"[^<>@,;:()\[\]\"\\]++:([^:;]*+);")
+_GROUP = re.compile(r"(?<![^<>@,;:()\[\]\"\\])[^<>@,;:()\[\]\"\\]++:([^:;]*+);")  # only from the start of a name: linear
 
 
 def _recipients_malformed(message: Message) -> bool:
@@ -128,7 +127,8 @@ def _recipients_malformed(message: Message) -> bool:
 
 
 def _is_address_list(text: str) -> bool:
-    text = _COMMENT.sub(" ", _COMMENT.sub(" ", _QUOTED.sub("q", text)))  # twice, for a comment in a comment
+    text = without_quoted(text, "q")
+    text = without_inner_comments(without_inner_comments(text, " "), " ")  # twice, for a comment in a comment
     text, groups = _GROUP.subn(r"\1,", text)
     parts = [part for part in text.split(",") if part.strip()]
     return (bool(parts) or groups > 0) and all(_MAILBOX.fullmatch(part) for part in parts)
