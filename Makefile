@@ -124,6 +124,8 @@ install: base-packages
 	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && cp -r pyproject.toml README.md LICENSE milter "$$copy" && rm -rf "$$copy"/milter/*.egg-info && \
 		$(PREFIX)/bin/pip install -qq --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall "$$copy"
 	@install -D -m 0644 systemd/dkimgate.service /etc/systemd/system/dkimgate.service
+	@if [ "$$(systemctl --version 2>/dev/null | sed -nE '1s/^systemd ([0-9]+).*/\1/p')" -ge 254 ] 2>/dev/null; then \
+		install -D -m 0644 systemd/dkimgate-restart.conf /etc/systemd/system/dkimgate.service.d/dkimgate-restart.conf; fi
 	@install -D -m 0644 systemd/dkimgate.sysusers /etc/sysusers.d/dkimgate.conf
 	@install -D -m 0644 systemd/dkimgate.tmpfiles /etc/tmpfiles.d/dkimgate.conf
 	@install -D -m 0644 systemd/dkimgate.logrotate /etc/logrotate.d/dkimgate

@@ -1,4 +1,4 @@
-"""For all tests: a slow machine is no counter-example, and a change is judged by its own faults.
+"""For all tests: a slow machine is no counter-example, a change is judged by its own faults, and it does not matter who starts them.
 
 Properties draw the same examples each time, but where `DKIMGATE_SEED` is `fresh`, as in `make laws`.
 """
@@ -6,8 +6,16 @@ Properties draw the same examples each time, but where `DKIMGATE_SEED` is `fresh
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import settings
 
 settings.register_profile("dkimgate", deadline=None, derandomize=os.environ.get("DKIMGATE_SEED") != "fresh", database=None)
 settings.load_profile("dkimgate")
+
+# nohup(1), some CI and a shell's `&` start us with signals ignored, and programs inherit that: what a test interrupts would then go on
+# for ever. A handler is not inherited (execve(2)): programs begin with the default.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)  # whoever said nohup means that the tests outlive the terminal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 
 import pytest
 
@@ -25,3 +26,10 @@ def need_root(what_for: str) -> None:
 def need_program(name: str) -> None:
     """`need` a program in PATH."""
     need(f"{name} is not installed: `make test` installs it" if shutil.which(name) is None else None)
+
+
+def need_namespace(*kinds: str) -> None:
+    """`need` namespaces of these kinds (`--mount`, `--net`), which only root can make, and not where its root is no mount point."""
+    need_root("to make a namespace")
+    tried = subprocess.run(["unshare", *kinds, "true"], capture_output=True, text=True, check=False)
+    need(None if tried.returncode == 0 else f"no namespace can be made here: {tried.stderr.strip()}")

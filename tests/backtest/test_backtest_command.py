@@ -24,6 +24,7 @@ from dkimgate.backtest.run import BacktestError, backtest
 from dkimgate.backtest.tally import Period, Tally
 from dkimgate.gate import Gate
 from dkimgate.message import Connection, Envelope, Message, split_message
+from running import eventually
 from terminal import on_terminal
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -259,7 +260,9 @@ def test_an_interrupt_ends_it_without_a_word_and_without_orphans(tmp_path: Path)
         writing.writelines([some] * 50)
     command = [sys.executable, "-m", "dkimgate", "backtest", "--policy", str(STRICT), "--journal", str(file)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as process:
-        time.sleep(2)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        assert eventually(lambda: children.read_text() != "", 60), "it is at work once its workers are there"
+        time.sleep(0.5)
         assert process.poll() is None
         os.killpg(process.pid, signal.SIGINT)
         assert process.communicate(timeout=20) == (b"", b"")

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from dkimgate import cli
+from dkimgate import cli, postfix
 from dkimgate.cli.demo_world import demo_file
 from dkimgate.passport.secrets import new_secret
 
@@ -32,6 +32,12 @@ def write_key(file: Path, private: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 @pytest.fixture(scope="session")
 def rsa_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@pytest.fixture(autouse=True)
+def no_postfix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one of the machine that the tests run on has a name of its own."""
+    monkeypatch.setattr(postfix, "ask", lambda *_: None)
 
 
 @pytest.fixture
@@ -115,6 +121,36 @@ def test_findings(folder: Path, old: str, new: str, status: int, finding: str, c
     found = checked(folder, GOOD.replace(old, new, 1), capsys)
     assert found[0] == status
     assert any(re.match(finding, text) for text in found[1]), found[1]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "here", "services", "missing"),
+    [
+        ("mx.forwarder.example", "mx.forwarder.example", (), []),
+        ("mx.forwarder.example", "MX.Forwarder.Example", (), []),
+        ('"*.forwarder.example"', "mx.forwarder.example", (), []),
+        ("mx.forwarder.example", "mail.forwarder.example", (), ["mail.forwarder.example"]),
+        ("mx.forwarder.example", "debian", (), ["debian"]),
+        ("mx.forwarder.example", "mx.forwarder.example", ("out.forwarder.example",), ["out.forwarder.example"]),
+        ("mx.forwarder.example", "", (), []),
+        ("", "mx.forwarder.example", (), []),  # told by the warning that there are none
+    ],
+)
+def test_postfix_of_this_host_is_one_of_ours(
+    folder: Path,
+    hosts: str,
+    here: str,
+    services: tuple[str, ...],
+    missing: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(postfix, "ask", lambda *_: postfix.Settings({"myhostname": here}, {"myhostname": services}))
+    _, found = checked(folder, GOOD.replace("hosts: [mx.forwarder.example]", f"hosts: [{hosts}]"), capsys)
+    said = [text for text in found if "the Postfix of this host" in text]
+    assert len(said) == len(missing)
+    for text, name in zip(said, missing, strict=True):
+        assert text.startswith(f"warning: trust.hosts: the Postfix of this host calls itself {name} (")
 
 
 def test_a_port_that_all_the_world_reaches_is_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from dkimgate.journal import Journal, JournalError, Reader, files_of
 from dkimgate.journal.reader import forwards
-from needs import need_root
+from needs import need_namespace, need_root
 
 
 def line(number: int, size: int = 0) -> bytes:
@@ -305,7 +305,7 @@ print(journal.file.read_bytes().strip() == line(7).strip())
 
 @pytest.mark.servers
 def test_a_full_disk_is_an_error_and_the_journal_goes_on_when_there_is_room(tmp_path: Path) -> None:
-    need_root("to mount a small disk")
+    need_namespace("--mount")
     command = ["unshare", "-m", sys.executable, "-c", FULL, str(tmp_path), str(Path(__file__).parent)]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
     failed, counted, again = ran.stdout.split()

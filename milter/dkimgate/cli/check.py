@@ -8,12 +8,12 @@ import json
 import os
 import pwd
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from dkimgate import agreement, config
-from dkimgate.cli import check_proof
+from dkimgate.cli import check_postfix, check_proof
 from dkimgate.cli.check_proof import Proved
+from dkimgate.cli.finding import Finding
 from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, Cell, Screen
 from dkimgate.config import Config, Listener
 from dkimgate.facts import EnvelopeAction, Sign
@@ -39,14 +39,6 @@ examples:
 
 exit status: 0 good or only notes, 1 a warning or a problem, 2 it can't be loaded, so the daemon would not start
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing to know. `level` is "problem", "warning" or "note"."""
-
-    level: str
-    text: str
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -183,6 +175,10 @@ def _trust(gate: Gate, settings: Config) -> Iterator[Finding]:
     ]
     if wide:
         yield Finding("warning", f"trust.networks: {', '.join(wide)}: so large? Whoever sends from there counts as a host of ours")
+
+
+def _postfix(gate: Gate, settings: Config) -> Iterator[Finding]:
+    yield from check_postfix.hosts(settings)
 
 
 def _departure(gate: Gate, settings: Config) -> Iterator[Finding]:
@@ -375,6 +371,7 @@ _CHECKS: tuple[Callable[[Gate, Config], Iterator[Finding]], ...] = (
     _journal,
     _listeners,
     _trust,
+    _postfix,
     _departure,
     _border,
     _srs,
