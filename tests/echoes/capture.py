@@ -15,8 +15,9 @@ from pathlib import Path
 
 from chain import servers
 from chain.namespace import Namespace, wait_until
-from echoes import smtp_client, verifiers, zone
+from echoes import smtp_client, verifiers, verifiers_more, zone
 from echoes.cases import HOSTILE, PLAIN, Case
+from echoes.verifiers import Wiring
 
 ARRIVAL_SECONDS = 60.0
 
@@ -41,9 +42,9 @@ class Refused:
 Outcome = Seen | Refused
 
 
-def run(cases: Sequence[Case], only: Callable[[str], bool] = lambda name: True) -> dict[str, dict[str, Outcome]]:
+def run(cases: Sequence[Case], wirings: Callable[[Path], list[Wiring]] = verifiers.wirings) -> dict[str, dict[str, Outcome]]:
     """What became of each case, by its name and that of the wiring."""
-    with _servers(only) as (folder, namespace, ports, check):
+    with _servers(wirings) as (folder, namespace, ports, check):
         messages = [case.message().decode("latin-1") for case in cases]
         jobs = [(number, wiring, port, f"{number}.{port}") for number in range(len(cases)) for wiring, port in ports.items()]
         sessions = [
@@ -53,7 +54,7 @@ def run(cases: Sequence[Case], only: Callable[[str], bool] = lambda name: True) 
                 "client": cases[number].client,
                 "helo": cases[number].helo,
                 "sender": cases[number].sender,
-                "recipient": f"ask+{ident}@{zone.HOSTED}",
+                "recipient": f"ask{ident}@{zone.HOSTED}",
                 "message": messages[number],
             }
             for number, _, port, ident in jobs
@@ -76,11 +77,11 @@ def run(cases: Sequence[Case], only: Callable[[str], bool] = lambda name: True) 
 
 
 @contextmanager
-def _servers(only: Callable[[str], bool]) -> Iterator[tuple[Path, Namespace, Mapping[str, int], Callable[[], None]]]:
+def _servers(wirings: Callable[[Path], list[Wiring]]) -> Iterator[tuple[Path, Namespace, Mapping[str, int], Callable[[], None]]]:
     folder = Path(tempfile.mkdtemp(prefix="dkimgate-echoes-"))
     try:
         folder.chmod(0o755)
-        wired = [wiring for wiring in verifiers.wirings(folder) if only(wiring.name)]
+        wired = wirings(folder)
         resolv_conf = folder / "resolv.conf"
         resolv_conf.write_text("nameserver 127.0.0.1\n")
         name_server = _unbound(folder)
@@ -89,15 +90,22 @@ def _servers(only: Callable[[str], bool]) -> Iterator[tuple[Path, Namespace, Map
             unbound = namespace.start("unbound", *name_server)
             namespace.wait_for_port(unbound, "127.0.0.1", 53)
             milters = {milter: None for wiring in wired for milter in wiring.milters}
+            helpers = [(helper, namespace.start(helper.name, *helper.command)) for wiring in wired for helper in wiring.servers()]
             running = [(milter, namespace.start(milter.name, *milter.command)) for milter in milters]
             host = namespace.start("postfix", *command)
+            for helper, server in helpers:
+                if helper.socket is not None:
+                    namespace.wait_for_socket(server, helper.socket)
+                else:
+                    namespace.wait_for_port(server, helper.address, helper.port)
             for milter, server in running:
                 namespace.wait_for_socket(server, milter.socket)
-            for port in ports.values():
-                namespace.wait_for_port(host, zone.ADDRESSES[zone.OURS], port)
+            for wiring in wired:
+                if wiring.mta is None:
+                    namespace.wait_for_port(host, zone.ADDRESSES[zone.OURS], ports[wiring.name])
 
             def check() -> None:
-                for server in (unbound, host, *(server for _, server in running)):
+                for server in (unbound, host, *(server for _, server in [*helpers, *running])):
                     server.check()
 
             yield folder, namespace, ports, check
@@ -118,31 +126,35 @@ def _unbound(folder: Path) -> servers.Command:
 
 
 _FIELD = re.compile(rb"[^\n]*\n(?:[ \t][^\n]*\n)*")
-_IDENT = re.compile(r"(?<=\bask)\+([0-9.]+)(?=@)")
-_DELIVERY = ("return-path", "x-original-to", "delivered-to")
+_IDENT = re.compile(r"(?<=\bask)([0-9]+\.[0-9]+)(?=@)")
+_DELIVERY = ("return-path", "x-original-to", "delivered-to", "envelope-to", "delivery-date")
 
 
 def _take_apart(raw: bytes) -> tuple[str, Seen]:
     header = raw.partition(b"\n\n")[0] + b"\n"
     fields = [field.decode("latin-1") for field in _FIELD.findall(header)]
     names = [field.partition(":")[0].lower() for field in fields]
-    border = names.index("received")
+    border = len(names) - 1 - names[::-1].index("received")  # no sender of ours writes one
     above = [field for field, name in zip(fields[:border], names[:border], strict=True) if name not in _DELIVERY]
     sender = fields[names.index("return-path")].partition("<")[2].rpartition(">")[0]
     below = _same_each_time("".join(fields[border + 1 :]))
-    ident = _IDENT.findall(fields[names.index("delivered-to")])[0]
+    ident = _IDENT.findall("".join(fields[: border + 1]))[0]
     return ident, Seen(sender, _same_each_time("".join(above)), _same_each_time(fields[border]), below)
 
 
 _NOT_THE_SAME = (
     (_IDENT, ""),
-    (re.compile(r"\bid [0-9A-F]{8,}\b"), "id 4F2A7C9E01"),
-    (re.compile(r"(?<=; )\w{3}, [ \d]?\d \w{3} \d{4} [\d:]{8} [+-]\d{4} \(\w+\)"), "Sat, 21 Nov 2026 16:20:25 +0000 (UTC)"),
+    (re.compile(r"(?<=\bid )[A-Za-z0-9_-]{8,}(?=\n|\s+for)|(?<=^X-Rspamd-Queue-Id: )[0-9A-F]+$", re.MULTILINE), "4F2A7C9E01"),
+    (re.compile(r"(?<=^X-Spam-Checker-Version: )(.* on ).*$", re.MULTILINE), rf"\g<1>{zone.OURS}"),
+    (
+        re.compile(r"(;\s+)\w{3}, [ \d]?\d \w{3} \d{4} [\d:]{8} [+-]\d{4}(?: \(\w+\))?$", re.MULTILINE),
+        r"\1Sat, 21 Nov 2026 16:20:25 +0000 (UTC)",
+    ),
 )
 
 
 def _same_each_time(text: str) -> str:
-    """Queue ids, dates and the recipient's extension are those of this run, and say nothing."""
+    """Queue ids, dates and the recipient's number are those of this run, and say nothing."""
     for pattern, replacement in _NOT_THE_SAME:
         text = pattern.sub(replacement, text)
     return text
@@ -162,7 +174,8 @@ _HEAD = """\
 
 def as_yaml(kind: str, cases: Sequence[Case], outcomes: Mapping[str, Mapping[str, Outcome]]) -> str:
     """The rows, in the form that people read: whole fields, folds included."""
-    versions = "\n".join(f"#   {name} {version}" for name, version in verifiers.versions().items())
+    packages = verifiers.versions((*verifiers.PACKAGES, *verifiers_more.PACKAGES))
+    versions = "\n".join(f"#   {line}" for line in [*map(" ".join, packages.items()), verifiers_more.exim_version()])
     head = _HEAD.format(kind=kind, versions=versions)
     return head + "\n" + "".join(_row(case, outcomes[case.name]) for case in cases)
 
@@ -184,8 +197,11 @@ def _row(case: Case, outcomes: Mapping[str, Outcome]) -> str:
                 lines.append(f"    refused: {_quoted(reply)}")
             case Seen():
                 lines.append(_block("    fields", outcome.above))
-                if outcome.below != seen[0].below:
-                    lines.append(_block("    header_then", outcome.below))
+                if outcome.received != seen[0].received:
+                    lines.append(_block("    received", outcome.received))
+                before, found, behind = outcome.below.partition(seen[0].below)
+                changes = {"beneath": before, "behind": behind} if found else {"header_then": outcome.below}
+                lines += [_block(f"    {key}", text) for key, text in changes.items() if text]
     return "\n".join(lines) + "\n\n"
 
 
@@ -212,7 +228,7 @@ def _block(key: str, text: str) -> str:
 def main() -> None:
     """Write both files into the folder that the command line names."""
     folder = Path(sys.argv[1])
-    outcomes = run([*PLAIN, *HOSTILE])
+    outcomes = run([*PLAIN, *HOSTILE], verifiers_more.all_wirings)
     for name, cases in (("plain", PLAIN), ("hostile", HOSTILE)):
         (folder / f"{name}.yaml").write_text(as_yaml(name, cases, outcomes), encoding="utf-8")
 

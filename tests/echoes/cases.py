@@ -235,7 +235,12 @@ HOSTILE = (
     _forged("nothing but the forged author", "nothing"),
     *(_forged(f"local part: {name}", "MAIL FROM local part", sender=f"{text}@attacker.example") for name, text in _LOCAL_PARTS.items()),
     *(
-        _forged(f"local part without a record: {name}", "MAIL FROM local part", sender=f"{text}@nothing.attacker.example")
+        _forged(
+            f"local part without a record: {name}",
+            "MAIL FROM local part",
+            sender=f"{text}@nothing.attacker.example",
+            helo="nothing.attacker.example",
+        )
         for name, text in _LOCAL_PARTS.items()
         if text.startswith('"x')
     ),

@@ -16,11 +16,14 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What came out behind these wirings: `fields` stood above the border's Received field, `header` beneath it."""
+    """What came out behind these wirings: `fields` stood above the border's Received field, `header` beneath it.
+
+    `received` is that field."""
 
     wirings: tuple[str, ...]
     fields: str
     header: str
+    received: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +36,12 @@ class Row:
     return_path: str
     client: str
     helo: str
-    received: str
     written: tuple[Written, ...]
 
     def messages(self) -> Iterator[tuple[str, tuple[HeaderField, ...]]]:
         """The header of the message behind each wiring (its first name), as the next host has it."""
         for written in self.written:
-            yield written.wirings[0], header_of(written.fields + self.received + written.header)
+            yield written.wirings[0], header_of(written.fields + written.received + written.header)
 
 
 def header_of(text: str) -> tuple[HeaderField, ...]:
@@ -55,7 +57,7 @@ def read(name: str) -> tuple[Row, ...]:
 
 def _row(row: dict[str, Any]) -> Row:
     written = tuple(
-        Written(tuple(outcome["wirings"]), outcome["fields"], outcome.get("header_then", row["header"]))
+        Written(tuple(outcome["wirings"]), outcome["fields"], _beneath(row["header"], outcome), outcome.get("received", row["received"]))
         for outcome in row["outcomes"]
         if "refused" not in outcome
     )
@@ -66,6 +68,10 @@ def _row(row: dict[str, Any]) -> Row:
         row.get("return_path", ""),
         row["client"],
         row["helo"],
-        row.get("received", ""),
         written,
     )
+
+
+def _beneath(header: str, outcome: dict[str, Any]) -> str:
+    whole: str = outcome.get("header_then", outcome.get("beneath", "") + header + outcome.get("behind", ""))
+    return whole

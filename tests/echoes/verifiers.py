@@ -4,30 +4,58 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from chain.servers import NOBODY, Command, Milter
 from echoes import zone
 
+BACK_PORT = 10025
+"""Where Postfix takes mail back from a filter."""
+
 PACKAGES = ("postfix", "opendkim", "opendmarc", "postfix-policyd-spf-python", "pyspf-milter", "dkimpy-milter")
 """Debian's names of what runs here."""
 
 
 @dataclass(frozen=True, slots=True)
+class Helper:
+    """A server that is no milter: what a milter asks, a filter that takes mail at a port of 127.0.0.1, or another MTA."""
+
+    name: str
+    command: Command
+    socket: Path | None = None
+    address: str = "127.0.0.1"
+    port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Wiring:
-    """What stands behind one port: policy services (by the lines of their settings) ahead of milters, in this order."""
+    """What stands behind one port of our host: a policy service (its configuration), milters in this order, a filter behind the queue.
+
+    `mta` takes the place of Postfix.
+    """
 
     name: str
     milters: tuple[Milter, ...] = ()
     policy: Path | None = None
+    helpers: tuple[Helper, ...] = ()
+    filter: Helper | None = None
+    mta: Helper | None = None
+
+    def servers(self) -> Iterator[Helper]:
+        """All but the milters, those first that others ask."""
+        yield from self.helpers
+        if self.filter is not None:
+            yield self.filter
+        if self.mta is not None:
+            yield self.mta
 
 
-def versions() -> dict[str, str]:
+def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
     """The version of each package that is installed."""
-    command = ["dpkg-query", "-W", "-f=${Package} ${Version}\\n", *PACKAGES]
-    printed = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    command = ["dpkg-query", "-W", "-f=${Package} ${Version}\\n", *packages]
+    printed = subprocess.run(command, capture_output=True, check=False, text=True).stdout
     return dict(line.split() for line in printed.splitlines())
 
 
@@ -37,7 +65,7 @@ def opendkim(folder: Path) -> Milter:
         "opendkim",
         (
             *("opendkim", "-f", "-x"),
-            _write(
+            write(
                 folder / "opendkim.conf",
                 "Mode v",
                 f"Socket local:{socket}",
@@ -55,10 +83,10 @@ def opendkim(folder: Path) -> Milter:
 
 def opendmarc(folder: Path, name: str, *settings: str) -> Milter:
     socket = folder / f"{name}.sock"
-    nothing = _write(folder / f"{name}.ignore")
+    nothing = write(folder / f"{name}.ignore")
     # as Debian's list knows every public suffix that there is
-    suffixes = _write(folder / f"{name}.suffixes", "example")
-    file = _write(
+    suffixes = write(folder / f"{name}.suffixes", "example")
+    file = write(
         folder / f"{name}.conf",
         f"Socket local:{socket}",
         "UMask 000",
@@ -74,8 +102,8 @@ def opendmarc(folder: Path, name: str, *settings: str) -> Milter:
 
 
 def pyspf_milter(folder: Path) -> Milter:
-    socket = _own_folder(folder, "pyspf-milter") / "socket"
-    file = _write(
+    socket = own_folder(folder, "pyspf-milter") / "socket"
+    file = write(
         folder / "pyspf-milter.conf",
         *_SPF_ENGINE,
         f"Socket = local:{socket}",
@@ -88,8 +116,8 @@ def pyspf_milter(folder: Path) -> Milter:
 
 
 def dkimpy_milter(folder: Path) -> Milter:
-    socket = _own_folder(folder, "dkimpy-milter") / "socket"
-    file = _write(
+    socket = own_folder(folder, "dkimpy-milter") / "socket"
+    file = write(
         folder / "dkimpy-milter.conf",
         "Mode v",
         f"AuthservID {zone.OURS}",
@@ -104,7 +132,7 @@ def dkimpy_milter(folder: Path) -> Milter:
 
 
 def policyd_spf(folder: Path, header_type: str) -> Path:
-    return _write(folder / f"policyd-spf-{header_type.lower()}.conf", *_SPF_ENGINE, f"Header_Type = {header_type}")
+    return write(folder / f"policyd-spf-{header_type.lower()}.conf", *_SPF_ENGINE, f"Header_Type = {header_type}")
 
 
 # it only reports: what it refused would write no field
@@ -147,15 +175,20 @@ def postfix(folder: Path, wired: Sequence[Wiring]) -> tuple[Command, dict[str, i
     ports = {wiring.name: 2600 + number for number, wiring in enumerate(wired)}
     services = []
     for number, wiring in enumerate(wired):
+        if wiring.mta is not None:
+            ports[wiring.name] = wiring.mta.port
+            continue
         services += [
             f"{zone.ADDRESSES[zone.OURS]}:{ports[wiring.name]} inet n - n - - smtpd",
             f"  -o {{ smtpd_milters = {', '.join(milter.address for milter in wiring.milters)} }}",
         ]
+        if wiring.filter is not None:
+            services.append(f"  -o {{ content_filter = filter:[127.0.0.1]:{wiring.filter.port} }}")
         if wiring.policy is not None:
             name = f"policy{number}"
             services.append(f"  -o {{ smtpd_recipient_restrictions = check_policy_service unix:private/{name}, permit }}")
             services += [f"{name} unix - n n - 0 spawn", f"  user=nobody argv=/usr/bin/policyd-spf {wiring.policy}"]
-    _write(
+    write(
         etc / "main.cf",
         "compatibility_level = 3.6",
         f"myhostname = {zone.OURS}",
@@ -179,7 +212,7 @@ def postfix(folder: Path, wired: Sequence[Wiring]) -> tuple[Command, dict[str, i
         f"virtual_uid_maps = static:{NOBODY}",
         f"virtual_gid_maps = static:{NOBODY}",
     )
-    _write(etc / "master.cf", *_MASTER_CF, *services)
+    write(etc / "master.cf", *_MASTER_CF, *services)
     return ("postfix", "-c", etc, "start-fg"), ports
 
 
@@ -204,17 +237,24 @@ _MASTER_CF = (
     "anvil      unix  - - n - 1 anvil",
     "scache     unix  - - n - 1 scache",
     "postlog    unix-dgram n - n - 1 postlogd",
+    # as README.postfix of amavisd-new has it
+    "filter     unix  - - n - 2 smtp",
+    "  -o smtp_send_xforward_command=yes",
+    f"127.0.0.1:{BACK_PORT} inet n - n - - smtpd",
+    "  -o mynetworks=127.0.0.0/8",
+    "  -o smtpd_authorized_xforward_hosts=127.0.0.0/8",
 )
 
 
-def _own_folder(folder: Path, name: str) -> Path:
-    """For a milter that gives up root before it makes its socket."""
+def own_folder(folder: Path, name: str) -> Path:
+    """A folder for a milter that gives up root before it makes its socket."""
     made = folder / name
     made.mkdir()
     shutil.chown(made, NOBODY, NOBODY)
     return made
 
 
-def _write(file: Path, *lines: str) -> Path:
+def write(file: Path, *lines: str) -> Path:
+    """A file of these lines."""
     file.write_text("".join(f"{line}\n" for line in lines))
     return file

@@ -90,6 +90,12 @@ def records() -> list[str]:
     return found
 
 
+def answers() -> dict[str, dict[str, list[str]]]:
+    """What a gate hears of SPF and DMARC when it asks itself."""
+    texts = SPF | WHY | {f"_dmarc.{name}": text for name, text in DMARC.items()}
+    return {name: {"TXT": [text]} for name, text in texts.items()}
+
+
 def _reverse(address: str) -> str:
     return ".".join(reversed(address.split("."))) + ".in-addr.arpa"
 
