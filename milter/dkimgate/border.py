@@ -16,7 +16,7 @@ from dkimgate.header_changes import MOST_REMOVED
 from dkimgate.passage import Outcome, Passage
 from dkimgate.passport.field import FIELD_NAME
 from dkimgate.passport.issue import issue
-from dkimgate.signing.canonical import BodyHash
+from dkimgate.signing.sent_body import SentBody
 
 _BAD = ("fail", "permerror", "temperror")
 
@@ -32,7 +32,7 @@ class BorderPassage(Passage):
     def _begin(self, seen: Seen) -> None:
         self._forged = self._find_forged(seen)
         self._waits = self._stranger(seen)
-        self._body = BodyHash() if self._waits else None
+        self._body = SentBody() if self._waits else None
         self._checks = self._waits and self._engine.config.verify.when != "never"
         self._kept = bytearray() if self._checks else None
         if not self._waits:

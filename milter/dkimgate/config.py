@@ -15,6 +15,8 @@ from dkimgate import authserv, yamlfile
 
 DEFAULT_FILE = Path("/etc/dkimgate/dkimgate.yaml")
 MOST_WORKERS = 256
+LEAST_LINE = 64
+MOST_LINE = 1 << 30
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -66,6 +68,12 @@ def _workers(value: object) -> object:
     if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_WORKERS):
         return value
     raise ValueError(f"expected auto, or a whole number from 1 to {MOST_WORKERS}")
+
+
+def _line_length(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool) and (value == 0 or LEAST_LINE <= value <= MOST_LINE):
+        return value
+    raise ValueError(f"expected a number of octets from {LEAST_LINE} to {MOST_LINE}, or 0 for lines of any length")
 
 
 def _listener(value: str) -> str:
@@ -246,10 +254,14 @@ class Unalign(Section):
 
 
 class Outgoing(Section):
-    """How this host looks to the next receiver: the addresses its mail leaves from and the name it says in EHLO."""
+    """How this host looks to the next receiver: the addresses its mail leaves from and the name it says in EHLO; and what Postfix's smtp(8)
+    does to the message: `line_length_limit` is smtp_line_length_limit (octets, 0 for none), `converts_8bit` what
+    disable_mime_output_conversion leaves on. What is None is asked of Postfix."""
 
     addresses: tuple[AddressText, ...] = ()
     helo: Domain | None = None
+    line_length_limit: Annotated[int, BeforeValidator(_line_length)] | None = None
+    converts_8bit: StrictBool | None = None
 
 
 class Verify(Section):

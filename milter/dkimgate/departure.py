@@ -2,22 +2,52 @@
 
 from __future__ import annotations
 
+import operator
+
 from dkimgate import domains
-from dkimgate.facts import Claim, Departure, Facts
+from dkimgate.facts import Claim, Departure, Facts, Holds
 
 
-def predict(facts: Facts, signed_as_author: bool, unaligned: bool = False) -> Departure:
+def predict(facts: Facts, signed_as_author: bool, unaligned: bool = False, signed: bool | None = None) -> Departure:
     """The departure of the message, with our aligned signature or without, with its envelope or (`unaligned`) with a rewritten one.
+    `signed`: a signature of ours is made, aligned or not; by default where an aligned one is.
 
     DMARC has two doors (RFC 9989), an aligned DKIM signature and aligned SPF: a pass by one of them is enough. Where the author
     domain has no DMARC record, which `none` at the arrival from outside says, no door leads to a pass. Nobody has looked for the
-    record of our own users' mail: it is taken to exist where a door is open.
+    record of our own users' mail: it is taken to exist where a door is open. Nor has anybody looked for that of a message without an
+    author; what DMARC says of such a one is no `none`.
+
+    A signature opens the door only if it is valid at the next receiver: what smtp(8) changes on the way (Facts.sending) shuts it.
     """
-    dkim = signed_as_author or _survives(facts)
+    sending = facts.sending
+    survives = _survives(facts)
+    theirs = survives and not (sending.body_broken or sending.others_broken)
+    dkim = (signed_as_author and not sending.fields_broken and _exact_enough(facts)) or theirs
     spf = facts.spf_passes and not unaligned
-    no_record = facts.arrival.dmarc == "none" and (facts.origin.outside or not (dkim or spf))
-    result = "none" if no_record else "pass" if dkim or spf else "fail"
-    return Departure(dmarc=result, dkim_aligned=dkim, spf_aligned=spf)
+    result = "none" if _no_record(facts, dkim or spf) else "pass" if dkim or spf else "fail"
+    made = signed_as_author if signed is None else signed
+    return Departure(result, dkim, spf, _holds(facts, made and not sending.fields_broken, theirs, made or survives))
+
+
+def _exact_enough(facts: Facts) -> bool:
+    """Our signature is of the author domain itself, or its DMARC record does not insist on that (adkim=s)."""
+    return not facts.strict_dkim or facts.hosted is None or facts.hosted == facts.author
+
+
+def _no_record(facts: Facts, door: bool) -> bool:
+    if facts.arrival.dmarc != "none":
+        return False
+    if facts.author is None:
+        return facts.origin.outside and facts.upstream.dmarc is None
+    return facts.origin.outside or not door
+
+
+def _holds(facts: Facts, ours: bool, theirs: bool, any_made: bool) -> Holds:
+    if not any_made:
+        return Holds.NONE
+    if not (ours or theirs):
+        return Holds.NO
+    return Holds.MAYBE if facts.sending.eight_bit else Holds.YES
 
 
 def _survives(facts: Facts) -> bool:
@@ -27,12 +57,12 @@ def _survives(facts: Facts) -> bool:
         return False
     if facts.header.aligned_signature and not facts.origin.outside:
         return True  # nobody verified it, for it says nothing of who handed the message in: in doubt it is valid
-    if facts.own_signature and (not facts.origin.outside or facts.arrival.dmarc in ("pass", "none")):
+    if facts.own_signature and _exact_enough(facts) and (not facts.origin.outside or facts.arrival.dmarc in ("pass", "none")):
         return True
     if facts.arrival.dmarc != "pass":
         return False
-    author = facts.author
-    return any(domains.aligned(domain, author) for claim in facts.claims for domain in _believed_signers(claim))
+    author, aligned = facts.author, operator.eq if facts.strict_dkim else domains.aligned
+    return any(aligned(domain, author) for claim in facts.claims for domain in _believed_signers(claim))
 
 
 def _believed_signers(claim: Claim) -> list[str]:

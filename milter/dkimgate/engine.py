@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from dkimgate import agreement, config, domains, header_changes, record, sealer, srs
+from dkimgate import agreement, config, domains, header_changes, record, sealer, sending, srs
 from dkimgate.config import Config
 from dkimgate.evidence import own_checks, own_signature
 from dkimgate.evidence.arc_state import has_chain
 from dkimgate.evidence.gather import Seen, facts_of, see
-from dkimgate.facts import Assessment, Claim, Facts, Sign
+from dkimgate.facts import Assessment, Claim, Facts, Sending, Sign
 from dkimgate.journal.writer import Journal
 from dkimgate.message import HeaderField, Message
 from dkimgate.passport import reading as passports
@@ -22,8 +22,10 @@ from dkimgate.policy import loader, verdict
 from dkimgate.policy.model import Policy
 from dkimgate.policy.proof import example, prove
 from dkimgate.resolver import Lookup, Resolver
-from dkimgate.signing.canonical import BodyHash
+from dkimgate.signing.arc_set import ALSO_SIGNED
 from dkimgate.signing.keys import SigningKey, load_keys
+from dkimgate.signing.sent_body import SentBody
+from dkimgate.signing.signature import COVERED
 from dkimgate.spf_check import envelope_domain, outgoing_spf
 from dkimgate.yamlfile import ConfigError
 
@@ -59,6 +61,7 @@ class Engine:
         self.journal = Journal(settings.journal.file)
         self.resolver = Resolver(settings.verify.nameservers, settings.verify.port, settings.verify.deadline)
         self.now: Callable[[], float] = time.time
+        self.smtp = sending.smtp_of(settings.departure)
         self._key_domains = frozenset(key.domain for key in keys)
         self._key_names = own_signature.by_name(keys)
         self._sealer = sealer.sealer_of(settings, keys)
@@ -110,13 +113,14 @@ class Engine:
         """Facts, decision and departure of a whole message, `body` with CRLF line ends: for `explain`. `now`: as if it were that time, in
         seconds since the epoch."""
         seen = see(message, self.config)
-        hashed = BodyHash()
+        hashed = self.body_of(message)
         hashed.update(body)
         questions = self.questions(seen)
         compared = hashed.digest() if questions.checks or questions.compares else None  # as the daemon does, to the letter
         assessment = self.conclude(seen, body if questions.checks else None, compared, now)
+        assessment = self.sent(assessment, hashed)
         leaving = header_changes.leaving(message.header, assessment.changes)
-        made = self.seal(message, assessment, leaving, body, hashed.digest(), now) if sealer.wanted(assessment) else ()
+        made = self.seal(message, assessment, leaving, body, hashed.sent_digest(), now) if sealer.wanted(assessment) else ()
         return replace(assessment, sealed=bool(made) and not isinstance(made, str), unsealed=made if isinstance(made, str) else None)
 
     def questions(self, seen: Seen) -> Questions:
@@ -148,10 +152,43 @@ class Engine:
             now,
             own_signature.verify(self._ours(seen), seen.message.header, body_hash, seen.domain, now),
         )
+        gathered = replace(gathered, sending=Sending(eight_bit=self.smtp.converts_8bit and sending.eight_bit(seen.message.header)))
         rewritten = self._rewritten(gathered, now)
         # what is decided on is what the record tells, to the letter
         assessment = self.decided(record.recordable(replace(gathered, unalignable=rewritten is not None)), rewritten)
-        return replace(assessment, changes=header_changes.plan(seen.message, assessment.facts, assessment.decision))
+        return self._with_header(seen.message, assessment)
+
+    def _with_header(self, message: Message, assessment: Assessment) -> Assessment:
+        """What becomes of the header, and what smtp(8) makes of what is left of it."""
+        seals = sealer.wanted(assessment)
+        signed = COVERED if assessment.signer is not None or seals else frozenset[str]()
+        limit = self.smtp.line_limit
+        changes = header_changes.plan(message, assessment.facts, assessment.decision, limit, (*signed, *ALSO_SIGNED) if seals else signed)
+        found = sending.of_header(header_changes.leaving(message.header, changes), signed, assessment.facts.author, limit)
+        found = replace(found, eight_bit=assessment.facts.sending.eight_bit)
+        return replace(self._departing(assessment, found), changes=changes)
+
+    def body_of(self, message: Message, hashed: bool = True) -> SentBody:
+        """What takes the body of a message in; without `hashed` it only looks at it."""
+        return SentBody(self.smtp.line_limit, hashed, self.smtp.converts_8bit and sending.has_parts(message.header))
+
+    def sent(self, assessment: Assessment, body: SentBody) -> Assessment:
+        """The assessment of a message whose body was read to its end. Without a signature that could break it stays as it is."""
+        known = assessment.facts.sending
+        if not self.has_signature(assessment):
+            return assessment
+        eight_bit = known.eight_bit or (self.smtp.converts_8bit and body.eight_bit)
+        return self._departing(assessment, replace(known, body_broken=body.broken, eight_bit=eight_bit))
+
+    def has_signature(self, assessment: Assessment) -> bool:
+        """Ours, or one by which it departs with a pass."""
+        return assessment.signer is not None or assessment.departure.dkim_aligned
+
+    def _departing(self, assessment: Assessment, found: Sending) -> Assessment:
+        if found == assessment.facts.sending:
+            return assessment
+        facts = record.recordable(replace(assessment.facts, sending=found))
+        return replace(assessment, facts=facts, departure=verdict.departs(facts, assessment.decision))
 
     def decided(self, facts: Facts, rewritten: str | None = None) -> Assessment:
         """What follows from the facts alone: decision, guard, signer and departure. Asks nobody. `rewritten`: the unaligned sender."""

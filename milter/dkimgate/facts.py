@@ -161,6 +161,23 @@ class HeaderSigns:
 
 
 @dataclass(frozen=True, slots=True)
+class Sending:
+    """What Postfix's smtp(8) changes of the message behind us, as far as signatures cover it. No condition can name it: part of it is known
+    only once the whole message was read.
+
+    `body_broken`: a body line is too long, and will be broken: we sign it broken, and signatures that were made before no longer fit.
+    `fields_broken`: fields of these names have a line that is too long and can't be folded, so that a signature of ours will not hold.
+    `others_broken`: the same of every signature aligned with the author domain that the message bears already. `eight_bit`: it declares
+    8-bit content, which a host without 8BITMIME gets as quoted-printable.
+    """
+
+    body_broken: bool = False
+    fields_broken: tuple[str, ...] = ()
+    others_broken: bool = False
+    eight_bit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All that `decide` may look at. No clock, no DNS, no disk behind it.
 
@@ -170,6 +187,7 @@ class Facts:
     that is known ("lookup", "assumed", "unaligned"). `unalignable`: the sender can be rewritten so that it no longer does.
     `own_signature`: the message bears a valid signature of the key that `sign: author` would use, made when it passed here before.
     `forwarder_aligns`: a signature of the forwarder's domain would align with the author domain, so it must not be made.
+    `strict_dkim`: the author domain's DMARC record asks for exact alignment (adkim=s); asked only where a signature is by another domain.
     """
 
     client: Connection = field(default_factory=Connection)
@@ -190,6 +208,8 @@ class Facts:
     unalignable: bool = False
     forwarder_aligns: bool = False
     own_signature: bool = False
+    strict_dkim: bool = False
+    sending: Sending = field(default_factory=Sending)
     message_id: str | None = None
 
 
@@ -224,13 +244,23 @@ class Decision:
     laundering: str | None = None
 
 
+class Holds(StrEnum):
+    """Will a signature be valid at the next host? Of our own, or where we make none of an aligned one that the message bears already."""
+
+    YES = "yes"
+    NO = "no"  # Postfix changes what it covers
+    MAYBE = "maybe"  # not at a host without 8BITMIME
+    NONE = "none"  # there is no signature
+
+
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """What the next receiver's DMARC will conclude (`pass`, `none` or `fail`), and by which of its two doors."""
+    """What the next receiver's DMARC will conclude (`pass`, `none` or `fail`), by which of its two doors; does a signature hold?"""
 
     dmarc: str
     dkim_aligned: bool
     spf_aligned: bool
+    signature_holds: Holds = Holds.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +268,8 @@ class HeaderChanges:
     """What becomes of the header beside our signatures.
 
     `fields` (name, value) go to the top, the first of them topmost; `changed` are positions, from the top, with the value that they get;
-    `removed` positions of fields that go. The rest is for the record: the tag as it stands in the subject, the names of what was added and
-    removed, and in words what was not done and why. Where the decision only observes, the former are empty.
+    `removed` positions of fields that go. The rest is for the record: the tag as it stands in the subject, the names of what was added,
+    removed and folded, and in words what was not done and why. Where the decision only observes, the former are empty.
     """
 
     fields: tuple[tuple[str, bytes], ...] = ()
@@ -248,6 +278,7 @@ class HeaderChanges:
     tag: str | None = None
     added_names: tuple[str, ...] = ()
     removed_names: tuple[str, ...] = ()
+    folded_names: tuple[str, ...] = ()
     not_done: tuple[str, ...] = ()
 
 

@@ -1,4 +1,5 @@
-"""What a decision changes in the header: the tag in the subject, fields added and removed. Pure: from the message to instructions.
+"""What becomes of the header: the tag in the subject, fields added and removed, lines folded that Postfix would break behind us. Pure: from
+the message to instructions.
 
 A signature that may still be valid at the next receiver is never broken for it: it may be the one thing that tells that the message is
 genuine. So whoever writes a signature can keep a tag off: a tag warns readers, and stops nobody.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dkimgate import domains, encodedword
@@ -16,12 +17,14 @@ from dkimgate.evidence.dkim_signature import Refused, tag_list
 from dkimgate.facts import Claim, Decision, Disposition, Facts, HeaderChanges, Standing
 from dkimgate.message import HeaderField, Message
 from dkimgate.policy import texts
+from dkimgate.signing.canonical import relaxed_field
+from dkimgate.wire import LONGEST_LINE, folded, has_long_line, sent
 
 MOST_REMOVED = 1000
 """Fields that are taken off a message. The MTA looks through its header anew for each one; an honest message has a handful."""
 
-LONGEST_LINE = 998
-"""Octets of a line, without its end (RFC 5322 section 2.1.1)."""
+MOST_FOLDED = 100
+"""Fields whose lines are folded, for the same reason."""
 
 LONGEST_SUBJECT = 32_768
 """Octets of a subject that is tagged. Postfix cuts a field off at header_size_limit (102,400), and that would break our own signature."""
@@ -35,9 +38,22 @@ _FIELD_NAME = re.compile(r"[!-9;-~]+")
 _LEAST_OF_B = 8  # octets of b= that tell signatures apart (RFC 6008 section 3)
 
 
-def plan(message: Message, facts: Facts, decision: Decision) -> HeaderChanges:
-    """What becomes of the header. Where the decision only observes, it says what would have been done and asks for nothing."""
-    if not (decision.tag or decision.add or decision.remove) or decision.disposition not in (Disposition.ACCEPT, Disposition.HOLD):
+def plan(message: Message, facts: Facts, decision: Decision, limit: int = 0, signed: Collection[str] = ()) -> HeaderChanges:
+    """What becomes of the header. Where the decision only observes, it says what would have been done and asks for nothing.
+
+    `limit`: header lines of more octets are folded, where a signature covers them; 0: none is. `signed`: the fields that we will sign, by
+    their names in lower case.
+    """
+    if decision.disposition not in (Disposition.ACCEPT, Disposition.HOLD):
+        return HeaderChanges()
+    changes = _as_decided(message, facts, decision)
+    if limit and message.problem is None and decision.mode != "observe":
+        return _with_folds(message.header, changes, facts.claims, limit, frozenset(signed))
+    return changes
+
+
+def _as_decided(message: Message, facts: Facts, decision: Decision) -> HeaderChanges:
+    if not (decision.tag or decision.add or decision.remove):
         return HeaderChanges()
     if message.problem is not None:
         return HeaderChanges(not_done=(f"nothing of the header is changed: {message.problem}",))
@@ -60,6 +76,59 @@ def leaving(header: Sequence[HeaderField], changes: HeaderChanges) -> Sequence[H
         for position, field in enumerate(header)
         if position not in gone
     ]
+
+
+def _with_folds(
+    header: Sequence[HeaderField], changes: HeaderChanges, claims: Sequence[Claim], limit: int, signed: frozenset[str]
+) -> HeaderChanges:
+    """Lines that smtp(8) would break are folded at white space, and so stay what they are to every reader that unfolds them.
+
+    What nobody signs is not worth a change. What a signature covers octet for octet (c=simple) is not changed.
+    """
+    values, gone = dict(changes.changed), frozenset(changes.removed)
+    # a glance tells of nearly every message that there is nothing to do
+    near = {at for at, field in enumerate(header) if len(field.name) + len(field.value) >= limit} | values.keys()
+    long = [at for at in sorted(near - gone) if has_long_line(_as_changed(header, values, at), limit)]
+    if not long:
+        return changes
+    signatures = [signature for signature in _signatures(header) if not signature.broken(claims)]
+    names: list[str] = []
+    not_done: list[str] = []
+    for at in long:
+        field = _as_changed(header, values, at)
+        covering = [signature for signature in signatures if signature.covers(field.key) or signature.position == at]
+        if not covering and field.key not in signed:
+            continue
+        value = folded(HeaderField(field.name, b" " + field.value.removeprefix(b" ")), limit)
+        simple = next((signature for signature in covering if not signature.relaxed), None)
+        hindrance = _fold_hindrance(field, simple, len(names))
+        if hindrance is None and value is not None:
+            values[at] = value
+            names.append(field.name.decode("ascii"))
+        elif not holds_broken(field, limit):
+            why = hindrance or f"a line of more than {limit} octets has no white space in its place, and Postfix will break it"
+            not_done.append(f"fold {field.name[:76].decode('ascii', 'backslashreplace')}: {why}")
+    told = (*changes.not_done, *not_done[:MOST_FOLDED])
+    return replace(changes, changed=tuple(sorted(values.items())), folded_names=tuple(dict.fromkeys(names)), not_done=told)
+
+
+def holds_broken(field: HeaderField, limit: int) -> bool:
+    """Does a relaxed signature over the field hold although smtp(8) breaks its lines? It does where the breaks fall on white space."""
+    return len(field.name) < limit and relaxed_field(sent(field, limit)) == relaxed_field(field)
+
+
+def _as_changed(header: Sequence[HeaderField], values: Mapping[int, bytes], at: int) -> HeaderField:
+    return HeaderField(header[at].name, values[at]) if at in values else header[at]
+
+
+def _fold_hindrance(field: HeaderField, simple: _Signature | None, done: int) -> str | None:
+    if simple is not None:
+        return f"{simple} may still be valid, and covers it octet for octet (c=simple)"
+    if done >= MOST_FOLDED:
+        return f"at most {MOST_FOLDED} fields are folded"
+    if not field.name.isascii() or not _FIELD_NAME.fullmatch(field.name.decode("ascii")):
+        return "its name is odd"
+    return None if _sendable(field.value) else "it holds octets that can't be handed back to the MTA"
 
 
 class _Plan:
@@ -160,7 +229,8 @@ class _Plan:
 @dataclass(frozen=True, slots=True)
 class _Signature:
     """A field that may hold a signature of others or ours. `names` are those of h=, None where nobody can say what a verifier reads there.
-    `alone`: no other DKIM-Signature is by the same domain and selector. `distinct`: of no other by that domain does b= begin alike."""
+    `alone`: no other DKIM-Signature is by the same domain and selector. `distinct`: of no other by that domain does b= begin alike.
+    `relaxed`: it signs header fields in relaxed form, so that folds may change."""
 
     position: int
     key: str
@@ -170,6 +240,7 @@ class _Signature:
     signature: str = ""
     alone: bool = True
     distinct: bool = True
+    relaxed: bool = False
 
     def __str__(self) -> str:
         kind = "an ARC-Message-Signature" if self.key == _ARC else "a signature"
@@ -241,6 +312,7 @@ def _signature(position: int, field: HeaderField) -> _Signature:
         domain=domains.a_label(tags.get("d", "")),
         selector=tags.get("s", "").lower() or None,
         signature=re.sub(r"[ \t\r\n]+", "", tags.get("b", "")),
+        relaxed=tags.get("c", "simple").lower().partition("/")[0].strip(" \t\r\n") == "relaxed",
     )
 
 

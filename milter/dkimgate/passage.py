@@ -19,8 +19,8 @@ from dkimgate.log import Level, describe, log
 from dkimgate.message import HeaderField, Message
 from dkimgate.passport.field import KEY as PASSPORT
 from dkimgate.policy import texts
-from dkimgate.signing.canonical import BodyHash
 from dkimgate.signing.keys import SigningKey
+from dkimgate.signing.sent_body import SentBody
 from dkimgate.signing.signature import sign
 
 
@@ -48,7 +48,7 @@ class Passage:
         self._error: str | None = None
         self._assessment: Assessment | None = None
         self._keys: list[SigningKey] = []
-        self._body: BodyHash | None = None
+        self._body: SentBody | None = None
         self._kept: bytearray | None = None  # the body, where our own checks want it, or an ARC chain
         self._checks = False  # our own checks want the body
         self._waits = False  # the body decides something: the decision comes at its end
@@ -69,7 +69,9 @@ class Passage:
             self._conclude(seen, None, None)
         may_seal = self._waits or sealer.wanted(self._assessment)
         self._kept = bytearray() if questions.checks or (questions.chain and may_seal) else None
-        self._body = BodyHash() if self._waits or self._keys or may_seal else None
+        hashed = self._waits or bool(self._keys) or may_seal
+        if hashed or (self._assessment is not None and self._engine.has_signature(self._assessment)):
+            self._body = self._engine.body_of(self._message, hashed)
 
     def _conclude(self, seen: Seen, body: bytes | None, body_hash: bytes | None) -> None:
         """Come to the decision, and find the keys for it."""
@@ -88,12 +90,21 @@ class Passage:
         except Exception as error:  # noqa: BLE001 - law 4
             self._fail("judging", error)
 
+    def _see_sent(self) -> None:
+        """What of the body breaks signatures is known only now."""
+        if self._assessment is None or self._body is None or self._error is not None:
+            return
+        try:
+            self._assessment = self._engine.sent(self._assessment, self._body)
+        except Exception as error:  # noqa: BLE001 - law 4
+            self._fail("judging", error)
+
     def _kept_body(self) -> bytes | None:
         return bytes(self._kept) if self._kept is not None else None
 
     @property
     def wants_body(self) -> bool:
-        """The body is needed only where it may have to be signed, sealed or checked."""
+        """The body is needed only where it may have to be signed, sealed or checked, or may break a signature on the wire."""
         return self._body is not None
 
     def body(self, chunk: bytes) -> None:
@@ -115,6 +126,7 @@ class Passage:
         started = time.perf_counter()
         if self._waits:
             self._conclude_late()
+        self._see_sent()
         fields = self._fields()
         signed = bool(fields)
         fields = (*self._set(fields), *fields)
@@ -168,7 +180,7 @@ class Passage:
         if self._body is None or not self._keys:
             return ()
         try:
-            digest = self._body.digest()
+            digest = self._body.sent_digest()
             now, days = int(self._engine.now()), self._engine.config.signature.expire_days
             header = self._leaving()
             values = [sign(header, digest, key, now, days) for key in self._keys]
@@ -191,7 +203,7 @@ class Passage:
         else:
             try:
                 header = (*(HeaderField(name.encode("ascii"), value) for name, value in signatures), *self._leaving())
-                made = self._engine.seal(self._message, self._assessment, header, self._kept_body(), self._body.digest())
+                made = self._engine.seal(self._message, self._assessment, header, self._kept_body(), self._body.sent_digest())
             except Exception as error:  # noqa: BLE001 - law 4: a message without a set is none the worse
                 made = f"sealing: {describe(error)}"
                 log(f"{self._message.queue_id}: {made}; the message leaves without an ARC set", Level.ERROR)

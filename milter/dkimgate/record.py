@@ -26,6 +26,7 @@ from dkimgate.facts import (
     HeaderChanges,
     HeaderSigns,
     Origin,
+    Sending,
     Spam,
     Standing,
     Upstream,
@@ -113,6 +114,7 @@ def make(
         "header": _of_header(facts.header) if known else None,
         "outgoing": _of_outgoing(facts, assessment) if assessment else None,
         "own_signature": facts.own_signature if known else None,
+        "sending": _of_sending(facts.sending) if known else None,
         "risk": _of_risk(assessment.decision) if assessment else None,
         "decision": _of_decision(assessment, signatures),
         "departure": _of_departure(assessment.departure) if assessment else None,
@@ -151,6 +153,7 @@ def recordable(facts: Facts) -> Facts:
         ),
         upstream=Upstream(_text(facts.upstream.dmarc)),
         spf_source=_cut(facts.spf_source),
+        sending=replace(facts.sending, fields_broken=tuple(map(_cut, facts.sending.fields_broken))),
         message_id=_text(facts.message_id),
     )
 
@@ -240,7 +243,17 @@ def _of_outgoing(facts: Facts, assessment: Assessment) -> dict[str, object]:
         "spf_passes": facts.spf_passes,
         "spf_source": facts.spf_source,
         "unalignable": facts.unalignable,
+        "strict_dkim": facts.strict_dkim,
         "sender": _text(assessment.sender),
+    }
+
+
+def _of_sending(sending: Sending) -> dict[str, object]:
+    return {
+        "body_broken": sending.body_broken,
+        "fields_broken": list(sending.fields_broken),
+        "others_broken": sending.others_broken,
+        "eight_bit": sending.eight_bit,
     }
 
 
@@ -291,6 +304,7 @@ def _of_decision(assessment: Assessment | None, signatures: Sequence[SignedWith]
         "tag": changes.tag,
         "added": list(changes.added_names),
         "removed": list(changes.removed_names),
+        "folded": list(changes.folded_names),
         "not_done": [_cut(reason) for reason in changes.not_done],
         "overruled": _text(assessment.overruled) if assessment else None,
         "laundering": _text(decision.laundering) if decision else None,
@@ -299,7 +313,12 @@ def _of_decision(assessment: Assessment | None, signatures: Sequence[SignedWith]
 
 
 def _of_departure(departure: Departure) -> dict[str, object]:
-    return {"dmarc": departure.dmarc, "dkim_aligned": departure.dkim_aligned, "spf_aligned": departure.spf_aligned}
+    return {
+        "dmarc": departure.dmarc,
+        "dkim_aligned": departure.dkim_aligned,
+        "spf_aligned": departure.spf_aligned,
+        "signature_holds": departure.signature_holds.value,
+    }
 
 
 def _facts_of(record: dict[str, Any]) -> Facts:
@@ -337,7 +356,19 @@ def _facts_of(record: dict[str, Any]) -> Facts:
         unalignable=bool(record["outgoing"].get("unalignable", False)),
         forwarder_aligns=bool(record["forwarder_aligns"]),
         own_signature=bool(record.get("own_signature", False)),
+        strict_dkim=bool(record["outgoing"].get("strict_dkim", False)),
+        sending=_sending_of(record.get("sending") or {}),
         message_id=_words(record["message_id"]),
+    )
+
+
+def _sending_of(sending: dict[str, Any]) -> Sending:
+    """Older records don't tell: Postfix is taken to have changed nothing."""
+    return Sending(
+        body_broken=bool(sending.get("body_broken", False)),
+        fields_broken=tuple(map(str, sending.get("fields_broken", ()))),
+        others_broken=bool(sending.get("others_broken", False)),
+        eight_bit=bool(sending.get("eight_bit", False)),
     )
 
 

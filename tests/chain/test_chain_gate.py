@@ -41,7 +41,7 @@ def test_a_forgery_leaves_as_it_came(gated: Chain, forge: scenarios.Scenario) ->
     assert record["border"] == {"by": world.FORWARDER, "ip": world.ADDRESSES[world.ATTACKER]}
     assert (record["arrival"]["dmarc"], record["arrival"]["spf"], record["arrival"]["aligned"]) == ("fail", "fail", False)
     assert (record["decision"]["sign"], dkimgate_signer.signatures(record)) == ("none", [])
-    assert record["departure"] == {"dmarc": "fail", "dkim_aligned": False, "spf_aligned": False}
+    assert record["departure"] == {"dmarc": "fail", "dkim_aligned": False, "spf_aligned": False, "signature_holds": "none"}
 
 
 @pytest.mark.parametrize("forge", [scenarios.forgery, scenarios.dressed_forgery])
@@ -54,7 +54,7 @@ def test_the_second_door_is_closed(gated: Chain, forge: scenarios.Scenario) -> N
 
     record = record_of(gated, got)
     assert (record["decision"]["sign"], record["decision"]["envelope"], dkimgate_signer.signatures(record)) == ("none", "unalign", [])
-    assert record["departure"] == {"dmarc": "fail", "dkim_aligned": False, "spf_aligned": False}
+    assert record["departure"] == {"dmarc": "fail", "dkim_aligned": False, "spf_aligned": False, "signature_holds": "none"}
     assert got.fields("Return-Path") == [f"<{record['outgoing']['sender']}>"]
 
 
@@ -119,5 +119,10 @@ def test_own_mail_is_signed(gated: Chain, domain: str, send: scenarios.Scenario,
     assert record["client"]["auth"] == (f"friend@{domain}" if auth else None)
     assert (record["envelope"]["sender"], record["envelope"]["recipients"]) == (f"friend@{domain}", [world.VICTIM])
     assert (record["decision"]["sign"], dkimgate_signer.signatures(record)) == ("author", got.valid_signatures())
-    assert record["departure"] == {"dmarc": "pass", "dkim_aligned": True, "spf_aligned": domain == world.HOSTED_SPF}
+    assert record["departure"] == {
+        "dmarc": "pass",
+        "dkim_aligned": True,
+        "spf_aligned": domain == world.HOSTED_SPF,
+        "signature_holds": "yes",
+    }
     assert got.departure("dmarc") == "pass"

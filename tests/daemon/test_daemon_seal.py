@@ -8,6 +8,7 @@ import dkim
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+import smtp_model
 from dkimgate.message import Envelope, Message, split_message
 from dkimgate.signing.keys import signing_key
 from headers import AUTHOR, BORDER, REINJECTED
@@ -39,7 +40,7 @@ def test_a_refused_message_leaves_sealed(folder: Path) -> None:
         (record,) = daemon.records()
     finally:
         daemon.end()
-    leaving = reply.apply(header, BODY)
+    leaving = reply.apply(header, smtp_model.body(BODY.split(b"\r\n")[:-1]))  # the long line is signed as smtp(8) breaks it
     names = [field.name for field in split_message(leaving)[0][:5]]
     assert names == [b"ARC-Seal", b"ARC-Message-Signature", b"ARC-Authentication-Results", b"DKIM-Signature", b"Authentication-Results"]
     assert dkim.arc_verify(leaving, dnsfunc=lambda name, timeout=5: KEY.public_record().encode())[0] == b"pass"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dkimgate.departure import predict
-from dkimgate.facts import DMARC_RESULTS, Arrival, Claim, Departure, Facts, HeaderSigns, Origin, Standing
+from dkimgate.facts import DMARC_RESULTS, Arrival, Claim, Departure, Facts, HeaderSigns, Holds, Origin, Sending, Standing, Upstream
 
 FACTS = Facts(author="hosted.example", arrival=Arrival(dmarc="fail"))
 
@@ -21,7 +21,7 @@ def test_a_forgery_without_any_pass_fails() -> None:
 
 
 def test_our_signature_makes_it_pass() -> None:
-    assert predict(FACTS, True) == Departure("pass", dkim_aligned=True, spf_aligned=False)
+    assert predict(FACTS, True) == Departure("pass", dkim_aligned=True, spf_aligned=False, signature_holds=Holds.YES)
 
 
 def test_spf_is_the_second_door() -> None:
@@ -60,7 +60,9 @@ def test_spf_alone_does_not_survive_forwarding() -> None:
 )
 def test_an_aligned_signature_that_passed_at_arrival_survives(claim: Claim, survives: bool) -> None:
     facts = replace(FACTS, arrival=Arrival(dmarc="pass", dkim="pass"), claims=(dkim("list.example"), claim))
-    assert predict(facts, False) == Departure("pass" if survives else "fail", dkim_aligned=survives, spf_aligned=False)
+    found = predict(facts, False)
+    assert (found.dmarc, found.dkim_aligned, found.spf_aligned) == ("pass" if survives else "fail", survives, False)
+    assert found.signature_holds is (Holds.YES if survives else Holds.NONE)
     assert predict(replace(facts, author=None), False).dmarc == "fail"
 
 
@@ -90,3 +92,56 @@ def test_without_a_record_nothing_that_came_from_outside_passes(origin: Origin, 
     facts = replace(FACTS, origin=origin, arrival=Arrival(dmarc="none"), spf_passes=spf_passes)
     inside = origin in (Origin.SUBMITTED, Origin.LOCAL)
     assert predict(facts, signed).dmarc == ("pass" if inside and (signed or spf_passes) else "none")
+
+
+SIGNED_HERE = replace(FACTS, origin=Origin.SUBMITTED, hosted="hosted.example", arrival=Arrival(dmarc="none"))
+
+
+@pytest.mark.parametrize(
+    ("sending", "ours", "theirs", "holds"),
+    [
+        (Sending(), True, True, Holds.YES),
+        (Sending(body_broken=True), True, False, Holds.YES),  # ours is made over the broken body
+        (Sending(fields_broken=("subject",)), False, True, Holds.NO),
+        (Sending(others_broken=True), True, False, Holds.YES),
+        (Sending(fields_broken=("subject",), others_broken=True), False, False, Holds.NO),
+        (Sending(eight_bit=True), True, True, Holds.MAYBE),
+        (Sending(eight_bit=True, fields_broken=("subject",)), False, True, Holds.NO),
+    ],
+)
+def test_a_signature_that_breaks_on_the_way_opens_no_door(sending: Sending, ours: bool, theirs: bool, holds: Holds) -> None:
+    facts = replace(SIGNED_HERE, sending=sending)
+    found = predict(facts, True)
+    assert (found.dkim_aligned, found.dmarc, found.signature_holds) == (ours, "pass" if ours else "none", holds)
+    bearing = replace(facts, header=HeaderSigns(aligned_signature=True))
+    assert predict(bearing, False).dkim_aligned is theirs
+    assert (predict(bearing, False).signature_holds is Holds.NO) is not theirs
+    assert predict(facts, False).signature_holds is Holds.NONE
+    assert predict(facts, False, signed=True).signature_holds is holds, "the forwarder's own"
+
+
+@pytest.mark.parametrize(("author", "aligned"), [("hosted.example", True), ("www.hosted.example", False)])
+def test_under_adkim_s_a_key_of_the_parent_opens_no_door(author: str, aligned: bool) -> None:
+    facts = replace(SIGNED_HERE, author=author, strict_dkim=True)
+    assert predict(facts, True).dkim_aligned is aligned
+    assert predict(replace(facts, strict_dkim=False), True).dkim_aligned
+    arrived = replace(facts, origin=Origin.FORWARDED, arrival=Arrival(dmarc="pass"), claims=(dkim("hosted.example"),))
+    assert predict(arrived, False).dkim_aligned is aligned
+    again = replace(facts, own_signature=True)
+    assert predict(again, False).dkim_aligned is aligned
+
+
+@pytest.mark.parametrize(
+    ("origin", "arrival", "upstream", "expected"),
+    [
+        (Origin.SUBMITTED, "none", None, "fail"),  # nobody looked for the record of any of its authors
+        (Origin.LOCAL, "none", None, "fail"),
+        (Origin.FORWARDED, "none", None, "none"),
+        (Origin.FORWARDED, "none", "fail", "fail"),
+        (Origin.FORWARDED, "fail", None, "fail"),
+        (Origin.INBOUND, "permerror", None, "fail"),
+    ],
+)
+def test_what_dmarc_says_of_a_message_without_an_author(origin: Origin, arrival: str, upstream: str | None, expected: str) -> None:
+    facts = Facts(author=None, origin=origin, arrival=Arrival(dmarc=arrival), upstream=Upstream(upstream))
+    assert predict(facts, False).dmarc == expected

@@ -122,8 +122,8 @@ STAGES = [
     ("dkimgate.policy.verdict.decide", "judging"),
     ("dkimgate.policy.verdict.guard.refuses", "judging"),
     ("dkimgate.policy.verdict.departure.predict", "judging"),
-    ("dkimgate.passage.BodyHash.update", "reading the body"),
-    ("dkimgate.passage.BodyHash.digest", "signing"),
+    ("dkimgate.passage.SentBody.update", "reading the body"),
+    ("dkimgate.passage.SentBody.sent_digest", "signing"),
     ("dkimgate.passage.sign", "signing"),
 ]
 

@@ -174,8 +174,8 @@ def said_alike(drawn: Drawn) -> None:
 
 STAGES = (
     "dkimgate.passage.see",
-    "dkimgate.passage.BodyHash.update",
-    "dkimgate.passage.BodyHash.digest",
+    "dkimgate.passage.SentBody.update",
+    "dkimgate.passage.SentBody.sent_digest",
     "dkimgate.passage.sign",
     "dkimgate.passage.leaving",
     "dkimgate.passage.record.make",

@@ -36,6 +36,7 @@ LAYERS = (
     "record",
     "journal",
     "header_changes",
+    "sending",
     "sealer",
     "agreement",
     "engine",

@@ -26,6 +26,7 @@ from dkimgate.facts import (
     HeaderSigns,
     Origin,
     Risk,
+    Sending,
     Sign,
     Spam,
     Standing,
@@ -89,7 +90,7 @@ def test_names_and_order_are_those_of_the_design() -> None:
     assert result["upstream"] == {"dmarc": None}
     assert result["risk"] == {"score": 348.3, "parts": {"dmarc=fail": 100.0, "spam": 248.3}}
     assert (result["decision"]["rule"], result["decision"]["sign"], result["decision"]["signatures"]) == ("never-launder", "none", [])
-    assert result["departure"] == {"dmarc": "fail", "dkim_aligned": False, "spf_aligned": False}
+    assert result["departure"] == {"dmarc": "fail", "dkim_aligned": False, "spf_aligned": False, "signature_holds": "none"}
     assert (result["policy"], result["ms"], result["error"]) == ("sha256:4f2a", 0.42, None)
 
 
@@ -258,6 +259,8 @@ FACTS = st.builds(
     spf_passes=st.booleans(),
     spf_source=st.sampled_from(["lookup", "assumed", "unaligned"]),
     forwarder_aligns=st.booleans(),
+    strict_dkim=st.booleans(),
+    sending=st.builds(Sending, st.booleans(), st.sampled_from([(), ("subject",), ("cc", "subject")]), st.booleans(), st.booleans()),
     message_id=maybe,
 )
 
@@ -295,6 +298,15 @@ def test_every_sign_of_the_header_is_told() -> None:
         told = through_json(facts)
         assert [key for key, there in told["header"].items() if there] == [name]
         assert record.facts_of(told) == facts
+
+
+def test_what_postfix_changes_is_told_and_older_records_are_read() -> None:
+    facts = replace(PHISH, strict_dkim=True, sending=Sending(True, ("subject",), True, True))
+    told = through_json(facts)
+    assert told["sending"] == {"body_broken": True, "fields_broken": ["subject"], "others_broken": True, "eight_bit": True}
+    assert record.facts_of(told) == facts
+    del told["sending"], told["outgoing"]["strict_dkim"]
+    assert record.facts_of(told) == replace(PHISH, strict_dkim=False, sending=Sending())
 
 
 def test_a_record_that_is_older_than_a_sign_is_read() -> None:

@@ -36,10 +36,15 @@ class Seen:
 def see(message: Message, config: Config) -> Seen:
     """Read a header. Asks nobody."""
     route = route_of(message, config.trust)
-    author = author_of(message.header, LONGEST_LINE if route.origin.outside else 0)  # of our own mail the gate folds the lines
+    author = author_of(message.header, _longest_line(config) if route.origin.outside else 0)  # of our own mail the gate folds the lines
     verdicts = tuple(spam.verdicts_of(message.header, config.spam_fields))
     claims = claims_of(message, route, config.trust, verdicts)
     return Seen(message, author, None if message.problem else author.domain, route, claims, verdicts)
+
+
+def _longest_line(config: Config) -> int:
+    """Above 998 octets somebody breaks a line, if not our Postfix then another host (RFC 5322 section 2.1.1)."""
+    return min(config.departure.line_length_limit or LONGEST_LINE, LONGEST_LINE)
 
 
 def facts_of(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dkimgate.facts import Assessment
+from dkimgate.facts import Assessment, Holds
 from dkimgate.policy import texts
 from dkimgate.policy.actions import ENVELOPES, MODES
 from dkimgate.policy.conditions import holds
@@ -54,6 +54,7 @@ _WORDS: dict[str, tuple[tuple[str, ...], Callable[[Assessment], str]]] = {
     "disposition": (DISPOSITIONS, lambda made: str(made.decision.disposition)),
     "mode": (MODES, lambda made: made.decision.mode),
     "departure": (DEPARTURES, lambda made: made.departure.dmarc),
+    "departure.signature_holds": (tuple(Holds), lambda made: str(made.departure.signature_holds)),
 }
 _FLAGS: dict[str, Callable[[Assessment], bool]] = {
     "seal": lambda made: made.decision.seal,

@@ -33,8 +33,17 @@ def reach(facts: Facts, policy: Policy) -> Verdict:
     if overruled is not None:
         decision = replace(decision, sign=Sign.NONE)
     made = signature_made(facts, decision.sign, observed=decision.mode == "observe")
-    unaligned = decision.mode == "enforce" and decision.envelope is EnvelopeAction.UNALIGN
-    return Verdict(decision, departure.predict(facts, made is Sign.AUTHOR, unaligned), made, unaligned, overruled)
+    return Verdict(decision, departs(facts, decision), made, _unaligned(decision), overruled)
+
+
+def departs(facts: Facts, decision: Decision) -> Departure:
+    """The departure of a message that this was decided of, the guard included."""
+    made = signature_made(facts, decision.sign, observed=decision.mode == "observe")
+    return departure.predict(facts, made is Sign.AUTHOR, _unaligned(decision), made is not Sign.NONE)
+
+
+def _unaligned(decision: Decision) -> bool:
+    return decision.mode == "enforce" and decision.envelope is EnvelopeAction.UNALIGN
 
 
 def signature_made(facts: Facts, sign: Sign, *, observed: bool) -> Sign:

@@ -47,6 +47,13 @@ class BodyHash:
         self._empty_lines = 0  # line ends seen and not hashed: the last ones of a body don't count
         self._hashed = 0  # octets
 
+    def copy(self) -> BodyHash:
+        """Another one over the same octets so far."""
+        twin = BodyHash()
+        twin._hash, twin._held = self._hash.copy(), self._held
+        twin._empty_lines, twin._hashed = self._empty_lines, self._hashed
+        return twin
+
     def update(self, chunk: bytes) -> None:
         """Take the next piece."""
         data = self._held + chunk

@@ -33,6 +33,9 @@ PRESENT = (
 )
 # fmt: on
 
+COVERED = frozenset((*SEALED, *SINGLE, *PRESENT))
+"""Every field that we sign where it stands."""
+
 MOST_OCTETS = 3500
 """How long `h=` may get: OpenDKIM reads no more than 4,096 octets of it. An honest message needs 400."""
 
