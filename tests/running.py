@@ -83,7 +83,8 @@ class Daemon:
 
     def configure(self, **settings: object) -> None:
         """Write the configuration file."""
-        defaults: dict[str, object] = {"listen": self.socket, "workers": 2, "drain_seconds": 5, "journal": {"file": str(self.journal)}}
+        stated: dict[str, object] = {"listen": self.socket, "trust": {}, "keys": []}
+        defaults = {**stated, "workers": 2, "drain_seconds": 5, "journal": {"file": str(self.journal)}}
         self.file.write_text(yaml.safe_dump({**defaults, **settings}))
 
     def policy(self, name: str) -> None:

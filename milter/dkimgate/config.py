@@ -346,6 +346,26 @@ def load(file: Path) -> Config:
     return from_document(yamlfile.read(file, ": name the configuration with --config FILE"))
 
 
+_STATED = {
+    "listen": "where Postfix reaches the daemon",
+    "trust": "what is ours",
+    "keys": "what is signed with (`keys: []` where nothing is)",
+}
+"""What must stand in the file of a daemon, since a file that was cut short must not pass for one that says little."""
+
+
+def load_whole(file: Path) -> Config:
+    """`load`, for a daemon: a file that is empty, or says nothing of what every daemon needs, is refused."""
+    document = yamlfile.read(file, ": name the configuration with --config FILE")
+    if document.data is None:
+        raise yamlfile.ConfigError(f"{file}: the file is empty, or all of it is commented out: expected at least {', '.join(_STATED)}")
+    settings = from_document(document)
+    missing = [document.problem((), f"the key {key!r} is missing: {what}") for key, what in _STATED.items() if key not in document.data]
+    if missing:
+        raise yamlfile.ConfigError(*missing)
+    return settings
+
+
 def from_document(document: yamlfile.Document) -> Config:
     """`load`, of a document at hand."""
     return yamlfile.validate(Config, document, {"folder": document.file.absolute().parent})

@@ -14,6 +14,13 @@ __all__ = ["Gate", "Outcome"]
 class Gate(Engine):
     """Everything loaded, ready to judge. One a process; messages may pass in many threads at once."""
 
+    @property
+    def loaded(self) -> dict[str, str]:
+        """What was read beside the configuration, by name, so that it can be told what has changed."""
+        rules = len(self.policy.rules)
+        policy = {"policy": f"{rules} rule{'s' if rules != 1 else ''}, mode: {self.policy.mode}, sha256:{self.policy.digest[:12]}"}
+        return policy | {f"the key {key.name}": key.fingerprint for key in self.keys}
+
     def judge(self, message: Message) -> Passage:
         """Take a message whose header is complete. Never raises."""
         return BorderPassage(self, message) if message.role == "border" else Passage(self, message)

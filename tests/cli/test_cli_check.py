@@ -248,7 +248,7 @@ policy        /etc/dkimgate/policy.yaml (mode: enforce, sha256:"""
 
 
 def test_what_was_proved(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "dkimgate.yaml").write_text(GOOD)
+    (folder / "dkimgate.yaml").write_text(f"listen: unix:{folder}/sock\n" + GOOD)
     assert cli.main(["check", "--config", str(folder / "dkimgate.yaml")]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "Proof proved: no message that arrived badly from outside gets an aligned signature" in said
@@ -264,7 +264,7 @@ LAUNDERS += "default: {envelope: unalign, otherwise: hold}\n"
 
 def test_a_policy_that_launders_does_not_start(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "policy.yaml").write_text(LAUNDERS)
-    (folder / "dkimgate.yaml").write_text(GOOD)
+    (folder / "dkimgate.yaml").write_text(f"listen: unix:{folder}/sock\n" + GOOD)
     assert cli.main(["check", "--config", str(folder / "dkimgate.yaml")]) == 2
     said = capsys.readouterr().err.splitlines()
     assert said[0].endswith("arrived from outside with dmarc=fail and would get a signature of hosted.example:")
@@ -284,7 +284,7 @@ def test_a_laundering_that_is_allowed_is_a_warning(folder: Path, capsys: pytest.
 def test_what_keeps_the_daemon_from_starting_is_status_2(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "policy.yaml").write_text("version: 1\nrules:\n  - {name: a, sign: authr}\n")
     (folder / "key.pem").chmod(0o644)
-    (folder / "dkimgate.yaml").write_text(GOOD)
+    (folder / "dkimgate.yaml").write_text(f"listen: unix:{folder}/sock\n" + GOOD)
     assert cli.main(["check", "--config", str(folder / "dkimgate.yaml")]) == 2
     said = capsys.readouterr()
     assert said.out == ""

@@ -103,10 +103,11 @@ class Gate:
         self.config = config
         self.generation = generation
         self.warnings = ("a warning",)
+        self.loaded = {"policy": generation}
 
     @classmethod
     def load(cls, file: Path) -> Gate:
-        config = configuration.load(file)
+        config = configuration.load_whole(file)
         generation = Path(config.policy).read_text().strip()
         if generation == "broken":
             raise ConfigError(f"{config.policy}:1:1: broken", f"{config.policy}:2:1: more of it")

@@ -185,6 +185,30 @@ def test_reload_says_what_takes_a_restart(start: Start, folder: Path) -> None:
     assert not (folder / "other.sock").exists()
 
 
+def test_reload_says_what_has_changed(start: Start) -> None:
+    daemon = start(workers=1, trust={"hosts": ["a.example", "b.example"]})
+    daemon.reload()
+    assert "nothing has changed" in daemon.log
+    daemon.configure(workers=1, trust={"hosts": ["a.example"]}, departure={"addresses": ["192.0.2.1"]})
+    daemon.policy("second")
+    daemon.reload()
+    told = [line.partition("changed: ")[2] for line in daemon.log.splitlines() if "]: changed: " in line]
+    assert told == [
+        "trust.hosts: 1, 2 before; b.example is gone",
+        "departure.addresses: 1, 0 before; 192.0.2.1 is new",
+        "policy: second; first before",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "workers: 1\n"])
+def test_reload_refuses_a_file_that_was_emptied(start: Start, text: str) -> None:
+    daemon = start()
+    daemon.file.write_text(text)
+    daemon.reload()
+    assert daemon.send().accepted
+    assert "not reloaded: the old configuration stays in force" in daemon.log
+
+
 def test_term_lets_messages_in_flight_end(start: Start, folder: Path) -> None:
     daemon = start(drain_seconds=10)
     client = in_flight(daemon)

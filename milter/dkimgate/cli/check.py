@@ -58,6 +58,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(options: argparse.Namespace) -> int:
     """Print the overview. See the epilog for the exit status."""
+    config.load_whole(options.config)
     gate = Gate.load(options.config, options.policy)
     found = findings(gate)
     proved = check_proof.proved(gate.policy)

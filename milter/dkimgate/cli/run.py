@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from dkimgate import config
 from dkimgate.config import DEFAULT_FILE
 from dkimgate.daemon.server import serve
 from dkimgate.gate import Gate
@@ -22,6 +23,9 @@ signals:
   TERM, INT   stop: sessions in flight have `drain_seconds` to end. A second one cuts them.
 
 exit code: 0 after TERM or INT, 2 if it can't start (`dkimgate check` says more).
+
+With --test it only loads what a start or a reload would, as the user that runs it. Exit code: 0 if that would be taken, 2 if not. The
+systemd unit does so first, so that `systemctl reload` of something broken fails.
 """
 
 
@@ -31,16 +35,21 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "run", help="the daemon, in the foreground", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config", metavar="FILE", type=Path, default=DEFAULT_FILE, help="configuration file (default: %(default)s)")
+    parser.add_argument("--test", action="store_true", help="load everything, say what is wrong with it, and serve nothing")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve until told to stop."""
+    """Serve until told to stop, or only load. Raises ConfigError with --test."""
+    if arguments.test:
+        _load(arguments.config)
+        return 0
     return serve(arguments.config, _load)
 
 
 def _load(file: Path) -> Gate:
     """Everything that the daemon needs, the journal among it: without one it could only defer all mail. Raises ConfigError."""
+    config.load_whole(file)
     gate = Gate.load(file)
     problem = gate.journal.probe()
     if problem is not None:

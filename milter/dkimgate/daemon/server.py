@@ -14,6 +14,7 @@ from pathlib import Path
 from dkimgate import config as configuration
 from dkimgate.config import Config
 from dkimgate.daemon import privileges, socketmap, sockets, worker
+from dkimgate.daemon.changed import changes
 from dkimgate.daemon.notify import notify, reloading, watchdog_interval
 from dkimgate.daemon.privileges import StartError
 from dkimgate.daemon.session import Judge
@@ -73,7 +74,7 @@ def serve(file: Path, load: Loader) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     opened: tuple[Listening, ...] = ()
     try:
-        config = configuration.load(file)
+        config = configuration.load_whole(file)
         owner = privileges.owner_of(config)
         opened = sockets.open_all(config, owner)
         if owner is not None:
@@ -234,10 +235,12 @@ class Supervisor:
         except Exception as error:  # noqa: BLE001  the mail goes on whatever a reload does
             log(f"not reloaded: {describe(error)}: the old configuration stays in force", Level.ERROR)
         else:
+            before = self._current.judge
             self._retire(self._current)
             self._current = fresh
             refused = ""
             self._report("reloaded")
+            self._tell_changes(before, judge)
             for key in ("listen", "user", "socket_mode", "socket_group"):
                 if getattr(judge.config, key) != getattr(self._started_with, key):
                     log(f"{key} has changed: that takes a restart, all else is in force", Level.WARNING)
@@ -247,6 +250,13 @@ class Supervisor:
         for warning in self._current.judge.warnings:
             log(warning, Level.WARNING)
         log(f"{what}: {self._status().removeprefix('STATUS=')}")
+
+    def _tell_changes(self, before: Judge, judge: Judge) -> None:
+        told = list(changes(before.config, judge.config, before.loaded, judge.loaded))
+        for text, gone in told:
+            log(f"changed: {text}", Level.WARNING if gone else Level.INFO)
+        if not told:
+            log("nothing has changed")
 
     def _status(self) -> str:
         addresses = ", ".join(listening.address for listening in self._opened)

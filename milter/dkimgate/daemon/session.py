@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -95,6 +96,8 @@ class Judge(Protocol):
     def config(self) -> Config: ...
     @property
     def warnings(self) -> tuple[str, ...]: ...
+    @property
+    def loaded(self) -> Mapping[str, str]: ...
     def judge(self, message: Message, /) -> Passage: ...
     def restore(self, address: str, /) -> str | Problem: ...
 

@@ -73,6 +73,12 @@ class SigningKey:
             return self.private.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         return self.private.public_key().public_bytes_raw()
 
+    @property
+    def fingerprint(self) -> str:
+        """Tells one key from another, for people: its kind, and the beginning of a digest of its public half."""
+        kind = f"RSA, {self.bits} bits" if self.algorithm == "rsa-sha256" else "Ed25519"
+        return f"{kind}, sha256:{hashlib.sha256(self.public_octets()).hexdigest()[:12]}"
+
     def public_record(self) -> str:
         """The content of the TXT record (RFC 6376 section 3.6.1)."""
         kind = "rsa" if self.algorithm == "rsa-sha256" else "ed25519"

@@ -1,0 +1,83 @@
+"""A daemon goes by no file that was emptied or cut short: `run`, a reload and `check` refuse it, and say what is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dkimgate import cli, config
+from dkimgate.yamlfile import ConfigError
+
+SHIPPED = Path(__file__).parents[2] / "config" / "dkimgate.yaml"
+
+
+def refused(text: str, folder: Path) -> list[str]:
+    file = folder / "dkimgate.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as error:
+        config.load_whole(file)
+    return [line.removeprefix(f"{file}:") for line in error.value.problems]
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# listen: unix:/x\n", "---\n", "null\n", "~\n"])
+def test_an_empty_file_is_refused(text: str, tmp_path: Path) -> None:
+    assert refused(text, tmp_path) == [" the file is empty, or all of it is commented out: expected at least listen, trust, keys"]
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("{}", ["listen", "trust", "keys"]),
+        ("user: dkimgate\n", ["listen", "trust", "keys"]),
+        ("listen: unix:/run/x\n", ["trust", "keys"]),
+        ("listen: unix:/run/x\ntrust: {hosts: [mx.forwarder.example]}\n", ["keys"]),
+        ("listen: unix:/run/x\nkeys: []\n", ["trust"]),
+    ],
+)
+def test_what_is_missing_is_named(text: str, missing: list[str], tmp_path: Path) -> None:
+    found = refused(text, tmp_path)
+    assert len(found) == len(missing)
+    for line, key in zip(found, missing, strict=True):
+        assert line.startswith(f"1:1: the key {key!r} is missing: ")
+
+
+def test_what_is_wrong_is_told_before_what_is_missing(tmp_path: Path) -> None:
+    assert refused("lisen: unix:/x\n", tmp_path) == ["1:1: unknown key 'lisen'; did you mean 'listen'?"]
+
+
+def test_nothing_to_sign_can_be_said(tmp_path: Path) -> None:
+    file = tmp_path / "dkimgate.yaml"
+    file.write_text("listen: unix:/run/x\ntrust: {}\nkeys: []\n")
+    assert config.load_whole(file).keys == ()
+
+
+def test_what_is_shipped_is_whole_and_none_of_its_beginnings_before_the_keys(tmp_path: Path) -> None:
+    """As an editor leaves it on a full disk."""
+    assert config.load_whole(SHIPPED) == config.load(SHIPPED)
+    lines = SHIPPED.read_text("utf-8").splitlines(keepends=True)
+    keys = next(number for number, line in enumerate(lines) if line.startswith("keys:"))
+    for number in range(keys + 1):
+        assert refused("".join(lines[:number]), tmp_path)
+
+
+@pytest.mark.parametrize("command", [["check"], ["run", "--test"], ["run"]])
+def test_the_commands_that_a_daemon_is_judged_by_refuse_it(
+    command: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("signal.pthread_sigmask", lambda *_: None)  # of this process, for all tests after this one
+    (tmp_path / "dkimgate.yaml").write_text("")
+    assert cli.main([*command, "--config", str(tmp_path / "dkimgate.yaml")]) == 2
+    assert "dkimgate.yaml: the file is empty" in capfd.readouterr().err
+
+
+def test_run_test_loads_and_serves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "dkimgate.yaml"
+    file.write_text(f"listen: unix:{tmp_path}/sock\ntrust: {{}}\nkeys: []\njournal: {{file: decisions.jsonl}}\n")
+    (tmp_path / "policy.yaml").write_bytes((SHIPPED.parent / "policy.yaml").read_bytes())
+    assert cli.main(["run", "--test", "--config", str(file)]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dkimgate.yaml", "policy.yaml"]
+    (tmp_path / "policy.yaml").write_text("version: 1\nrulez: []\n")
+    assert cli.main(["run", "--test", "--config", str(file)]) == 2
+    assert "policy.yaml:2:1: unknown key 'rulez'" in capsys.readouterr().err
