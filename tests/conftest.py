@@ -1,4 +1,5 @@
-"""For all tests: a slow machine is no counter-example, a change is judged by its own faults, and it does not matter who starts them.
+"""For all tests: a slow machine is no counter-example, a change is judged by its own faults, and it matters neither who starts them nor
+which Postfix and which routes the machine has.
 
 Properties draw the same examples each time, but where `DKIMGATE_SEED` is `fresh`, as in `make laws`.
 """
@@ -8,7 +9,10 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
 from hypothesis import settings
+
+from dkimgate import system
 
 settings.register_profile("dkimgate", deadline=None, derandomize=os.environ.get("DKIMGATE_SEED") != "fresh", database=None)
 settings.load_profile("dkimgate")
@@ -19,3 +23,9 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
     signal.signal(signal.SIGHUP, lambda *_: None)  # whoever said nohup means that the tests outlive the terminal
+
+
+@pytest.fixture(autouse=True)
+def host_without_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is loaded in this process finds no Postfix here, and no route. Daemons that a test starts say under `departure:` what they need."""
+    monkeypatch.setattr(system, "this_host", system.System)

@@ -83,7 +83,9 @@ class Daemon:
 
     def configure(self, **settings: object) -> None:
         """Write the configuration file."""
-        stated: dict[str, object] = {"listen": self.socket, "trust": {}, "keys": []}
+        # whatever Postfix and routes the machine has
+        departure = {"addresses": [], "helo": "mx.forwarder.example", "origin": "mx.forwarder.example", "rewrites_senders": False}
+        stated: dict[str, object] = {"departure": departure, "listen": self.socket, "trust": {}, "keys": []}
         defaults = {**stated, "workers": 2, "drain_seconds": 5, "journal": {"file": str(self.journal)}}
         self.file.write_text(yaml.safe_dump({**defaults, **settings}))
 

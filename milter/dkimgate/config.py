@@ -254,12 +254,15 @@ class Unalign(Section):
 
 
 class Outgoing(Section):
-    """How this host looks to the next receiver: the addresses its mail leaves from and the name it says in EHLO; and what Postfix's smtp(8)
-    does to the message: `line_length_limit` is smtp_line_length_limit (octets, 0 for none), `converts_8bit` what
-    disable_mime_output_conversion leaves on. What is None is asked of Postfix."""
+    """How this host looks to the next receiver: the addresses its mail leaves from, the name it says in EHLO, the domain that Postfix
+    appends to a sender without one, and whether its tables may change senders behind the gate; and what Postfix's smtp(8) does to the
+    message: `line_length_limit` is smtp_line_length_limit (octets, 0 for none), `converts_8bit` what disable_mime_output_conversion leaves
+    on. What is None is found out where that can be; `addresses` that are empty are unknown, and nobody looks for them."""
 
-    addresses: tuple[AddressText, ...] = ()
+    addresses: tuple[AddressText, ...] | None = None
     helo: Domain | None = None
+    origin: Domain | None = None
+    rewrites_senders: StrictBool | None = None
     line_length_limit: Annotated[int, BeforeValidator(_line_length)] | None = None
     converts_8bit: StrictBool | None = None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from dkimgate import agreement, config, domains, header_changes, record, sealer, sending, srs
+from dkimgate import agreement, config, domains, header_changes, record, sealer, sending, srs, system, way_out
 from dkimgate.config import Config
 from dkimgate.evidence import own_checks, own_signature
 from dkimgate.evidence.arc_state import has_chain
@@ -26,7 +26,8 @@ from dkimgate.signing.arc_set import ALSO_SIGNED
 from dkimgate.signing.keys import SigningKey, load_keys
 from dkimgate.signing.sent_body import SentBody
 from dkimgate.signing.signature import COVERED
-from dkimgate.spf_check import envelope_domain, outgoing_spf
+from dkimgate.spf_check import envelope_domains, is_bare, outgoing_spf
+from dkimgate.way_out import WayOut
 from dkimgate.yamlfile import ConfigError
 
 
@@ -51,6 +52,7 @@ class Engine:
         secrets: Secrets | None,
         warnings: tuple[str, ...],
         srs_secrets: srs.Secrets | None = None,
+        way: WayOut | None = None,
     ) -> None:
         self.config = settings
         self.policy = policy
@@ -59,7 +61,8 @@ class Engine:
         self.srs_secrets = srs_secrets
         self.warnings = warnings
         self.journal = Journal(settings.journal.file)
-        self.resolver = Resolver(settings.verify.nameservers, settings.verify.port, settings.verify.deadline)
+        self.resolver = _resolver(settings)
+        self.way_out = way if way is not None else way_out.configured(settings.departure)
         self.now: Callable[[], float] = time.time
         self.smtp = sending.smtp_of(settings.departure)
         self._key_domains = frozenset(key.domain for key in keys)
@@ -107,7 +110,9 @@ class Engine:
             raise ConfigError(*problems)
         warnings += agreement.observing(policy)
         domains.load()  # before a daemon forks: its workers share the memory
-        return cls(settings, policy, keys, secrets, tuple(warnings), srs_secrets)
+        way = way_out.find(settings.departure, {key.domain for key in keys}, system.this_host(), _resolver(settings).lookup())
+        warnings += way.warnings()
+        return cls(settings, policy, keys, secrets, tuple(warnings), srs_secrets, way)
 
     def assess(self, message: Message, body: bytes, now: float | None = None) -> Assessment:
         """Facts, decision and departure of a whole message, `body` with CRLF line ends: for `explain`. `now`: as if it were that time, in
@@ -146,7 +151,7 @@ class Engine:
             seen,
             self.config,
             self._key_domains,
-            lambda author, hosted: self._outgoing_spf(seen.message, author, hosted, lookup),
+            lambda author, _: outgoing_spf(seen.message.envelope.sender, self.way_out, author, lookup),
             own,
             passports.spam(reading),
             now,
@@ -242,32 +247,34 @@ class Engine:
         there is no such sender: nothing is configured, or it is null or odd, or the author domain may align with ours too."""
         return self.unaligned_sender(facts.sender, facts.author, now) if facts.spf_passes else None
 
-    def may_pass_spf(self, message: Message) -> bool:
-        """Of a message that could not be judged: could its envelope pass SPF for a domain of ours? Not asked of who has logged in."""
-        if message.connection.auth is not None or not self._key_domains:
+    def may_pass_spf(self, message: Message, author: str | None) -> bool:
+        """Of a message that could not be judged: could its envelope pass SPF, aligned with its author domain (None: nobody knows it),
+        or is it of a domain of ours? Not asked of who has logged in."""
+        if message.connection.auth is not None:
             return False
-        envelope = envelope_domain(message.envelope.sender, self.config.departure.helo)
-        if not envelope:
-            return envelope is None or bool(message.envelope.sender)
-        return any(domains.may_align(name, domain) for name in domains.readings(envelope) for domain in self._key_domains)
-
-    def _envelope_is_ours(self, sender: str) -> bool:
-        """Is what SPF looks at of a domain of ours? Of the null sender that is the name in EHLO (RFC 7208 section 2.4)."""
-        envelope = envelope_domain(sender, self.config.departure.helo) or ""
-        return any(domains.covering(name, self._key_domains) for name in domains.readings(envelope))
+        try:
+            names = envelope_domains(message.envelope.sender, self.way_out)
+            if names is None or any(domains.may_align(name, domain) for name in names for domain in self._key_domains):
+                return True
+            return outgoing_spf(message.envelope.sender, self.way_out, author, self.resolver.lookup())[0]
+        except Exception:  # noqa: BLE001 - it may be just this that could not be judged
+            return True
 
     def unaligned_sender(self, sender: str, author: str | None, now: float) -> str | None:
         """The sender rewritten to one that is aligned with no hosted domain, nor with the author domain (the forwarder's own may be it);
-        None where that can't be, or nobody knows the author domain."""
-        if self.config.unalign is None or self.srs_secrets is None:
+        None where that can't be, or nobody knows the author domain, or what Postfix would make of it."""
+        if self.config.unalign is None or self.srs_secrets is None or self.way_out.rewritten_by:
             return None
         if author is None or domains.may_align(self.config.unalign.domain, author):
             return None
-        made = srs.rewrite(sender, self.config.unalign.domain, self.srs_secrets, now)
+        made = srs.rewrite(self._completed(sender), self.config.unalign.domain, self.srs_secrets, now)
         return made if isinstance(made, str) else None
 
-    def _outgoing_spf(self, message: Message, author: str | None, hosted: bool, lookup: Lookup) -> tuple[bool, str]:
-        outgoing = self.config.departure
-        sender = message.envelope.sender
-        hosted = hosted or self._envelope_is_ours(sender)
-        return outgoing_spf(sender, outgoing.helo, outgoing.addresses, author, hosted, lookup)
+    def _completed(self, sender: str) -> str:
+        """With the domain that Postfix would append, so that its bounce finds the same way home; without, where nobody knows that."""
+        origins = self.way_out.origins or ()
+        return f"{sender}@{next(iter(origins))}" if len(origins) == 1 and is_bare(sender) else sender
+
+
+def _resolver(settings: Config) -> Resolver:
+    return Resolver(settings.verify.nameservers, settings.verify.port, settings.verify.deadline)

@@ -158,9 +158,9 @@ class Passage:
 
     def _unjudged(self, remove: tuple[int, ...]) -> Outcome:
         """Nobody knows what it is: it leaves unsigned, with an envelope that gives no forgery a pass by SPF, or waits."""
-        if self._engine.policy.mode == "observe" or not self._engine.may_pass_spf(self._message):
-            return Outcome(Disposition.ACCEPT, None, (), remove)
         author = self._seen.domain if self._seen is not None else None
+        if self._engine.policy.mode == "observe" or not self._engine.may_pass_spf(self._message, author):
+            return Outcome(Disposition.ACCEPT, None, (), remove)
         sender = self._engine.unaligned_sender(self._message.envelope.sender, author, self._engine.now())
         if sender is not None:
             return Outcome(Disposition.ACCEPT, None, (), remove, sender)

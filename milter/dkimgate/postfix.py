@@ -23,7 +23,7 @@ NAMES = (
     # where mail leaves from
     *("inet_interfaces", "inet_protocols", "proxy_interfaces", "smtp_bind_address", "smtp_bind_address6"),
     *("relayhost", "smtp_fallback_relay", "default_transport", "transport_maps", "content_filter"),
-    *("sender_dependent_relayhost_maps", "sender_dependent_default_transport_maps"),
+    *("sender_dependent_relayhost_maps", "sender_dependent_default_transport_maps", "multi_instance_directories"),
     # what becomes of addresses behind a milter (ADDRESS_REWRITING_README)
     *("append_at_myorigin", "append_dot_mydomain", "swap_bangpath", "allow_percent_hack", "remote_header_rewrite_domain"),
     *("local_header_rewrite_clients", "canonical_maps", "canonical_classes", "sender_canonical_maps", "sender_canonical_classes"),

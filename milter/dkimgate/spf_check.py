@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from enum import StrEnum
 
 from dkimgate import domains
 from dkimgate.resolver import Address, Lookup
 from dkimgate.spf_query import Query
+from dkimgate.way_out import WayOut
 
 LOOKUP = "lookup"
 ASSUMED = "assumed"
@@ -21,49 +21,66 @@ UNALIGNED = "unaligned"
 # friend@hosted.example of `friend@hosted.example(x@elsewhere.example)`, of `friend@"hosted.example"`, and of `hosted.example!friend`.
 _SPECIAL = r'\s\x00-\x1f\x7f"(),:;<>@\[\\\]'
 _PLAIN = re.compile(rf'(?:"(?:[^"\\]|\\.)*"|[^{_SPECIAL}]+)@([^{_SPECIAL}!%]+|\[[^{_SPECIAL}]*(?::[^{_SPECIAL}]*)*\])', re.DOTALL)
-_LOCAL = re.compile(rf"[^{_SPECIAL}!%]+@?")
+_LOCAL = re.compile(rf"[^{_SPECIAL}!%]+")
 
 
-def envelope_domain(sender: str, helo: str | None) -> str | None:
-    """The domain that SPF looks at: the sender's, or `helo` where that is null. Empty where the MTA fills it in (a sender without a domain,
-    or with half of one), None where nobody can say, because MTAs may make another address of what is written."""
-    sender = sender.strip(" \t\r\n")
+def envelope_domains(sender: str, way: WayOut) -> frozenset[str] | None:
+    """The domains that SPF may look at, as `domains.readings` has them: the sender's, or the names in EHLO where that is null; and what
+    Postfix makes of it behind the gate (ADDRESS_REWRITING_README). None where nobody can say, because MTAs may make any other address of
+    what is written."""
+    written = None if way.rewritten_by else _written(sender.strip(" \t\r\n"), way)
+    if written is None:
+        return None
+    names = frozenset(name for domain in written for name in domains.readings(domain))
+    return None if "" in names else names | {way.cut(name) for name in names}  # masquerade_exceptions spare some
+
+
+def _written(sender: str, way: WayOut) -> frozenset[str] | None:
+    """The same, as it is written."""
     if not sender:
-        return helo or ""
+        return frozenset(way.helos) or None
+    if is_bare(sender):
+        return way.origins
     plain = _PLAIN.fullmatch(sender)
-    if plain is not None:
-        return plain[1] if "." in plain[1] or not plain[1].isascii() else ""
-    return "" if _LOCAL.fullmatch(sender) else None
+    if plain is None:
+        return None
+    domain = plain[1]
+    if "." in domain:
+        return frozenset({domain})
+    if way.suffixes is None:
+        return None
+    return frozenset({domain, *(f"{domain}.{suffix}" for suffix in way.suffixes if suffix)})
 
 
-def outgoing_spf(
-    sender: str, helo: str | None, addresses: Sequence[Address], author: str | None, hosted: bool, lookup: Lookup | None
-) -> tuple[bool, str]:
+def is_bare(sender: str) -> bool:
+    """Is that a sender without a domain, to which Postfix appends $myorigin?"""
+    return _LOCAL.fullmatch(sender) is not None
+
+
+def outgoing_spf(sender: str, way: WayOut, author: str | None, lookup: Lookup | None) -> tuple[bool, str]:
     """Facts.spf_passes and Facts.spf_source of a message.
 
-    `sender` is the reverse path without angle brackets; the null sender is checked by `helo`, the name this host says (RFC 7208
-    section 2.4). `addresses` are those that its mail leaves from: a pass of any of them counts. `author` is the author domain; None
-    means that readers may differ about it, so every domain may be aligned with theirs. `hosted`: we hold a key of the author domain
-    or of the sender's. Without `lookup` nobody is asked.
+    `sender` is the reverse path without angle brackets; the null sender is checked by the name this host says (RFC 7208 section 2.4).
+    A pass of any of the addresses that mail may leave from counts. `author` is the author domain; None means that readers may differ
+    about it, so every domain may be aligned with theirs. Without `lookup` nobody is asked.
 
-    Where the envelope is not aligned, nobody is asked either. Where nothing can be asked (no addresses known, no sender's domain,
-    no HELO name), SPF passes for the domains whose keys we hold, since their SPF likely names us, and for no others. Where DNS was
-    asked and failed, or nobody can say what domain the MTA makes of the sender, SPF passes for all: somebody who wants a forgery to pass
-    must gain nothing by making DNS fail, nor by writing an address oddly.
+    Where the envelope is not aligned, nobody is asked either. Where nothing can be asked (no addresses known, no name in EHLO), or DNS was
+    asked and failed, or nobody can say what domain Postfix makes of the sender, SPF passes, whoever the author is: the domain
+    of another whose mail leaves by us too names us in its record as ours do, and somebody who wants a forgery to pass must gain nothing by
+    making DNS fail, nor by writing an address oddly.
     """
-    domain = envelope_domain(sender, helo)
-    if domain is None:
+    names = envelope_domains(sender, way)
+    if names is None:
         return True, ASSUMED
-    names = domains.readings(domain)
-    if names == {""}:
-        return hosted, ASSUMED
     aligned = sorted(name for name in names if author is None or domains.may_align(name, author))
     if not aligned:
         return False, UNALIGNED
-    if lookup is None or not addresses:
-        return hosted, ASSUMED
-    local = sender.rpartition("@")[0] or "postmaster"
-    results = [_check(address, local, name, helo, lookup) for name in aligned for address in addresses]
+    if lookup is None or not way.addresses:
+        return True, ASSUMED
+    local = sender.rpartition("@")[0] or sender or "postmaster"
+    # of the null sender each name is asked about as the one that was said
+    asked = [(name, name if not sender else helo) for name in aligned for helo in (way.helos or (None,))]
+    results = [_check(address, local, name, helo, lookup) for name, helo in dict.fromkeys(asked) for address in way.addresses]
     if Result.PASS in results:
         return True, LOOKUP
     return (True, ASSUMED) if Result.TEMPERROR in results else (False, LOOKUP)

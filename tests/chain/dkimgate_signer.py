@@ -93,7 +93,12 @@ def _configure(folder: Path, name: str, keys: list[tuple[str, str, Path]], verif
         "policy": str(POLICY),
         "trust": {"hosts": [world.FORWARDER], "authserv_ids": [world.FORWARDER]},
         "keys": [{"domain": domain, "selector": selector, "file": str(file)} for domain, selector, file in keys],
-        "departure": {"addresses": [world.ADDRESSES[world.FORWARDER]], "helo": world.FORWARDER},
+        "departure": {
+            "addresses": [world.ADDRESSES[world.FORWARDER]],
+            "helo": world.FORWARDER,
+            "origin": world.FORWARDER,
+            "rewrites_senders": False,
+        },
         "verify": {"nameservers": ["127.0.0.1"], **verify},
         "journal": {"file": str(journal(folder, name))},
         **more,

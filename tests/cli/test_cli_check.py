@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import re
@@ -11,14 +12,16 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from dkimgate import cli, postfix
+from dkimgate import cli, postfix, system
 from dkimgate.cli.demo_world import demo_file
 from dkimgate.passport.secrets import new_secret
+from dkimgate.postfix import Settings
+from dkimgate.system import System
 
 GOOD = """\
 trust: {hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example]}
 keys: [{domain: hosted.example, selector: default, file: key.pem}]
-departure: {addresses: [192.0.2.10], helo: mx.forwarder.example}
+departure: {addresses: [192.0.2.10], helo: mx.forwarder.example, origin: forwarder.example}
 journal: {file: decisions.jsonl}
 """
 
@@ -98,8 +101,16 @@ def test_a_seal_on_what_local_accounts_can_write_is_told(folder: Path, capsys: p
         ("ids: [mx.forwarder.example]", "ids: []", 1, "warning: trust.authserv_ids is empty"),
         ("trust: {", "trust: {border_strips_forgeries: true, ", 1, "warning: trust.border_strips_forgeries is true"),
         ("trust: {", "trust: {networks: [10.0.0.0/8], ", 1, "warning: trust.networks: 10.0.0.0/8: so large?"),
-        ("addresses: [192.0.2.10], ", "", 0, "note: departure.addresses is empty"),
-        (", helo: mx.forwarder.example", "", 0, "note: departure.helo is not set"),
+        ("addresses: [192.0.2.10], ", "", 0, r"note: departure.addresses: unknown \(no Postfix on this host tells"),
+        ("[192.0.2.10]", "[]", 0, r"note: departure.addresses: unknown \(departure.addresses names none"),
+        (", helo: mx.forwarder.example", "", 0, "note: departure.helo: unknown"),
+        (", origin: forwarder.example", "", 0, "note: departure.origin: unknown"),
+        (
+            "departure: {",
+            "departure: {rewrites_senders: true, ",
+            1,
+            r"warning: departure: Postfix may make any other sender of one behind the gate \(departure.rewrites_senders\)",
+        ),
         (
             "helo: mx.forwarder.example",
             "helo: mx.hosted.example",
@@ -363,3 +374,89 @@ def test_a_policy_does_not_remove_what_the_configuration_reads_as_verdicts(folde
         file.write_text(f"listen: unix:{folder}/sock\n{GOOD}{fields}")
         assert cli.main(["check", "--config", str(file)]) == status
     assert "the rule 'tidy' removes x-acme-verdict, which" in capsys.readouterr().err
+
+
+POSTFIX = {
+    "myhostname": "mx.forwarder.example",
+    "myorigin": "forwarder.example",
+    "append_dot_mydomain": "no",
+    "inet_interfaces": "all",
+    "inet_protocols": "all",
+    "default_transport": "smtp",
+    "sender_canonical_classes": "envelope_sender",
+    "masquerade_classes": "envelope_sender",
+}
+BARE = GOOD.replace("departure:", "#") + "verify: {when: never, nameservers: [127.0.0.1], port: 9, deadline: 0.1}\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "more", "finding", "leaves", "rests"),
+    [
+        (
+            "203.0.113.10",
+            {},
+            "note: departure.addresses: found 203.0.113.10 (the routes of this host",
+            "203.0.113.10 (found) as mx.forwarder.example",
+            "SPF is looked up for mail from 203.0.113.10 (found: the routes",
+        ),
+        (
+            "10.0.0.5",
+            {},
+            "note: departure.addresses: unknown (mail leaves from 10.0.0.5,",
+            "unknown as mx.forwarder.example",
+            "the addresses that mail leaves from are unknown (mail leaves from 10.0.0.5,",
+        ),
+        (
+            "203.0.113.10",
+            {"sender_canonical_maps": "hash:/etc/postfix/canonical"},
+            "warning: departure: Postfix may make any other sender of one behind the gate (sender_canonical_maps)",
+            "203.0.113.10 (found) as mx.forwarder.example",
+            "Postfix may make any other sender of one behind the gate (sender_canonical_maps)",
+        ),
+        (
+            "203.0.113.10",
+            {"smtp_helo_name": "mail.hosted.example"},
+            "warning: departure.helo mail.hosted.example may align with the hosted domain hosted.example",
+            "203.0.113.10 (found) as mail.hosted.example",
+            "SPF is looked up",
+        ),
+    ],
+)
+def test_the_proof_says_what_it_rests_on(
+    source: str,
+    more: dict[str, str],
+    finding: str,
+    leaves: str,
+    rests: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Nothing stands under `departure:`, so Postfix and the routes are asked."""
+    here = System(lambda: Settings({**POSTFIX, **more}), lambda: (ipaddress.ip_address(source),))
+    monkeypatch.setattr(system, "this_host", lambda: here)
+    _, found = checked(folder, BARE, capsys)
+    assert any(text.startswith(finding) for text in found), found
+    cli.main(["check", "--config", str(folder / "dkimgate.yaml")])
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"leaves from {leaves}" in said
+    assert f"What departs with a pass is foretold: {rests}" in said
+    cli.main(["check", "--config", str(folder / "dkimgate.yaml"), "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert told["proof"]["rests_on"].startswith(rests)
+    assert told["departure"]["addresses_known"] == ("unknown" if source == "10.0.0.5" else "found")
+    assert told["departure"]["origin"] == ["forwarder.example"]
+
+
+def test_masquerading_of_rewritten_senders_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main = {**POSTFIX, "masquerade_domains": "forwarder.example"}
+    monkeypatch.setattr(system, "this_host", lambda: System(lambda: Settings(main)))
+    assert cli.main(["srs", "new-secret", "--out", str(folder / "srs.secret")]) == 0
+    capsys.readouterr()
+    _, found = checked(folder, BARE + "unalign: {domain: bounce.forwarder.example, secret_file: srs.secret}\n", capsys)
+    assert any(
+        text.startswith("warning: unalign.domain bounce.forwarder.example: Postfix's masquerade_domains makes forwarder.example")
+        for text in found
+    )

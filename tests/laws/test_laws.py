@@ -18,6 +18,7 @@ from dkimgate.facts import DMARC_RESULTS, Arrival, Decision, Disposition, Facts,
 from dkimgate.gate import Gate
 from dkimgate.message import Message
 from dkimgate.policy import guard
+from dkimgate.way_out import WayOut
 from headers import AUTHOR, BORDER, CONFIG, message
 
 ROOT = Path(__file__).parents[2]
@@ -159,6 +160,7 @@ def test_law_4_in_doubt_unsigned(
         ("friend@hosted.example", "friend", Disposition.ACCEPT, False),  # who has logged in is not asked
         ("friend@elsewhere.example", None, Disposition.ACCEPT, False),  # no door of ours
         ("", None, Disposition.ACCEPT, False),  # our HELO name is no hosted domain's
+        ("ceo", None, Disposition.ACCEPT, False),  # nor is what Postfix appends to it
         ("odd sender@hosted.example", None, Disposition.DEFER, False),
     ],
 )
@@ -167,12 +169,25 @@ def test_law_4_what_cannot_be_judged_leaves_by_no_open_door(
 ) -> None:
     loaded.config = loaded.config.model_copy(update={"unalign": config.Unalign(domain="bounce.forwarder.example", secret_file=Path("-"))})
     loaded.srs_secrets = srs.Secrets((b"0123456789abcdefghij",))
+    loaded.way_out = WayOut(helos=("mx.forwarder.example",), origins=frozenset({"mx.forwarder.example"}))
     monkeypatch.setattr("dkimgate.policy.verdict.decide", lambda *_: 1 / 0)
     arrived = message(AUTHOR)
     arrived = replace(arrived, envelope=replace(arrived.envelope, sender=sender), connection=replace(arrived.connection, auth=auth))
     outcome = _pass(loaded, arrived)
     assert (outcome.disposition, outcome.fields) == (disposition, ())
     assert (outcome.sender or "").endswith("=hosted.example=friend@bounce.forwarder.example") is rewritten
+
+
+@pytest.mark.parametrize("sender", ["", "ceo", "friend@partner.example"])
+@pytest.mark.parametrize("what", ["decide", "see"])
+def test_law_4_what_cannot_be_judged_waits_where_nobody_knows_whether_it_would_pass(
+    what: str, sender: str, loaded: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No address, no name in EHLO and nothing of Postfix is known; of an author domain that we hold no key for, too."""
+    monkeypatch.setattr({"decide": "dkimgate.policy.verdict.decide", "see": "dkimgate.passage.see"}[what], lambda *_: 1 / 0)
+    arrived = message(AUTHOR.replace("hosted.example", "partner.example"))
+    outcome = _pass(loaded, replace(arrived, envelope=replace(arrived.envelope, sender=sender)))
+    assert (outcome.disposition, outcome.fields) == (Disposition.DEFER, ())
 
 
 def test_law_4_what_fails_twice_waits(loaded: Gate, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,10 +31,13 @@ FORWARDERS: dict[str, dict[str, list[str]]] = {
 Write = Callable[[str], Path]
 
 
+DEPARTURE = "addresses: [203.0.113.10], helo: mx.forwarder.example, origin: partner.example"
+
+
 class Door:
     """A forwarder whose address stands in the SPF records of its domains; nothing has checked a message before the gate does."""
 
-    def __init__(self, folder: Path, policy: str = "") -> None:
+    def __init__(self, folder: Path, policy: str = "", departure: str = DEPARTURE) -> None:
         for name, content in (("key.pem", pem(HOSTED_KEY)), ("srs.secret", new_secret().encode() + b"\n")):
             (folder / name).write_bytes(content)
             (folder / name).chmod(0o600)
@@ -43,7 +46,7 @@ class Door:
             "trust: {hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example]}\n"
             "keys: [{domain: hosted.example, selector: a, file: key.pem}, {domain: forwarder.example, selector: a, file: key.pem}]\n"
             "forwarder: {domain: forwarder.example}\nunalign: {domain: bounce.forwarder.example, secret_file: srs.secret}\n"
-            "departure: {addresses: [203.0.113.10], helo: mx.forwarder.example}\njournal: {file: decisions.jsonl}\n"
+            f"departure: {{{departure}}}\njournal: {{file: decisions.jsonl}}\n"
         )
         self.gate = Gate.load(folder / "dkimgate.yaml")
         self.gate.now = lambda: NOW
@@ -64,6 +67,38 @@ def door(tmp_path: Path) -> Door:
 
 def by(author: str) -> bytes:
     return AUTHOR.replace(b"ask@hosted.example", author.encode())
+
+
+@pytest.mark.parametrize("departure", ["", "addresses: [], helo: mx.forwarder.example, origin: partner.example"])
+@pytest.mark.parametrize("sender", ["friend@partner.example", "friend@mail.partner.example"])
+@pytest.mark.parametrize("author", ["boss@partner.example", "boss@mail.partner.example"])
+def test_law_1_where_no_address_is_known_no_domain_passes_by_spf(sender: str, author: str, departure: str, tmp_path: Path) -> None:
+    """Also none that we hold no key for: partner.example has us in its record, and nobody here can know that."""
+    outcome, record = Door(tmp_path, departure=departure).passes(by(author), sender)
+    assert outcome.sender is not None and outcome.sender.endswith(f"={sender.partition('@')[2]}=friend@bounce.forwarder.example")
+    assert (record["outgoing"]["spf_source"], record["departure"]["dmarc"]) == ("assumed", "fail")
+
+
+@pytest.mark.parametrize("departure", ["", DEPARTURE])
+def test_law_1_a_sender_without_a_domain_opens_no_door(departure: str, tmp_path: Path) -> None:
+    """Postfix appends partner.example behind the gate. Where nobody knows what it appends, the message is held: it has no unaligned sender."""
+    outcome, record = Door(tmp_path, departure=departure).passes(by("boss@partner.example"), "ceo")
+    if departure:
+        assert outcome.sender is not None and outcome.sender.endswith("=partner.example=ceo@bounce.forwarder.example")
+        assert (record["outgoing"]["spf_source"], record["departure"]["dmarc"]) == ("lookup", "fail")
+    else:
+        assert (outcome.disposition, outcome.sender) == (Disposition.HOLD, None)
+
+
+@pytest.mark.parametrize("author", ["ceo", "ceo, boss@partner.example"])
+def test_law_1_an_author_without_a_domain_opens_no_door(author: str, door: Door) -> None:
+    """The next host may append any domain: no sender is known to be unaligned with it."""
+    for sender in ("friend@partner.example", "ceo", ""):
+        outcome, record = door.passes(by(author), sender)
+        passes = bool(sender)
+        assert (record["from"], record["outgoing"]["spf_passes"]) == (None, passes)
+        assert outcome.disposition is (Disposition.HOLD if passes else Disposition.ACCEPT)
+        assert outcome.fields == ()
 
 
 ODD = (

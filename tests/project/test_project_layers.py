@@ -27,6 +27,8 @@ LAYERS = (
     "route",
     "signing",
     "resolver",
+    "system",
+    "way_out",
     "spf_query",
     "evidence",
     "departure",

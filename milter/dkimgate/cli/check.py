@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dkimgate import agreement, config
-from dkimgate.cli import check_postfix, check_proof
+from dkimgate.cli import check_departure, check_postfix, check_proof
 from dkimgate.cli.check_proof import Proved
 from dkimgate.cli.finding import Finding
 from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, Cell, Screen
@@ -26,8 +26,8 @@ from dkimgate.policy.model import Policy, Rule
 
 _EPILOG = """\
 Run it after every change: the daemon reloads only what passes here. Mistakes are shown with file, line and column. A policy by which
-a forgery could leave as authentic mail is a mistake, and such a message is shown. It asks no DNS; `dkimgate keys check` compares the
-keys with what DNS publishes.
+a forgery could leave as authentic mail is a mistake, and such a message is shown. It asks Postfix and DNS where mail leaves from, unless
+`departure:` says so; `dkimgate keys check` compares the keys with what DNS publishes.
 
 What it finds has a level: `problem` (the daemon would not start, or mail is deferred or unsigned), `warning` (probably not what you want),
 `note` (good to know).
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def findings(gate: Gate) -> list[Finding]:
-    """Everything that can be said without DNS, the gravest first."""
+    """Everything that can be said about what was loaded, the gravest first."""
     settings = gate.config
     found = [Finding("warning", text) for text in gate.warnings]
     for check in _CHECKS:
@@ -183,21 +183,7 @@ def _postfix(gate: Gate, settings: Config) -> Iterator[Finding]:
 
 
 def _departure(gate: Gate, settings: Config) -> Iterator[Finding]:
-    if not settings.departure.addresses and settings.keys:
-        yield Finding(
-            "note",
-            "departure.addresses is empty: SPF at the next receiver can't be looked up, and is assumed to pass for domains with a key",
-        )
-    if settings.departure.addresses and settings.departure.helo is None:
-        yield Finding("note", "departure.helo is not set: for the null sender SPF at the next receiver can't be looked up")
-    helo = settings.departure.helo
-    aligned = agreement.aligned_with(helo, agreement.hosted_domains(settings)) if helo else []
-    if aligned:
-        yield Finding(
-            "warning",
-            f"departure.helo {helo} may align with the hosted domain {', '.join(aligned)}: a forgery of it with the null sender can pass "
-            "by SPF, and no rewriting helps: where the policy closes that door, it is held. Let Postfix say another name (smtp_helo_name)",
-        )
+    yield from check_departure.findings(gate)
 
 
 def _keys(gate: Gate, settings: Config) -> Iterator[Finding]:
@@ -238,7 +224,6 @@ def _print(file: Path, gate: Gate, found: list[Finding], proved: Proved, screen:
     settings = gate.config
     screen.line(f"{file}: loaded")
     screen.line()
-    outgoing = settings.departure
     rows: list[tuple[str, str]] = [
         ("listens on", ", ".join(_listener(each) for each in settings.listen)),
         ("workers", f"{settings.worker_count} for each listener{_flat(settings)}, as {settings.user or 'the user that starts it'}"),
@@ -248,7 +233,7 @@ def _print(file: Path, gate: Gate, found: list[Finding], proved: Proved, screen:
         ("ARC sealers", ", ".join(settings.trust.arc_sealers) or "none"),
         ("own checks", _own_checks(settings)),
         ("passports", _passports(gate, settings)),
-        ("leaves from", (", ".join(map(str, outgoing.addresses)) or "unknown") + (f" as {outgoing.helo}" if outgoing.helo else "")),
+        ("leaves from", check_departure.leaves_from(gate.way_out)),
         ("unalign", _unalign_domain(gate, settings)),
         ("forwarder", settings.forwarder.domain if settings.forwarder else "none"),
         ("journal", f"{settings.journal.file} (if it can't be written: {settings.journal.on_failure})"),
@@ -259,7 +244,7 @@ def _print(file: Path, gate: Gate, found: list[Finding], proved: Proved, screen:
     screen.table([[key.domain, key.selector, _kind(key.algorithm, key.bits)] for key in gate.keys] or [["none"]])
     screen.title("Rules, the first that holds decides")
     screen.table([_rule(rule, gate.policy) for rule in gate.policy.all_rules])
-    check_proof.show(gate.policy, proved, screen)
+    check_proof.show(gate.policy, proved, screen, gate.way_out.rests_on())
     screen.title("Findings")
     styles = {"problem": BAD, "warning": DOUBT, "note": DIM}
     screen.table([[(finding.level, styles[finding.level]), finding.text] for finding in found] or [[("none", GOOD)]])
@@ -362,7 +347,8 @@ def _as_json(file: Path, gate: Gate, found: list[Finding], proved: Proved) -> di
                 for rule in gate.policy.all_rules
             ],
         },
-        "proof": check_proof.as_json(gate.policy, proved),
+        "departure": check_departure.as_json(gate.way_out),
+        "proof": check_proof.as_json(gate.policy, proved, gate.way_out.rests_on()),
         "findings": [{"level": finding.level, "text": finding.text} for finding in found],
     }
 

@@ -25,8 +25,8 @@ def proved(policy: Policy) -> Proved:
     return Proved(proof, time.perf_counter() - start)
 
 
-def show(policy: Policy, found: Proved, screen: Screen) -> None:
-    """What was proved, and for each rule what another one takes from it."""
+def show(policy: Policy, found: Proved, screen: Screen, rests_on: str) -> None:
+    """What was proved, what it rests on, and for each rule what another one takes from it."""
     screen.title("Proof")
     launders = sorted({each.rule.name for each in found.proof.launders})
     but = f", but for what {', '.join(launders)} may do" if launders else ""
@@ -34,7 +34,7 @@ def show(policy: Policy, found: Proved, screen: Screen) -> None:
     screen.line(
         (f"  proved{but}", DOUBT if but else GOOD),
         ": no message that arrived badly from outside gets an aligned signature, and none departs with a DMARC pass that it did not "
-        f"arrive with ({over})",
+        f"arrive with ({over}). What departs with a pass is foretold: {rests_on}.",
     )
     rows: list[list[Cell]] = [
         [each.rule.name, f"{each.taker.name} comes first", (example.summary(each.facts), DIM)] for each in found.proof.shadowed
@@ -48,11 +48,12 @@ def show(policy: Policy, found: Proved, screen: Screen) -> None:
         screen.table(rows)
 
 
-def as_json(policy: Policy, found: Proved) -> dict[str, object]:
+def as_json(policy: Policy, found: Proved, rests_on: str) -> dict[str, object]:
     """The same for a program."""
     proof = found.proof
     return {
         "safe": proof.safe,
+        "rests_on": rests_on,
         "rules": len(policy.rules),
         "seconds": round(found.seconds, 3),
         "launders": [{"rule": each.rule.name, "law": each.law.value, "example": example.message(each.facts)} for each in proof.launders],

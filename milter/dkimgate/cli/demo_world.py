@@ -41,9 +41,11 @@ from dkimgate.signing.canonical import BodyHash
 from dkimgate.signing.keys import PrivateKey, SigningKey, signing_key
 from dkimgate.signing.signature import sign
 from dkimgate.spf_check import outgoing_spf
+from dkimgate.way_out import WayOut
 
 FORWARDER = "mx.forwarder.example"
 ADDRESS = "192.0.2.10"
+_WAY_OUT = WayOut((ipaddress.ip_address(ADDRESS),), helos=(FORWARDER,))
 BOUNCES = "bounce.forwarder.example"
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
@@ -111,7 +113,7 @@ class Receiver:
         author = author_of(header).domain or ""
         signatures = sum(field.key == "dkim-signature" for field in header)
         signed = any(self._verifies(message, index, author) for index in range(signatures))
-        spf, _ = outgoing_spf(sender, FORWARDER, [ipaddress.ip_address(ADDRESS)], author, False, FakeResolver(self.zone).lookup())
+        spf, _ = outgoing_spf(sender, _WAY_OUT, author, FakeResolver(self.zone).lookup())
         return "pass" if signed or spf else "fail"
 
     def _verifies(self, message: bytes, index: int, author: str) -> bool:
@@ -184,7 +186,7 @@ def write_configuration(folder: Path, mode: str, keys: Keys, port: int) -> Path:
         "trust": {"hosts": [FORWARDER], "authserv_ids": [FORWARDER]},
         "keys": [{"domain": key.domain, "selector": key.selector, "file": f"{key.selector}.pem"} for key in keys.hosted],
         "unalign": {"domain": BOUNCES, "secret_file": "srs.secret"},
-        "departure": {"addresses": [ADDRESS], "helo": FORWARDER},
+        "departure": {"addresses": [ADDRESS], "helo": FORWARDER, "origin": FORWARDER, "rewrites_senders": False},
         "verify": {"nameservers": ["127.0.0.1"], "port": port},
         "journal": {"file": f"{mode}.jsonl"},
     }

@@ -20,8 +20,8 @@ from dkimgate.policy.explain import does, why_not
 from dkimgate.route import Hop, route_of
 
 _EPILOG = """\
-What is decided is decided by the same code as in the daemon; nothing is signed, sent or recorded. Where the configuration
-names departure.addresses, SPF is looked up in DNS.
+What is decided is decided by the same code as in the daemon; nothing is signed, sent or recorded. Where the addresses that mail leaves
+from are known (`dkimgate check` shows them), SPF is looked up in DNS.
 
 A stored message does not tell who handed it in. Without --client it is taken as re-injected by this host, which is how a
 message comes that an alias, a .forward or a list sends on. Without --sender its Return-Path counts.

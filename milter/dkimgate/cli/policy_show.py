@@ -16,6 +16,10 @@ from dkimgate.policy.proof import prove
 
 _ENFORCE = "It is in force: what it says is done."
 _OBSERVE = "IT ONLY WATCHES: everything of ours is signed as if it were not there; the records tell what it would do."
+_RESTS_ON = (
+    "Whether a sender passes SPF is looked up for the addresses that mail leaves from. Where they are unknown, every sender of the "
+    "author's domain is taken to pass. `dkimgate check` says which of the two holds on this host."
+)
 _WORDS = (
     "DMARC tells whether mail comes from its author's domain: by SPF, the list of hosts that send for a domain, or by DKIM, a signature.",
     "Signing a message for its author's domain makes DMARC pass at every receiver. In names and addresses, * stands for any text.",
@@ -46,6 +50,7 @@ def _print(policy: Policy, screen: Screen) -> None:
         screen.table([["Nothing: every message has a risk of 0."]])
     screen.title("Forgeries")
     screen.table([[line] for line in _laundering(policy)])
+    screen.table([[(_RESTS_ON, DIM)]])
     screen.title("Words")
     screen.table([[(line, DIM)] for line in _WORDS])
 

@@ -25,6 +25,7 @@ from dkimgate.policy.model import Policy, Rule, leaves
 from dkimgate.policy.proof import prove
 from dkimgate.policy.vocabulary import value_of
 from dkimgate.signing.keys import signing_key
+from dkimgate.way_out import configured
 from dkimgate.yamlfile import ConfigError, nearest
 
 
@@ -154,6 +155,8 @@ def _place(policy: Policy, rule: Rule) -> str:
 
 def _print(screen: Screen, suite: Suite, policy: Policy, verdicts: Sequence[Verdict], verbose: bool) -> None:
     screen.line((f"{suite.file}", TITLE), (f"  tests {policy.file}", DIM))
+    if verbose and any(verdict.case.message is not None for verdict in verdicts):
+        screen.line((f"  of whole messages: {configured(suite.settings.departure).rests_on()}", DIM))
     for verdict in verdicts:
         failed = bool(verdict.differences)
         place = f"  {suite.file}:{verdict.case.line}" if failed else ""

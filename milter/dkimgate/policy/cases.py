@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from dkimgate import config, yamlfile
-from dkimgate.config import Config, Domain, FilePath, Forwarder, Outgoing, Section, SpamField, Trust, Verify
+from dkimgate.config import Config, Domain, FilePath, Forwarder, Section, SpamField, Trust, Verify
 from dkimgate.message import split_message
 from dkimgate.policy import expecting, stating
 from dkimgate.policy.expecting import Expectation
@@ -117,7 +117,7 @@ def _settings(document: yamlfile.Document, top: _Top) -> Config:
         if beside:
             raise ConfigError(document.problem((beside[0],), f"{beside[0]}: the configuration says that: leave it out, or `config:`"))
         base = config.load(top.config)
-    quiet = {"verify": Verify(when="never"), "departure": Outgoing(helo=base.departure.helo), "passport": None}
+    quiet = {"verify": Verify(when="never"), "departure": base.departure.model_copy(update={"addresses": ()}), "passport": None}
     return base.model_copy(update=quiet)
 
 

@@ -40,10 +40,12 @@ FACTS = {
     "client.daemon": "Postfix's `milter_macro_daemon_name` of that service",
     "border.ip": "the client from which our border took it",
     "border.by": "the host of ours that took it",
-    "outgoing.spf_passes": "the envelope as it stands would pass SPF at the next hop, aligned with the author domain",
+    "outgoing.spf_passes": (
+        'the envelope as Postfix will make it would pass SPF at the next hop, aligned with the author domain; see "The way out"'
+    ),
     "outgoing.unalignable": (
-        "the sender can be rewritten so that it no longer does: `unalign:` stands in `dkimgate.yaml`, and the sender is "
-        "neither null nor malformed"
+        "the sender can be rewritten so that it no longer does: `unalign:` stands in `dkimgate.yaml`, the sender is "
+        "neither null nor malformed, and no table of Postfix may change the new one"
     ),
     "own_signature": (
         "it bears a valid signature of ours for its author domain already: it was here before. `sign: author` makes no second one"

@@ -1,0 +1,65 @@
+"""What `dkimgate check` says about the way that mail leaves this host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dkimgate import agreement
+from dkimgate.cli.finding import Finding
+from dkimgate.gate import Gate
+from dkimgate.way_out import Known, WayOut
+
+
+def findings(gate: Gate) -> Iterator[Finding]:
+    """What a postmaster should know of it. What changes senders is among the warnings of the gate itself."""
+    way, settings = gate.way_out, gate.config
+    addresses = ", ".join(map(str, way.addresses))
+    if way.known is Known.UNKNOWN:
+        yield Finding(
+            "note",
+            f"departure.addresses: unknown ({way.why}): every sender that is aligned with its author is taken to pass SPF at the next "
+            "receiver, so more of what arrived badly is rewritten, or held. Name all addresses that mail leaves from",
+        )
+    elif way.known is Known.FOUND:
+        yield Finding("note", f"departure.addresses: found {addresses} ({way.why}). If mail leaves from others too, name all of them there")
+    if not way.helos:
+        yield Finding(
+            "note", "departure.helo: unknown, and Postfix does not tell: the null sender is taken to pass SPF at the next receiver"
+        )
+    if way.origins is None:
+        yield Finding("note", "departure.origin: unknown, and Postfix does not tell: a sender without a domain is taken to pass SPF")
+    for helo in way.helos:
+        aligned = agreement.aligned_with(helo, agreement.hosted_domains(settings))
+        if aligned:
+            yield Finding(
+                "warning",
+                f"departure.helo {helo} may align with the hosted domain {', '.join(aligned)}: a forgery of it with the null sender can "
+                "pass by SPF, and no rewriting helps: where the policy closes that door, it is held. Let Postfix say another name "
+                "(smtp_helo_name)",
+            )
+    if settings.unalign is not None and way.cut(settings.unalign.domain) != settings.unalign.domain:
+        domain, cut = settings.unalign.domain, way.cut(settings.unalign.domain)
+        yield Finding(
+            "warning",
+            f"unalign.domain {domain}: Postfix's masquerade_domains makes {cut} of it behind the gate, and no bounce of a rewritten sender "
+            f"comes home: put !{domain} in front there",
+        )
+
+
+def leaves_from(way: WayOut) -> str:
+    """In a few words."""
+    addresses = ", ".join(map(str, way.addresses)) or "unknown"
+    how = " (found)" if way.known is Known.FOUND else ""
+    return addresses + how + (f" as {', '.join(way.helos)}" if way.helos else "")
+
+
+def as_json(way: WayOut) -> dict[str, object]:
+    """The same for a program."""
+    return {
+        "addresses": [str(address) for address in way.addresses],
+        "addresses_known": way.known.value,
+        "why": way.why,
+        "helo": list(way.helos),
+        "origin": sorted(way.origins) if way.origins is not None else None,
+        "rewritten_by": list(way.rewritten_by),
+    }
