@@ -15,6 +15,7 @@ from dkimgate.evidence.arc_state import has_chain
 from dkimgate.evidence.gather import Seen, facts_of, see
 from dkimgate.facts import Assessment, Claim, Facts, Sending, Sign
 from dkimgate.journal.writer import Journal
+from dkimgate.log import OnceADay
 from dkimgate.message import HeaderField, Message
 from dkimgate.passport import reading as passports
 from dkimgate.passport.secrets import Secrets
@@ -65,6 +66,7 @@ class Engine:
         self.way_out = way if way is not None else way_out.configured(settings.departure)
         self.now: Callable[[], float] = time.time
         self.smtp = sending.smtp_of(settings.departure)
+        self.unread = OnceADay()
         self._key_domains = frozenset(key.domain for key in keys)
         self._key_names = own_signature.by_name(keys)
         self._sealer = sealer.sealer_of(settings, keys)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from enum import IntEnum
 
 
@@ -24,6 +25,32 @@ def log(text: str, level: Level = Level.INFO) -> None:
             os.write(2, f"{prefix}dkimgate[{os.getpid()}]: {shown}\n".encode("utf-8", "backslashreplace"))
         except OSError:
             return  # nobody reads the log any more: that must not stop the mail
+
+
+_DAY = 86_400.0
+MOST_A_DAY = 100
+"""So many things are told once a day; strangers may make up more."""
+
+
+class OnceADay:
+    """What is told once a day, however often it happens. Safe in many threads; each process has its own."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def is_due(self, what: str, now: float) -> bool:
+        """Is it to be told at this time, in seconds since the epoch? Then it counts as told."""
+        with self._lock:
+            told = self._told.get(what)
+            if told is not None and 0 <= now - told < _DAY:
+                return False
+            if told is None and len(self._told) >= MOST_A_DAY:
+                self._told = {name: at for name, at in self._told.items() if 0 <= now - at < _DAY}
+                if len(self._told) >= MOST_A_DAY:
+                    return False
+            self._told[what] = now
+            return True
 
 
 def describe(error: BaseException) -> str:

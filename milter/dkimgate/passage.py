@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from dkimgate import departure, record, sealer
 from dkimgate.engine import Engine
+from dkimgate.evidence import spam
 from dkimgate.evidence.gather import Seen, see
 from dkimgate.facts import Assessment, Disposition
 from dkimgate.header_changes import MOST_REMOVED, leaving
@@ -56,10 +57,17 @@ class Passage:
         started = time.perf_counter()
         try:
             self._seen = see(message, engine.config)
+            self._tell_unread(self._seen)
             self._begin(self._seen)
         except Exception as error:  # noqa: BLE001 - law 4: whatever it was, the message leaves unsigned and the next one comes
             self._fail("judging", error)
         self._spent += time.perf_counter() - started
+
+    def _tell_unread(self, seen: Seen) -> None:
+        """A verdict that nobody here can read counts as ham: that must not happen in silence."""
+        for name, text in spam.unread(seen.message.header, seen.verdicts):
+            if self._engine.unread.is_due(name, self._engine.now()):
+                log(f"{self._message.queue_id}: {name} says {text!a}, which is read as no spam: if it is spam, describe it in spam_fields")
 
     def _begin(self, seen: Seen) -> None:
         questions = self._engine.questions(seen)

@@ -15,8 +15,10 @@ from dkimgate.evidence import spam
 from dkimgate.evidence.gather import facts_of, see
 from dkimgate.evidence.spam_fields import FIELDS
 from dkimgate.facts import Facts, Spam, Standing
-from dkimgate.message import HeaderField
-from headers import AUTHOR, BORDER, TRUST, message
+from dkimgate.gate import Gate
+from dkimgate.log import MOST_A_DAY, OnceADay
+from dkimgate.message import Connection, HeaderField
+from headers import AUTHOR, BORDER, CONFIG, OUTSIDE, TRUST, message
 
 HAM = Spam()
 FOREFRONT = "X-Forefront-Antispam-Report"
@@ -104,9 +106,91 @@ VERDICTS = [
     ("X-Bogosity", "Spam, tests=bogofilter, spamicity=0.999, version=1.2.5", Spam(True, 5.0, 5.0)),
     ("X-Bogosity", "Ham, tests=bogofilter, spamicity=0.000", HAM),
     ("X-CRM114-Status", "SPAM (-10.5)", Spam(True, 5.0, 5.0)),
+    # score and limit alone, or behind the word
+    ("X-Spam-Status", "18.8/5.0, autolearn=no", Spam(False, 18.8, 5.0)),
+    ("X-Spam-Status", "No, 1.2 / 5.0", Spam(False, 1.2, 5.0)),
+    ("X-Spam-Status", "Yes, score=10.20", Spam(True, 10.2, 5.0)),
+    ("X-Rspam-Status", "Yes, score=15.20 required=5.0", Spam(True, 15.2, 5.0)),
+    ("X-Rspam-Status", "No/7.2", Spam(False, 7.2, 6.0)),
+    ("X-Rspam-Flag", "YES", Spam(True, 5.0, 5.0)),
+    ("X-Spam-Score", "spam, score=10.20", Spam(True, 10.2, 5.0)),
+    ("X-Spam-Score", "ham, score=-1.20", HAM),
+    ("X-Spam-Score", "18.8/5.0", Spam(False, 18.8, 5.0)),
+    ("X-Spam-Score", "**** (4.2)", Spam(False, 4.2, 5.0)),
+    ("X-Spam-Score", "4.5 (****) BAYES_50", Spam(False, 4.5, 5.0)),
+    # a level in words is no bar
+    ("X-Spam-Level", "Spam detection results:  6 SOME_RULE  6.0 a reason", Spam(False, 6.0, 5.0)),
+    ("X-Spam-Level", "Spam detection results:  0", HAM),
+    ("X-Spam-Level", "7", Spam(False, 7.0, 5.0)),
+    ("X-Spam-Level", "Sss", Spam(False, 3.0, 5.0)),
+    ("X-Spam-Level", "Some words", HAM),
+    ("X-MS-Exchange-CrossPremises-SCL", "6", Spam(False, 6.0, 5.0)),
+    ("X-MS-Exchange-CrossPremises-SCL", "1", Spam(False, 1.0, 5.0)),
+    ("X-MS-Exchange-Elsewhere-SCL", "9", Spam(False, 9.0, 5.0)),
+    ("X-MS-Exchange-CrossPremises-Antispam-ScanContext", "DIR:Originating;SFV:SPM;SKIP:0;", Spam(True, 5.0, 5.0)),
+    ("X-MS-Exchange-CrossPremises-Antispam-ScanContext", "DIR:Originating;SFV:NSPM;SKIP:0;", None),
+    ("X-Microsoft-Antispam-Mailbox-Delivery", "ucf:0;jmr:0;auth:0;dest:J;ENG:(910001);", Spam(True, 5.0, 5.0)),
+    ("X-Microsoft-Antispam-Mailbox-Delivery", "ucf:0;jmr:0;auth:0;dest:I;ENG:(910001);", None),
+    ("X-Vade-SpamState", "spam:medium", Spam(True, 5.0, 5.0)),
+    ("X-Vade-SpamState", "spam:low", Spam(True, 5.0, 5.0)),
+    ("X-Vade-SpamState", "phishing", Spam(True, 5.0, 5.0)),
+    ("X-Vade-SpamState", "clean", HAM),
+    ("X-Vade-SpamState", "commercial:mce", HAM),
+    ("X-Vade-SpamScore", "340", Spam(False, 340.0, 100.0)),
+    ("X-Vade-SpamScore", "49", Spam(False, 49.0, 100.0)),
+    ("X-Vade-SpamScore", "-100", HAM),
+    ("X-VR-SpamState", "SPAM", Spam(True, 5.0, 5.0)),
+    ("X-VR-SpamState", "OK", HAM),
+    ("X-VR-SpamScore", "200", Spam(False, 200.0, 100.0)),
+    ("X-Ovh-Spam-Status", "SPAM", Spam(True, 5.0, 5.0)),
+    ("X-Ovh-Spam-Status", "OK", HAM),
+    ("X-Pm-Spam-Action", "phishing", Spam(True, 5.0, 5.0)),
+    ("X-Pm-Spam-Action", "inbox", HAM),
+    ("X-Pm-Spamscore", "0", HAM),
+    ("X-Pm-Spamscore", "102", Spam(False, 102.0, 5.0)),
+    ("X-KSMG-AntiSpam-Status", "spam", Spam(True, 5.0, 5.0)),
+    ("X-KSMG-AntiSpam-Status", "not_detected", HAM),
+    ("X-KSMG-AntiSpam-Status", "not scanned, disabled by settings", HAM),
+    ("X-KLMS-AntiSpam-Status", "probable_spam", Spam(True, 5.0, 5.0)),
+    ("X-KLMS-AntiSpam-Status", "massmail", HAM),
+    ("X-KSE-AntiSpam-Status", "KAS_STATUS_NOT_DETECTED", HAM),
+    ("X-KSE-AntiSpam-Status", "KAS_STATUS_SPAM", Spam(True, 5.0, 5.0)),
+    ("X-KSMG-AntiSpam-Rate", "95", Spam(False, 95.0, 80.0)),
+    ("X-KLMS-AntiSpam-Rate", "20", Spam(False, 20.0, 80.0)),
+    ("X-KSE-AntiSpam-Rate", "0", HAM),
+    ("X-KSMG-AntiPhishing", "NotDetected", HAM),
+    ("X-KLMS-AntiPhishing", "Clean, bases: 2021/06/11 09:09:00", HAM),
+    ("X-KSE-AntiPhishing", "Phishing", Spam(True, 5.0, 5.0)),
+    ("X-TM-AS-Result", "Yes-4.038400-4.000000-31", Spam(True, 4.0384, 4.0)),
+    ("X-TM-AS-Result", "No-7.110300-8.000000-10", Spam(False, 7.1103, 8.0)),
+    ("X-TM-AS-Result", "No-10--16.549100-8.000000", Spam(False, 0.0, 8.0)),
+    ("X-TMASE-Result", "10-7.221300-10.000000", Spam(False, 7.2213, 10.0)),
+    ("X-TMASE-Result", "10--24.342000-8.000000", Spam(False, 0.0, 8.0)),
+    ("X-TMASE-Result", "10-12.500000-8.000000", Spam(False, 12.5, 8.0)),
+    ("X-PMX-Spam", "Gauge=IIIIIIII, Probability=8%, Report=' MULTIPLE_RCPTS 0.1'", Spam(False, 8.0, 50.0)),
+    ("X-PMX-Spam", "Gauge=XXXXXXXXXIIIII, Probability=95%, Report='X 0.1'", Spam(False, 95.0, 50.0)),
+    ("X-PerlMx-Spam", "Gauge=, SPAM=7%, Reasons='EMC_FROM_00+ -0'", Spam(False, 7.0, 50.0)),
+    ("X-SES-Spam-Verdict", "FAIL", Spam(True, 5.0, 5.0)),
+    ("X-SES-Spam-Verdict", "PASS", HAM),
+    ("X-SES-Virus-Verdict", "FAIL", Spam(True, 5.0, 5.0)),
+    ("X-CTCH-Spam", "Confirmed", Spam(True, 5.0, 5.0)),
+    ("X-CTCH-Spam", "Unknown", HAM),
+    ("X-hMailServer-Spam", "YES", Spam(True, 5.0, 5.0)),
+    ("X-UI-Filterresults", "junk:10;V03:K0:abc", Spam(True, 5.0, 5.0)),
+    ("X-UI-Filterresults", "notjunk:1;V03:K0:abc", HAM),
     ("X-Spam-Report", "Yes, score=99 required=1", None),
     ("Subject", "Yes, score=99 required=1", None),
 ]
+
+
+@pytest.mark.parametrize(("name", "value", "expected"), VERDICTS)
+def test_what_it_says_is_read(name: str, value: str, expected: Spam | None) -> None:
+    """But for what was written to be misread."""
+    header = (HeaderField(name.encode(), b" " + value.encode()),)
+    odd = value in ("No, score=x tagged_above=2 required=6.31 tests=[]", "Some words") or "nan" in value
+    assert [verdict.unread for verdict in spam.verdicts_of(header)] == (
+        [odd and not value.startswith("No,")] if expected is not None else []
+    )
 
 
 @pytest.mark.parametrize(("name", "value", "expected"), VERDICTS)
@@ -126,6 +210,110 @@ def test_the_table_has_every_filter() -> None:
         "x-spam-action",
         "x-spam-score-int",
     }
+
+
+# --- a limit that another field names ---------------------------------------------------------------------------------------------------
+
+RESULT = "X-Spamd-Result: default: False [7.20 / 15.00]\n"
+BESIDE = [
+    # fields of one run above the border, whether it is spam
+    (RESULT + "X-Spamd-Bar: +++++++\n", False),
+    ("X-Spamd-Bar: +++++++\n" + RESULT, False),
+    ("X-Spam-Level: *******\nX-Rspamd-Server: mx\nX-Rspamd-Queue-Id: 1\n" + RESULT, False),
+    (RESULT + "X-Spam-Score: 7.20\n", False),
+    (RESULT + "X-Rspamd-Score: 7.20\n", False),
+    ("X-Spam-Status: No, score=7.2 required=15.0\nX-Spam-Level: *******\n", False),
+    ("X-Spam-Level: *******\n", True),  # nothing names a limit
+    (RESULT + "X-A: b\nX-Spam-Level: *******\n", True),  # not in a row
+    (RESULT + "X-Spam-Level: ********\n", True),  # another score, so another filter's
+    (RESULT + "X-Spam-Level: *********\n", True),
+    (RESULT + "X-Spam-Status: No, score=7.2 required=8.0\nX-Spam-Level: *******\n", True),  # two limits
+    (RESULT + "X-Spam-Status: No, score=7.2\nX-Spam-Level: *******\n", True),  # a status decides for itself
+    (RESULT + "X-Spam-Flag: YES\nX-Spam-Level: *******\n", True),
+    (RESULT + "X-Spam-Score: spam, score=7.20\n", True),
+    (RESULT + "X-MS-Exchange-Organization-SCL: 7\n", True),
+    ("X-Spamd-Result: default: False [7.20 / 0.00]\nX-Spam-Level: *******\n", True),
+    ("X-Spamd-Result: default: False [7.20 / 3.00]\nX-Spam-Level: *******\n", True),
+]
+
+
+@pytest.mark.parametrize(("fields", "is_spam"), BESIDE)
+def test_the_limit_that_a_field_beside_names(fields: str, is_spam: bool) -> None:
+    assert _facts(fields + BORDER + AUTHOR).arrival.spam.spam is is_spam
+
+
+LIMITS = [
+    RESULT,
+    RESULT.replace("15.00", "1000.00"),
+    "X-Spam-Status: No, score=7.2 required=1000\n",
+    "X-Spam-Score: 7.2/1000\n",
+    "X-Rspam-Status: No, 7.2/1000\n",
+    "X-Company-MailScanner-SpamCheck: not spam, score=7.2, required 1000\n",
+]
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+@pytest.mark.parametrize("bar", ["X-Spam-Level: *******\n", "X-Spamd-Bar: +++++++\n", "X-Spam-Score: 7.2\n"])
+def test_no_limit_of_a_sender_counts_beside_a_bar_of_ours(limit: str, bar: str) -> None:
+    """He foretells the score, and puts his limit where our filter writes: at the end, or in place of a field of its name."""
+    for header in (
+        BORDER + AUTHOR + limit + bar,
+        BORDER + limit + bar + AUTHOR,
+        BORDER + bar + limit + AUTHOR,
+        bar + BORDER + limit + AUTHOR,
+    ):
+        assert _facts(header).arrival.spam.spam
+    session = message(limit + bar + AUTHOR, OUTSIDE)
+    login = message(bar + limit + AUTHOR, Connection(ip="192.0.2.66", auth="mallory"))
+    for arrived in (session, login):
+        assert facts_of(see(arrived, CONFIG), CONFIG, ["hosted.example"], lambda author, hosted: (False, "lookup")).arrival.spam.spam
+
+
+WRITTEN = [
+    *("X-Spam-Level: *******\n", "X-Spamd-Bar: ++++++++\n", "X-Spam-Score: 7.2\n", "X-Spam-Status: Yes, score=7.2 required=5\n"),
+    *("X-Spam-Flag: YES\n", "X-Rspamd-Server: mx\n", RESULT, "X-A: b\n"),
+]
+
+
+@given(st.lists(st.sampled_from(WRITTEN), max_size=4), st.lists(st.sampled_from([*LIMITS, *WRITTEN]), max_size=4), st.integers(0, 4))
+def test_what_a_sender_adds_makes_no_verdict_better(ours: list[str], his: list[str], end: int) -> None:
+    above, appended = ours[:end], ours[end:]
+    before = _facts("".join(above) + BORDER + AUTHOR + "".join(appended)).arrival.spam
+    after = _facts("".join(above) + BORDER + "".join(his) + AUTHOR + "".join(his) + "".join(appended)).arrival.spam
+    assert after.ratio >= before.ratio and (after.spam or not before.spam)
+
+
+# --- what nobody can read -------------------------------------------------------------------------------------------------------------
+
+
+def test_what_nobody_can_read_is_told_once_a_day() -> None:
+    once = OnceADay()
+    assert [once.is_due("x", at) for at in (0.0, 10.0, 86_399.0, 86_400.0, 86_401.0)] == [True, False, False, True, False]
+    assert once.is_due("x", 10.0)  # the clock was set back
+    many = OnceADay()
+    assert sum(many.is_due(f"x-{number}-mailscanner-spamcheck", 5.0) for number in range(1000)) == MOST_A_DAY
+    assert many.is_due("y", 5.0 + 86_400)
+
+
+def test_the_daemon_tells_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    shipped = Path(__file__).parents[2] / "config" / "policy.yaml"
+    (tmp_path / "dkimgate.yaml").write_text(f"policy: {shipped}\njournal: {{file: decisions.jsonl}}\nverify: {{when: never}}\n")
+    gate = Gate.load(tmp_path / "dkimgate.yaml")
+    capfd.readouterr()
+    for value in ("\u2028<3>forged", "another", "clean"):
+        gate.judge(message(f"X-Vade-SpamState: {value}\nX-Spam-Flag: NO\n" + AUTHOR)).end()
+    lines = [line for line in capfd.readouterr().err.splitlines() if "spam_fields" in line]
+    assert len(lines) == 1
+    assert lines[0].endswith(
+        "4F2B: x-vade-spamstate says '\\u2028<3>forged', which is read as no spam: if it is spam, describe it in spam_fields"
+    )
+
+
+def test_an_unread_field_by_its_name_in_ascii() -> None:
+    header = message("X-Vade-SpamState: xyzzy\nX-a\x85b-MailScanner-SpamCheck: ?\nX-Spam-Level: ***\nX-Spam-Flag: NO\n" + AUTHOR).header
+    told = list(spam.unread(header, spam.verdicts_of(header)))
+    assert told[0] == ("x-vade-spamstate", "xyzzy")
+    assert len(told) == 2 and told[1][0].isascii() and told[1][0].isprintable()
 
 
 def _facts(header: str, settings: Config | None = None) -> Facts:

@@ -37,7 +37,7 @@ def see(message: Message, config: Config) -> Seen:
     """Read a header. Asks nobody."""
     route = route_of(message, config.trust)
     author = author_of(message.header, _longest_line(config) if route.origin.outside else 0)  # of our own mail the gate folds the lines
-    verdicts = tuple(spam.verdicts_of(message.header, config.spam_fields))
+    verdicts = tuple(spam.verdicts_of(message.header, config.spam_fields, route.ours_above))
     claims = claims_of(message, route, config.trust, verdicts)
     return Seen(message, author, None if message.problem else author.domain, route, claims, verdicts)
 

@@ -43,7 +43,7 @@ def _kind(key: str) -> tuple[Kind, str | None]:
     if "received-spf" in name:
         return Kind.SPF, None
     parts = name.split("-")
-    if "signature" in parts:
+    if "signature" in parts or "filter" in parts:  # DKIM-Filter tells the version of OpenDKIM
         return Kind.OTHER, None
     # the last of them: X-MDSPF-Result, X-Mailgun-Dkim-Check-Result
     method = next((match[0] for part in reversed(parts) if (match := _METHOD.search(part))), None)
@@ -59,6 +59,11 @@ def kind_of(key: str) -> tuple[Kind, str | None]:
     """What a field is by its name in lower case, and the method that the name tells. For every field but Authentication-Results and
     Received-SPF themselves."""
     return _known_kind(key) if len(key) <= _LONGEST_KNOWN else _kind(key)
+
+
+def states_results(name: str) -> bool:
+    """Could a field of that name say something that hurts?"""
+    return kind_of(name.lower())[0] is not Kind.OTHER
 
 
 def read(field: HeaderField) -> Reading | None:

@@ -6,12 +6,13 @@ Which fields are read, and on which scale, stands in `spam_fields`; the configur
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from dkimgate.config import SpamField
-from dkimgate.evidence.spam_fields import NUMBER, Scale, scale_of
+from dkimgate.evidence.spam_fields import NUMBER, Scale, of_a_filter, scale_of
 from dkimgate.facts import Spam
 from dkimgate.message import HeaderField
 
@@ -23,31 +24,72 @@ OWN_MAX_LENGTH = 1000
 
 _LIMIT = 1e6  # a score beyond it is somebody's joke; finite numbers keep records and sums readable
 _NUMBER = re.compile(NUMBER)
+_ANYTHING = re.compile("")
+_SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the field at that position of the header says."""
+    """What the field at that position of the header says. `unread`: nobody here could read it, so it counts as ham."""
 
     position: int
     spam: Spam
+    unread: bool = False
 
 
-def verdicts_of(header: Sequence[HeaderField], own: Sequence[SpamField] = ()) -> tuple[Verdict, ...]:
-    """Every verdict of a header, from the top down. `own`: fields that the configuration names, each in the place of ours of that name."""
-    named = {field.field.lower(): Scale(re.compile(field.pattern, re.IGNORECASE), field.required) for field in own}
-    found: list[Verdict] = []
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One field. `names_required`: it says itself from which score on it is spam. `beside`: another field beside it may say so."""
+
+    spam: Spam
+    names_required: bool = False
+    unread: bool = False
+    beside: bool = False
+
+
+def verdicts_of(header: Sequence[HeaderField], own: Sequence[SpamField] = (), ours_above: int = 0) -> tuple[Verdict, ...]:
+    """Every verdict of a header, from the top down. `own`: fields that the configuration names, each in the place of ours of that name.
+    `ours_above`: at positions below this number only hosts of ours wrote."""
+    named = {field.field.lower(): Scale((re.compile(field.pattern, re.IGNORECASE),), field.required, ham=_ANYTHING) for field in own}
+    found: dict[int, _Read] = {}
     for position, field in enumerate(header):
         scale = named.get(field.key)
         if scale is not None:
-            verdict = _read(scale, field.text[:OWN_MAX_LENGTH])
+            read = _read(scale, field.text[:OWN_MAX_LENGTH])
         elif field.key == "x-spam-score" and _is_tenfold(header, position):
             continue  # cPanel's, ten times the score that stands in the field ahead of it
         else:
-            verdict = verdict_of(field)
-        if verdict is not None:
-            found.append(Verdict(position, verdict))
-    return tuple(found)
+            read = _read_known(field)
+        if read is not None:
+            found[position] = read
+    for run in _runs(header, ours_above):
+        _share_limit(found, run)
+    return tuple(Verdict(position, read.spam, read.unread) for position, read in found.items())
+
+
+def _runs(header: Sequence[HeaderField], ours_above: int) -> Iterator[range]:
+    """Where the verdicts of a filter of ours stand in a row. Only there does one field tell how another is meant: below, a sender could
+    put a field with a limit of 1000 beside the one that our filter writes, whose score he may well foretell."""
+    start = 0
+    for position in range(min(ours_above, len(header)) + 1):
+        if position == ours_above or position == len(header) or not of_a_filter(header[position].key):
+            if position > start + 1:
+                yield range(start, position)
+            start = position + 1
+
+
+def _share_limit(found: dict[int, _Read], run: range) -> None:
+    """Where all fields of the run that name a limit name one, it holds for those beside them that state the same score without a limit."""
+    read = [found[position] for position in run if position in found]
+    naming = [each.spam for each in read if each.names_required]
+    if len({spam.required for spam in naming}) != 1:
+        return
+    for position in run:
+        each = found.get(position)
+        if each is None or not each.beside or each.names_required or each.spam.flag:
+            continue
+        if any(-0.1 < spam.score - each.spam.score < 1 for spam in naming):  # a bar has as many characters as there are whole points
+            found[position] = replace(each, spam=replace(each.spam, required=naming[0].required))
 
 
 def verdict_of(field: HeaderField) -> Spam | None:
@@ -55,8 +97,21 @@ def verdict_of(field: HeaderField) -> Spam | None:
 
     What can't be read is ham: it helps nobody, for ham never lowers the risk.
     """
+    read = _read_known(field)
+    return read.spam if read is not None else None
+
+
+def _read_known(field: HeaderField) -> _Read | None:
     scale = scale_of(field.key)
     return _read(scale, field.text[:MAX_LENGTH]) if scale is not None else None
+
+
+def unread(header: Sequence[HeaderField], verdicts: Iterable[Verdict]) -> Iterator[tuple[str, str]]:
+    """Name (in ASCII) and value of the fields whose verdict nobody could read, for the log; each cut short."""
+    for verdict in verdicts:
+        if verdict.unread:
+            field = header[verdict.position]
+            yield ascii(field.key[:_SHOWN])[1:-1], field.text[:_SHOWN]
 
 
 def worst(verdicts: Iterable[Spam]) -> Spam:
@@ -70,11 +125,12 @@ def worst(verdicts: Iterable[Spam]) -> Spam:
     return _normalize(flagged, chosen.score, chosen.required)
 
 
-def _read(scale: Scale, text: str) -> Spam | None:
+def _read(scale: Scale, text: str) -> _Read | None:
     flag = matched = False
     scores: list[float] = []
     required: float | None = None
-    for match in scale.pattern.finditer(text.replace("\0", "")):
+    text = text.replace("\0", "")
+    for match in itertools.chain.from_iterable(pattern.finditer(text) for pattern in scale.patterns):
         matched = True
         groups = match.groupdict()
         flag = flag or groups.get("flag") is not None
@@ -86,7 +142,9 @@ def _read(scale: Scale, text: str) -> Spam | None:
             required = _number(groups.get("required"))
     if scale.quiet and not matched:
         return None
-    return _normalize(flag, max(scores, default=0.0), scale.required if required is None or required <= 0 else required)
+    named = required is not None and required > 0
+    spam = _normalize(flag, max(scores, default=0.0), required if required is not None and named else scale.required)
+    return _Read(spam, named, not flag and not scores and scale.ham.match(text) is None, scale.beside)
 
 
 def _normalize(flag: bool, score: float, required: float) -> Spam:

@@ -6,6 +6,7 @@ import re
 from typing import Any, cast
 
 from dkimgate.config import FIELD_NAME
+from dkimgate.evidence.results_elsewhere import states_results
 from dkimgate.evidence.spam_fields import scale_of
 from dkimgate.facts import Disposition, EnvelopeAction, Sign
 from dkimgate.policy import texts
@@ -153,7 +154,7 @@ def _may_change(problems: Problems, where: Where, name: str, *, adding: bool) ->
     if not FIELD_NAME.fullmatch(name):
         problems.add(where, f"{key}: {name!r} is no name of a header field (write it without the colon)")
         return False
-    if not adding and (_NOT_TO_BE_REMOVED.fullmatch(name) or scale_of(name.lower()) is not None):
+    if not adding and (_NOT_TO_BE_REMOVED.fullmatch(name) or scale_of(name.lower()) is not None or states_results(name)):
         problems.add(
             where, f"remove: {name} says how the message arrived: without it, the message would be signed when it passes here again"
         )
