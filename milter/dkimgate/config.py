@@ -174,11 +174,13 @@ class Listener(Section):
 
 class Passport(Section):
     """The field by which a border tells the gate what it found. `max_age` in seconds. `allow_changes`: what may have changed in between
-    without the loss of what helps: `shown` (what a reader is shown of the header) and `body`."""
+    without the loss of what helps: `shown` (what a reader is shown of the header) and `body`. `required`: where a listener is a border,
+    nothing but a passport, and what is verified here, helps a message from outside."""
 
     secret_file: FilePath
     max_age: Annotated[StrictInt, Field(ge=1, le=86_400)] = 600
     allow_changes: tuple[Literal["shown", "body"], ...] = ()
+    required: StrictBool = True
 
 
 class Trust(Section):
@@ -270,7 +272,8 @@ class Outgoing(Section):
 class Verify(Section):
     """Our own checks of SPF, DKIM, DMARC and ARC, and DNS for them.
 
-    `when`: `never`; `missing`, where no host of ours has stated a DMARC result of mail from outside; `always`, for all of it.
+    `when`: `never`; `missing`, where no host of ours has stated a DMARC result of mail from outside, or one that would earn the message
+    something and is not proved; `always`, for all of it.
     `dmarc`: which reading counts, `both` for the worse of the two. `signatures`: so many DKIM signatures of a message are verified.
     `body_limit`: a larger body (bytes) is not kept in memory for the checks. `nameservers`: whom to ask (empty: the system's
     resolvers). `deadline`: how long a message may wait for all its answers (s).
@@ -337,6 +340,11 @@ class Config(Section):
     def roles(self) -> frozenset[str]:
         """Those of the listeners."""
         return frozenset(listener.role for listener in self.listen)
+
+    @property
+    def demands_passport(self) -> bool:
+        """Results in header fields of ours help nobody: what came by our border has a passport."""
+        return self.passport is not None and self.passport.required and "border" in self.roles
 
     @property
     def worker_count(self) -> int:

@@ -137,7 +137,8 @@ class Engine:
         claims = seen.claims + passports.claims(reading, allowed)
         compares = reading.wants_body(allowed) or own_signature.wants_body(self._ours(seen), seen.domain)
         chain = self.policy.seals and has_chain(seen.message.header)
-        return Questions(own_checks.wanted(claims, seen.route, self.config), compares, chain)
+        checks = own_checks.wanted(claims, seen.route, self.config, seen.domain, self._earns(seen))
+        return Questions(checks, compares, chain)
 
     def conclude(self, seen: Seen, body: bytes | None, body_hash: bytes | None, now: float | None = None) -> Assessment:
         """The one way to a decision, for the daemon and for `explain`. With a `body`, what the header leaves open is checked here; one
@@ -147,7 +148,9 @@ class Engine:
         lookup = self.resolver.lookup()
         reading = self._passports(seen, body_hash)
         own = passports.claims(reading, self._allowed_changes())
-        if body is not None and own_checks.wanted(seen.claims + own, seen.route, self.config):
+        ours = own_signature.verify(self._ours(seen), seen.message.header, body_hash, seen.domain, now)
+        earns = self._earns(seen) and not ours.valid  # what rests on a signature of ours is discounted, so it needs no proof
+        if body is not None and own_checks.wanted(seen.claims + own, seen.route, self.config, seen.domain, earns):
             own += self.check(replace(seen, claims=seen.claims + own), body, lookup, now)
         gathered = facts_of(
             seen,
@@ -157,7 +160,8 @@ class Engine:
             own,
             passports.spam(reading),
             now,
-            own_signature.verify(self._ours(seen), seen.message.header, body_hash, seen.domain, now),
+            ours,
+            earns,
         )
         gathered = replace(gathered, sending=Sending(eight_bit=self.smtp.converts_8bit and sending.eight_bit(seen.message.header)))
         rewritten = self._rewritten(gathered, now)
@@ -225,6 +229,16 @@ class Engine:
         if len(body) > limit:
             return own_checks.too_large(limit)
         return own_checks.own_claims(seen, body, self.config, lookup, now)
+
+    def _earns(self, seen: Seen) -> bool:
+        """Would a pass earn the message something: an aligned signature, an ARC set that vouches for it, or an envelope that may
+        go on passing by SPF? Then it has to be proved."""
+        if seen.domain is None:
+            return False
+        if self.policy.seals or domains.covering(seen.domain, self._key_domains):
+            return True
+        names = envelope_domains(seen.message.envelope.sender, self.way_out)
+        return names is None or any(domains.may_align(name, seen.domain) for name in names)
 
     def _passports(self, seen: Seen, body_hash: bytes | None) -> passports.Reading:
         """What the passports of the header come to. A client that is not ours has none: nobody outside is ever given one."""

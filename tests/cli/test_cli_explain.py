@@ -144,7 +144,7 @@ def test_the_client_is_what_the_options_say(
 
 def test_json_is_a_record_a_line_that_can_be_decided_again(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = [str(tmp_path / name) for name in ("friend.eml", "cron.eml")]
-    assert cli.main(["explain", "--config", config, "--json", *names]) == 0
+    assert cli.main(["explain", "--config", config, "--json", "--sender", "bounce@elsewhere.example", *names]) == 0
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [told["decision"]["rule"] for told in records] == ["other-peoples-mail", "own-users"]
     assert records[1]["decision"]["signatures"] == [{"domain": "hosted.example", "selector": "ed", "algorithm": "ed25519-sha256"}]

@@ -259,7 +259,7 @@ def test_what_we_signed_behind_the_border_is_not_what_arrived() -> None:
 def test_a_crowd_of_other_signatures_does_not_hide_ours() -> None:
     """Behind a hundred that are read, whose selector is not told may be anybody's: ours too."""
     crowd = top((b"DKIM-Signature", b" v=1; a=rsa-sha256; d=hosted.example; s=x; h=from; bh=AAAA; b=AAAA")) * 100
-    assert facts((*crowd, *signed()), f"{D}; {PASS}").arrival.dmarc == "none"
+    assert facts((*crowd, *signed()), f"{D}; {PASS}").arrival.dmarc in ("none", "unknown")
 
 
 RESULTS = [

@@ -286,6 +286,18 @@ OTHERS = {
         "Received-SPF: pass (mx.forwarder.example: domain of hosted.example) client-ip=203.0.113.10\n", "checked by the gate"
     ),
     "Received-SPF, through the border": Attempt("Received-SPF: Pass client-ip=203.0.113.10\n", "border"),
+    "a selector that OpenDKIM prints and OpenDMARC reads": Attempt(
+        "DKIM-Signature: v=1; a=rsa-sha256; d=attacker.example; s=sel(x)header.d=hosted.example; h=from; bh=AAAA; b=AAAA\n",
+        "verified, SPF passes",
+    ),
+    "a domain that other verifiers print": Attempt(
+        "DKIM-Signature: v=1; a=rsa-sha256; d=attacker.example header.d=hosted.example; s=s; h=from; bh=AAAA; b=AAAA\n",
+        "verified, SPF passes",
+    ),
+    "a quoted local part whose domain OpenDMARC finds": Attempt("", "misled", sender='"x@hosted.example,b"@attacker.example'),
+    "the same, with a field that says SPF passes": Attempt("", "verified, SPF passes", sender='"x@hosted.example,b"@attacker.example'),
+    "the same in Return-Path alone": Attempt("", "SPF of a quoted sender", sender=""),
+    "a name in EHLO that OpenDMARC prints": Attempt("", "a name in EHLO prints a result", sender=""),
     "Received-SPF that misleads OpenDMARC": Attempt("Received-SPF: pass identity=mailfrom; envelope-from=hosted.example\n", "misled"),
     "our own SPF result that misleads OpenDMARC": Attempt(
         f"Authentication-Results: {US}; spf=pass smtp.mailfrom=ask@hosted.example\n", "misled"

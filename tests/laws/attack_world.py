@@ -62,6 +62,7 @@ AMAVIS = "Received: from mx.forwarder.example ([127.0.0.1])\n\tby localhost (mx.
 LMTP = "Return-Path: <friend@hosted.example>\nDelivered-To: ask@hosted.example\nReceived: from mx.forwarder.example\n\tby mx.forwarder.example with LMTP\n\tid QAAA; x\n"
 SECOND_HOST = "Received: from mx.forwarder.example (mx.forwarder.example [127.0.0.2])\n\tby out.mail.forwarder.example (Postfix) with ESMTPS id 9; x\n"
 MISLED = "Authentication-Results: mx.forwarder.example; dmarc=pass (p=reject dis=none) header.from=hosted.example\n"
+SPF_PASSES = "Authentication-Results: mx.forwarder.example; spf=pass smtp.mailfrom=ask@hosted.example\n"
 PRINTED = (
     "Authentication-Results: mx.forwarder.example; dkim=neutral header.d=attacker.example header.i=x; dmarc=pass"
     ' header.from=hosted.example header.x=@attacker.example header.b="AAAA"\n'
@@ -122,6 +123,12 @@ WIRINGS = {
     "printed by policyd-spf": Wiring(QUOTED + "{}"),
     "SPF of two senders": Wiring(TWO_SENDERS + "{}"),
     "SPF of another sender": Wiring(TWO_SENDERS.replace(" smtp.mailfrom=ask@hosted.example x.y=", "") + "{}"),
+    "verified, SPF passes": Wiring(MISLED + SPF_PASSES + "{}"),
+    "SPF of a quoted sender": Wiring('Return-Path: <"x@hosted.example,b"@attacker.example>\n' + MISLED + SPF_PASSES + "{}"),
+    "a name in EHLO prints a result": Wiring(
+        "Authentication-Results: mx.forwarder.example; spf=none smtp.helo=c.attacker.example; dmarc=pass header.from=hosted.example\n{}",
+        verify="never",
+    ),
     "spam that passes": Wiring(MISLED + "{}"),
     "passes for the attacker": Wiring(MISLED.replace("header.from=hosted", "header.from=attacker") + "{}"),
 }
@@ -164,7 +171,7 @@ class Forwarder:
             f"  arc_sealers: [lists.example], border_strips_forgeries: {str(wiring.strips).lower()}}}\n"
             "keys: [{domain: hosted.example, selector: gate, file: key.pem}]\n"
             f"verify: {{when: {wiring.verify}, body_limit: 100000}}\n"
-            "passport: {secret_file: passport.secret}\njournal: {file: decisions.jsonl}\n"
+            f"passport: {{secret_file: passport.secret, required: {str(wiring.borders).lower()}}}\njournal: {{file: decisions.jsonl}}\n"
         )
         self.wiring = wiring
         self.gate = Gate.load(folder / "dkimgate.yaml")

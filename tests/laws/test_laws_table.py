@@ -112,7 +112,7 @@ def test_no_wiring_stands_idle() -> None:
 HONEST_MAIL = {
     "from a program of ours": Attempt(border="", wiring="checked by the gate"),
     "with a login": Attempt(border="", wiring="checked by the gate", client=LOGIN),
-    "passed at the border": Attempt(wiring="misled"),
+    "passed at the border": Attempt(wiring="verified, SPF passes"),
     "signed by its author, checked by the gate": Attempt(SIGNED),
     "signed by its author, checked always": Attempt(SIGNED, "checked always"),
     "signed by its author, inbound": Attempt(SIGNED, "inbound"),
@@ -127,9 +127,9 @@ HONEST_MAIL = {
     "sealed by the list that we trust": sealed(TRUSTED),
     "sealed by the list that we trust, through the border": sealed(TRUSTED, "border"),
     "with verdicts of other hosts below": Attempt(
-        "Authentication-Results: mx.other.example; dmarc=pass header.from=hosted.example\n", "misled"
+        "Authentication-Results: mx.other.example; dmarc=pass header.from=hosted.example\n", "verified, SPF passes"
     ),
-    "with ham below": Attempt("X-Spam-Status: No, score=0.1 required=5.0\n", "misled"),
+    "with ham below": Attempt("X-Spam-Status: No, score=0.1 required=5.0\n", "verified, SPF passes"),
 }
 
 

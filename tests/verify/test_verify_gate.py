@@ -58,12 +58,41 @@ class Arrived:
         return last
 
 
-def test_where_a_host_of_ours_has_spoken_nobody_is_asked(tmp_path: Path) -> None:
+SPF = b"Authentication-Results: mx.forwarder.example; spf=pass smtp.mailfrom=%s\r\n"
+OTHERS = FORGED.replace(b"ann@hosted.example", b"ann@friend.example")
+
+
+def test_where_a_host_of_ours_has_spoken_nobody_is_asked_for_what_earns_nothing(tmp_path: Path) -> None:
     arrived = Arrived(tmp_path, "when: missing")
     arrived.send(TRUSTED % b"fail" + BORDER_FIELD + SIGNED)
     assert (arrived.dns.asked, arrived.kept, arrived.record["arrival"]["dmarc"]) == ([], False, "fail")
-    arrived.send(TRUSTED % b"pass" + BORDER_FIELD + FORGED)
-    assert (arrived.dns.asked, arrived.record["arrival"]["dmarc"]) == ([], "pass")
+    assert OTHERS != FORGED
+    arrived.send(TRUSTED.replace(b"hosted", b"friend") % b"pass" + BORDER_FIELD + OTHERS)
+    assert (arrived.dns.asked, arrived.kept, arrived.record["arrival"]["dmarc"]) == ([], False, "pass"), "no key, no seal, no envelope"
+
+
+def test_a_pass_of_ours_that_would_earn_a_signature_is_proved_first(tmp_path: Path) -> None:
+    """A verifier of ours may have been talked into it, and a local program may have removed what shows that."""
+    arrived = Arrived(tmp_path, "when: missing")
+    assert arrived.send(TRUSTED % b"pass" + BORDER_FIELD + FORGED).fields == ()
+    assert arrived.dns.asked and arrived.record["arrival"]["dmarc"] == "unknown"
+    assert arrived.send(TRUSTED % b"none" + BORDER_FIELD + FORGED).fields == ()
+    assert arrived.record["arrival"]["dmarc"] == "unknown"
+    assert len(arrived.send(TRUSTED % b"pass" + BORDER_FIELD + SIGNED).fields) == 1
+    assert arrived.record["arrival"]["dmarc"] == "pass"
+    assert arrived.send(TRUSTED % b"pass" + BORDER_FIELD + SIGNED, body=BODY + b"A footer\r\n").fields == ()
+    assert arrived.record["arrival"]["dmarc"] == "unknown", "an honest program may have changed it: that is no proof of a forgery"
+
+
+def test_spf_of_the_very_author_domain_is_proof_enough(tmp_path: Path) -> None:
+    arrived = Arrived(tmp_path, "when: missing")
+    assert len(arrived.send(TRUSTED % b"pass" + SPF % b"bob@hosted.example" + BORDER_FIELD + FORGED).fields) == 1
+    assert arrived.dns.asked == []
+    for domain in (b"attacker.example", b"hosted.example.attacker.example", b'x@hosted.example,b"@attacker.example'):
+        assert arrived.send(TRUSTED % b"pass" + SPF % domain + BORDER_FIELD + FORGED).fields == ()
+        assert arrived.record["arrival"]["dmarc"] == "unknown"
+    assert len(arrived.send(TRUSTED % b"pass" + SPF % b"bob@mail.hosted.example" + BORDER_FIELD + FORGED).fields) == 1
+    assert ("_dmarc.hosted.example", "TXT") in arrived.dns.asked, "relaxed alignment hangs on the record"
 
 
 @pytest.mark.parametrize("connection", [REINJECTED, Connection(ip="203.0.113.5", auth="ann")], ids=["sendmail", "login"])
@@ -139,7 +168,13 @@ def test_what_the_border_states_of_spf_stands_in_for_our_own_check(tmp_path: Pat
     arrived.send(
         TRUSTED % b"pass" + BORDER_FIELD + b"Authentication-Results: mx.forwarder.example; spf=fail smtp.mailfrom=hosted.example\r\n" + bent
     )
-    assert arrived.record["arrival"]["dmarc"] == "pass", "a sender's own field is not the border's"
+    assert arrived.record["arrival"]["dmarc"] == "fail", "what hurts is believed from anyone"
+    arrived.send(
+        TRUSTED % b"pass" + BORDER_FIELD + b"Authentication-Results: mx.forwarder.example; spf=pass smtp.mailfrom=hosted.example\r\n" + bent
+    )
+    assert arrived.record["arrival"]["dmarc"] == "unknown", "a sender's own field is not the border's"
+    arrived.send(TRUSTED % b"pass" + BORDER_FIELD + bent)
+    assert arrived.record["arrival"]["dmarc"] == "unknown", "without a ground of our own a pass is none"
 
 
 def test_a_sealer_that_we_trust_speaks_for_what_he_changed(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from dkimgate import domains
 from dkimgate.config import Trust
-from dkimgate.evidence import authentication_results, below_border, misleading, received_spf, results_elsewhere, spam
+from dkimgate.evidence import authentication_results, below_border, grounds, misleading, received_spf, results_elsewhere, spam
 from dkimgate.evidence.authentication_results import Reading
 from dkimgate.facts import Arrival, Claim, Spam, Standing, Upstream
 from dkimgate.message import HeaderField, Message
@@ -74,8 +74,11 @@ def claims_of(message: Message, route: Route, trust: Trust, verdicts: Iterable[s
                     (("score", f"{verdict.score:g}"), ("required", f"{verdict.required:g}")),
                 )
             )
-    if misleading.offers_a_pass(message, zone, route.ours_above, trust):
-        claims = grounded(claims, "our own pass, but it may rest on an SPF result that the sender wrote")
+    if (odd := misleading.odd_words(message, route, zone, trust)) is not None:
+        why = f"our authserv-id, but a sender may have written it through a verifier of ours: {odd}"
+        claims = [replace(claim, standing=Standing.UPSTREAM, why=why) if claim.is_believed() else claim for claim in claims]
+    elif misleading.offers_a_pass(message, zone, route.ours_above, trust):
+        claims = grounds.stated(claims, "our own pass, but it may rest on an SPF result that the sender wrote")
     if len(claims) > MAX_CLAIMS:
         claims = sorted(sorted(claims, key=_harmless)[:MAX_CLAIMS], key=lambda claim: claim.position)
     return tuple(claims)
@@ -87,8 +90,6 @@ def _harmless(claim: Claim) -> bool:
 
 def _zone(message: Message, route: Route, trust: Trust) -> frozenset[int]:
     """The positions where only hosts of ours can have written an Authentication-Results field of ours."""
-    if misleading.writes_results(message, trust):
-        return frozenset()
     above = route.ours_above
     if not trust.border_strips_forgeries or route.login_in_session:
         return frozenset(range(above))
@@ -145,21 +146,6 @@ def _from_received_spf(field: HeaderField, position: int) -> list[Claim]:
     return [Claim("spf", found.result, found.receiver, _name(field), Standing.UPSTREAM, why, position, found.properties)]
 
 
-def grounded(claims: Iterable[Claim], why: str) -> list[Claim]:
-    """The claims of verifiers that the sender may have misled: a DMARC pass stays trusted only where a pass of SPF or DKIM that is
-    trusted too is reason enough for it. Else it is upstream, and `why` says so."""
-    claims = list(claims)
-    grounds = {domain for claim in claims if claim.is_believed() and claim.result == "pass" for domain in _domains_of(claim)}
-    return [claim if _stands(claim, grounds) else replace(claim, standing=Standing.UPSTREAM, why=why) for claim in claims]
-
-
-def _stands(claim: Claim, grounds: set[str]) -> bool:
-    if claim.method != "dmarc" or claim.result != "pass" or not claim.is_believed():
-        return True
-    author = domains.a_label((claim.property("header.from") or "").rpartition("@")[2])
-    return author is not None and any(domains.aligned(domain, author) for domain in grounds)
-
-
 def _name(field: HeaderField) -> str:
     return field.name.strip(b" \t\0").decode("latin-1")
 
@@ -174,7 +160,7 @@ def arrival_of(claims: Iterable[Claim], author: str | None, outside: bool, trust
         spf=combined(claims, "spf"),
         dkim=combined(claims, "dkim"),
         arc=combined(claims, "arc"),
-        aligned=author is not None and any(aligned_pass(claim, author) for claim in claims),
+        aligned=author is not None and any(grounds.aligned_pass(claim, author) for claim in claims),
         spam=verdict,
     )
     return arrival, Upstream(max(upstream, key=_DMARC.index, default=None))
@@ -218,16 +204,3 @@ def combined(claims: Iterable[Claim], method: str) -> str:
         return "pass"
     bad = counting + [word for word, _ in words if word in _HURTS[method]]
     return max(bad, key=_BADNESS.index, default="none")
-
-
-def aligned_pass(claim: Claim, author: str) -> bool:
-    """A believed pass of a domain that aligns with the author domain."""
-    return claim.is_believed() and claim.result == "pass" and any(domains.aligned(domain, author) for domain in _domains_of(claim))
-
-
-def _domains_of(claim: Claim) -> list[str]:
-    """The domains that a result of SPF or DKIM speaks of. Of a property that is there twice, nobody knows which one is meant."""
-    names = {"spf": ("smtp.mailfrom",), "dkim": ("header.d", "header.i")}.get(claim.method, ())
-    keys = [key for key, _ in claim.properties]
-    found = (domains.a_label(value.rpartition("@")[2]) for name in names if keys.count(name) == 1 and (value := claim.property(name)))
-    return [domain for domain in found if domain is not None]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dkimgate import domains
 from dkimgate.author import Author, author_of
 from dkimgate.config import Config
-from dkimgate.evidence import own_signature, spam
+from dkimgate.evidence import grounds, own_signature, spam
 from dkimgate.evidence.claims import arrival_of, claims_of
 from dkimgate.evidence.own_signature import Ours
 from dkimgate.evidence.signs import message_id, signs_of
@@ -39,6 +39,8 @@ def see(message: Message, config: Config) -> Seen:
     author = author_of(message.header, _longest_line(config) if route.origin.outside else 0)  # of our own mail the gate folds the lines
     verdicts = tuple(spam.verdicts_of(message.header, config.spam_fields, route.ours_above))
     claims = claims_of(message, route, config.trust, verdicts)
+    if route.origin.outside and config.demands_passport:
+        claims = grounds.without_words(claims, "our own word, but no valid passport: passport.required wants one of what came by a border")
     return Seen(message, author, None if message.problem else author.domain, route, claims, verdicts)
 
 
@@ -56,13 +58,17 @@ def facts_of(
     stated: Spam | None = None,
     now: float | None = None,
     ours: Ours | None = None,
+    earns: bool = False,
 ) -> Facts:
     """Everything the decision may look at. `key_domains`: the domains of the keys we hold. `own`: claims of our own checks and of
     passports. `stated`: the spam verdict of passports. `now`: the time, in seconds since the epoch; the facts hold what follows
     from it, so that deciding needs no clock. Without it, nothing is far off or expired. `ours`: what of the message is our own work.
+    `earns`: a pass would earn the message something, so it has to be proved, unless the operator has nothing verified here.
     """
     message, domain, route = seen.message, seen.domain, seen.route
     claims = seen.claims + own
+    if route.origin.outside and config.verify.when != "never" and (earns or config.verify.when == "always"):
+        claims = grounds.proved(claims, domain)
     verdicts = [verdict.spam for verdict in seen.verdicts]
     verdict = spam.worst([*verdicts, stated] if stated is not None else verdicts)
     arrival, upstream = arrival_of(claims, domain, route.origin.outside, config.trust, verdict)

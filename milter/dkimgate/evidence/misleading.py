@@ -1,10 +1,14 @@
 """What a sender wrote that our own verifiers take in, and that comes out again in fields that only they write.
 
-All of it was seen with Debian's servers:
-- OpenDKIM decodes `i=` of a signature and prints it into its field as it stands, semicolons and all.
-- policyd-spf (`Header_Type = AR`) does the same with MAIL FROM, in a comment that a quoted local part may end.
+Seen with Debian's servers, among much else:
+- OpenDKIM prints `s=` of a signature as it stands, and `i=` decoded, semicolons and all. OpenDMARC reads `header.d` out of a selector.
+- policyd-spf (`Header_Type = AR`) prints MAIL FROM, and the text of the sender's SPF record, in a comment that either may end.
+- OpenDMARC takes what follows the first @ of a quoted local part for the sender's domain, and states a pass for it.
 - OpenDMARC takes an SPF result from any Authentication-Results field that bears our authserv-id, and from any Received-SPF, whoever
   wrote it; it looks at SPF itself only where it finds none, or with `SPFIgnoreResults true`.
+
+So where anything that they print is no plain word, or a field of theirs has another form than they write for plain words, nothing that
+they say helps: somebody may have written it through them.
 """
 
 from __future__ import annotations
@@ -13,38 +17,109 @@ import re
 from collections.abc import Iterator
 
 from dkimgate.config import Trust
-from dkimgate.message import Message
+from dkimgate.evidence import authentication_results, plain_forms
+from dkimgate.facts import Origin
+from dkimgate.message import HeaderField, Message
+from dkimgate.route import Route
+
+MOST_SIGNATURES = 100
+"""Signature fields that are looked at; no honest message bears more."""
+
+_SHOWN = 60  # characters of odd words that are told
+_SIGNATURES = ("dkim-signature", "arc-seal", "arc-message-signature")
+_TAG_NAME = re.compile(r"\W+")
+_PLAIN_TAGS = {
+    "d": re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*+\.?"),
+    "s": re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*+"),
+    # decoded (RFC 6376 section 2.11); an ARC field has a number there
+    "i": re.compile(r"(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]*@)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*+\.?"),
+    "a": re.compile(r"[A-Za-z0-9-]+"),
+    "b": re.compile(r"[A-Za-z0-9+/=\s]*"),
+}
+"""What verifiers print of a signature, where it is plain."""
 
 _ENCODED = re.compile(r"=([0-9A-Fa-f]{2})")
-_PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@-]*")  # atext of RFC 5322: one word, wherever it is printed
-_NOT_NAME = re.compile(r"\W+")
 _GROUND = re.compile(r"spf|dkim|(?<!dm)arc", re.IGNORECASE)  # what a DMARC verifier reads
 
 
-def writes_results(message: Message, trust: Trust) -> bool:
-    """Can the sender have written results into a field of ours? By an identity (RFC 6376 section 3.5, `i=`) that is more than one word
-    when it is decoded, or a MAIL FROM with a parenthesis."""
-    if any(_leaves_comment(field.text) for field in message.fields("authentication-results") if _names_us(field.text, trust)):
-        return True
-    return any(not _PLAIN.fullmatch(identity) for field in message.fields("dkim-signature") for identity in _identities(field.text))
+def odd_words(message: Message, route: Route, zone: frozenset[int], trust: Trust) -> str | None:
+    """The first words by which the sender may have written into results of ours, and where they are; None where all is plain.
+
+    `zone`: the positions where only our hosts can have written an Authentication-Results field of ours.
+    """
+    return next(_oddities(message, route, zone, trust), None)
 
 
-def _names_us(text: str, trust: Trust) -> bool:
-    text = text.lower()
-    return any(name in text for name in trust.authserv_spellings)
+def _oddities(message: Message, route: Route, zone: frozenset[int], trust: Trust) -> Iterator[str]:
+    above = route.ours_above
+    signatures = 0
+    for position, field in enumerate(message.header):
+        key = field.key
+        if key == "authentication-results" and position in zone:
+            if names_us(field.text, trust) and (words := _not_of_a_form(field.text)) is not None:
+                yield _told(words, field)
+        elif key == "received-spf" and position < above:
+            if not plain_forms.is_plain_received_spf(field.text):
+                yield _told(field.text, field)
+        elif key == "return-path" and position < above:
+            if not plain_forms.is_plain_sender(field.text.removeprefix("<").removesuffix(">")):
+                yield _told(field.text, field)
+        elif key in _SIGNATURES:
+            signatures += 1
+            if signatures > MOST_SIGNATURES:
+                yield f"more than {MOST_SIGNATURES} signatures"
+                break
+            yield from (_told(words, field) for words in _odd_tags(field.text))
+    if not plain_forms.is_plain_sender(message.envelope.sender):
+        yield _told(message.envelope.sender, "the envelope sender")
+    yield from (_told(name, "EHLO") for name in _names_said(message, route) if not plain_forms.is_plain_helo(name))
 
 
-def _leaves_comment(text: str) -> bool:
-    """policyd-spf ends its field with the comment that quotes MAIL FROM: what stands behind another end of it is the sender's."""
-    _, quoted, behind = text.lower().partition("envelope-from=")
-    return bool(quoted) and behind.partition(")")[2].strip() != ""
+def _told(words: str, where: HeaderField | str) -> str:
+    place = where if isinstance(where, str) else where.name.strip(b" \t\0").decode("latin-1")
+    return f"{words.strip()[:_SHOWN]!a} in {place}"
 
 
-def _identities(text: str) -> Iterator[str]:
+def _not_of_a_form(text: str) -> str | None:
+    """The part of a field of ours that no verifier writes; None where the whole is of one form."""
+    if plain_forms.form_of(text, authentication_results.read(text)) is not None:
+        return None
+    authserv_id, _, results = text.partition(";")
+    odd = (part for part in results.split(";") if plain_forms.form_of(f"{authserv_id};{part}", _read(authserv_id, part)) is None)
+    return next(odd, results)
+
+
+def _read(authserv_id: str, part: str) -> authentication_results.Reading:
+    return authentication_results.read(f"{authserv_id};{part}")
+
+
+def _odd_tags(text: str) -> Iterator[str]:
     for tag in text.split(";"):
         name, _, value = tag.partition("=")
-        if _NOT_NAME.sub("", name).lower() == "i":
-            yield _ENCODED.sub(lambda match: chr(int(match[1], 16)), "".join(value.split()))
+        name = _TAG_NAME.sub("", name).lower()
+        plain = _PLAIN_TAGS.get(name)
+        if plain is None:
+            continue
+        value = value.strip()
+        if name == "i":
+            value = _ENCODED.sub(lambda match: chr(int(match[1], 16)), "".join(value.split()))
+        if not plain.fullmatch(value):
+            yield f"{name}={value}"
+
+
+def _names_said(message: Message, route: Route) -> tuple[str, ...]:
+    """What the client said in EHLO, and the name that DNS gives him, at the border. A field that tells no name tells none of his words."""
+    if route.origin is Origin.INBOUND:
+        told = (message.connection.helo, message.connection.name)
+    else:
+        told = (route.border_hop.helo if route.border_hop is not None else None, None)
+    return tuple(name for name in told if name)
+
+
+def names_us(text: str, trust: Trust) -> bool:
+    """Does an authserv-id of ours stand anywhere in the text?"""
+    text = text.lower()
+    return any(name in text for name in trust.authserv_spellings)
 
 
 def offers_a_pass(message: Message, zone: frozenset[int], ours_above: int, trust: Trust) -> bool:
@@ -57,7 +132,7 @@ def offers_a_pass(message: Message, zone: frozenset[int], ours_above: int, trust
         if field.key == "received-spf":
             doubtful = position >= ours_above
         elif field.key == "authentication-results" and position not in zone:
-            doubtful = _names_us(field.text, trust) and _GROUND.search(field.text) is not None
+            doubtful = names_us(field.text, trust) and _GROUND.search(field.text) is not None
         else:
             continue
         if doubtful and "pass" in field.text.lower():

@@ -1,7 +1,7 @@
 """What nobody has checked, this process checks: SPF, DKIM, DMARC and ARC of the message as it arrived.
 
 Nothing is asked and no body is wanted where the answer could not count: for mail from inside, and with `when: missing` where a host of ours
-has stated a DMARC result already.
+has stated a DMARC result already. But a word of ours that would earn the message something is proved first, by what can still be verified.
 """
 
 from __future__ import annotations
@@ -9,21 +9,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dkimgate.config import Config
-from dkimgate.evidence import arc, misleading
-from dkimgate.evidence.claims import grounded
+from dkimgate.evidence import arc, grounds, misleading
 from dkimgate.evidence.gather import Seen
 from dkimgate.evidence.own_dkim import check_signatures
 from dkimgate.evidence.own_dmarc import BOTH, check_dmarc, prepare
 from dkimgate.evidence.own_spf import check_spf, entry_of, stated_spf
-from dkimgate.facts import Claim, Standing
+from dkimgate.facts import Claim, Origin, Standing
 from dkimgate.resolver import Lookup
 from dkimgate.route import Route
 
 _ARC = "arc-seal"
 
 
-def wanted(claims: tuple[Claim, ...], route: Route, config: Config) -> bool:
-    """Is anything to be checked here, beside the claims of the header?"""
+def wanted(claims: tuple[Claim, ...], route: Route, config: Config, author: str | None, earns: bool = False) -> bool:
+    """Is anything to be checked here, beside the claims of the header? `earns`: a pass would earn the message something."""
     if not route.origin.outside:
         return False
     match config.verify.when:
@@ -31,7 +30,7 @@ def wanted(claims: tuple[Claim, ...], route: Route, config: Config) -> bool:
             return False
         case "always":
             return True
-    return not _settled(claims)
+    return not _settled(claims) or (earns and grounds.wants_proof(claims, author))
 
 
 def _settled(claims: tuple[Claim, ...]) -> bool:
@@ -46,6 +45,8 @@ def own_claims(seen: Seen, body: bytes, config: Config, lookup: Lookup, now: flo
     nobody else has stated one: what he changed, no check here could pass. So his chain comes first; a stranger's comes last,
     where it can't use up the time and the questions of the other checks.
     """
+    if config.verify.when == "missing" and _settled(seen.claims):
+        return _proof(seen, body, config, lookup, now)
     sealers = config.trust.arc_sealers
     chained = any(field.key == _ARC for field in seen.message.header)
     found: tuple[Claim, ...] = ()
@@ -66,6 +67,18 @@ def too_large(limit: int) -> tuple[Claim, ...]:
     )
 
 
+def _proof(seen: Seen, body: bytes, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
+    """What can still be verified of a message that a host of ours has judged already.
+
+    Where the message comes by again, body and envelope may have been changed by honest hands since: that nothing is found then is no proof
+    of a forgery, so a `fail` is left out, and the arrival is unknown.
+    """
+    found = _dmarc_claims(seen, body, config, lookup, now)
+    if seen.route.origin is Origin.INBOUND:
+        return found
+    return tuple(claim for claim in found if claim.result == "pass" or (claim.method == "dmarc" and claim.result != "fail"))
+
+
 def _dmarc_claims(seen: Seen, body: bytes, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
     author = seen.domain
     if author is not None:
@@ -84,9 +97,10 @@ def _arc_claims(seen: Seen, body: bytes, config: Config, lookup: Lookup, now: fl
     """A sealer's verifiers can be misled as ours can: to print what the sender wrote, and to a pass that nothing aligned supports."""
     above = seen.route.entered
     chain = arc.validate(seen.message.header[above:], body, lookup, now)
-    sealers = () if misleading.writes_results(seen.message, config.trust) else config.trust.arc_sealers
+    odd = misleading.odd_words(seen.message, seen.route, frozenset(), config.trust)
+    sealers = () if odd is not None else config.trust.arc_sealers
     why = "a sealer's pass, but no pass of SPF or DKIM in its results is reason for it"
-    claims = grounded(arc.claims(chain, sealers, seen.domain), why)
+    claims = grounds.stated(arc.claims(chain, sealers, seen.domain), why)
     made = [replace(claim, position=claim.position + above) for claim in claims]
     heard = {(claim.position, claim.method, claim.result) for claim in seen.claims}  # what hurts in a chain is heard without it
     return tuple(claim for claim in made if claim.is_believed() or (claim.position, claim.method, claim.result) not in heard)

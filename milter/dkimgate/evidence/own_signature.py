@@ -17,10 +17,11 @@ from dataclasses import dataclass, field, replace
 
 from dkimgate import domains
 from dkimgate.evidence import dkim_signature
-from dkimgate.evidence.claims import aligned_pass, combined
+from dkimgate.evidence.claims import combined
 from dkimgate.evidence.dkim_content import Content
 from dkimgate.evidence.dkim_key import PublicKey
 from dkimgate.evidence.dkim_signature import Refused, Tags
+from dkimgate.evidence.grounds import aligned_pass
 from dkimgate.facts import Arrival, Claim
 from dkimgate.message import HeaderField
 from dkimgate.signing.keys import SigningKey

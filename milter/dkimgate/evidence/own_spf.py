@@ -17,6 +17,8 @@ from dkimgate.spf_query import Query
 
 RESULTS = ("pass", "fail", "softfail", "neutral", "none", "temperror", "permerror")
 
+_HURTS = ("fail", "softfail", "permerror", "temperror")
+
 LONGEST_SENDER = 512
 """Characters of a reverse path; RFC 5321 section 4.5.3.1.3 permits 256. Macros of a record repeat it."""
 
@@ -84,9 +86,11 @@ def stated_spf(claims: Iterable[Claim]) -> Spf | None:
     """The result of SPF that hosts of ours state, for mail whose envelope is no longer the border's. None where they state none.
 
     It stands in for our own check, so that a DMARC result which does not hang on a signature can still be found wrong. Of several results
-    one that is no pass counts.
+    one that is no pass counts; where none is trusted, one that hurts, whoever states it.
     """
-    stated = [claim for claim in claims if claim.method == "spf" and claim.standing is Standing.TRUSTED]
+    claims = [claim for claim in claims if claim.method == "spf"]
+    stated = [claim for claim in claims if claim.standing is Standing.TRUSTED]
+    stated = stated or [claim for claim in claims if claim.result in _HURTS]
     worst = next((claim for claim in stated if claim.result != "pass"), stated[0] if stated else None)
     if worst is None:
         return None

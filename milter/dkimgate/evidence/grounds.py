@@ -1,0 +1,96 @@
+"""What a pass rests on: a DMARC pass helps only where something that was checked, or is beyond a sender's reach, is reason enough for it.
+
+Our own verifiers may have been talked into it, and a local program may have removed what shows that. So where believing it would earn the
+message something, a pass of theirs (or `none`: the author domain has no record) needs one of these:
+
+- what this process has verified: an aligned DKIM signature or aligned SPF, by which DMARC passes (RFC 9989), or a passport of our border;
+- a pass of SPF for the very author domain, in a field of ours of the exact form that its verifier writes for plain words, with nothing
+  odd in any other field of ours, in the envelope, in EHLO or in the signatures that there are. Only such a claim is trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from dkimgate import domains
+from dkimgate.facts import Claim, Standing
+
+_PROOFS = ("X-Dkimgate-Passport", "ARC-Authentication-Results")
+"""Fields whose trusted claims are proved by themselves: the MAC of a passport, or the seal of a trusted sealer, was verified here."""
+
+_HELPING = ("pass", "none")
+
+
+def domains_of(claim: Claim) -> list[str]:
+    """The domains that a result of SPF or DKIM speaks of. Of a property that is there twice, nobody knows which one is meant."""
+    names = {"spf": ("smtp.mailfrom",), "dkim": ("header.d", "header.i")}.get(claim.method, ())
+    keys = [key for key, _ in claim.properties]
+    found = (domains.a_label(value.rpartition("@")[2]) for name in names if keys.count(name) == 1 and (value := claim.property(name)))
+    return [domain for domain in found if domain is not None]
+
+
+def aligned_pass(claim: Claim, author: str) -> bool:
+    """A believed pass of SPF or DKIM, of a domain that aligns with the author domain."""
+    return claim.is_believed() and claim.result == "pass" and any(domains.aligned(domain, author) for domain in domains_of(claim))
+
+
+def stated(claims: Iterable[Claim], why: str) -> list[Claim]:
+    """The claims of verifiers that the sender may have misled: a DMARC pass stays trusted only where a pass of SPF or DKIM that is
+    trusted too is reason enough for it. Else it is upstream, and `why` says so."""
+    claims = list(claims)
+    found = {domain for claim in claims if claim.is_believed() and claim.result == "pass" for domain in domains_of(claim)}
+    return [claim if _has_reason(claim, found) else replace(claim, standing=Standing.UPSTREAM, why=why) for claim in claims]
+
+
+def _has_reason(claim: Claim, found: set[str]) -> bool:
+    if claim.method != "dmarc" or claim.result != "pass" or not claim.is_believed():
+        return True
+    author = domains.a_label((claim.property("header.from") or "").rpartition("@")[2])
+    return author is not None and any(domains.aligned(domain, author) for domain in found)
+
+
+def wants_proof(claims: Iterable[Claim], author: str | None) -> bool:
+    """Is there a statement of ours that would help, and is not proved yet?"""
+    claims = tuple(claims)
+    return any(_is_word(claim) and claim.method == "dmarc" and claim.result in _HELPING for claim in claims) and not _proved(claims, author)
+
+
+def proved(claims: Iterable[Claim], author: str | None) -> tuple[Claim, ...]:
+    """The claims, those of ours that help without a ground made upstream. `author` is the author domain."""
+    claims = tuple(claims)
+    if _proved(claims, author):
+        return claims
+    return tuple(_unproved(claim, author) for claim in claims)
+
+
+def without_words(claims: Iterable[Claim], why: str) -> tuple[Claim, ...]:
+    """The claims where no statement in a header field may help, but for those of passports."""
+    return tuple(replace(claim, standing=Standing.UPSTREAM, why=why) if _is_word(claim) else claim for claim in claims)
+
+
+def _is_word(claim: Claim) -> bool:
+    """Stated by a host of ours in plain text, where a passport or a seal would be proof of its own."""
+    return claim.standing is Standing.TRUSTED and claim.field not in _PROOFS
+
+
+def _proved(claims: tuple[Claim, ...], author: str | None) -> bool:
+    """Something other than our verifiers' DMARC word tells that it is so."""
+    if author is None:
+        return False
+    for claim in claims:
+        if claim.method == "dmarc" and claim.result in _HELPING and claim.is_believed() and not _is_word(claim):
+            return True
+        if claim.method == "spf" and _is_word(claim) and claim.result == "pass" and domains_of(claim) == [author]:
+            return True
+    return False
+
+
+def _unproved(claim: Claim, author: str | None) -> Claim:
+    if not _is_word(claim) or claim.result not in _HELPING:
+        return claim
+    if claim.method == "dmarc":
+        return replace(claim, standing=Standing.UPSTREAM, why="our own word, but nothing that was checked here is reason for it")
+    if claim.method == "dkim" and author is not None and aligned_pass(claim, author):
+        return replace(claim, standing=Standing.UPSTREAM, why="our own word, but no such signature was verified here")
+    return claim

@@ -1,0 +1,107 @@
+"""A field of ours is plain where all of it is what a verifier writes for plain words, and where a sender has written into it, it is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from dkimgate.config import Trust
+from dkimgate.evidence import authentication_results, misleading, plain_forms
+from dkimgate.message import Connection, Envelope, Message
+from dkimgate.route import route_of
+from echoes import table
+from headers import BORDER, REINJECTED
+
+OURS = "mx.forwarder.example; "
+FREE_TEXT = ("spf permerror", "spf temperror", "dkim signature without d=")
+"""Here policyd-spf tells in its own comment what a record or a name server said: nobody can say where that ends. Exim writes no result."""
+
+
+def form_of(text: str) -> str | None:
+    return plain_forms.form_of(text, authentication_results.read(text))
+
+
+@pytest.mark.parametrize("row", [row for row in table.read("plain") if row.case not in FREE_TEXT], ids=lambda row: row.case)
+def test_what_verifiers_write_for_plain_words_is_plain(row: table.Row) -> None:
+    for written in row.written:
+        for field in table.header_of(written.fields):
+            if field.key == "authentication-results":
+                assert form_of(field.text) is not None, field.text
+            if field.key == "received-spf":
+                assert plain_forms.is_plain_received_spf(field.text), field.text
+    assert plain_forms.is_plain_sender(row.return_path) and plain_forms.is_plain_helo(row.helo)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'dkim=pass (2048-bit key) header.d=a.example header.i=@a.example header.s=sel(x)header.d=hosted.example header.b="AAAA"',
+        "dkim=pass (2048-bit key) header.d=a.example header.i=@a.example header.s=s header.d=hosted.example",
+        "dkim=pass (2048-bit key) header.d=a.example header.i=@a.example; dmarc=pass header.from=hosted.example",
+        'spf=pass smtp.mailfrom=hosted.example,b"@attacker.example',
+        "spf=pass smtp.mailfrom=x smtp.mailfrom=friend@hosted.example",
+        "spf=pass smtp.mailfrom=a.example; spf=pass smtp.mailfrom=hosted.example",
+        "spf=none smtp.helo=c.example; dmarc=pass header.from=hosted.example",
+        "spf=none smtp.helo=x;dmarc=pass",
+        'spf=pass (sender SPF authorized) smtp.mailfrom=a.example (client-ip=192.0.2.66; helo=x; envelope-from="x); dmarc=pass (@a.example)',
+        "spf=permerror (SPF Permanent Error: Unknown mechanism found: x);dmarc=pass(y)header.from=hosted.example;a=b() smtp.mailfrom=a.example",
+        "dmarc=pass (p=reject dis=none) header.from=hosted.example header.from=other.example",
+        "dmarc=pass header.from=hosted.example x.y=z",
+        "dmarc=pass (x) header.from=hosted.example",
+        'dmarc=pass header.from="hosted.example"',
+        "dmarc=pass header.from=hosted_example",
+        "dmarc=pass header.from=h\xf6sted.example",
+        "",
+    ],
+)
+def test_what_holds_a_senders_words_is_not(text: str) -> None:
+    assert form_of(OURS + text) is None
+
+
+@pytest.mark.parametrize("sender", ["", "ask@hosted.example", "bounce+a=b.example@x.example", "SRS0=a=b=c.example=d@x.example", "root"])
+def test_plain_senders(sender: str) -> None:
+    assert plain_forms.is_plain_sender(sender)
+
+
+@pytest.mark.parametrize(
+    "sender",
+    ['"x@hosted.example,b"@a.example', "a b@x.example", "x@hosted.example(y@a.example)", "a@b@c.example", "a@[192.0.2.1]", "é@x.example"],
+)
+def test_odd_senders(sender: str) -> None:
+    assert not plain_forms.is_plain_sender(sender)
+
+
+PLAIN = "Authentication-Results: mx.forwarder.example; dmarc=pass (p=reject dis=none) header.from=hosted.example\n"
+AUTHOR = "From: ask@hosted.example\n"
+ODD = {
+    "selector": (PLAIN, "DKIM-Signature: v=1; a=rsa-sha256; d=a.example; s=sel(x)header.d=hosted.example; h=from; bh=A; b=A\n", "s=sel(x)"),
+    "identity": (PLAIN, "DKIM-Signature: v=1; a=rsa-sha256; d=a.example; s=s; i=x=3B=20dmarc=3Dpass@a.example; b=A\n", "dmarc=pass"),
+    "domain": (PLAIN, "DKIM-Signature: v=1; a=rsa-sha256; d=a.example (x) hosted.example; s=s; b=A\n", "d=a.example (x)"),
+    "algorithm": (PLAIN, "DKIM-Signature: v=1; a=rsa-sha256 header.d=hosted.example; d=a.example; s=s; b=A\n", "a=rsa-sha256 header"),
+    "seal": (PLAIN, "ARC-Seal: i=1; a=rsa-sha256; d=a.example; s=x;y; b=A;s=a b\n", "s=a b"),
+    "Return-Path": ('Return-Path: <"x@hosted.example,b"@a.example>\n' + PLAIN, "", "x@hosted.example,b"),
+    "Received-SPF": ('Received-SPF: Pass (x) envelope-from="a b"@a.example;\n' + PLAIN, "", "a b"),
+    "a field of ours": (PLAIN + PLAIN.replace("dmarc", "odd"), "", "odd=pass"),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_odd_words_are_told(what: str) -> None:
+    above, below, words = ODD[what]
+    header = table.header_of(above + BORDER + below + AUTHOR)
+    message = Message(REINJECTED, Envelope("ask@hosted.example"), header)
+    trust = Trust(hosts=("mx.forwarder.example",), authserv_ids=("mx.forwarder.example",))
+    route = route_of(message, trust)
+    odd = misleading.odd_words(message, route, frozenset(range(route.ours_above)), trust)
+    assert odd is not None and words in odd
+    assert len(odd) < 200 and odd.isascii() and odd.isprintable()
+
+
+def test_plain_mail_has_none() -> None:
+    header = table.header_of(PLAIN + BORDER + "DKIM-Signature: v=1; a=rsa-sha256; d=a.example; s=s; i=a.b@m.a.example; b=AAA/+=\n" + AUTHOR)
+    trust = Trust(hosts=("mx.forwarder.example",), authserv_ids=("mx.forwarder.example",))
+    for sender in ("ask@hosted.example", ""):
+        message = Message(REINJECTED, Envelope(sender), header)
+        route = route_of(message, trust)
+        assert misleading.odd_words(message, route, frozenset(range(route.ours_above)), trust) is None
+    stranger = Message(Connection(ip="192.0.2.66", helo="x?y", name="c.example"), Envelope("a@b.example"), header[2:])
+    assert misleading.odd_words(stranger, route_of(stranger, trust), frozenset(), trust) == "'x?y' in EHLO"
