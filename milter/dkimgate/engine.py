@@ -23,6 +23,7 @@ from dkimgate.policy import loader, verdict
 from dkimgate.policy.model import Policy
 from dkimgate.policy.proof import example, prove
 from dkimgate.resolver import Lookup, Resolver
+from dkimgate.sending import Smtp
 from dkimgate.signing.arc_set import ALSO_SIGNED
 from dkimgate.signing.keys import SigningKey, load_keys
 from dkimgate.signing.sent_body import SentBody
@@ -54,6 +55,7 @@ class Engine:
         warnings: tuple[str, ...],
         srs_secrets: srs.Secrets | None = None,
         way: WayOut | None = None,
+        smtp: Smtp | None = None,
     ) -> None:
         self.config = settings
         self.policy = policy
@@ -65,7 +67,7 @@ class Engine:
         self.resolver = _resolver(settings)
         self.way_out = way if way is not None else way_out.configured(settings.departure)
         self.now: Callable[[], float] = time.time
-        self.smtp = sending.smtp_of(settings.departure)
+        self.smtp = smtp if smtp is not None else sending.smtp_of(settings.departure)
         self.unread = OnceADay()
         self._key_domains = frozenset(key.domain for key in keys)
         self._key_names = own_signature.by_name(keys)
@@ -112,9 +114,11 @@ class Engine:
             raise ConfigError(*problems)
         warnings += agreement.observing(policy)
         domains.load()  # before a daemon forks: its workers share the memory
-        way = way_out.find(settings.departure, {key.domain for key in keys}, system.this_host(), _resolver(settings).lookup())
+        here = system.this_host()
+        way = way_out.find(settings.departure, {key.domain for key in keys}, here, _resolver(settings).lookup())
+        smtp = sending.smtp_of(settings.departure, here.postfix)
         warnings += way.warnings()
-        return cls(settings, policy, keys, secrets, tuple(warnings), srs_secrets, way)
+        return cls(settings, policy, keys, secrets, tuple(warnings), srs_secrets, way, smtp)
 
     def assess(self, message: Message, body: bytes, now: float | None = None) -> Assessment:
         """Facts, decision and departure of a whole message, `body` with CRLF line ends: for `explain`. `now`: as if it were that time, in

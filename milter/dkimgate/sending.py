@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 import re
-import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from dkimgate import domains, postfix
+from dkimgate import domains
 from dkimgate.config import Outgoing
 from dkimgate.evidence import dkim_signature
 from dkimgate.evidence.dkim_signature import Refused, Tags
 from dkimgate.facts import Sending
 from dkimgate.header_changes import MOST_SIGNATURES, holds_broken
 from dkimgate.message import HeaderField
+from dkimgate.postfix import Settings
 from dkimgate.wire import LEAST_LIMIT, LONGEST_LINE, has_long_line
-
-_FRESH = 10
-"""Seconds for which an answer of Postfix is good."""
 
 _EIGHT_BIT = re.compile(r"\"?(?:8bit|binary)\b", re.IGNORECASE)
 _PARTS = re.compile(r"(?:multipart|message)/", re.IGNORECASE)
@@ -33,23 +29,17 @@ class Smtp:
     converts_8bit: bool = True
 
 
-def smtp_of(outgoing: Outgoing) -> Smtp:
+def smtp_of(outgoing: Outgoing, asked: Callable[[], Settings | None] = lambda: None) -> Smtp:
     """What the configuration says; what it leaves out is asked of Postfix, and where there is none, as Postfix has it by default."""
     limit, converts = outgoing.line_length_limit, outgoing.converts_8bit
     if limit is None or converts is None:
-        asked = _asked(int(time.monotonic() / _FRESH))
+        settings = asked()
         if limit is None:
-            limit = asked.number("smtp_line_length_limit") if asked is not None else None
+            limit = settings.number("smtp_line_length_limit") if settings is not None else None
         if converts is None:
-            converts = asked is None or asked.text("disable_mime_output_conversion").lower() != "yes"
+            converts = settings is None or settings.text("disable_mime_output_conversion").lower() != "yes"
     limit = LONGEST_LINE if limit is None else limit
     return Smtp(max(limit, LEAST_LIMIT) if limit else 0, converts)
-
-
-@functools.lru_cache(maxsize=1)
-def _asked(_moment: int) -> postfix.Settings | None:
-    """Once for all that is loaded in the same moment: a check loads one configuration many times over."""
-    return postfix.ask(("smtp_line_length_limit", "disable_mime_output_conversion"))
 
 
 def eight_bit(header: Sequence[HeaderField]) -> bool:

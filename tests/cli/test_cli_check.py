@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from dkimgate import cli, postfix, system
+from dkimgate import cli, system
 from dkimgate.cli.demo_world import demo_file
 from dkimgate.passport.secrets import new_secret
 from dkimgate.postfix import Settings
@@ -35,12 +35,6 @@ def write_key(file: Path, private: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 @pytest.fixture(scope="session")
 def rsa_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-@pytest.fixture(autouse=True)
-def no_postfix(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one of the machine that the tests run on has a name of its own."""
-    monkeypatch.setattr(postfix, "ask", lambda *_: None)
 
 
 @pytest.fixture
@@ -156,7 +150,8 @@ def test_postfix_of_this_host_is_one_of_ours(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(postfix, "ask", lambda *_: postfix.Settings({"myhostname": here}, {"myhostname": services}))
+    settings = Settings({"myhostname": here}, {"myhostname": services})
+    monkeypatch.setattr(system, "this_host", lambda: System(lambda: settings))
     _, found = checked(folder, GOOD.replace("hosts: [mx.forwarder.example]", f"hosts: [{hosts}]"), capsys)
     said = [text for text in found if "the Postfix of this host" in text]
     assert len(said) == len(missing)

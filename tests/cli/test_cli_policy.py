@@ -192,6 +192,10 @@ def test_a_whole_message_is_judged_as_explain_would(
   expect: {rule: own-users, client.auth: me, recipients.count: 2, header.date_far_off: false, signer: hosted.example}
 """
     assert cli.main(["policy", "test", write(folder, cases, top)]) == 0, capsys.readouterr().out
+    capsys.readouterr()
+    assert cli.main(["policy", "test", "--verbose", write(folder, cases, top)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "of whole messages: the addresses that mail leaves from are unknown (departure.addresses names none), so every sender" in said
 
 
 def test_a_configuration_says_what_is_ours_and_needs_no_key_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -253,6 +257,7 @@ def test_show_in_words(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert ["default", "no rule fits it", "not signed"] in rows
     assert ["100", "on arrival DMARC failed"] in rows
     assert "No rule makes mail look genuine that arrived badly from outside: it is proved, and there are no exceptions." in said
+    assert "Where they are unknown, every sender of the author's domain is taken to pass." in " ".join(said.split())
 
 
 def test_show_does_not_praise_what_launders(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

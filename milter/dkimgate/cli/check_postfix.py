@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dkimgate import postfix
+from dkimgate import system
 from dkimgate.cli.finding import Finding
 from dkimgate.config import Config
 
 
 def hosts(settings: Config) -> Iterator[Finding]:
     """Does `trust.hosts` name this Postfix, by every name that it writes into Received? No hosts at all are told of elsewhere."""
-    asked = postfix.ask(("myhostname",))
+    asked = system.this_host().postfix()
     if asked is None or not settings.trust.hosts:
         return
     for name in asked.every("myhostname"):
