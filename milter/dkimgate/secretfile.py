@@ -3,12 +3,19 @@ read them."""
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import shlex
 import stat
 from pathlib import Path
+from types import ModuleType
 
+from dkimgate import credentials
 from dkimgate.yamlfile import ConfigError
+
+ACCOUNT = "dkimgate"
+"""The account that `make install` makes for the daemon."""
 
 _LARGEST = 65_536
 _GROUP_MAY_READ = 0o640
@@ -18,8 +25,11 @@ _OTHERS_CAN = stat.S_IRWXO | stat.S_IWGRP
 def read(file: Path, what: str, missing: str) -> bytes:
     """The content of a file.
 
-    `what` it holds ("the key", "the secrets") and what to do where it is `missing` are for the messages of ConfigError.
+    `what` it holds ("the key", "the secrets") and what to do where it is `missing` are for the messages of ConfigError. Of a credential
+    that is not there, because its service is down, what it is made from is read.
     """
+    if credentials.is_credential(file) and not file.exists():
+        return _read_origin(file, what)
     try:
         # without O_NONBLOCK a named pipe would wait for ever
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -40,9 +50,69 @@ def read(file: Path, what: str, missing: str) -> bytes:
     return data
 
 
-def create(file: Path, line: str, exists: str) -> None:
-    """Write a new file with one secret in it, mode 0600, whole or not at all. Raises ConfigError; `exists` says what to do where the file
-    is there already, because a secret that is overwritten is lost."""
+def _read_origin(file: Path, what: str) -> bytes:
+    """Raises ConfigError: in the daemon too, which is not allowed to read it, and needs a restart to be given it."""
+    made_from = credentials.origin(file)
+    if made_from.file is None:
+        raise ConfigError(f"{file}: can't read {what}: {made_from.why}")
+    source, unit = made_from.file, made_from.unit
+    if not os.access(source, os.R_OK) and not _is_missing(source):
+        raise ConfigError(
+            f"{file}: can't read {what}: systemd makes this file from {source} when {unit} starts: systemctl restart {unit} "
+            f"(after systemctl daemon-reload, where LoadCredential= is new). To look at {source} in its place, run this as root"
+        )
+    return read(source, what, f"correct LoadCredential= in {unit}, which can't start without it")
+
+
+def _is_missing(file: Path) -> bool:
+    try:
+        file.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def give(descriptor: int, account: str) -> None:
+    """Let the daemon's account read a new file: root:GROUP, mode 0640. Nothing happens where there is no such account, or root does not
+    ask. Raises OSError."""
+    group = _group_of_account(account)
+    if group is not None and os.geteuid() == 0:
+        os.fchown(descriptor, 0, group)
+        os.fchmod(descriptor, _GROUP_MAY_READ)
+
+
+def handed(file: Path, account: str) -> str:
+    """Whose a file is that was just made, and what is left to do until the daemon can read it: sentences for the operator."""
+    state = file.stat()
+    shown = f"It belongs to {_name(state.st_uid, pwd)}:{_name(state.st_gid, grp)}, mode {stat.S_IMODE(state.st_mode):04o}"
+    group = _group_of_account(account)
+    if group is None:
+        return f"{shown}. There is no account {account} here: the group of the daemon's user must be able to read it."
+    if pwd.getpwnam(account).pw_uid == state.st_uid or (group == state.st_gid and state.st_mode & stat.S_IRGRP):
+        return f"{shown}: the daemon ({account}) can read it."
+    name = shlex.quote(str(file))
+    return f"{shown}: the daemon ({account}) can't read it. As root: chown root:{_name(group, grp)} {name} && chmod 0640 {name}"
+
+
+def _group_of_account(account: str) -> int | None:
+    try:
+        return pwd.getpwnam(account).pw_gid
+    except KeyError:
+        return None
+
+
+def _name(number: int, of: ModuleType) -> str:
+    try:
+        return str((pwd.getpwuid(number) if of is pwd else grp.getgrgid(number))[0])
+    except KeyError:
+        return str(number)
+
+
+def create(file: Path, line: str, exists: str, account: str = ACCOUNT) -> None:
+    """Write a new file with one secret in it, for `account` (see `give`), whole or not at all. Raises ConfigError; `exists` says what to
+    do where the file is there already, because a secret that is overwritten is lost."""
     cant = f"{file}: can't write the secret"
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -55,6 +125,7 @@ def create(file: Path, line: str, exists: str) -> None:
             stream.write(line + "\n")
             stream.flush()
             os.fsync(stream.fileno())
+            give(stream.fileno(), account)
     except OSError as error:
         file.unlink(missing_ok=True)
         raise ConfigError(f"{cant}: {error.strerror}") from None

@@ -144,7 +144,7 @@ def test_what_a_sender_wrote_cannot_move_the_cursor(text: str, shown: str) -> No
 def test_colours_stand_on_a_terminal_only_and_never_with_no_color(tmp_path: Path) -> None:
     config = tmp_path / "dkimgate.yaml"
     (tmp_path / "policy.yaml").write_text("version: 1\nrules:\n  - {name: a, disposition: hold}\n")
-    config.write_text("listen: unix:/tmp/x\n")
+    config.write_text("listen: unix:/tmp/x\ntrust: {}\nkeys: []\n")
     arguments = ("check", "--config", str(config))
     assert "\x1b[" in on_terminal(*arguments)
     # bold is no colour

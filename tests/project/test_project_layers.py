@@ -13,6 +13,8 @@ PACKAGE = ROOT / "milter" / "dkimgate"
 LAYERS = (
     "log",
     "yamlfile",
+    "systemdunit",
+    "credentials",
     "secretfile",
     "postfix",
     "authserv",

@@ -10,8 +10,8 @@ import pwd
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from dkimgate import agreement, config
-from dkimgate.cli import check_departure, check_postfix, check_proof
+from dkimgate import agreement, config, credentials
+from dkimgate.cli import check_departure, check_postfix, check_proof, check_start
 from dkimgate.cli.check_proof import Proved
 from dkimgate.cli.finding import Finding
 from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, Cell, Screen
@@ -88,12 +88,12 @@ def _user(gate: Gate, settings: Config) -> Iterator[Finding]:
         yield Finding("problem", f"user: there is no user {settings.user!r} here: `adduser --system --group {settings.user}`")
         return
     for key in settings.keys:
-        if key.file.is_relative_to("/run/credentials"):
+        if credentials.is_credential(key.file):
             continue  # systemd hands these over by ACLs, to nobody but the service
         if not may_read(key.file, settings.user):
             yield Finding("problem", f"{key.file}: {settings.user} can't read this key: `chgrp {settings.user}` and `chmod 0640` it")
     for file in (each.secret_file for each in (settings.unalign, settings.passport) if each is not None):
-        if not file.is_relative_to("/run/credentials") and not may_read(file, settings.user):
+        if not credentials.is_credential(file) and not may_read(file, settings.user):
             yield Finding("problem", f"{file}: {settings.user} can't read these secrets: `chgrp {settings.user}` and `chmod 0640` it")
     if not may_read(settings.policy, settings.user):
         yield Finding("problem", f"{settings.policy}: {settings.user} can't read the policy, so a reload would fail: `chmod 0644` it")
@@ -109,6 +109,10 @@ def _journal(gate: Gate, settings: Config) -> Iterator[Finding]:
         yield Finding(
             "note", "user: not set: what is said about the journal and the keys holds for root; name the user that runs the daemon"
         )
+
+
+def _credentials(gate: Gate, settings: Config) -> Iterator[Finding]:
+    yield from check_start.credentials_from_elsewhere(settings)
 
 
 def _exists(user: str) -> bool:
@@ -355,6 +359,7 @@ def _as_json(file: Path, gate: Gate, found: list[Finding], proved: Proved) -> di
 
 _CHECKS: tuple[Callable[[Gate, Config], Iterator[Finding]], ...] = (
     _user,
+    _credentials,
     _journal,
     _listeners,
     _trust,

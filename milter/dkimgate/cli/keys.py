@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.console import Console
 from rich.table import Table
 
-from dkimgate import config
+from dkimgate import config, secretfile
+from dkimgate.cli.account import account
 from dkimgate.cli.screen import complain
 from dkimgate.signing.keys import PrivateKey, SigningKey, load_keys, signing_key
 from dkimgate.signing.published import Finding, Status, judge
@@ -32,6 +33,10 @@ examples:
   dkimgate keys new hosted.example ed --type ed25519
   dkimgate keys check                              does DNS publish what we sign with?
 """
+
+_NEW_DESCRIPTION = """\
+Make a private key, and print what goes into DNS and into dkimgate.yaml. Where root makes it, the daemon
+can read it (root:dkimgate, mode 0640), elsewhere its owner alone (mode 0600)."""
 
 _NEW_HELP = """\
 The selector is a name that you choose. To replace a key take a new selector: publish its record, wait until `dkimgate keys check`
@@ -63,7 +68,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     new = actions.add_parser(
         "new",
         help="make a key file, and print its DNS record",
-        description="Make a private key (mode 0600), and print what goes into DNS and into dkimgate.yaml.",
+        description=_NEW_DESCRIPTION,
         epilog=_NEW_HELP,
         formatter_class=layout,
     )
@@ -97,13 +102,14 @@ def run_new(args: argparse.Namespace) -> int:
     private = _generate(args.type, args.bits or 2048)
     pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     try:
-        _write_private(file, pem, args.force)
+        daemon = account()
+        _write_private(file, pem, args.force, daemon)
     except FileExistsError:
         return _fail(f"{file}: exists already: choose another with --out, or --force to replace it (its key is lost then)")
     except OSError as error:
         return _fail(f"{file}: can't write the key: {error.strerror}")
     key = signing_key(args.domain, args.selector, private)
-    print(f"The private key is in {file}; only its owner can read it (mode 0600), and the daemon's user must.\n")
+    print(f"The private key is in {file}.\n{secretfile.handed(file, daemon)}\n")
     print(f"For the zone of {key.domain}:\n\n{zone_line(key)}\n")
     print(f"For `keys:` in dkimgate.yaml:\n\n{config_line(key, file.absolute())}\n")
     print("When DNS has the record: dkimgate keys check")
@@ -179,8 +185,9 @@ def _generate(kind: str, bits: int) -> PrivateKey:
     return Ed25519PrivateKey.generate() if kind == "ed25519" else rsa.generate_private_key(public_exponent=65537, key_size=bits)
 
 
-def _write_private(file: Path, data: bytes, replace: bool) -> None:
-    """Write a file that nobody else could read at any moment, whole or not at all. Raises OSError; FileExistsError unless `replace`."""
+def _write_private(file: Path, data: bytes, replace: bool, daemon: str) -> None:
+    """Write a file that nobody but its owner and the daemon's account could read at any moment, whole or not at all. Raises OSError;
+    FileExistsError unless `replace`."""
     if replace:
         descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")  # mode 0600
         written = Path(name)
@@ -192,6 +199,7 @@ def _write_private(file: Path, data: bytes, replace: bool) -> None:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
+            secretfile.give(stream.fileno(), daemon)
         if replace:
             written.replace(file)
     except BaseException:

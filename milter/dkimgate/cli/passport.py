@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from dkimgate import secretfile
+from dkimgate.cli.account import account
 from dkimgate.passport.secrets import is_id, new_secret
 
 _HELP = """\
@@ -15,6 +16,10 @@ examples:
   dkimgate passport new-secret --out passport.secret     the first secret, in a new file; copy it to every host of the group
   dkimgate passport new-secret >> passport.secret        one more, to replace the first
 """
+
+_NEW_DESCRIPTION = """\
+Make a secret of 32 random octets, and print its line, or write it into a new file, which the daemon
+can read where root makes it (root:dkimgate, mode 0640)."""
 
 _NEW_HELP = """\
 To replace a secret without a gap: append a new one to the file of every host, and reload; then move its line to the top on
@@ -36,7 +41,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     new = actions.add_parser(
         "new-secret",
         help="make a secret",
-        description="Make a secret of 32 random octets, and print its line, or write it into a new file (mode 0600).",
+        description=_NEW_DESCRIPTION,
         epilog=_NEW_HELP,
         formatter_class=layout,
     )
@@ -53,8 +58,9 @@ def run_new_secret(args: argparse.Namespace) -> int:
     if file is None:
         print(line)
         return 0
-    secretfile.create(file, line, f"to add a secret to it, dkimgate passport new-secret >> {file}")
-    print(f"The secret {name} is in {file}. The daemon's user must be able to read it: `chgrp dkimgate` and `chmod 0640` it.")
+    daemon = account()
+    secretfile.create(file, line, f"to add a secret to it, dkimgate passport new-secret >> {file}", daemon)
+    print(f"The secret {name} is in {file}.\n{secretfile.handed(file, daemon)}")
     print("Every host of the group needs a copy.")
     return 0
 

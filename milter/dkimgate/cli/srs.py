@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dkimgate import config, secretfile, srs
+from dkimgate.cli.account import account
 from dkimgate.cli.screen import BAD, DIM, GOOD, CommandError, Screen
 from dkimgate.srs import Problem, Refusal, Secrets
 
@@ -20,7 +21,8 @@ _DESCRIPTION = """\
 Say what the gate would make of an envelope sender (`envelope: unalign` in the policy), and whose bounce it is that comes to an
 SRS address in the domain `unalign.domain`. Secrets and domain are those of the configuration; nothing is sent or recorded.
 
-`new-secret` makes a secret of 24 random octets, and prints it, or writes it into a new file (mode 0600)."""
+`new-secret` makes a secret of 24 random octets, and prints it, or writes it into a new file, which the
+daemon can read where root makes it (root:dkimgate, mode 0640)."""
 
 _EPILOG = """\
 The file of secrets has one a line: the first signs, all verify. To replace one, put a new line on top, reload, and remove the old line
@@ -115,7 +117,8 @@ def _new_secret(file: Path | None) -> int:
     if file is None:
         print(line)
         return 0
-    secretfile.create(file, line, "put the line that dkimgate srs new-secret prints on top of it")
-    print(f"The secret is in {file}. The daemon's user must be able to read it: `chgrp dkimgate` and `chmod 0640` it.")
+    daemon = account()
+    secretfile.create(file, line, "put the line that dkimgate srs new-secret prints on top of it", daemon)
+    print(f"The secret is in {file}.\n{secretfile.handed(file, daemon)}")
     print("Every host that rewrites senders into the same domain needs a copy.")
     return 0

@@ -1,0 +1,142 @@
+"""Credentials of systemd, while their service is down: what they are made from is read, by what the unit's files say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dkimgate import cli, credentials, secretfile, systemdunit
+from dkimgate.yamlfile import ConfigError
+
+UNIT = "dkimgate.service"
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A host whose units lie in etc/ and lib/, and whose credentials in run/, below a folder of its own."""
+    for name in ("etc", "lib", "run", "store"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(systemdunit, "FOLDERS", (tmp_path / "etc", tmp_path / "lib"))
+    monkeypatch.setattr(credentials, "FOLDER", tmp_path / "run")
+    monkeypatch.setattr(credentials, "_STORES", (tmp_path / "store",))
+    return tmp_path
+
+
+def unit(host: Path, text: str, drop_ins: dict[str, str] | None = None) -> None:
+    (host / "lib" / UNIT).write_text(text)
+    for name, more in (drop_ins or {}).items():
+        (host / name).parent.mkdir(exist_ok=True)
+        (host / name).write_text(more)
+
+
+@pytest.mark.parametrize(
+    ("text", "drop_ins", "expected"),
+    [
+        ("[Service]\nLoadCredential=a.pem:/k/a.pem\n", {}, "/k/a.pem"),
+        ("[Service]\nLoadCredential=b.pem:/k/b.pem\nLoadCredential=a.pem:/k/a.pem\n", {}, "/k/a.pem"),
+        ("[Service]\n# LoadCredential=a.pem:/k/b.pem\n LoadCredential = a.pem:/k/a.pem \n", {}, "/k/a.pem"),
+        ("[Service]\nLoadCredential=\\\n# between\n  a.pem:/k/a.pem\n", {}, "/k/a.pem"),
+        ("[Unit]\nLoadCredential=a.pem:/k/a.pem\n[Service]\nUser=x\n", {}, None),
+        ("[Service]\n", {f"etc/{UNIT}.d/k.conf": "[Service]\nLoadCredential=a.pem:/k/a.pem\n"}, "/k/a.pem"),
+        ("[Service]\nLoadCredential=a.pem:/k/a.pem\n", {f"etc/{UNIT}.d/k.conf": "[Service]\nLoadCredential=\n"}, None),
+        (
+            "[Service]\nLoadCredential=a.pem:/k/old.pem\n",
+            {f"lib/{UNIT}.d/k.conf": "[Service]\nLoadCredential=\nLoadCredential=a.pem:/k/a.pem\n", f"lib/{UNIT}.d/z.txt": "no"},
+            "/k/a.pem",
+        ),
+        (
+            "[Service]\n",
+            {
+                f"lib/{UNIT}.d/k.conf": "[Service]\nLoadCredential=a.pem:/k/hidden.pem\n",
+                f"etc/{UNIT}.d/k.conf": "[Service]\nLoadCredential=a.pem:/k/a.pem\n",
+            },
+            "/k/a.pem",
+        ),
+        ("[Service]\nLoadCredential=a.pem\n", {}, "{host}/store/a.pem"),
+        ("[Service]\nLoadCredential=a.pem:other.pem\n", {}, "{host}/store/other.pem"),
+        ("[Service]\nLoadCredential=keys:{host}/store\n", {}, None),
+    ],
+)
+def test_where_a_credential_comes_from(host: Path, text: str, drop_ins: dict[str, str], expected: str | None) -> None:
+    unit(host, text.replace("{host}", str(host)), drop_ins)
+    found = credentials.origin(host / "run" / UNIT / "a.pem").file
+    assert found == (None if expected is None else Path(expected.replace("{host}", str(host))))
+
+
+def test_a_unit_of_etc_hides_the_one_of_lib(host: Path) -> None:
+    unit(host, "[Service]\nLoadCredential=a.pem:/k/lib.pem\n", {f"etc/{UNIT}": "[Service]\nLoadCredential=a.pem:/k/etc.pem\n"})
+    assert credentials.origin(host / "run" / UNIT / "a.pem").file == Path("/k/etc.pem")
+
+
+def test_a_folder_of_credentials(host: Path) -> None:
+    (host / "store" / "a.pem").write_text("x")
+    unit(host, f"[Service]\nLoadCredential=keys:{host}/store\n")
+    assert credentials.origin(host / "run" / UNIT / "keys_a.pem").file == host / "store" / "a.pem"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (None, "no unit dkimgate.service is installed here"),
+        ("[Service]\n", "dkimgate.service has no LoadCredential=a.pem:FILE: add it"),
+        ("[Service]\nLoadCredentialEncrypted=a.pem:/k/a\n", "systemd alone can read"),
+        ("[Service]\nSetCredential=a.pem:xyz\n", "SetCredential= in dkimgate.service makes it"),
+        (
+            "[Service]\nLoadCredential=a.pem:{host}/none.pem\n",
+            "none.pem: can't read the key: No such file or directory: correct LoadCredential= in",
+        ),
+    ],
+)
+def test_what_cannot_be_read_says_why(host: Path, text: str | None, why: str) -> None:
+    if text is not None:
+        unit(host, text.replace("{host}", str(host)))
+    with pytest.raises(ConfigError) as refused:
+        secretfile.read(host / "run" / UNIT / "a.pem", "the key", "make it")
+    assert why in str(refused.value)
+    assert "chgrp" not in str(refused.value)
+
+
+def test_a_source_of_root_is_not_for_others(host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = host / "store" / "a.pem"
+    source.write_text("x")
+    unit(host, f"[Service]\nLoadCredential=a.pem:{source}\n")
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(ConfigError, match=r"systemd makes this file from .*/store/a\.pem when dkimgate\.service starts.*run this as root"):
+        secretfile.read(host / "run" / UNIT / "a.pem", "the key", "make it")
+
+
+def test_while_the_service_runs_its_credential_is_read(host: Path) -> None:
+    source, made = host / "store" / "a.pem", host / "run" / UNIT / "a.pem"
+    unit(host, f"[Service]\nLoadCredential=a.pem:{source}\n")
+    made.parent.mkdir()
+    for file, text in ((source, "new"), (made, "in force")):
+        file.touch(mode=0o600)
+        file.write_text(text)
+    assert secretfile.read(made, "the key", "") == b"in force"
+    made.unlink()
+    assert secretfile.read(made, "the key", "") == b"new"
+
+
+def test_the_commands_work_while_the_daemon_is_down(host: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = host / "store" / "a.pem"
+    assert cli.main(["keys", "new", "hosted.example", "default", "--type", "ed25519", "--out", str(source)]) == 0
+    unit(host, f"[Service]\nLoadCredential=a.pem:{source}\n")
+    made = host / "run" / UNIT / "a.pem"
+    file = host / "dkimgate.yaml"
+    file.write_text(
+        f"listen: unix:{host}/sock\nuser: nobody\ntrust: {{hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example]}}\n"
+        f"keys: [{{domain: hosted.example, selector: default, file: {made}}}]\njournal: {{file: decisions.jsonl}}\n"
+        f"verify: {{nameservers: [127.0.0.9], deadline: 0.1}}\n"
+    )
+    (host / "policy.yaml").write_bytes((Path(__file__).parents[2] / "config" / "policy.yaml").read_bytes())
+    (host / "message.eml").write_text("From: a@hosted.example\nTo: b@hosted.example\n\nHello\n")
+    capsys.readouterr()
+    assert cli.main(["explain", "--config", str(file), str(host / "message.eml")]) == 0
+    assert cli.main(["keys", "check", "--config", str(file)]) == 2  # nobody answers there
+    assert "can't read" not in capsys.readouterr().err
+    assert cli.main(["check", "--config", str(file), "--json"]) in (0, 1)
+    texts = [each["text"] for each in json.loads(capsys.readouterr().out)["findings"]]
+    assert any("does not run, so" in text and str(source) in text for text in texts)
+    assert not any("can't read this key" in text for text in texts), "it is systemd that reads it"
