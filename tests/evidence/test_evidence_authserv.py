@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate import authserv, config, yamlfile
+from dkimgate import agreement, authserv, config, yamlfile
 from dkimgate.config import Config, Trust
 from dkimgate.evidence.gather import facts_of, see
 from dkimgate.evidence.stripping import strip
@@ -126,6 +126,16 @@ def test_a_job_id_that_is_not_configured_is_told() -> None:
 def test_a_star_elsewhere_is_a_mistake(entry: str) -> None:
     with pytest.raises(yamlfile.ConfigError, match='expected a name, "NAME/\\*" for that name with a job id'):
         config.from_document(yamlfile.parse(f"trust: {{authserv_ids: ['{entry}']}}\n", Path("dkimgate.yaml")))
+
+
+@pytest.mark.parametrize(
+    ("ids", "told"), [("['mx.forwarder.example/*']", True), ("['mx.forwarder.example/*', mx.forwarder.example]", False)]
+)
+def test_a_border_states_results_under_a_name_that_is_no_pattern(ids: str, told: bool) -> None:
+    text = f"listen: [{{socket: 'inet:127.0.0.1:8891', role: border}}]\ntrust: {{authserv_ids: {ids}}}\npassport: {{secret_file: x}}\n"
+    settings = config.from_document(yamlfile.parse(text, Path("dkimgate.yaml")))
+    problems = [each for each in agreement.problems(Path("dkimgate.yaml"), settings, None) if "no pattern" in each]
+    assert bool(problems) is told
 
 
 @pytest.mark.parametrize("unit", ["a.", "a", "/", "a/", ".", "-", "ü", "*"])

@@ -113,6 +113,16 @@ RESULTS = {
     "best guess": _results(f"{US}; dmarc=bestguesspass header.from=hosted.example", "checked by nobody"),
     "a pass in a reason": _results(f'{US}; dkim=neutral reason="x; {PASS}"', "checked by nobody"),
     "a pass in a comment": _results(f"{US}; dkim=none ({PASS})", "checked by nobody"),
+    "a job id behind our name": _results(f"{US}/4F2A; {PASS}", "border, never checks, strips"),
+    "a job id behind our name, nobody verified": _results(f"{US}/4F2A; {PASS}", "checked by nobody"),
+    "our seal and what our milters insert, ahead of the results": Attempt(
+        f"ARC-Seal: i=1; cv=none\nARC-Authentication-Results: i=1; {US}; {PASS}\nDMARC-Filter: OpenDMARC\n{BAIT}",
+        "border, never checks, strips",
+    ),
+    "two results of DKIM without a semicolon": _results(
+        f"{US}; dkim=pass header.d=attacker.example header.s=x dkim=pass header.d=hosted.example; {PASS}", "border, never checks, strips"
+    ),
+    "a pass for the organizational domain": _results(f"{US}; dmarc=pass header.from=example", "border, never checks, strips"),
     "no results": _results(f"{US}; none", "border, never checks, strips"),
     "our field below the sender's": Attempt("", "verified", AUTHOR + BAIT.encode()),
     "a pass below our fail, where the border strips": _results(f"{US}; {PASS}", "verified, fields below"),
@@ -329,6 +339,9 @@ SPAM = {
         "spam": "",
         "spam beside ham": "X-Spam-Status: No, score=-9.9 required=5.0\nX-Spam-Flag: NO\n",
         "spam beside ham of a huge limit": "X-Spam-Status: No, score=1 required=999999\n",
+        "spam beside a level of the same score and a huge limit": (
+            "X-Spam-Level: **************\nX-Spam-Status: No, score=14.9 required=9999\nX-Spamd-Result: default: False [14.90 / 9999.00]\n"
+        ),
         "spam beside a score that is no number": "X-Spam-Status: No, score=nan required=nan\nX-Spam-Score: nan\n",
         "spam beside an infinite limit": "X-Spam-Status: No, score=0 required=inf\n",
         "spam beside a negative limit": "X-Spam-Status: No, score=-1 required=-5\n",

@@ -209,6 +209,8 @@ HELPING = [
     "Received-SPF: pass (mx.forwarder.example: domain of hosted.example) client-ip=203.0.113.10\n",
     "X-Spam-Status: No, score=-9.9 required=5.0\n",
     "X-Spam-Flag: NO\n",
+    "X-Spamd-Result: default: False [12.00 / 9999.00]\n",
+    "X-Spam-Status: No, score=12 required=9999\n",
     "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=hosted.example; s=gate; h=from; bh=AAAA; b=AAAA\n",
     "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=hosted.example; s=s; h=from; l=0; bh=AAAA; b=AAAA\n",
     "DKIM-Signature: v=1; a=rsa-sha256; d=attacker.example; s=a; h=from; bh=AAAA; b=AAAA\n",
