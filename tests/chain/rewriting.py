@@ -68,9 +68,7 @@ class Host:
     def send(self, sender: str, author: str, client: str = STRANGER, *, held: bool = False) -> Seen:
         """Hand in one message; `sender` stands in MAIL FROM between the angle brackets, `author` is the value of From. What is held comes to
         no next host."""
-        self.daemon.forget()
-        for file in self.sunk():
-            file.unlink()
+        self._forget()
         lines = [f"EHLO {world.ATTACKER}", f"MAIL FROM:<{sender}>", f"RCPT TO:<{world.VICTIM}>", "DATA"]
         text = [f"From: {author}", f"To: {world.VICTIM}", "Subject: x", "Date: Sat, 21 Nov 2026 16:20:25 +0000", "", "Pay me.", "."]
         to = world.ADDRESSES[world.FORWARDER]
@@ -78,6 +76,21 @@ class Host:
         answers = json.loads(self.namespace.run(sys.executable, "-c", _CLIENT, text=json.dumps(told).encode()))
         if not answers[-1].startswith("221"):
             return Seen(refused=answers[-1].strip())
+        return self._seen(held)
+
+    def sendmail(self, sender: str, author: str) -> Seen:
+        """Hand it in by sendmail(1), which shows milters the message in cleanup(8)."""
+        self._forget()
+        text = f"From: {author}\nTo: {world.VICTIM}\nSubject: x\nDate: Sat, 21 Nov 2026 16:20:25 +0000\n\nPay me.\n"
+        self.namespace.run("sendmail", "-i", "-f", sender, world.VICTIM, text=text.encode())
+        return self._seen(held=False)
+
+    def _forget(self) -> None:
+        self.daemon.forget()
+        for file in self.sunk():
+            file.unlink()
+
+    def _seen(self, held: bool) -> Seen:
         if held:
             (record,) = self.daemon.records()
             return Seen(record=record)
@@ -114,6 +127,7 @@ def started(
         postfix = Postfix(world.FORWARDER, folder / "postfix")
         base = {
             "smtpd_milters": f"unix:{folder}/milter.sock",
+            "non_smtpd_milters": f"unix:{folder}/milter.sock",
             "relay_domains": world.RECEIVER_DOMAIN,
             "relayhost": f"[{world.ADDRESSES[world.RECEIVER]}]:25",
             "smtpd_relay_restrictions": "reject_unauth_destination",
@@ -143,7 +157,8 @@ def started(
                 },
             )
         daemon.wait_for("READY=1")
-        with Namespace(folder, world.ADDRESSES.values()) as namespace:
+        mounts = [(postfix.etc / name, Path("/etc/postfix") / name) for name in ("main.cf", "master.cf")]  # sendmail(1) takes no others
+        with Namespace(folder, world.ADDRESSES.values(), mounts) as namespace:
             sink = namespace.start(
                 "sink", *("smtp-sink", "-u", "nobody", "-D", f"{folder}/sink/%s.", f"{world.ADDRESSES[world.RECEIVER]}:25", "10")
             )

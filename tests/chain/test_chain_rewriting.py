@@ -241,3 +241,22 @@ def test_what_smtp_generic_maps_does_to_an_author_is_not_seen_so_every_sender_ma
         assert seen.author == seen.sender == f"ceo@{world.HOSTED}"
         assert (seen.record["from"], seen.record["departure"]["dmarc"]) == ("stranger.example", "pass")
         assert "warning" in host.check() and "(smtp_generic_maps)" in host.check()
+
+
+@pytest.mark.parametrize(
+    ("settings", "sender", "shown", "there"),
+    [
+        (APPENDING, "ceo", f"ceo@{world.HOSTED}", f"ceo@{world.HOSTED}"),
+        (APPENDING, f"{world.HOSTED}!ceo", f"ceo@{world.HOSTED}", f"ceo@{world.HOSTED}"),
+        ({"sender_canonical_maps": MAPPED}, "x@stranger.example", f"ceo@{world.HOSTED}", f"ceo@{world.HOSTED}"),
+        ({"smtp_generic_maps": MAPPED}, "x@stranger.example", "x@stranger.example", f"ceo@{world.HOSTED}"),
+    ],
+)
+def test_of_mail_from_sendmail_the_gate_is_shown_the_sender_as_cleanup_made_it(
+    settings: dict[str, str], sender: str, shown: str, there: str
+) -> None:
+    """All but what smtp(8) does to it."""
+    with rewriting.started(settings) as host:
+        seen = host.sendmail(sender, f"x@{world.HOSTED}")
+        assert (seen.record["envelope"]["sender"], seen.sender) == (shown, there)
+        assert seen.record["outgoing"]["spf_passes"] is True
