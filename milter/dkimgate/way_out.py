@@ -217,7 +217,7 @@ def _addresses(settings: Settings | None, system: System, ours: Iterable[str], l
             raise _Unknown("this host has no route to the internet")
         for address in found:
             if any(address.version == network.version and address in network for network in _INSIDE):
-                raise _Unknown(f"mail leaves from {address}, which is no address on the internet, so something translates it")
+                raise _Unknown(f"mail may leave from {address}, which is no address on the internet, so something translates it")
     except _Unknown as unknown:
         return (), str(unknown)
     # receivers may know this host by more than what its routes show, such as an address that is used only while another one is down

@@ -6,6 +6,8 @@ gate must foretell a pass, whatever it was shown; and for the author domain of s
 
 from __future__ import annotations
 
+import os
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,11 +16,13 @@ import pytest
 from chain import rewriting, world
 from chain.namespace import missing_for_namespaces
 from chain.rewriting import Host
+from dkimgate import domains
 from needs import need, need_program
 
 pytestmark = pytest.mark.servers
 
 OTHER = "unrelated.example"
+ODD_SENDERS = int(os.environ.get("DKIMGATE_ODD_SENDERS", "40"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,3 +264,49 @@ def test_of_mail_from_sendmail_the_gate_is_shown_the_sender_as_cleanup_made_it(
         seen = host.sendmail(sender, f"x@{world.HOSTED}")
         assert (seen.record["envelope"]["sender"], seen.sender) == (shown, there)
         assert seen.record["outgoing"]["spf_passes"] is True
+
+
+PIECES = (
+    *(
+        "ceo",
+        "mail",
+        world.HOSTED,
+        "a.example",
+        f"x.{world.HOSTED}",
+        "@",
+        "@",
+        "@",
+        ".",
+        "!",
+        "%",
+        '"',
+        "(x)",
+        "(",
+        ":",
+        ";",
+        ",",
+        " ",
+        "\\",
+    ),
+    *("[192.0.2.1]", "'", "=", "+", "/", "\t", "#", "|", "..", "xn--bcher-kva.example", "localhost"),
+)
+
+
+@pytest.mark.parametrize("settings", [APPENDING, NEVER | {"masquerade_domains": world.HOSTED}])
+def test_whatever_is_typed_the_gate_foretells_the_sender_that_leaves(settings: dict[str, str]) -> None:
+    """Senders put together at random, the same each time."""
+    dice = random.Random(8)
+    taken = 0
+    with rewriting.started(settings) as host:
+        for _ in range(ODD_SENDERS):
+            sender = "".join(dice.choices(PIECES, k=dice.randint(1, 6)))
+            seen = host.send(sender, f"x@{world.HOSTED}")
+            if seen.refused:
+                continue
+            taken += 1
+            domain = seen.sender.rpartition("@")[2] or world.FORWARDER
+            if domains.a_label(domain) is None or "." not in domain:
+                continue  # of no author that DMARC knows
+            seen = host.send(sender, f"x@{domain}")
+            assert seen.record["outgoing"]["spf_passes"] is True, (sender, seen.sender)
+    assert taken > ODD_SENDERS / 5

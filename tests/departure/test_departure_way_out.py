@@ -114,7 +114,7 @@ UNKNOWN: dict[str, tuple[System, str]] = {
     "no Postfix": (System(sources=lambda: addresses(V4)), "no Postfix on this host tells"),
     "no route": (host(), "this host has no route to the internet"),
     **{
-        f"NAT: {inside}": (host(V4, inside), f"mail leaves from {ipaddress.ip_address(inside)}, which is no address on the internet")
+        f"NAT: {inside}": (host(V4, inside), f"mail may leave from {ipaddress.ip_address(inside)}, which is no address on the internet")
         for inside in (
             "10.1.2.3",
             "172.16.0.9",
@@ -127,7 +127,7 @@ UNKNOWN: dict[str, tuple[System, str]] = {
             "192.0.0.2",
         )
     },
-    "bound to one behind NAT": (host(V4, smtp_bind_address="10.0.0.5"), "mail leaves from 10.0.0.5"),
+    "bound to one behind NAT": (host(V4, smtp_bind_address="10.0.0.5"), "mail may leave from 10.0.0.5"),
     "no address": (host(V4, smtp_bind_address="eth0"), "smtp_bind_address = eth0 is no address"),
     "an unknown name": (host(V4, inet_interfaces="nowhere.example"), "inet_interfaces names nowhere.example"),
     **{

@@ -214,5 +214,5 @@ def _header_changes(decision: Record) -> list[list[Cell]]:
 def _door(record: Record) -> str:
     if record["departure"]["dkim_aligned"]:
         return "an aligned DKIM signature"
-    source = {"assumed": "assumed, because it could not be looked up"}.get(record["outgoing"]["spf_source"], "looked up")
+    source = {"assumed": "assumed: not known, or not to be looked up"}.get(record["outgoing"]["spf_source"], "looked up")
     return f"SPF passes for its sender from here ({source}); `envelope: unalign` in the rule closes that door"
