@@ -277,3 +277,16 @@ def test_law_no_sender_makes_it_raise_or_leave_our_domain(sender: str) -> None:
 )
 def test_law_no_address_is_restored_that_we_have_not_made(address: str) -> None:
     assert isinstance(restore(address, OURS, SECRETS, NOW), Problem)
+
+
+def test_no_hash_that_some_hosts_refuse() -> None:
+    """Yandex refuses a sender with `/` in it. Both spellings are read, and an SRS0 stays one that every postsrsd reads."""
+    for number in range(2000):
+        first = rewritten(f"user{number}@hosted.example")
+        second = rewritten(first.replace(OURS, "second.example"))
+        assert first.split("=")[1].isalnum(), first
+        assert "/" not in second.split("=")[1] and "+" not in second.split("=")[1]
+        slashed = second.split("=")[1].replace("-", "+").replace("_", "/")
+        for address in (second, second.replace(second.split("=")[1], slashed, 1)):
+            assert restore(address, OURS, SECRETS, NOW) == first.replace(OURS, "second.example")
+        assert restore(first, OURS, SECRETS, NOW + 15 * DAY) == f"user{number}@hosted.example"

@@ -148,6 +148,18 @@ def original(sender: str) -> str:
     return f"SRS0{local[4:]}@{host}" if re.match(r"srs0[=+-]", local) else sender
 
 
+def hash_of(address: str) -> str:
+    return address.partition("=")[2].partition("=")[0]
+
+
+def same(ours: object, theirs: str) -> bool:
+    """But that we write no hash which some hosts refuse: they write `/` and `+` into an eighth of them."""
+    assert isinstance(ours, str)
+    if hash_of(theirs).isalnum() or not theirs.startswith(("SRS0=", "SRS1=")):
+        return ours == theirs
+    return re.search("[+/]", hash_of(ours)) is None and ours.partition("@")[2] == theirs.partition("@")[2]
+
+
 def test_both_write_the_same_and_restore_each_other(start: Start, file: Path) -> None:
     peer, secrets = start(file), Secrets.load(file)
     for sender in [*ADDRESSES, *random_addresses(500)]:
@@ -155,9 +167,11 @@ def test_both_write_the_same_and_restore_each_other(start: Start, file: Path) ->
         if ours is Refusal.TOO_LONG:
             assert len(theirs) > 254
             continue
-        assert ours == theirs or time.time() % 86_400 < 5, sender  # the stamp of a new day
+        assert same(ours, theirs) or time.time() % 86_400 < 5, sender  # the stamp of a new day
         restored = restore(theirs, OURS, secrets, time.time())
-        assert peer.reverse(str(ours)) == restored == original(sender), sender
+        assert restored == original(sender) == restore(str(ours), OURS, secrets, time.time()), sender
+        if str(ours).startswith("SRS0") or hash_of(str(ours)).isalnum():  # it reads no `-` and `_` before 2.2.6
+            assert peer.reverse(str(ours)) == restored, sender
 
 
 def test_a_chain_of_hosts_of_both_kinds(start: Start, file: Path, tmp_path: Path) -> None:
@@ -189,7 +203,7 @@ def test_the_first_secret_signs_and_all_verify_on_both_sides(start: Start, file:
     peer, secrets, ours = start(turned), Secrets.load(turned), Secrets.load(file)
     sender = "friend@hosted.example"
     theirs = peer.forward(sender)
-    assert theirs == rewrite(sender, OURS, secrets, time.time()) != rewrite(sender, OURS, ours, time.time())
+    assert same(rewrite(sender, OURS, secrets, time.time()), theirs) and theirs != rewrite(sender, OURS, ours, time.time())
     assert restore(theirs, OURS, ours, time.time()) == sender
     assert peer.reverse(str(rewrite(sender, OURS, ours, time.time()))) == sender
 
@@ -206,7 +220,7 @@ def test_the_first_secret_signs_and_all_verify_on_both_sides(start: Start, file:
 )
 def test_any_line_is_one_secret_for_both(start: Start, file: Path, secret: str) -> None:
     file.write_text(f"{secret}\n")
-    assert start(file).forward("friend@hosted.example") == rewrite("friend@hosted.example", OURS, Secrets.load(file), time.time())
+    assert same(rewrite("friend@hosted.example", OURS, Secrets.load(file), time.time()), start(file).forward("friend@hosted.example"))
 
 
 def test_debians_own_file_is_taken(start: Start, file: Path) -> None:
