@@ -25,7 +25,7 @@ from dkimgate.policy.proof import example, prove
 from dkimgate.resolver import Lookup, Resolver
 from dkimgate.sending import Smtp
 from dkimgate.signing.arc_set import ALSO_SIGNED
-from dkimgate.signing.keys import SigningKey, load_keys
+from dkimgate.signing.keys import SigningKey, load_usable
 from dkimgate.signing.sent_body import SentBody
 from dkimgate.signing.signature import COVERED
 from dkimgate.spf_check import envelope_domains, is_bare, outgoing_spf
@@ -56,6 +56,7 @@ class Engine:
         srs_secrets: srs.Secrets | None = None,
         way: WayOut | None = None,
         smtp: Smtp | None = None,
+        broken: tuple[str, ...] = (),
     ) -> None:
         self.config = settings
         self.policy = policy
@@ -63,6 +64,7 @@ class Engine:
         self.secrets = secrets
         self.srs_secrets = srs_secrets
         self.warnings = warnings
+        self.broken = broken
         self.journal = Journal(settings.journal.file)
         self.resolver = _resolver(settings)
         self.way_out = way if way is not None else way_out.configured(settings.departure)
@@ -83,12 +85,13 @@ class Engine:
         policy: Policy | None = None
         keys: list[SigningKey] = []
         warnings: list[str] = []
+        broken: list[str] = []
         try:
             policy = loader.load(settings.policy)
         except ConfigError as error:
             problems += error.problems
         try:
-            keys, warnings = load_keys(settings.keys)
+            keys, warnings, broken = load_usable(settings.keys)
         except ConfigError as error:
             problems += error.problems
         secrets: Secrets | None = None
@@ -108,7 +111,9 @@ class Engine:
             problems += example.problems(policy, proof)
             warnings += example.warnings(policy, proof)
         problems += agreement.problems(file, settings, policy)
-        if policy is not None and policy.seals:
+        if not keys:
+            problems += broken  # nothing at all could be signed
+        if policy is not None and policy.seals and not broken:
             problems += sealer.problems(file, settings, keys)
         if problems or policy is None:
             raise ConfigError(*problems)
@@ -118,7 +123,7 @@ class Engine:
         way = way_out.find(settings.departure, {key.domain for key in keys}, here, _resolver(settings).lookup())
         smtp = sending.smtp_of(settings.departure, here.postfix)
         warnings += way.warnings()
-        return cls(settings, policy, keys, secrets, tuple(warnings), srs_secrets, way, smtp)
+        return cls(settings, policy, keys, secrets, tuple(warnings), srs_secrets, way, smtp, tuple(broken))
 
     def assess(self, message: Message, body: bytes, now: float | None = None) -> Assessment:
         """Facts, decision and departure of a whole message, `body` with CRLF line ends: for `explain`. `now`: as if it were that time, in

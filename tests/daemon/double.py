@@ -103,6 +103,7 @@ class Gate:
         self.config = config
         self.generation = generation
         self.warnings = ("a warning",)
+        self.broken: tuple[str, ...] = ()
         self.loaded = {"policy": generation}
 
     @classmethod

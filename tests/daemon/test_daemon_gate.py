@@ -198,3 +198,24 @@ def test_a_broken_signature_under_our_name_changes_nothing(gate: Daemon) -> None
         (False, "temperror"),
         (False, "fail"),
     ]
+
+
+def test_one_key_that_is_gone_does_not_stop_the_others(folder: Path, key: rsa.RSAPrivateKey) -> None:
+    """At start the other domains go on, loudly; at a reload the old keys do."""
+    (folder / "policy.yaml").write_bytes((ROOT / "config" / "policy.yaml").read_bytes())
+    keys = [
+        {"domain": domain, "selector": "default", "file": file}
+        for domain, file in (("hosted.example", "key.pem"), ("gone.example", "gone.pem"))
+    ]
+    settings: dict[str, object] = {"trust": {"hosts": ["mx.forwarder.example"]}, "keys": keys, "verify": {"when": "never"}}
+    daemon = Daemon(folder, ["-m", "dkimgate", "run", "--config"], settings)
+    try:
+        daemon.wait_for("READY=1")
+        assert "gone.pem" in daemon.log and "leaves UNSIGNED" in daemon.log
+        assert [each.name for each in send(daemon, message(FROM_ASK)).inserted] == [b"DKIM-Signature"]
+        (folder / "key.pem").rename(folder / "moved.pem")
+        daemon.reload()
+        assert eventually(lambda: "not reloaded" in daemon.log)
+        assert [each.name for each in send(daemon, message(FROM_ASK)).inserted] == [b"DKIM-Signature"]
+    finally:
+        daemon.end()

@@ -68,6 +68,7 @@ class Gate:
     wants_body: bool = True
     config: Config = field(default_factory=Config)
     warnings: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
     loaded: dict[str, str] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
     told: list[str] = field(default_factory=list)

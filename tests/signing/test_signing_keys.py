@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 
 from dkimgate import config
 from dkimgate.signing import keys as signing_keys
-from dkimgate.signing.keys import load_key, load_keys, signing_key
+from dkimgate.signing.keys import load_key, load_keys, load_usable, signing_key
 from dkimgate.yamlfile import ConfigError
 from needs import need_program
 
@@ -227,3 +227,32 @@ def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
 
 def test_no_keys_are_no_mistake() -> None:
     assert load_keys(()) == ([], [])
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
+    """Windows editors put one in front."""
+    for name, pem in PEMS.items():
+        assert load_key(entry(write(tmp_path, b"\xef\xbb\xbf" + pem, name=name.replace("#", "").replace(" ", "")))).name
+
+
+def test_two_keys_in_one_file_are_refused(tmp_path: Path) -> None:
+    both = PEMS["rsa PKCS#8"] + PEMS["ed25519 PKCS#8"]
+    with pytest.raises(ConfigError, match="more than one private key"):
+        load_key(entry(write(tmp_path, both)))
+
+
+def test_a_folder_that_everyone_may_write_to_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "open"
+    folder.mkdir()
+    file = write(folder, PEMS["rsa PKCS#8"])
+    folder.chmod(0o777)
+    assert any(str(folder) in warning and "chmod o-w" in warning for warning in load_usable((entry(file),))[1])
+    folder.chmod(0o1777)  # /tmp: nobody can put another file in its place
+    assert not any("chmod o-w" in warning for warning in load_usable((entry(file),))[1])
+
+
+def test_one_broken_key_does_not_take_the_others_along(tmp_path: Path) -> None:
+    good = entry(write(tmp_path, PEMS["rsa PKCS#8"]), "good")
+    keys, _, broken = load_usable((good, entry(tmp_path / "gone.pem", "gone")))
+    assert [key.selector for key in keys] == ["good"]
+    assert len(broken) == 1 and "gone.pem" in broken[0]

@@ -72,7 +72,8 @@ def run(options: argparse.Namespace) -> int:
 def findings(gate: Gate) -> list[Finding]:
     """Everything that can be said about what was loaded, the gravest first."""
     settings = gate.config
-    found = [Finding("warning", text) for text in gate.warnings]
+    found = [Finding("problem", f"{text}. What this key should sign leaves unsigned") for text in gate.broken]
+    found += [Finding("warning", text) for text in gate.warnings]
     for check in _CHECKS:
         found.extend(check(gate, settings))
     order = ["problem", "warning", "note"]

@@ -229,6 +229,9 @@ class Supervisor:
         refused = "; the last reload was refused"
         try:
             judge = self._load(self._file)
+            gone = [text for text in judge.broken if text not in self._current.judge.broken]
+            if gone:  # what signs now goes on signing
+                raise ConfigError(*gone)
             fresh = self._begin(judge)
         except (ConfigError, StartError) as error:
             log(f"{error}\nnot reloaded: the old configuration stays in force", Level.ERROR)
@@ -247,6 +250,8 @@ class Supervisor:
         notify("READY=1", self._status() + refused)
 
     def _report(self, what: str) -> None:
+        for text in self._current.judge.broken:
+            log(f"{text}. Mail that this key should sign leaves UNSIGNED until it is mended", Level.ERROR)
         for warning in self._current.judge.warnings:
             log(warning, Level.WARNING)
         log(f"{what}: {self._status().removeprefix('STATUS=')}")

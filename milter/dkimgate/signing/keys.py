@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -40,6 +42,8 @@ _WRONG_LABELS = (
     (b"-----BEGIN OPENSSH", "this is an OpenSSH key: make one for DKIM with dkimgate keys new"),
     (b"v=DKIM1", "this is the DNS record: expected the file with the private key that belongs to it"),
 )
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_PRIVATE = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _NO_KEY = "no private key in it: expected PEM (-----BEGIN PRIVATE KEY-----), as dkimgate keys new writes it"
 
 
@@ -94,9 +98,22 @@ def signing_key(domain: str, selector: str, private: PrivateKey) -> SigningKey:
 
 def load_keys(keys: tuple[config.Key, ...]) -> tuple[list[SigningKey], list[str]]:
     """Read all key files; the second list is warnings, ready to print. Raises one ConfigError that holds every mistake."""
+    loaded, warnings, broken = load_usable(keys)
+    if broken:
+        raise ConfigError(*broken)
+    return loaded, warnings
+
+
+def load_usable(keys: tuple[config.Key, ...]) -> tuple[list[SigningKey], list[str], list[str]]:
+    """Read the key files that can be read: keys, warnings, and why the others can't be used, ready to print.
+
+    One file that is gone or damaged must not keep the mail of other domains waiting. Raises ConfigError where two entries
+    contradict each other.
+    """
     loaded: list[SigningKey] = []
     warnings: list[str] = []
     problems: list[str] = []
+    broken: list[str] = []
     names: set[tuple[str, str]] = set()
     for entry in keys:
         if (entry.domain, entry.selector) in names:
@@ -105,13 +122,25 @@ def load_keys(keys: tuple[config.Key, ...]) -> tuple[list[SigningKey], list[str]
         try:
             key = load_key(entry)
         except ConfigError as error:
-            problems.extend(error.problems)
+            broken.extend(error.problems)
             continue
         loaded.append(key)
-        warnings.extend(_weaknesses(key, entry.file))
+        warnings.extend((*_weaknesses(key, entry.file), *_open_folder(entry.file)))
     if problems:
-        raise ConfigError(*problems)
-    return loaded, warnings
+        raise ConfigError(*broken, *problems)
+    return loaded, warnings, broken
+
+
+def _open_folder(file: Path) -> list[str]:
+    """Who may write to a folder above a key may put another in its place."""
+    for folder in file.absolute().parents:
+        try:
+            mode = folder.stat().st_mode
+        except OSError:
+            continue
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            return [f"{file}: everyone may write to the folder {folder}, so anybody can put another key there: chmod o-w {folder}"]
+    return []
 
 
 def load_key(entry: config.Key) -> SigningKey:
@@ -137,7 +166,7 @@ def _weaknesses(key: SigningKey, file: Path) -> list[str]:
 
 
 def _parse(data: bytes, file: Path) -> PrivateKey:
-    text = data.strip()
+    text = data.removeprefix(_BYTE_ORDER_MARK).strip()  # some editors put one there
     seed = _seed(text)
     if seed is not None:
         return Ed25519PrivateKey.from_private_bytes(seed)
@@ -147,6 +176,8 @@ def _parse(data: bytes, file: Path) -> PrivateKey:
             raise ConfigError(f"{file}: {explanation}")
     if not text.startswith(b"-----BEGIN") and b"\n-----BEGIN" not in text:
         raise ConfigError(f"{file}: {'the file is empty' if not text else _NO_KEY}")
+    if len(_PRIVATE.findall(text)) > 1:
+        raise ConfigError(f"{file}: more than one private key in it: put each into a file of its own, since only the first would be used")
     try:
         key = serialization.load_pem_private_key(text + b"\n", None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
