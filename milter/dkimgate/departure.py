@@ -14,7 +14,7 @@ def predict(facts: Facts, signed_as_author: bool, unaligned: bool = False, signe
 
     DMARC has two doors (RFC 9989), an aligned DKIM signature and aligned SPF: a pass by one of them is enough. Where the author
     domain has no DMARC record, which `none` at the arrival from outside says, no door leads to a pass. Nobody has looked for the
-    record of our own users' mail: it is taken to exist where a door is open. Nor has anybody looked for that of a message without an
+    record of our own users' mail: it is taken to exist where a door is open, or would be if the signature held. Nor has anybody looked for that of a message without an
     author; what DMARC says of such a one is no `none`.
 
     A signature opens the door only if it is valid at the next receiver: what smtp(8) changes on the way (Facts.sending) shuts it.
@@ -24,7 +24,7 @@ def predict(facts: Facts, signed_as_author: bool, unaligned: bool = False, signe
     theirs = survives and not (sending.body_broken or sending.others_broken)
     dkim = (signed_as_author and not sending.fields_broken and _exact_enough(facts)) or theirs
     spf = facts.spf_passes and not unaligned
-    result = "none" if _no_record(facts, dkim or spf) else "pass" if dkim or spf else "fail"
+    result = "none" if _no_record(facts, spf or signed_as_author or survives) else "pass" if dkim or spf else "fail"
     made = signed_as_author if signed is None else signed
     return Departure(result, dkim, spf, _holds(facts, made and not sending.fields_broken, theirs, made or survives))
 
