@@ -14,8 +14,8 @@ def predict(facts: Facts, signed_as_author: bool, unaligned: bool = False, signe
 
     DMARC has two doors (RFC 9989), an aligned DKIM signature and aligned SPF: a pass by one of them is enough. Where the author
     domain has no DMARC record, which `none` at the arrival from outside says, no door leads to a pass. Nobody has looked for the
-    record of our own users' mail: it is taken to exist where a door is open, or would be if the signature held. Nor has anybody looked for that of a message without an
-    author; what DMARC says of such a one is no `none`.
+    record of our own users' mail: it is taken to exist where a door is open, or would be if the signature held. Nor has anybody looked for
+    that of a message without an author; what DMARC says of such a one is no `none`.
 
     A signature opens the door only if it is valid at the next receiver: what smtp(8) changes on the way (Facts.sending) shuts it.
     """
@@ -27,6 +27,16 @@ def predict(facts: Facts, signed_as_author: bool, unaligned: bool = False, signe
     result = "none" if _no_record(facts, spf or signed_as_author or survives) else "pass" if dkim or spf else "fail"
     made = signed_as_author if signed is None else signed
     return Departure(result, dkim, spf, _holds(facts, made and not sending.fields_broken, theirs, made or survives))
+
+
+def needs_strictness(facts: Facts) -> bool:
+    """May a signature by another domain than the author's own, though aligned, open the door?"""
+    if facts.author is None:
+        return False
+    if facts.hosted not in (None, facts.author):
+        return True
+    signers = {domain for claim in facts.claims for domain in _believed_signers(claim)} - {facts.author}
+    return facts.arrival.dmarc == "pass" and any(domains.aligned(domain, facts.author) for domain in signers)
 
 
 def _exact_enough(facts: Facts) -> bool:

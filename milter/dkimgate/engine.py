@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from dkimgate import agreement, config, domains, header_changes, record, sealer, sending, srs, system, way_out
+from dkimgate import agreement, config, departure, domains, header_changes, record, sealer, sending, srs, system, way_out
 from dkimgate.config import Config
 from dkimgate.evidence import own_checks, own_signature
 from dkimgate.evidence.arc_state import has_chain
+from dkimgate.evidence.dmarc_strict import strictness
 from dkimgate.evidence.gather import Seen, facts_of, see
 from dkimgate.facts import Assessment, Claim, Facts, Sending, Sign
 from dkimgate.journal.writer import Journal
@@ -28,7 +29,7 @@ from dkimgate.signing.arc_set import ALSO_SIGNED
 from dkimgate.signing.keys import SigningKey, load_usable
 from dkimgate.signing.sent_body import SentBody
 from dkimgate.signing.signature import COVERED
-from dkimgate.spf_check import envelope_domains, is_bare, outgoing_spf
+from dkimgate.spf_check import LOOKUP, envelope_domains, is_bare, outgoing_spf
 from dkimgate.way_out import WayOut
 from dkimgate.yamlfile import ConfigError
 
@@ -173,6 +174,7 @@ class Engine:
             earns,
         )
         gathered = replace(gathered, sending=Sending(eight_bit=self.smtp.converts_8bit and sending.eight_bit(seen.message.header)))
+        gathered = self._strictly(gathered, lookup)
         rewritten = self._rewritten(gathered, now)
         # what is decided on is what the record tells, to the letter
         assessment = self.decided(record.recordable(replace(gathered, unalignable=rewritten is not None)), rewritten)
@@ -266,6 +268,17 @@ class Engine:
         if made is Sign.AUTHOR:
             return facts.hosted
         return self.config.forwarder.domain if made is Sign.FORWARDER and self.config.forwarder is not None else None
+
+    def _strictly(self, facts: Facts, lookup: Lookup) -> Facts:
+        """With the doors shut that the author domain's record leaves open to nobody but itself (adkim=s, aspf=s). Asked only where DNS is
+        asked at all, and something in question is of another domain."""
+        asks = self.config.verify.when != "never" or facts.spf_source == LOOKUP
+        names = envelope_domains(facts.sender, self.way_out) if facts.spf_passes and facts.spf_source == LOOKUP else None
+        other_sender = names is not None and facts.author not in names
+        if facts.author is None or not asks or not (departure.needs_strictness(facts) or other_sender):
+            return facts
+        strict = strictness(facts.author, lookup)
+        return replace(facts, strict_dkim=strict.dkim, spf_passes=facts.spf_passes and not (strict.spf and other_sender))
 
     def _rewritten(self, facts: Facts, now: float) -> str | None:
         """The envelope sender by which the message no longer passes SPF, aligned. None where it does not pass as it stands, and where

@@ -63,9 +63,16 @@ class Left:
         return next(field.value for field in self.header if field.key == name)
 
 
-def leaves(gate: Gate, header: tuple[HeaderField, ...], body: bytes, connection: Connection = SUBMITTED, size: int = 65_535) -> Left:
+def leaves(
+    gate: Gate,
+    header: tuple[HeaderField, ...],
+    body: bytes,
+    connection: Connection = SUBMITTED,
+    size: int = 65_535,
+    sender: str = "user@elsewhere.example",
+) -> Left:
     """Hand a message to the gate, the body in pieces of `size`. Its sender is not aligned with the author, so that signatures alone count."""
-    message = Message(connection, Envelope("user@elsewhere.example", ("v@receiver.example",)), header, "4F2A")
+    message = Message(connection, Envelope(sender, ("v@receiver.example",)), header, "4F2A")
     passage = gate.judge(message)
     if passage.wants_body:
         for at in range(0, len(body), size):

@@ -227,8 +227,23 @@ def test_check_agrees(tmp_path: Path, zone: Zone, capsys: pytest.CaptureFixture[
         "status": "agrees",
         "detail": "",
         "record": keys[0].public_record(),
+        "strict_alignment": False,
     }
     assert second["selector"] == "s2"
+
+
+@pytest.mark.parametrize(("record", "told"), [("v=DMARC1; p=reject; adkim=s", True), ("v=DMARC1; p=reject; aspf=s", False)])
+def test_check_tells_of_a_key_that_can_not_sign_for_sub_domains(
+    tmp_path: Path, zone: Zone, capsys: pytest.CaptureFixture[str], record: str, told: bool
+) -> None:
+    settings, keys = setup(tmp_path, zone.port)
+    zone.records = {key.name: [key.public_record()] for key in keys}
+    zone.records["_dmarc.hosted.example"] = [record]
+    capsys.readouterr()
+    assert run("keys", "check", "--config", settings) == 0
+    assert ("hosted.example says adkim=s" in capsys.readouterr().out) is told
+    assert run("keys", "check", "--config", settings, "--json") == 0
+    assert [report["strict_alignment"] for report in reports(capsys.readouterr().out)] == [told, told]
 
 
 def test_one_missing_record_is_a_finding(tmp_path: Path, zone: Zone, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,6 +23,8 @@ from rich.table import Table
 from dkimgate import config, secretfile
 from dkimgate.cli.account import account
 from dkimgate.cli.screen import complain
+from dkimgate.evidence.dmarc_strict import strictness
+from dkimgate.resolver import Resolver
 from dkimgate.signing.keys import PrivateKey, SigningKey, load_keys, signing_key
 from dkimgate.signing.published import Finding, Status, judge
 from dkimgate.yamlfile import ConfigError
@@ -134,10 +136,16 @@ def run_check(args: argparse.Namespace) -> int:
     # one dead server must not cost its deadline for each key in turn
     with ThreadPoolExecutor(max_workers=8) as pool:
         findings = list(pool.map(lambda key: _ask(resolver, key), keys))
+        names = sorted({key.domain for key in keys})
+        asked = Resolver(settings.verify.nameservers, settings.verify.port, settings.verify.deadline)
+        strict = {
+            name for name, found in zip(names, pool.map(lambda name: strictness(name, asked.lookup()), names), strict=True) if found.dkim
+        }
     if args.json:
-        _print_json(keys, findings)
+        _print_json(keys, findings, strict)
     else:
         _print_table(keys, findings)
+        _print_strict(keys, strict)
     statuses = {finding.status for finding in findings} - {Status.AGREES}
     if statuses - {Status.UNANSWERED}:
         return 1
@@ -226,9 +234,20 @@ def _ask(resolver: dns.resolver.Resolver, key: SigningKey) -> Finding:
     return judge(key, [b"".join(record.strings) for record in answer])
 
 
-def _print_json(keys: list[SigningKey], findings: list[Finding]) -> None:
+def _print_strict(keys: list[SigningKey], strict: set[str]) -> None:
+    for name in sorted(strict):
+        below = sorted(key.domain for key in keys if key.domain.endswith(f".{name}"))
+        have = f" (keys of their own have {', '.join(dict.fromkeys(below))})" if below else ""
+        print(
+            f"\nThe DMARC record of {name} says adkim=s: the key signs for {name} itself. Mail of its sub-domains that is "
+            f"signed with it departs with dmarc=fail; give each a key of its own{have}, or take adkim=s away."
+        )
+
+
+def _print_json(keys: list[SigningKey], findings: list[Finding], strict: set[str]) -> None:
     for key, finding in zip(keys, findings, strict=True):
         facts = {"name": key.name, "domain": key.domain, "selector": key.selector, "algorithm": key.algorithm, "bits": key.bits}
+        facts["strict_alignment"] = key.domain in strict
         print(json.dumps({**facts, "status": finding.status, "detail": finding.detail, "record": key.public_record()}))
 
 
