@@ -30,7 +30,7 @@ NAMES = (
     *("masquerade_domains", "masquerade_classes", "masquerade_exceptions", "smtp_generic_maps", "rewrite_service_name"),
     # what becomes of the message behind it
     *("smtp_header_checks", "smtp_mime_header_checks", "smtp_nested_header_checks", "smtp_body_checks", "smtp_line_length_limit"),
-    *("disable_mime_output_conversion", "header_size_limit", "line_length_limit"),
+    *("disable_mime_output_conversion", "header_size_limit", "line_length_limit", "milter_header_checks"),
     # where milters are asked
     *("smtpd_milters", "non_smtpd_milters", "internal_mail_filter_classes", "milter_default_action", "queue_directory"),
 )

@@ -240,6 +240,7 @@ ARC sealers   none
 own checks    missing, DMARC by both, asking the system's resolvers for 5 s at most
 passports     none
 leaves from   192.0.2.10 as mx.forwarder.example
+smtp breaks   lines of more than 998 octets, and makes quoted-printable of 8-bit content for hosts without 8BITMIME
 unalign       none
 forwarder     none
 journal       /etc/dkimgate/decisions.jsonl (if it can't be written: defer)

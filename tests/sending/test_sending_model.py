@@ -212,8 +212,14 @@ def test_what_arrived_with_a_pass_by_a_signature_departs_with_a_fail(tmp_path: P
         b"\n\tSat, 21 Nov 2026 16:20:25 +0000 (UTC)",
     )
     assert check(signed_elsewhere("relaxed", b"Subject: hi\n", b"x" * 3000 + b"\r\n"))[0].result == "pass"
-    got = leaves(passing, (ours, received, *header), text, REINJECTED)
+    got = leaves(passing, (ours, received, *header), text, REINJECTED, sender="bounce@elsewhere.example")
     assert got.record["arrival"]["dmarc"] == "pass", got.record
     assert (got.departure["dmarc"], got.departure["signature_holds"]) == ("fail", "no")
-    short = leaves(passing, (ours, received, *mail(signed_elsewhere("relaxed", b"Subject: hi\n"))[0]), SHORT, REINJECTED)
+    short = leaves(
+        passing,
+        (ours, received, *mail(signed_elsewhere("relaxed", b"Subject: hi\n"))[0]),
+        SHORT,
+        REINJECTED,
+        sender="bounce@elsewhere.example",
+    )
     assert (short.departure["dmarc"], short.departure["signature_holds"]) == ("pass", "yes")

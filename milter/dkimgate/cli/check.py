@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dkimgate import agreement, config, credentials
-from dkimgate.cli import check_departure, check_postfix, check_proof, check_start
+from dkimgate.cli import check_departure, check_postfix, check_proof, check_sending, check_start
 from dkimgate.cli.check_proof import Proved
 from dkimgate.cli.finding import Finding
 from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, Cell, Screen
@@ -191,6 +191,10 @@ def _departure(gate: Gate, settings: Config) -> Iterator[Finding]:
     yield from check_departure.findings(gate)
 
 
+def _sending(gate: Gate, settings: Config) -> Iterator[Finding]:
+    yield from check_sending.findings(settings, gate.smtp)
+
+
 def _keys(gate: Gate, settings: Config) -> Iterator[Finding]:
     if not gate.keys:
         yield Finding("warning", "keys: none: nothing is ever signed. Make one: `dkimgate keys new DOMAIN SELECTOR`")
@@ -239,6 +243,7 @@ def _print(file: Path, gate: Gate, found: list[Finding], proved: Proved, screen:
         ("own checks", _own_checks(settings)),
         ("passports", _passports(gate, settings)),
         ("leaves from", check_departure.leaves_from(gate.way_out)),
+        ("smtp breaks", check_sending.breaks(gate.smtp)),
         ("unalign", _unalign_domain(gate, settings)),
         ("forwarder", settings.forwarder.domain if settings.forwarder else "none"),
         ("journal", f"{settings.journal.file} (if it can't be written: {settings.journal.on_failure})"),
@@ -366,6 +371,7 @@ _CHECKS: tuple[Callable[[Gate, Config], Iterator[Finding]], ...] = (
     _trust,
     _postfix,
     _departure,
+    _sending,
     _border,
     _srs,
     _keys,

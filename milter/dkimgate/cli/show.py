@@ -80,6 +80,8 @@ def summary(record: Record) -> list[Cell]:
         cells.append((str(decision["disposition"]), DOUBT))
     if (record["outgoing"] or {}).get("sender"):
         cells.append("sender rewritten")
+    if _holds(record) == "no" and departs(record):
+        cells.append(("signature breaks", BAD))
     if decision["mode"] == "observe":
         cells.append((f"observed: {_would(decision)}", DOUBT))
     if record["error"]:
@@ -187,11 +189,37 @@ def _end(record: Record) -> list[list[Cell]]:
         if not departs(record):
             text = f"none; if it were let go: {text}"
         rows.append([("departure", DIM), (text, BAD if laundered(record) else "")])
+        rows += [["", (line, style)] for line, style in _on_the_way(record)]
         if laundered(record):
             rows.append(["", (f"it arrived badly and will look good: {_door(record)}", BAD)])
     if record["error"]:
         rows.append([("error", DIM), (record["error"], BAD)])
     return rows
+
+
+def _holds(record: Record) -> str:
+    """Will the signature be valid at the next host? Older records say nothing of it."""
+    return str((record["departure"] or {}).get("signature_holds", "none"))
+
+
+def _on_the_way(record: Record) -> list[tuple[str, str]]:
+    """What Postfix changes behind the gate, as far as it matters to signatures."""
+    sending, holds = record.get("sending") or {}, _holds(record)
+    lines: list[tuple[str, str]] = []
+    if holds == "no" and sending.get("fields_broken"):
+        fields = ", ".join(sending["fields_broken"])
+        lines.append((f"the signature will not hold: Postfix breaks a line of {fields} that can't be folded", BAD))
+    elif holds == "no":
+        lines.append(("the signature that it bears will not hold: Postfix breaks lines that it covers", BAD))
+    elif holds == "maybe":
+        lines.append(("the signature will not hold at a host without 8BITMIME: it declares 8-bit content", DOUBT))
+    if sending.get("body_broken") and record["decision"]["signatures"]:
+        lines.append(("signed as Postfix will break its body lines", DIM))
+    if (record["outgoing"] or {}).get("strict_dkim") and record["from"] != record["hosted"]:
+        lines.append(
+            (f"the DMARC record of {record['from']} says adkim=s: a key of {record['hosted'] or 'another domain'} does not align", DOUBT)
+        )
+    return lines
 
 
 def _disposition(decision: Record) -> str:
@@ -206,7 +234,7 @@ def _would(decision: Record) -> str:
 def _header_changes(decision: Record) -> list[list[Cell]]:
     """What became of the header, or would have; older records tell nothing of it."""
     done = [f"subject tagged {decision['tag']}"] if decision.get("tag") else []
-    done += [f"{what} {', '.join(decision[what])}" for what in ("added", "removed") if decision.get(what)]
+    done += [f"{what} {', '.join(decision[what])}" for what in ("added", "removed", "folded") if decision.get(what)]
     rows: list[list[Cell]] = [["", f"header: {'; '.join(done)}"]] if done else []
     return rows + [["", (f"header, not done: {reason}", DOUBT)] for reason in decision.get("not_done", [])]
 

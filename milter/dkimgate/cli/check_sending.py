@@ -1,0 +1,152 @@
+"""What `check` says of our signatures on their way: what Postfix changes behind the gate, and how often the journal tells of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dkimgate import postfix, system
+from dkimgate.cli.finding import Finding
+from dkimgate.config import Config
+from dkimgate.journal import Reader, backwards
+from dkimgate.sending import Smtp
+
+Record = dict[str, Any]
+
+MOST_RECORDS = 5_000
+MOST_OCTETS = 16 << 20
+"""So much of the journal is read, from its end."""
+
+_SHOWN = 5
+
+_CHECKS = ("smtp_header_checks", "smtp_mime_header_checks", "smtp_nested_header_checks", "smtp_body_checks")
+
+
+def findings(settings: Config, smtp: Smtp) -> Iterator[Finding]:
+    """`smtp` is what the gate goes by."""
+    asked = system.this_host().postfix()
+    if asked is not None:
+        yield from _of_postfix(asked, smtp)
+    yield from _of_journal(settings.journal.file)
+
+
+def breaks(smtp: Smtp) -> str:
+    """What Postfix does behind the gate, in a line."""
+    lines = f"lines of more than {smtp.line_limit} octets" if smtp.line_limit else "no line"
+    return lines + (", and makes quoted-printable of 8-bit content for hosts without 8BITMIME" if smtp.converts_8bit else "")
+
+
+def _of_postfix(asked: postfix.Settings, smtp: Smtp) -> Iterator[Finding]:
+    for value in asked.every("smtp_generic_maps"):
+        yield Finding(
+            "warning",
+            f"Postfix has smtp_generic_maps = {value}: it changes addresses in From, To, Cc and others behind the gate, and our signature "
+            "does not hold where it does. Have them changed before (sender_canonical_maps), or sign behind it",
+        )
+    for name in _CHECKS:
+        for value in asked.every(name):
+            yield Finding(
+                "warning",
+                f"Postfix has {name} = {value}: what its REPLACE, IGNORE, STRIP or PREPEND changes behind the gate breaks our signature, "
+                "if it is covered. header_checks and body_checks do the same ahead of the gate",
+            )
+    for value in asked.every("milter_header_checks"):
+        yield Finding(
+            "note",
+            f"Postfix has milter_header_checks = {value}: it goes over what the gate adds and folds. A signature that it drops is missing, "
+            "and the record does not know",
+        )
+    limits = {int(text) for text in asked.every("smtp_line_length_limit") if text.isdecimal()} - {smtp.line_limit}
+    if limits:
+        yield Finding(
+            "warning",
+            f"Postfix has smtp_line_length_limit = {', '.join(map(str, sorted(limits)))} (in main.cf, or for a service in master.cf), and "
+            f"the gate signs for {smtp.line_limit}: signatures of longer lines will not hold (departure.line_length_limit)",
+        )
+    converts = not asked.may_be("disable_mime_output_conversion", "yes")
+    if converts and not smtp.converts_8bit:
+        yield Finding(
+            "warning",
+            "departure.converts_8bit is false, and Postfix has disable_mime_output_conversion = no: hosts without 8BITMIME get other "
+            "content than was signed, and the record says nothing of it",
+        )
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the newest records tell of messages that we signed."""
+
+    signed: int = 0
+    holds: Counter[str] = field(default_factory=Counter)
+    why: Counter[str] = field(default_factory=Counter)
+    strict: Counter[str] = field(default_factory=Counter)
+    below: Counter[str] = field(default_factory=Counter)
+
+    def add(self, record: Record) -> None:
+        """Records of any version; what is odd in one is passed over."""
+        decision, departure, sending = record.get("decision"), record.get("departure"), record.get("sending")
+        if not isinstance(decision, dict) or not isinstance(departure, dict) or not decision.get("signatures"):
+            return
+        self.signed += 1
+        holds = str(departure.get("signature_holds", "yes"))
+        self.holds[holds] += 1
+        if holds == "no" and isinstance(sending, dict):
+            self.why.update(map(str, sending.get("fields_broken") or ("its body",)))
+        author, outgoing = record.get("from"), record.get("outgoing")
+        if decision.get("sign") == "author" and author != record.get("hosted"):
+            strict = isinstance(outgoing, dict) and outgoing.get("strict_dkim")
+            (self.strict if strict else self.below)[f"{author} (by the key of {record.get('hosted')})"] += 1
+
+
+def _of_journal(file: Path) -> Iterator[Finding]:
+    seen = _Seen()
+    for record in _newest(file):
+        seen.add(record)
+    of = f"of the last {seen.signed} messages that were signed here"
+    if seen.holds["no"]:
+        yield Finding(
+            "warning",
+            f"{of}, the signature of {seen.holds['no']} will not hold, for a line that is too long and can't be folded: "
+            f"{_listed(seen.why)}. `dkimgate log tail` names them: have the program that writes them fold them at 998 octets",
+        )
+    if seen.holds["maybe"]:
+        yield Finding(
+            "note",
+            f"{of}, the signature of {seen.holds['maybe']} will not hold at a host without 8BITMIME, as few are: they declare 8-bit content, "
+            "and Postfix makes quoted-printable of it there, unless disable_mime_output_conversion is yes",
+        )
+    if seen.strict:
+        yield Finding(
+            "warning",
+            f"{of}, {seen.strict.total()} fail DMARC all the same: their domain's record says adkim=s, and the key is another domain's: "
+            f"{_listed(seen.strict)}. Make keys for them (`dkimgate keys new`)",
+        )
+    if seen.below:
+        yield Finding(
+            "note",
+            f"{of}, {seen.below.total()} were of sub-domains without a key of their own: {_listed(seen.below)}. They pass DMARC unless its "
+            "record says adkim=s, which `dkimgate keys check` looks up",
+        )
+
+
+def _listed(counted: Counter[str]) -> str:
+    names = [f"{name} {number}" for name, number in counted.most_common(_SHOWN)]
+    return ", ".join(names) + (f" and {len(counted) - _SHOWN} others" if len(counted) > _SHOWN else "")
+
+
+def _newest(file: Path) -> Iterator[Record]:
+    """The last records of a journal, as many as are worth the time. One that can't be read is told of elsewhere."""
+    reader, octets, number = Reader(), 0, 0
+    try:
+        for line in backwards(file):
+            octets += len(line)
+            for record in reader.of_line(line):
+                number += 1
+                yield record
+            if octets > MOST_OCTETS or number >= MOST_RECORDS:
+                return
+    except OSError:
+        return
