@@ -115,7 +115,7 @@ def _of_journal(file: Path) -> Iterator[Finding]:
     if seen.holds["maybe"]:
         yield Finding(
             "note",
-            f"{of}, the signature of {seen.holds['maybe']} will not hold at a host without 8BITMIME, as few are: they declare 8-bit content, "
+            f"{of}, the signature of {seen.holds['maybe']} will not hold at a host without 8BITMIME: they declare 8-bit content, "
             "and Postfix makes quoted-printable of it there, unless disable_mime_output_conversion is yes",
         )
     if seen.strict:
