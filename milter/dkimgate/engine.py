@@ -303,9 +303,10 @@ class Engine:
         None where that can't be, or nobody knows the author domain, or what Postfix would make of it."""
         if self.config.unalign is None or self.srs_secrets is None or self.way_out.rewritten_by:
             return None
-        if author is None or domains.may_align(self.config.unalign.domain, author):
+        domain = self.config.unalign.domain
+        if author is None or any(domains.may_align(name, author) for name in (domain, self.way_out.cut(domain))):
             return None
-        made = srs.rewrite(self._completed(sender), self.config.unalign.domain, self.srs_secrets, now)
+        made = srs.rewrite(self._completed(sender), domain, self.srs_secrets, now)
         return made if isinstance(made, str) else None
 
     def _completed(self, sender: str) -> str:

@@ -258,9 +258,11 @@ def _of_family(settings: Settings, system: System, family: int) -> Iterator[Addr
     name = "smtp_bind_address" if family == 4 else "smtp_bind_address6"
     for text in settings.every(name):
         try:
-            yield ipaddress.ip_address(text.strip("[]"))
+            address = ipaddress.ip_address(text.strip("[]"))
         except ValueError:
             raise _Unknown(f"{name} = {text} is no address") from None
+        if not address.is_loopback:  # nothing leaves from there: it is for a service that stays on this host
+            yield address
     if settings.text(name) and "" not in settings.services.get(name, ()):
         return
     only = [address for address in _interfaces(settings, system) if address.version == family]

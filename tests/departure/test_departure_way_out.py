@@ -83,6 +83,7 @@ LEAVING: dict[str, tuple[System, tuple[str, ...]]] = {
     "smtp_bind_address instead of the route": (host("10.0.0.5", smtp_bind_address="203.0.113.7"), ("203.0.113.7",)),
     "smtp_bind_address6": (host(*BOTH, smtp_bind_address6="[2001:db8::7]"), (V4, "2001:db8::7")),
     "of one service": (host(V4, services={"smtp_bind_address": ("203.0.113.8", "203.0.113.9")}), (V4, "203.0.113.8", "203.0.113.9")),
+    "of one service that stays here": (host(V4, services={"smtp_bind_address": ("127.0.0.1",)}), (V4,)),
     "of one service the route": (
         host(V4, smtp_bind_address="203.0.113.7", services={"smtp_bind_address": ("",)}),
         ("203.0.113.7", V4),
@@ -128,6 +129,7 @@ UNKNOWN: dict[str, tuple[System, str]] = {
         )
     },
     "bound to one behind NAT": (host(V4, smtp_bind_address="10.0.0.5"), "mail may leave from 10.0.0.5"),
+    "bound to the loopback": (host(V4, smtp_bind_address="127.0.0.1"), "this host has no route to the internet"),
     "no address": (host(V4, smtp_bind_address="eth0"), "smtp_bind_address = eth0 is no address"),
     "an unknown name": (host(V4, inet_interfaces="nowhere.example"), "inet_interfaces names nowhere.example"),
     **{

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,15 @@ def test_law_1_an_author_without_a_domain_opens_no_door(author: str, door: Door)
         assert (record["from"], record["outgoing"]["spf_passes"]) == (None, passes)
         assert outcome.disposition is (Disposition.HOLD if passes else Disposition.ACCEPT)
         assert outcome.fields == ()
+
+
+@pytest.mark.parametrize("change", [{"masquerades": ("example",)}, {"rewritten_by": ("sender_canonical_maps",)}])
+def test_law_1_a_sender_that_postfix_makes_aligned_again_is_no_rewritten_one(change: dict[str, Any], door: Door) -> None:
+    assert door.passes(by("boss@partner.example"), "boss@partner.example")[0].sender is not None
+    door.gate.way_out = replace(door.gate.way_out, **change)
+    outcome, record = door.passes(by("boss@partner.example"), "boss@partner.example")
+    assert (outcome.disposition, outcome.sender) == (Disposition.HOLD, None)
+    assert record["outgoing"]["unalignable"] is False
 
 
 ODD = (
