@@ -116,13 +116,7 @@ SYSTEM_PYTHON ?= /usr/bin/python3
 .PHONY: install
 install: base-packages
 	@test "$$(id -u)" = 0 || { echo "make install writes to $(PREFIX) and /etc: run it as root" >&2; exit 2; }
-	@test -x $(PREFIX)/bin/python || $(SYSTEM_PYTHON) -m venv $(PREFIX)
-	@$(PREFIX)/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "dkimgate needs Python 3.11 or later" >&2; exit 2; }
-	@$(PREFIX)/bin/pip install -qq --disable-pip-version-check --require-hashes -r requirements-build.txt
-	@$(PREFIX)/bin/pip install -qq --disable-pip-version-check --no-build-isolation --require-hashes -r requirements.txt
-	@# from a copy: what root builds must not stay in the clone, nor modules that are gone in what is installed
-	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && cp -r pyproject.toml README.md LICENSE milter "$$copy" && rm -rf "$$copy"/milter/*.egg-info && \
-		$(PREFIX)/bin/pip install -qq --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall "$$copy"
+	@sh systemd/install-python.sh $(PREFIX) $(SYSTEM_PYTHON)
 	@install -D -m 0644 systemd/dkimgate.service /etc/systemd/system/dkimgate.service
 	@if [ "$$(systemctl --version 2>/dev/null | sed -nE '1s/^systemd ([0-9]+).*/\1/p')" -ge 254 ] 2>/dev/null; then \
 		install -D -m 0644 systemd/dkimgate-restart.conf /etc/systemd/system/dkimgate.service.d/dkimgate-restart.conf; fi
