@@ -43,7 +43,7 @@ class BorderPassage(Passage):
         connection = seen.message.connection
         return connection.auth is None and not self._engine.config.trust.is_client(connection.ip)
 
-    def _conclude(self, seen: Seen, body: bytes | None, body_hash: bytes | None) -> None:
+    def _conclude(self, seen: Seen, body: bytes | None, body_hash: bytes | None, sent_hash: bytes | None = None) -> None:
         """Gather the facts. There is no decision to be made: that is for the way out."""
         engine = self._engine
         now = engine.now()

@@ -20,8 +20,9 @@ def predict(facts: Facts, signed_as_author: bool, unaligned: bool = False, signe
     A signature opens the door only if it is valid at the next receiver: what smtp(8) changes on the way (Facts.sending) shuts it.
     """
     sending = facts.sending
-    survives = _survives(facts)
-    theirs = survives and not (sending.body_broken or sending.others_broken)
+    again, survives = _signed_again(facts), _survives(facts)
+    theirs = (again or (survives and not sending.body_broken)) and not sending.others_broken
+    survives = survives or again
     dkim = (signed_as_author and not sending.fields_broken and _exact_enough(facts)) or theirs
     spf = facts.spf_passes and not unaligned
     result = "none" if _no_record(facts, spf or signed_as_author or survives) else "pass" if dkim or spf else "fail"
@@ -60,15 +61,20 @@ def _holds(facts: Facts, ours: bool, theirs: bool, any_made: bool) -> Holds:
     return Holds.MAYBE if facts.sending.eight_bit else Holds.YES
 
 
+def _signed_again(facts: Facts) -> bool:
+    """The message bears a signature of our own, made over what will be sent: no proof of a good arrival, but it leaves with the message."""
+    if facts.author is None or not facts.own_signature or not _exact_enough(facts):
+        return False
+    return not facts.origin.outside or facts.arrival.dmarc in ("pass", "none")
+
+
 def _survives(facts: Facts) -> bool:
-    """An aligned signature that made DMARC pass at arrival is still in the header, and nothing here breaks it. So is one of our own,
-    which is no proof of a good arrival, but leaves with the message all the same; and so is one that our users' mail bore already."""
+    """An aligned signature that made DMARC pass at arrival is still in the header, and nothing here breaks it; so is one that our users'
+    mail bore already."""
     if facts.author is None:
         return False
     if facts.header.aligned_signature and not facts.origin.outside:
         return True  # nobody verified it, for it says nothing of who handed the message in: in doubt it is valid
-    if facts.own_signature and _exact_enough(facts) and (not facts.origin.outside or facts.arrival.dmarc in ("pass", "none")):
-        return True
     if facts.arrival.dmarc != "pass":
         return False
     author, aligned = facts.author, operator.eq if facts.strict_dkim else domains.aligned

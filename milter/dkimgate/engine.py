@@ -71,6 +71,8 @@ class Engine:
         self.way_out = way if way is not None else way_out.configured(settings.departure)
         self.now: Callable[[], float] = time.time
         self.smtp = smtp if smtp is not None else sending.smtp_of(settings.departure)
+        known = settings.departure.model_copy(update={"line_length_limit": self.smtp.line_limit})
+        self.config = settings.model_copy(update={"departure": known})
         self.unread = OnceADay()
         self._key_domains = frozenset(key.domain for key in keys)
         self._key_names = own_signature.by_name(keys)
@@ -134,7 +136,7 @@ class Engine:
         hashed.update(body)
         questions = self.questions(seen)
         compared = hashed.digest() if questions.checks or questions.compares else None  # as the daemon does, to the letter
-        assessment = self.conclude(seen, body if questions.checks else None, compared, now)
+        assessment = self.conclude(seen, body if questions.checks else None, compared, now, hashed.sent_digest() if compared else None)
         assessment = self.sent(assessment, hashed)
         leaving = header_changes.leaving(message.header, assessment.changes)
         made = self.seal(message, assessment, leaving, body, hashed.sent_digest(), now) if sealer.wanted(assessment) else ()
@@ -150,10 +152,12 @@ class Engine:
         checks = own_checks.wanted(claims, seen.route, self.config, seen.domain, self._earns(seen))
         return Questions(checks, compares, chain)
 
-    def conclude(self, seen: Seen, body: bytes | None, body_hash: bytes | None, now: float | None = None) -> Assessment:
+    def conclude(
+        self, seen: Seen, body: bytes | None, body_hash: bytes | None, now: float | None = None, sent_hash: bytes | None = None
+    ) -> Assessment:
         """The one way to a decision, for the daemon and for `explain`. With a `body`, what the header leaves open is checked here; one
         that is larger than verify.body_limit stands for one that could not be checked. With a `body_hash`, passports and our own
-        signatures are compared to it."""
+        signatures are compared to it. `sent_hash`: of the body as Postfix will send it, where that is another."""
         now = self.now() if now is None else now
         lookup = self.resolver.lookup()
         reading = self._passports(seen, body_hash)
@@ -174,6 +178,9 @@ class Engine:
             earns,
         )
         gathered = replace(gathered, sending=Sending(eight_bit=self.smtp.converts_8bit and sending.eight_bit(seen.message.header)))
+        if sent_hash not in (None, body_hash):
+            lasting = own_signature.verify(self._ours(seen), seen.message.header, sent_hash, seen.domain, now).valid
+            gathered = replace(gathered, own_signature=gathered.hosted in lasting)
         gathered = self._strictly(gathered, lookup)
         rewritten = self._rewritten(gathered, now)
         # what is decided on is what the record tells, to the letter

@@ -185,7 +185,8 @@ class Facts:
     says why. `hosted` is the domain of the key that `sign: author` would use, None where no key of ours aligns.
     `spf_passes`: the envelope as it stands would pass SPF, aligned with the author domain, at the next hop; `spf_source` says whence
     that is known ("lookup", "assumed", "unaligned"). `unalignable`: the sender can be rewritten so that it no longer does.
-    `own_signature`: the message bears a valid signature of the key that `sign: author` would use, made when it passed here before.
+    `own_signature`: the message bears a signature of the key that `sign: author` would use, made when it passed here before, and valid as
+    Postfix will send it.
     `forwarder_aligns`: a signature of the forwarder's domain would align with the author domain, so it must not be made.
     `strict_dkim`: the author domain's DMARC record asks for exact alignment (adkim=s); asked only where a signature is by another domain.
     """

@@ -81,9 +81,9 @@ class Passage:
         if hashed or (self._assessment is not None and self._engine.has_signature(self._assessment)):
             self._body = self._engine.body_of(self._message, hashed)
 
-    def _conclude(self, seen: Seen, body: bytes | None, body_hash: bytes | None) -> None:
+    def _conclude(self, seen: Seen, body: bytes | None, body_hash: bytes | None, sent_hash: bytes | None = None) -> None:
         """Come to the decision, and find the keys for it."""
-        assessment = self._engine.conclude(seen, body, body_hash)
+        assessment = self._engine.conclude(seen, body, body_hash, sent_hash=sent_hash)
         self._assessment = assessment
         self._keys = [key for key in self._engine.keys if key.domain == assessment.signer]
         if assessment.overruled is not None and assessment.decision.mode != "observe":
@@ -94,7 +94,7 @@ class Passage:
         if self._seen is None or self._body is None or self._error is not None:
             return
         try:
-            self._conclude(self._seen, self._kept_body() if self._checks else None, self._body.digest())
+            self._conclude(self._seen, self._kept_body() if self._checks else None, self._body.digest(), self._body.sent_digest())
         except Exception as error:  # noqa: BLE001 - law 4
             self._fail("judging", error)
 

@@ -22,8 +22,10 @@ def gate(folder: Path, rule: str = "sign: author", more: str = "", domain: str =
     key = folder / "key.pem"
     key.touch(mode=0o600)
     key.write_bytes(pem())
+    rest = "  - {name: rest, sign: none}\n" if "when:" in rule else ""
     (folder / "policy.yaml").write_text(
-        f"version: 1\nrules:\n  - {{name: all, {rule}}}\nallow_laundering: [all]\nlaundering_reason: a test of sending alone\n"
+        f"version: 1\nrules:\n  - {{name: all, {rule}}}\n{rest}allow_laundering: [all{', rest' if rest else ''}]\n"
+        "laundering_reason: a test of sending alone\n"
     )
     (folder / "dkimgate.yaml").write_text(
         "trust: {hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example]}\n"

@@ -15,7 +15,7 @@ from dkimgate.gate import Gate
 from dkimgate.message import HeaderField
 from headers import REINJECTED
 from sending.sending_world import Left, gate, leaves, mail, verifies
-from verify.dkim_world import AUTHOR, check, pem
+from verify.dkim_world import AUTHOR, check, pem, rsa_record
 
 REPORTED = Path(__file__).parent / "reported"
 BASE = b"From: user@hosted.example\nTo: v@receiver.example\nMessage-ID: <1@hosted.example>\n"
@@ -223,3 +223,33 @@ def test_what_arrived_with_a_pass_by_a_signature_departs_with_a_fail(tmp_path: P
         sender="bounce@elsewhere.example",
     )
     assert (short.departure["dmarc"], short.departure["signature_holds"]) == ("pass", "yes")
+
+
+def test_what_passes_twice_is_signed_once(tmp_path: Path) -> None:
+    """Between the two nobody has broken its lines yet: a content filter by a pipe, or sendmail(1)."""
+    signing = gate(tmp_path, "sign: author, when: {own_signature: false}")
+    first = left(signing, b"Subject: hi\n", b"x" * 3000 + b"\r\n")
+    second = leaves(signing, first.header, first.body)
+    assert second.record["own_signature"] is True
+    assert len([field for field in second.header if field.key == "dkim-signature"]) == 1
+    assert verifies(second.sent())
+    assert (second.departure["dkim_aligned"], second.departure["signature_holds"]) == (True, "yes")
+
+
+def test_a_signature_over_unbroken_lines_is_made_anew(tmp_path: Path) -> None:
+    """One that another signer made with our key will not hold; ours beside it does."""
+    signing = gate(tmp_path, "sign: author, when: {own_signature: false}")
+    header, body = mail(signed_elsewhere("relaxed", b"Subject: hi\n", b"x" * 3000 + b"\r\n"))
+    got = leaves(signing, header, body)
+    assert got.record["own_signature"] is False
+    assert dkim.verify(got.sent(), dnsfunc=lambda name, timeout=5: rsa_record().encode())
+    assert got.departure["signature_holds"] == "yes"
+
+
+def test_a_lower_limit_of_postfix_counts_for_from_too(tmp_path: Path) -> None:
+    narrow = gate(tmp_path, more="departure: {line_length_limit: 500}\n")
+    header, _ = mail(
+        b"Received: from x (x [192.0.2.66])\n\tby mx.forwarder.example (Postfix) with ESMTP id 4F2A;\n\tSat, 21 Nov 2026 16:20:25 +0000\n"
+        b"From: " + b" " * 600 + b"user@hosted.example\n\n"
+    )
+    assert leaves(narrow, header, SHORT, REINJECTED).record["from"] is None
