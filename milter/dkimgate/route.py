@@ -6,28 +6,24 @@ the newest field and stops at the first hop that is not surely between two hosts
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass, replace
 
+from dkimgate import domains
+from dkimgate.author import author_of
 from dkimgate.config import Trust
 from dkimgate.facts import Border, Origin
-from dkimgate.message import Connection, HeaderField, Message
+from dkimgate.hops import LOOPBACK_NAMES, Hop, is_loopback, parse_hop
+from dkimgate.message import HeaderField, Message
+
+__all__ = ["MAX_HOPS", "Hop", "Route", "parse_hop", "route_of"]
 
 MAX_HOPS = 100
 """Postfix bounces a message with more than 50 Received fields (hopcount_limit); what stands behind these is not read."""
 
-_MAX_LENGTH = 4000
-_MAX_COMMENTS = 1000  # characters of comments in a from clause; a tenth is usual, and trying each word for an address takes time
-_TOKEN = re.compile(r"[^\s();]+|[();]")
-_CLAUSES = ("from", "by", "via", "with", "id", "for")
-_AUTHENTICATED = re.compile(r"(?:UTF8)?(?:E?SMTP|LMTP)S?A|HTTPS?", re.IGNORECASE)  # RFC 3848, RFC 6531 section 4.3; webmail
-_BRACKETED = re.compile(r"\[(?:IPv6:)?([0-9a-fA-F:.]+)\]")
-# what the client says of itself, in the words of Exim, and of CommuniGate and qmail
-_CLAIMED = re.compile(r"(?<!\S)(?:helo|ident|port)=\S+|\A(?:HELO|EHLO)\s.*")
-_LOOPBACK_NAMES = ("localhost", "localhost.localdomain")
+_RESULTS = "authentication-results"
 _VERDICTS = (
-    "authentication-results",
+    _RESULTS,
     "arc-seal",
     "arc-message-signature",
     "arc-authentication-results",
@@ -35,42 +31,21 @@ _VERDICTS = (
     "x-dkimgate-passport",
 )
 _DELIVERIES = ("delivered-to", "x-original-to")
-
-
-@dataclass(frozen=True, slots=True)
-class Hop:
-    """One Received field: host `by` took the message from the client `ip`, which called itself `helo`, by `protocol`.
-
-    `local`: there was no client, a process of that host handed the message in. `ours`: a host of ours wrote the field. `inside`:
-    and its client was ours too. `position`: index in the header from the top. `named`: every address that the from clause names, the
-    client's own words among them.
-    """
-
-    position: int
-    by: str | None = None
-    ip: str | None = None
-    helo: str | None = None
-    protocol: str | None = None
-    local: bool = False
-    ours: bool = False
-    inside: bool = False
-    named: tuple[str, ...] = ()
-
-    @property
-    def authenticated(self) -> bool:
-        """The client had logged in (RFC 3848), or was a browser that our webmail served."""
-        return self.protocol is not None and _AUTHENTICATED.fullmatch(self.protocol) is not None
+_DMARC = re.compile(r"(?<![\w.-])dmarc\s*=\s*(\w*)", re.IGNORECASE)
+_FOUND_OF = re.compile(r"(?<![\w.-])header\.from\s*=\s*([\w.-]*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The way a message came. `hops` newest first; `border` is one of them or None; `why` tells how the origin was found."""
+    """The way a message came. `hops` newest first; `border_hop` is one of them or None; `why` tells how the origin was found.
+    `login`: the position of the hop that is the login, where the client of this session has not logged in itself."""
 
     hops: tuple[Hop, ...]
     origin: Origin
     why: str
     border_hop: Hop | None = None
     login_in_session: bool = False
+    login: int | None = None
 
     @property
     def border(self) -> Border | None:
@@ -88,163 +63,167 @@ class Route:
         """Fields at positions below this number stand above the border and above every login: only hosts of ours wrote there."""
         if self.border_hop is None or self.login_in_session:
             return 0
-        return min([self.border_hop.position, *(hop.position for hop in self.hops if hop.ours and hop.authenticated)])
+        return self.border_hop.position if self.login is None else min(self.login, self.border_hop.position)
+
+
+@dataclass(frozen=True, slots=True)
+class _Client:
+    """Who handed the message in at one hop, and so who wrote the next field below: `here`, the host that took it itself, else a
+    host of that address which goes by one of these names."""
+
+    ip: str | None
+    names: frozenset[str]
+    here: bool
+
+    def wrote(self, hop: Hop) -> bool:
+        """May that field be his? A host has many names for itself; what another one wrote bears a name that he gave, or his address."""
+        known = self.names - _NO_NAMES
+        return self.here or hop.nameless or hop.by in known or self.ip in hop.own or not known.isdisjoint(hop.own)
+
+
+_NO_NAMES = frozenset(("unknown", *LOOPBACK_NAMES))
 
 
 def route_of(message: Message, trust: Trust) -> Route:
     """Find hops, border and origin of a message. Whatever is doubtful makes it `forwarded`."""
     received = [(at, f) for at, f in enumerate(message.header) if f.key == "received"]
-    hops = _judge_hops([parse_hop(f, at) for at, f in received[:MAX_HOPS]], trust)
+    walk = _Walk(message, trust, [parse_hop(f, at) for at, f in received[:MAX_HOPS]])
     client = message.connection
     if client.auth is None and not trust.is_client(client.ip):
-        return Route(hops, Origin.INBOUND, f"the client {client.ip or '(no address)'} is not in trust.networks and has not logged in")
-    submitted = client.auth is not None
-    for hop in hops:
-        if not hop.ours:
-            if submitted:
-                return Route(hops, Origin.SUBMITTED, _login(client, hops))
-            return Route(
-                hops, Origin.FORWARDED, f"the newest Received fields lead to {hop.by or 'a host without name'}, which is not in trust.hosts"
-            )
-        if hop.authenticated:
-            submitted = True
-        elif not hop.inside:
-            return Route(
-                hops,
-                Origin.FORWARDED,
-                f"{hop.by} took it from {hop.ip or 'an unnamed client'}, which is not ours",
-                hop,
-                client.auth is not None,
-            )
-    if client.auth is not None:
-        return Route(hops, Origin.SUBMITTED, _login(client, hops))
-    trace = _trace(message, hops)
-    if trace is not None:
-        return Route(hops, Origin.FORWARDED, f"no hop leads outside, but {trace} does: some Received fields were removed")
-    if submitted:
-        return Route(hops, Origin.SUBMITTED, _login(client, hops))
-    return Route(hops, Origin.LOCAL, "every hop is ours" if hops else "no hop and no other trace of a journey: made on this host")
+        return walk.ended(Origin.INBOUND, f"the client {client.ip or '(no address)'} is not in trust.networks and has not logged in")
+    return walk.route(len(received) > MAX_HOPS)
 
 
-def _trace(message: Message, hops: tuple[Hop, ...]) -> str | None:
+class _Walk:
+    """From the newest field down to the first that is not surely of a host of ours, or whose client is not."""
+
+    def __init__(self, message: Message, trust: Trust, hops: list[Hop]) -> None:
+        self._message = message
+        self._trust = trust
+        self._hops = hops
+        self._login: Hop | None = None
+        client = message.connection
+        names = frozenset(name.lower().rstrip(".").strip("[]") for name in (client.name, client.helo) if name)
+        self._client: _Client | None = _Client(client.ip, names, is_loopback(client.ip))  # None: whoever has logged in
+
+    def route(self, unread: bool) -> Route:
+        """`unread`: more Received fields stand below the hops."""
+        if self._message.connection.auth is not None:
+            self._client = None
+        for at, hop in enumerate(self._hops):
+            stranger = self._stranger(hop)
+            if stranger is not None:
+                return self._handed_in() or self.ended(Origin.FORWARDED, stranger)
+            inside = _is_inside(hop, self._trust)
+            self._hops[at] = hop = replace(hop, ours=True, inside=inside)
+            if hop.login or (hop.mapi and at == len(self._hops) - 1 and not unread):
+                self._login, self._client = self._login or hop, None
+            elif not inside:
+                why = f"{hop.by} took it from {hop.ip or 'an unnamed client'}, which is not ours"
+                return self.ended(Origin.FORWARDED, why, hop)
+            elif self._client is not None:
+                self._client = _Client(hop.ip, hop.names, hop.from_itself)
+        if unread:
+            return self._handed_in() or self.ended(Origin.FORWARDED, f"it has more than {MAX_HOPS} Received fields")
+        return self._at_the_end()
+
+    def _at_the_end(self) -> Route:
+        """Every hop is ours."""
+        handed_in = self._handed_in()
+        if handed_in is not None:
+            return handed_in
+        if self._hops and self._hops[-1].incomplete:
+            return self.ended(Origin.FORWARDED, "qmail took it from the network, and the field that says from whom was removed")
+        trace = _trace(self._message.header, self._hops)
+        if trace is not None:
+            return self.ended(Origin.FORWARDED, _removed(trace))
+        return self.ended(Origin.LOCAL, "every hop is ours" if self._hops else "no hop and no other trace of a journey: made on this host")
+
+    def _handed_in(self) -> Route | None:
+        """`submitted`, where somebody has logged in. Where a field tells that it was verified here, which users' mail is not, Received
+        fields may be missing between that and the login, or below it."""
+        auth = self._message.connection.auth
+        if auth is not None:
+            return self.ended(Origin.SUBMITTED, f"the client of this session logged in as {auth}")
+        if self._login is None:
+            return None
+        header, at = self._message.header, self._login.position
+        trace = None if self._stated_well(header[:at]) else _trace(header[:at], self._hops)
+        # what a user redirects may have lost its Received fields, but bears our own results; what an Exchange mailbox does, anybody's
+        trace = trace or next((_name(f) for f in header[at:] if (f.key in _VERDICTS if self._login.mapi else self._is_our_result(f))), None)
+        return self.ended(Origin.FORWARDED, _removed(trace)) if trace is not None else self.ended(Origin.SUBMITTED, _login_why(self._login))
+
+    def _is_our_result(self, field: HeaderField) -> bool:
+        return field.key == _RESULTS and self._trust.is_authserv_id(field.text.partition(";")[0].strip())
+
+    def _stated_well(self, above: tuple[HeaderField, ...]) -> bool:
+        """A submission host that states results of its own users' mail finds a DMARC pass or none, of the author domain. If a pipe had
+        removed what stood between that field and a login that the sender made up, then this is how the message arrived: well."""
+        fields = [field for field in above if field.key in _VERDICTS]
+        author = author_of(self._message.header).domain if fields else None
+        if author is None or not all(map(self._is_our_result, fields)):
+            return False
+        stated = [field.text for field in fields]
+        results = [word.lower() for text in stated for word in _DMARC.findall(text)]
+        of = [domains.a_label(name) for text in stated for name in _FOUND_OF.findall(text)]
+        newest = bool(_DMARC.search(stated[0]))  # a field that says nothing of DMARC may stand above one that the sender wrote
+        return newest and set(results) <= {"pass", "none"} and set(of) == {author}
+
+    def _stranger(self, hop: Hop) -> str | None:
+        """Why that field can't be of a host of ours; None where it is."""
+        if hop.nameless:
+            return None if self._client is None or self._client.here else "a field without a host's name stands where another host's should"
+        if not self._is_ours(hop):
+            return f"the newest Received fields lead to {hop.by or 'a host without name'}, which is not in trust.hosts"
+        if self._client is not None and not self._client.wrote(hop):
+            return f"the client {self._client.ip or '(no address)'} wrote no Received field: the next one is of {hop.by}"
+        return None
+
+    def _is_ours(self, hop: Hop) -> bool:
+        if self._trust.is_host(hop.by):
+            return True
+        if hop.by is None or not _is_inside(hop, self._trust):
+            return False
+        if hop.by in LOOPBACK_NAMES:
+            return True
+        # a container goes by an id that changes: trusted by its network, where it took the message from a host of ours
+        known = self._trust.is_client(hop.ip) and self._trust.is_host(hop.helo)
+        return known and "." not in hop.by and not hop.login
+
+    def ended(self, origin: Origin, why: str, border: Hop | None = None) -> Route:
+        """The route, with what has been found out of its hops."""
+        login = self._login.position if self._login is not None else None
+        return Route(tuple(self._hops), origin, why, border, self._message.connection.auth is not None, login)
+
+
+def _removed(trace: str) -> str:
+    return f"no hop leads outside, but {trace} does: some Received fields were removed"
+
+
+def _trace(header: tuple[HeaderField, ...], hops: list[Hop]) -> str | None:
     """The name of a field that a message gets on a journey. Where the Received fields above it are gone, those that are left may be the
     sender's own, so a message that somebody has verified came from outside, whatever its hops say. A delivery on this host is
     no journey where hops of ours tell of it."""
     names = _VERDICTS if hops else _VERDICTS + _DELIVERIES
-    return next((field.name.decode("latin-1").strip() for field in message.header if field.key in names), None)
+    return next((_name(field) for field in header if field.key in names), None)
 
 
-def _login(client: Connection, hops: tuple[Hop, ...]) -> str:
-    if client.auth is not None:
-        return f"the client logged in as {client.auth}"
-    by = next(hop.by for hop in hops if hop.authenticated)
-    return f"{by} took it from a client that had logged in"
+def _name(field: HeaderField) -> str:
+    return field.name.decode("latin-1").strip()
 
 
-def _judge_hops(hops: list[Hop], trust: Trust) -> tuple[Hop, ...]:
-    """Mark the hops that are ours: an unbroken run from the top. Behind the first client that is not ours, nothing is."""
-    judged: list[Hop] = []
-    unbroken = True
-    for hop in hops:
-        inside = _is_inside(hop, trust)
-        named = trust.is_host(hop.by) or (inside and (hop.by or "").lower() in _LOOPBACK_NAMES)
-        ours = unbroken and named
-        judged.append(replace(hop, ours=ours, inside=ours and inside))
-        unbroken = ours and (inside or hop.authenticated)
-    return tuple(judged)
+def _login_why(hop: Hop) -> str:
+    by, how = hop.by or "a host without name", "an Exchange mailbox" if hop.mapi else f"with {hop.protocol}"
+    return f"{by} took it from a client that had logged in ({how}, Received field at position {hop.position + 1} of the header)"
 
 
 def _is_inside(hop: Hop, trust: Trust) -> bool:
     """The client of that hop was ours, if the field can be believed at all."""
-    if hop.local:
+    if hop.local or hop.nameless:
         return True
-    if hop.ip is None and hop.protocol is not None and hop.protocol.upper().startswith("LMTP"):
+    if hop.mapi:
+        return trust.is_host(hop.helo)  # it names the mailbox server, and its link-local address
+    if hop.ip is None and hop.is_delivery:
         return trust.is_host(hop.helo)  # Dovecot on a unix-domain socket names its client and has no address to tell
     # which address is the client's is told differently by every MTA, so one that is not ours is enough
     return trust.is_client(hop.ip) and all(trust.is_client(address) for address in hop.named)
-
-
-def parse_hop(field: HeaderField, position: int = 0) -> Hop:
-    """One Received field. What can't be read stays None; it never raises."""
-    values: dict[str, str] = {}
-    comments: list[str] = []  # those of the from clause alone: by's comment holds the host's own address
-    clause: str | None = None
-    for text, is_comment in _parts(field.text[:_MAX_LENGTH]):
-        if is_comment:
-            if clause == "from":
-                comments.append(text)
-        elif clause is not None and clause not in values:
-            values[clause] = text
-        elif text.lower() in _CLAUSES and text.lower() not in values:
-            clause = text.lower()
-    protocol = values.get("with")
-    if sum(len(comment) + 2 for comment in comments) > _MAX_COMMENTS:
-        comments = ["too long"]
-    local = "by" in values and ("from" not in values or (protocol or "").lower() == "local")
-    return Hop(
-        position,
-        by=_host(values.get("by")),
-        ip=None if local else _client_address(values.get("from"), comments),
-        named=() if local else _addresses_named(values.get("from"), comments),
-        helo=_host(values.get("from")),
-        protocol=protocol,
-        local=local,
-    )
-
-
-def _host(name: str | None) -> str | None:
-    return name.lower().rstrip(".") if name else None
-
-
-def _parts(text: str) -> list[tuple[str, bool]]:
-    """Words and outermost comments up to the date's semicolon. An unclosed comment swallows the rest, as it does for any reader."""
-    parts: list[tuple[str, bool]] = []
-    depth = start = 0
-    for match in _TOKEN.finditer(text):
-        token = match.group()
-        if token == "(":
-            if depth == 0:
-                start = match.end()
-            depth += 1
-        elif token == ")":
-            depth = max(depth - 1, 0)
-            if depth == 0 and start:
-                parts.append((text[start : match.start()], True))
-                start = 0
-        elif depth == 0:
-            if token == ";":
-                break
-            parts.append((token, False))
-    return parts
-
-
-def _client_address(name: str | None, comments: list[str]) -> str | None:
-    """The client's address: in brackets in a comment (Postfix, sendmail, Gmail), bare in it (Exchange), or in brackets in place of the
-    name where no comment could hold it (Exim). Two different addresses are none."""
-    told = [text for comment in comments if (text := _CLAIMED.sub("", comment).strip())]
-    in_place = [] if told else _BRACKETED.findall(name or "")
-    for candidates in (_bracketed(told), _bare(told), in_place):
-        addresses = {address for candidate in candidates if (address := _address(candidate))}
-        if addresses:
-            return addresses.pop() if len(addresses) == 1 else None
-    return None
-
-
-def _addresses_named(name: str | None, comments: list[str]) -> tuple[str, ...]:
-    words = [*_bracketed(comments), *_bare(comments), *_bracketed([name or ""])]
-    return tuple(sorted({address for word in words if (address := _address(word))}))
-
-
-def _bracketed(comments: list[str]) -> list[str]:
-    return [found for comment in comments for found in _BRACKETED.findall(comment)]
-
-
-def _bare(comments: list[str]) -> list[str]:
-    return [word for comment in comments for word in re.split(r"[\s,=]+", comment)]
-
-
-def _address(text: str) -> str | None:
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        return None

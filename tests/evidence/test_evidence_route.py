@@ -72,6 +72,49 @@ HOPS = [
     ),
     ("from www-data by mx.example with local (Exim 4.96) id 1; d", "mx.example", None, "www-data", "local", True),
     ("(from root@localhost)\n\tby mx.example (8.16.1/8.16.1/Submit) id 1; d", "mx.example", None, None, None, True),
+    ("by mx.example (OpenSMTPD) with ESMTPS id 1; d", "mx.example", None, None, "ESMTPS", False),  # it hides its clients
+    (
+        "from localhost (mx.example [local])\n\tby mx.example (OpenSMTPD) with ESMTPA id 1; d",
+        "mx.example",
+        None,
+        "localhost",
+        "ESMTPA",
+        True,
+    ),
+    ("from h (r [192.0.2.1]);\n\tby mx.example (OpenSMTPD) with ESMTP id 1;\n\td", "mx.example", "192.0.2.1", "h", "ESMTP", False),
+    ("from h (r [192.0.2.1]); with ESMTPSA by mx.example; d", None, "192.0.2.1", "h", None, False),
+    ("from www-data by mx.example with local-smtp (Exim 4.96) id 1; d", "mx.example", None, "www-data", "local-smtp", True),
+    (
+        "from localhost (user@localhost)\n\tby mx.example (8.17.1/8.17.1/Submit) with ESMTP id 1; d",
+        "mx.example",
+        None,
+        "localhost",
+        "ESMTP",
+        True,
+    ),
+    ("from h (user@192.0.2.1)\n\tby mx.example (8.17.1/8.17.1/Submit) with ESMTP id 1; d", "mx.example", "192.0.2.1", "h", "ESMTP", False),
+    ("from h ([fe80::1%eth0]) by mx.example (Postfix) with ESMTP id 1; d", "mx.example", "fe80::1%eth0", "h", "ESMTP", False),
+    ("from e1 ([fe80::1:2%18]) by\n e1.example ([fe80::1:2%18]) with mapi id 15; d", "e1.example", "fe80::1:2%18", "e1", "mapi", False),
+    (
+        "from [192.0.2.1] ([192.0.2.1:40530] helo=h) by mx.example (ecelerity 4.4) with ESMTP id 1; d",
+        "mx.example",
+        "192.0.2.1",
+        "[192.0.2.1]",
+        "ESMTP",
+        False,
+    ),
+    ("from h ([[2001:db8::1]:25]) by mx.example with ESMTP id 1; d", "mx.example", "2001:db8::1", "h", "ESMTP", False),
+    ("from (192.0.2.1) by mx.example (PowerMTA(TM) v5.0r1) id 1; d", "mx.example", "192.0.2.1", None, None, False),
+    (
+        "from pop.example [192.0.2.1]\n\tby mx.example with POP3 (fetchmail-6.4) for <a@b> (single-drop); d",
+        "mx.example",
+        "192.0.2.1",
+        "pop.example",
+        "POP3",
+        False,
+    ),
+    ("from unknown (HELO h) (ident@192.0.2.1)\n  by mx.example with SMTP; d", "mx.example", "192.0.2.1", "unknown", "SMTP", False),
+    ("from 127.0.0.1 (192.0.2.1:4711)\n\tby mx.example with [XMail 1.27] id 1; d", "mx.example", "192.0.2.1", "127.0.0.1", "[XMail", False),
     ("(qmail 1234 invoked by uid 89); 1 Jan 2026 00:00:00 -0000", None, None, None, None, False),
     # the HELO name is the client's: it must not become the address, the host or the protocol
     (
@@ -119,6 +162,34 @@ def test_hop(value: str, by: str | None, ip: str | None, helo: str | None, proto
     assert (hop.by, hop.ip, hop.helo, hop.protocol, hop.local) == (by, ip, helo, protocol, local)
 
 
+LOGINS = [
+    ("from h (r [192.0.2.1]) by mx (Postfix) with ESMTPA id 1", True),
+    ("from h (r [192.0.2.1]) by mx (Postfix) with ESMTPSA id 1", True),
+    ("from h (r [192.0.2.1]) by mx (Postfix) with UTF8SMTPSA id 1", True),
+    ("from h (r [192.0.2.1]) by mx (Postfix) with UTF8SMTPA id 1", True),
+    ("from h (r [192.0.2.1]) by mx with SMTPA id 1", True),
+    ("from [192.0.2.1] (helo=h) by mx with esmtpsa (Exim 4.96) id 1", True),
+    ("from h (r [192.0.2.1]) (Authenticated sender: ask) by mx (Postfix) with ESMTPS id 1", True),
+    ("from 192.0.2.1 (SquirrelMail authenticated user ask) by mx with HTTP", True),
+    ("from h (r [192.0.2.1]) by mx (Horde Framework) with HTTPS", True),
+    ("from h [192.0.2.1] by mx with HTTP (HTTP/1.1 POST)", True),
+    ("from [192.0.2.1] (account ask@hosted.example) by mx (CommuniGate Pro WEBUSER 6.1) with HTTP id 1", True),
+    ("from h ([unix socket]) by mx (Cyrus 3.6) with LMTPA", False),
+    ("from h by mx with LMTPSA id 1", False),
+    ("from h by mx with UTF8LMTPSA id 1", False),
+    ("from h ([192.0.2.1]) by mx ([192.0.2.2]) with HTTPS", False),
+    ("from h ([192.0.2.1]) by mx with HTTP (PHPMailer)", False),
+    ("from h (Authenticated sender: x [192.0.2.1]) by mx (8.17.1/8.17.1) with ESMTP id 1", False),
+    ('from h (Client CN "(Authenticated sender: x)" [192.0.2.1]) by mx (Postfix) with ESMTP id 1', False),
+    ("from localhost (mx [local]) by mx (OpenSMTPD) with ESMTPA id 1", False),
+]
+
+
+@pytest.mark.parametrize(("value", "login"), LOGINS)
+def test_a_login_is_what_names_an_account_or_says_so(value: str, login: bool) -> None:
+    assert parse_hop(HeaderField(b"Received", f" {value}; d".encode())).login is login
+
+
 @given(st.binary(max_size=300))
 def test_any_octets_make_a_hop(value: bytes) -> None:
     parse_hop(HeaderField(b"Received", value))
@@ -136,6 +207,11 @@ LOGIN = _received("from laptop (client.example [203.0.113.5])\n by mx.forwarder.
 STRANGER = _received("from a (b [198.51.100.3])\n by mx.elsewhere.example (Postfix) with ESMTP id 1")
 LMTP = _received("from mx.forwarder.example\n by imap.mail.forwarder.example with LMTP id 1")
 LMTP_FROM_OUTSIDE = _received("from mx.attacker.example\n by imap.mail.forwarder.example with LMTP id 1")
+CYRUS = _received("from mx.forwarder.example ([unix socket])\n\t by mx.forwarder.example (Cyrus 3.6) with LMTPA")
+CONTAINER = _received("from mx.forwarder.example ([127.0.0.1])\n\tby 5161f64ea532 with LMTP\n\tid AbC")
+QMAIL = "Received: (qmail 12345 invoked by uid 89); Sat, 21 Nov 2026 16:20:25 +0000\n"
+MAPI = _received("from mx.forwarder.example ([fe80::1%18]) by mx.forwarder.example ([fe80::1%18]) with mapi id 15.1")
+OTHER_RESULTS = "Authentication-Results: mx.forwarder.example; dmarc=none header.from=x.example\n"
 LOGGED_IN = Connection(ip="203.0.113.5", auth="ask@hosted.example")
 RELAY = Connection(ip="10.1.2.3", name="unknown")
 
@@ -158,6 +234,26 @@ ORIGINS = [
     ("a relay that trust.hosts does not know", STRANGER + AUTHOR, REINJECTED, Origin.FORWARDED),
     ("Received fields removed, other traces left", "Delivered-To: ask@hosted.example\n" + AUTHOR, REINJECTED, Origin.FORWARDED),
     ("Received fields removed, a verdict left", "Authentication-Results: x; none\n" + AUTHOR, REINJECTED, Origin.FORWARDED),
+    ("Cyrus delivers what a stranger sent", CYRUS + STRANGER + AUTHOR, REINJECTED, Origin.FORWARDED),
+    ("a field that a container wrote of a stranger", CONTAINER.replace("127.0.0.1", "192.0.2.66") + AUTHOR, REINJECTED, Origin.FORWARDED),
+    ("a container that took it from no host of ours", CONTAINER.replace("mx.forw", "x.forw") + AUTHOR, REINJECTED, Origin.FORWARDED),
+    ("a container takes no logins", CONTAINER.replace("LMTP", "ESMTPA") + AUTHOR, REINJECTED, Origin.FORWARDED),
+    ("local(8) forwards what a container delivered", CONTAINER + BORDER + AUTHOR, REINJECTED, Origin.FORWARDED),
+    ("qmail, of a local process", QMAIL + AUTHOR, REINJECTED, Origin.LOCAL),
+    ("qmail, and the field of the network is gone", QMAIL.replace("by uid 89", "from network") + AUTHOR, REINJECTED, Origin.FORWARDED),
+    ("an Exchange mailbox that redirects", MAPI + BORDER + AUTHOR, REINJECTED, Origin.FORWARDED),
+    ("an Exchange mailbox that redirects what a stranger sent", MAPI + STRANGER + AUTHOR, REINJECTED, Origin.FORWARDED),
+    ("a login below results of another author", OTHER_RESULTS + LOGIN + AUTHOR, REINJECTED, Origin.FORWARDED),
+    ("a login below a failure", OTHER_RESULTS.replace("none", "fail") + LOGIN + AUTHOR, REINJECTED, Origin.FORWARDED),
+    (
+        "a login below our own good results",
+        OTHER_RESULTS.replace("x.example", "hosted.example") + LOGIN + AUTHOR,
+        REINJECTED,
+        Origin.SUBMITTED,
+    ),
+    ("a login above our own results", LOGIN + OTHER_RESULTS + AUTHOR, REINJECTED, Origin.FORWARDED),
+    ("a login above results of a customer's server", LOGIN + OTHER_RESULTS.replace("mx.", "x.") + AUTHOR, REINJECTED, Origin.SUBMITTED),
+    ("more Received fields than are read", USERID * 101 + AUTHOR, REINJECTED, Origin.FORWARDED),
     ("a network that is not in trust.networks", AUTHOR, RELAY, Origin.INBOUND),
     ("white space before the colon", BORDER.replace("Received:", "received :") + AUTHOR, REINJECTED, Origin.FORWARDED),
 ]

@@ -26,6 +26,7 @@ LAYERS = (
     "encodedword",
     "author",
     "facts",
+    "hops",
     "route",
     "signing",
     "resolver",

@@ -14,10 +14,11 @@ from dkimgate.cli.screen import BAD, DIM, GOOD, TITLE, Cell, CommandError, Scree
 from dkimgate.cli.show import laundered, show
 from dkimgate.facts import Assessment
 from dkimgate.gate import Gate
+from dkimgate.hops import Hop
 from dkimgate.message import Connection, Message
 from dkimgate.policy.decide import withheld
 from dkimgate.policy.explain import does, why_not
-from dkimgate.route import Hop, route_of
+from dkimgate.route import route_of
 
 _EPILOG = """\
 What is decided is decided by the same code as in the daemon; nothing is signed, sent or recorded. Where the addresses that mail leaves
