@@ -132,6 +132,7 @@ install: base-packages
 	@for file in dkimgate.yaml policy.yaml; do \
 		test -e /etc/dkimgate/$$file || install -o root -g dkimgate -m 0640 config/$$file /etc/dkimgate/$$file; done
 	@install -o root -g dkimgate -m 0644 config/README.md /etc/dkimgate/README.md
+	@install -d $(PREFIX)/share/examples && install -m 0644 milter/dkimgate/cli/demo_messages/*.eml $(PREFIX)/share/examples/
 	@for folder in config/policies config/policies/cases; do \
 		install -d $(PREFIX)/share/$$folder && install -m 0644 $$folder/*.yaml $(PREFIX)/share/$$folder/; done
 	@ln -sf $(PREFIX)/bin/dkimgate /usr/local/bin/dkimgate

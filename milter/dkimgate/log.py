@@ -17,12 +17,12 @@ class Level(IntEnum):
 
 def log(text: str, level: Level = Level.INFO) -> None:
     """Write each line of `text` as a line of its own. Octets that can't be printed are escaped; it never raises."""
-    prefix = f"<{level.value}>" if _to_journal() else ""
+    prefix = f"<{level.value}>" if to_journal() else f"dkimgate[{os.getpid()}]: "  # the journal knows who writes
     for line in text.splitlines():
         shown = "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
         # One write a line: several processes share this descriptor, and lines must not mix.
         try:
-            os.write(2, f"{prefix}dkimgate[{os.getpid()}]: {shown}\n".encode("utf-8", "backslashreplace"))
+            os.write(2, f"{prefix}{shown}\n".encode("utf-8", "backslashreplace"))
         except OSError:
             return  # nobody reads the log any more: that must not stop the mail
 
@@ -63,7 +63,7 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}{where}" if text else f"{type(error).__name__}{where}"
 
 
-def _to_journal() -> bool:
+def to_journal() -> bool:
     """Is stderr the systemd journal (systemd.exec(5), $JOURNAL_STREAM)? Only there are severity prefixes understood."""
     stream = os.environ.get("JOURNAL_STREAM")
     if not stream:

@@ -19,6 +19,8 @@ import dns.rdtypes.ANY.MX
 import dns.rdtypes.ANY.TXT
 import dns.resolver
 
+from dkimgate.resolver_health import Health
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Kind = Literal["TXT", "A", "AAAA", "MX", "PTR"]
 Value = TypeVar("Value", covariant=True)
@@ -173,6 +175,7 @@ class Resolver:
         self._questions = questions
         self._clock = clock
         self._cache = _Cache(entries, clock)
+        self._health = Health(clock)
         self._dns = _stub([str(address) for address in nameservers], port)
 
     def lookup(self) -> Lookup:
@@ -199,6 +202,10 @@ class Resolver:
             answer = Answer(Status.FAILED, why=f"{kind} {name}: {_reason(error)}")
             # what failed for want of time says little about the name servers
             ttl = FAILURE_TTL if seconds >= self._deadline / 2 or not isinstance(error, dns.exception.Timeout) else 0
+        if answer.status is Status.FAILED:
+            self._health.failed(answer.why)
+        else:
+            self._health.answered()
         self._cache.put((name, kind), answer, ttl)
         return answer
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from rich.console import Console
 
 from dkimgate import cli
 from dkimgate.cli import check
-from dkimgate.cli.screen import Screen, visible
+from dkimgate.cli.screen import Screen, complain, visible
 from terminal import on_terminal
 
 SHIPPED = Path(__file__).parents[2] / "config" / "policy.yaml"
@@ -169,3 +171,26 @@ def test_on_a_narrow_terminal_cells_wrap_and_nothing_is_lost(width: int) -> None
 def test_plain_tables_are_aligned_and_have_no_trailing_blanks(capsys: pytest.CaptureFixture[str]) -> None:
     Screen().table([["a", "東京", "x"], ["long", ("b", "red"), ""]], header=["one", "two", "three"])
     assert capsys.readouterr().out == "  one   two   three\n  a     東京  x\n  long  b\n"
+
+
+def _parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action.choices.values():
+                yield from _parsers(each)
+
+
+def test_no_help_is_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    parsers = list(_parsers(cli.parser()))
+    assert len(parsers) > 15
+    for each in parsers:
+        wide = [line for line in each.format_help().splitlines() if len(line) > 80]
+        assert not wide, (each.prog, wide)
+
+
+def test_in_the_systems_journal_complaints_are_errors(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("dkimgate.cli.screen.to_journal", lambda: True)
+    complain("it can't run")
+    assert capsys.readouterr().err == "<3>it can't run\n"

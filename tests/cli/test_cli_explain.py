@@ -51,10 +51,10 @@ Route, newest hop first
   border  mx.forwarder.example  from 203-0-113-24.client.example [203.0.113.24]  ESMTP
 
 Claims
-  dmarc=fail  trusted   Authentication-Results by mx.forwarder.example  our authserv-id, where only our hosts write
-  spf=fail    trusted   Authentication-Results by mx.forwarder.example  our authserv-id, where only our hosts write
-  spam=yes    upstream  X-Spam-Flag                                     spam counts whoever says it; ham counts nothing
-  spam=yes    upstream  X-Spam-Status                                   spam counts whoever says it; ham counts nothing
+  dmarc=fail       trusted   Authentication-Results by mx.forwarder.example  our authserv-id, where only our hosts write
+  spf=fail         trusted   Authentication-Results by mx.forwarder.example  our authserv-id, where only our hosts write
+  spam=yes 5/5     upstream  X-Spam-Flag                                     spam counts whoever says it; ham counts nothing
+  spam=yes 14.9/3  upstream  X-Spam-Status                                   spam counts whoever says it; ham counts nothing
 
 Judgement
   arrival  dmarc=fail spf=fail spam=14.9/3 (badly; no pass is aligned with the author)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from dkimgate import cli, record
+from dkimgate.config import Journal
 from dkimgate.facts import Arrival, Assessment, Decision, Departure, Disposition, Facts, HeaderChanges, Origin, Risk, Sign, Spam
 from dkimgate.message import Connection, Envelope, Message
 from terminal import on_terminal
@@ -272,3 +274,40 @@ def test_a_large_journal_is_read_from_its_end(tmp_path: Path, capsys: pytest.Cap
     assert tail(file, "-n", "1") == 0
     assert time.monotonic() - started < 2
     assert ids(capsys.readouterr().out) == ["LAST"]
+
+
+def test_right_after_a_rotation_the_last_messages_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "decisions.jsonl"
+    (tmp_path / "decisions.jsonl.1").write_bytes(phish("OLD1") + phish("OLD2", 1))
+    assert tail(file) == 0, "logrotate has moved it, and nothing came since"
+    assert ids(capsys.readouterr().out) == ["OLD1", "OLD2"]
+    file.touch()
+    assert tail(file, "-n", "1") == 0, "logrotate has made a new one"
+    assert ids(capsys.readouterr().out) == ["OLD2"]
+    file.write_bytes(own("NEW", 2))
+    assert tail(file, "-n", "2") == 0
+    assert ids(capsys.readouterr().out) == ["NEW"], "from then on that file alone, unless --rotated is said"
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+def test_no_line_breaks_within_a_word_however_long_a_domain_is(tmp_path: Path, columns: int) -> None:
+    file = tmp_path / "decisions.jsonl"
+    long = "a-very-long-name-of-a-department." * 3 + "hosted.example"
+    file.write_bytes(phish("4F2A").replace(b'"hosted.example"', f'"{long}"'.encode(), 1) + own("4F2B", 1))
+    drawn = on_terminal("log", "tail", "--file", str(file), COLUMNS=str(columns), NO_COLOR="1")
+    said = re.sub(r"\x1b\[[0-9;]*m", "", drawn).splitlines()
+    assert max(map(len, said)) <= columns
+    assert [line for line in said if line.startswith("20")] == [line for line in said if not line.startswith(" ")], said
+    assert any("hosted.example" in line for line in said)
+
+
+def test_the_journal_is_read_without_a_readable_configuration(
+    journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The configuration names keys: not everybody who may read the log may read it."""
+    monkeypatch.setattr("dkimgate.config.DEFAULT_FILE", tmp_path / "nowhere.yaml")
+    monkeypatch.setattr("dkimgate.cli.log.config.Journal", lambda: Journal(file=journal))
+    assert cli.main(["log", "tail", "--config", str(tmp_path / "nowhere.yaml")]) == 0
+    said = capsys.readouterr()
+    assert ids(said.out) and "nowhere.yaml" in said.err and "--file" in said.err
+    assert cli.main(["log", "tail", "--config", str(tmp_path / "mine.yaml")]) == 2, "who names a configuration means that one"

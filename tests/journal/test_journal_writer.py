@@ -169,7 +169,7 @@ def test_the_operator_is_told_at_most_every_few_seconds_and_how_many_were_lost(t
     now[0] += 6
     with pytest.raises(JournalError):
         journal.write(line(1))
-    assert [text.partition("(")[2] for text in said] == ["", "4 records lost since the last such line)"]
+    assert [text.partition("(")[2] for text in said] == ["", "4 messages since the last such line)"]
     assert journal.failures == 5
     (tmp_path / "missing").mkdir()
     journal.write(line(6))

@@ -29,6 +29,7 @@ LAYERS = (
     "hops",
     "route",
     "signing",
+    "resolver_health",
     "resolver",
     "system",
     "way_out",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dkimgate import __version__
 from dkimgate.cli import backtest, check, demo, explain, keys, log, passport, policy, run, srs
+from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import CommandError, complain
 from dkimgate.yamlfile import ConfigError
 
@@ -33,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
         prog="dkimgate",
         description="A Postfix milter that lets a message be DKIM-signed only if it has earned it.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Formatter,
     )
     top.add_argument("--version", action="version", version=f"dkimgate {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -13,6 +13,7 @@ from dkimgate import agreement, config, yamlfile
 from dkimgate.backtest.compare import Kind, Side
 from dkimgate.backtest.run import BacktestError, backtest
 from dkimgate.backtest.tally import Example, Period, Tally, Transition
+from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import BAD, DIM, DOUBT, TITLE, Cell, CommandError, Screen, complain
 from dkimgate.cli.show import arrival, number
 from dkimgate.cli.times import moment
@@ -57,7 +58,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="what another policy would have done with the messages of the journal",
         description="Decide the messages of the journal again under another policy, and show what would have been otherwise.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Formatter,
     )
     parser.add_argument("--policy", type=Path, required=True, metavar="NEW.yaml", help="the policy to try")
     parser.add_argument("--since", type=moment, metavar="TIME", help="only from this time on: 2h, 7d, 2026-11-21T16:20 (UTC)")

@@ -14,6 +14,7 @@ from dkimgate import agreement, config, credentials
 from dkimgate.cli import check_departure, check_postfix, check_proof, check_sending, check_start
 from dkimgate.cli.check_proof import Proved
 from dkimgate.cli.finding import Finding
+from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, Cell, Screen
 from dkimgate.config import Config, Listener
 from dkimgate.facts import EnvelopeAction, Sign
@@ -48,7 +49,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="load everything and say what a postmaster should know",
         description="Load configuration, policy and keys as the daemon would, and say what a postmaster should know.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Formatter,
     )
     parser.add_argument("--config", type=Path, default=config.DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
     parser.add_argument("--policy", type=Path, metavar="NEW.yaml", help="check this policy in place of the one that is configured")

@@ -44,7 +44,7 @@ def show(policy: Policy, found: Proved, screen: Screen, rests_on: str) -> None:
         rows.append(["default", "takes what no rule does", (example.summary(uncovered), DIM)])
     rows += [[each.rule.name, (each.why, DOUBT), ""] for each in found.proof.unproved]
     if rows:
-        screen.line(("  Where several rules fit a message, the first decides. Is it meant so? One message for each rule:", DIM))
+        screen.line(("  For information: where several rules fit a message, the first decides. One such message a rule:", DIM))
         screen.table(rows)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dkimgate.cli.demo_world import FORWARDER, Keys, Receiver, daemons, demo_file, name_server, records, sign_as_friend, write_configuration
+from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import BAD, DIM, GOOD, Cell, CommandError, Screen
 from dkimgate.cli.show import arrival, arrived_badly, number
 from dkimgate.message import Connection, Envelope, Message, split_message
@@ -101,7 +102,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="show on built-in messages what the gate does (start here)",
         description="Show on built-in messages what the gate does and what happens without it. No Postfix, no configuration.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Formatter,
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a message")
     parser.set_defaults(run=run)

@@ -10,6 +10,7 @@ from typing import Any
 
 from dkimgate import config, record
 from dkimgate.cli import stored
+from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import BAD, DIM, GOOD, TITLE, Cell, CommandError, Screen, complain
 from dkimgate.cli.show import laundered, show
 from dkimgate.facts import Assessment
@@ -44,7 +45,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="what the gate would do with a message, and why",
         description="Say what the gate would do with stored messages, and why: route, claims, arrival, risk, rules, decision.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Formatter,
     )
     parser.add_argument("messages", nargs="+", metavar="MESSAGE.eml", help="a message in a file; - is stdin")
     parser.add_argument("--client", metavar="IP", help="address of the client that hands it in (default: this host)")

@@ -22,6 +22,7 @@ from rich.table import Table
 
 from dkimgate import config, secretfile
 from dkimgate.cli.account import account
+from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import complain
 from dkimgate.evidence.dmarc_strict import strictness
 from dkimgate.resolver import Resolver
@@ -61,7 +62,7 @@ examples:
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `keys` with its sub-commands to the command line."""
-    layout = argparse.RawDescriptionHelpFormatter
+    layout = Formatter
     parser = commands.add_parser(
         "keys", help="make signing keys, and compare them with DNS", description=__doc__, epilog=_KEYS_HELP, formatter_class=layout
     )

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from dkimgate import config
+from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import TITLE, Cell, CommandError, Screen, complain
 from dkimgate.cli.show import show, summary
 from dkimgate.cli.times import moment
 from dkimgate.journal import Reader, backwards, files_of, follow
 from dkimgate.journal.reader import forwards
+from dkimgate.yamlfile import ConfigError
 
 Record = dict[str, Any]
 Wanted = Callable[[Record], bool]
@@ -46,6 +48,7 @@ exit status: 0 good, 1 one of them was not found, 2 can't run
 """
 # time, queue id, author domain and origin stand on a line of their own where a terminal is too narrow for all
 _FIRST_LINE = 4
+_DOMAIN = 2
 # what a line of `log` needs to stand in columns while nobody knows the lines to come
 _WIDTHS = (20, 12, 20, 9, 30, 10, 20, 22, 12)
 
@@ -72,9 +75,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _add(actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str, epilog: str) -> argparse.ArgumentParser:
-    parser = actions.add_parser(
-        name, help=text, description=text[0].upper() + text[1:] + ".", epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", epilog=epilog, formatter_class=Formatter)
     parser.add_argument("--config", type=Path, default=config.DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
     parser.add_argument("--file", type=Path, metavar="JOURNAL", help="the journal itself (default: journal.file of the configuration)")
     parser.add_argument("--json", action="store_true", help="the records as they are, one a line")
@@ -93,7 +94,7 @@ def run_tail(options: argparse.Namespace) -> int:
     wanted = _filter(options)
     reader = Reader()
     printer = _Printer(options.json)
-    sources = (options.rotated and files_of(file)) or [file]
+    sources = _sources(options, file)
     try:
         # one border between past and future, so that no record is missed and none comes twice
         now = file.stat().st_size if options.follow and file.exists() else None
@@ -107,6 +108,15 @@ def run_tail(options: argparse.Namespace) -> int:
             raise
         raise CommandError(_why(error, file)) from None
     return 0 if printer.printed or options.follow else 1
+
+
+def _sources(options: argparse.Namespace, file: Path) -> list[Path]:
+    """The files to read, the oldest first. Right after a rotation the last messages stand in the file before."""
+    everything = files_of(file)
+    if options.rotated:
+        return everything or [file]
+    nothing_yet = not file.exists() or not file.stat().st_size
+    return [each for each in everything if each != file][-1:] or [file] if nothing_yet else [file]
 
 
 def run_show(options: argparse.Namespace) -> int:
@@ -141,8 +151,19 @@ def _why(error: OSError, file: Path) -> str:
 
 
 def _file(options: argparse.Namespace) -> Path:
-    file: Path = options.file or config.load(options.config).journal.file
-    return file
+    """The journal. Who may read it need not be able to read the configuration, which names keys."""
+    if options.file is not None:
+        named: Path = options.file
+        return named
+    try:
+        configured = Path(config.load(options.config).journal.file)
+    except ConfigError as error:
+        usual: Path = config.Journal().file
+        if options.config != config.DEFAULT_FILE or not usual.exists():
+            raise
+        complain(f"{error.problems[0]}: reading {usual} (name another with --file)")
+        return usual
+    return configured
 
 
 def _filter(options: argparse.Namespace) -> Wanted:
@@ -210,11 +231,11 @@ class _Printer:
         lines = [self._cells(record) for record in records] if not self._json else []
         for cells in lines:
             self._widths = [max(width, min(len(_text(cell)), 40)) for width, cell in zip(self._widths, cells, strict=False)]
-        two_lines = self._screen.terminal and sum(self._widths) + 2 * len(self._widths) > self._screen.width
+        narrow = self._screen.terminal and sum(self._widths) + 2 * len(self._widths) > self._screen.width
         for cells in lines:
-            if two_lines:
-                self._screen.line(*_in_columns(cells[:_FIRST_LINE], self._widths))
-                self._screen.line(*_in_columns(["", *cells[_FIRST_LINE:]], (2,)))
+            if narrow:
+                for part in _in_lines(cells, self._screen.width):
+                    self._screen.line(*part)
             else:
                 self._screen.line(*_in_columns(cells, self._widths))
         if self._json:
@@ -236,6 +257,31 @@ class _Printer:
 
 def _text(cell: Cell) -> str:
     return cell if isinstance(cell, str) else cell[0]
+
+
+_CUT_FROM = 24  # no column of the first line is cut below this
+
+
+def _in_lines(cells: Sequence[Cell], width: int) -> Iterator[list[Cell]]:
+    """The cells on as many lines as it takes, none broken: the first says which message it is, the others are indented."""
+    room = max(width - sum(len(_text(cell)) + 2 for cell in (*cells[:2], cells[3])) if len(cells) > 3 else width, _CUT_FROM)
+    line: list[Cell] = []
+    used = 0
+    for at, cell in enumerate(cells):
+        shown = _cut(cell, room) if at == _DOMAIN else cell
+        if at == _FIRST_LINE or (line and used + len(_text(shown)) > width):
+            yield line
+            line, used = ["    "], 4
+        line += [shown, "  "]
+        used += len(_text(shown)) + 2
+    yield line[:-1]
+
+
+def _cut(cell: Cell, room: int) -> Cell:
+    """A name that is too long keeps its end, which tells whose it is."""
+    text = _text(cell)
+    short = text if len(text) <= room else "\u2026" + text[len(text) - room + 1 :]
+    return short if isinstance(cell, str) else (short, cell[1])
 
 
 def _in_columns(cells: Sequence[Cell], widths: Sequence[int]) -> Iterator[Cell]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dkimgate import secretfile
 from dkimgate.cli.account import account
+from dkimgate.cli.help_text import Formatter
 from dkimgate.passport.secrets import is_id, new_secret
 
 _HELP = """\
@@ -33,7 +34,7 @@ examples:
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `passport` with its sub-command to the command line."""
-    layout = argparse.RawDescriptionHelpFormatter
+    layout = Formatter
     parser = commands.add_parser(
         "passport", help="make the secrets that passports are signed with", description=__doc__, epilog=_HELP, formatter_class=layout
     )

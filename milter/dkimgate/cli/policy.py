@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dkimgate import config
 from dkimgate.cli import policy_show, policy_test
+from dkimgate.cli.help_text import Formatter
 from dkimgate.policy.schema import schema
 
 _TEST_HELP = """\
@@ -54,7 +55,7 @@ exit status: 0
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `policy` with its sub-commands to the command line."""
-    layout = argparse.RawDescriptionHelpFormatter
+    layout = Formatter
     parser = commands.add_parser("policy", help="test a policy, show it to people, describe its format to editors", description=__doc__)
     actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 

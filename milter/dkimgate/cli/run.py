@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from dkimgate import config
+from dkimgate.cli.help_text import Formatter
 from dkimgate.config import DEFAULT_FILE
 from dkimgate.daemon.server import serve
 from dkimgate.gate import Gate
@@ -31,9 +32,7 @@ systemd unit does so first, so that `systemctl reload` of something broken fails
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser(
-        "run", help="the daemon, in the foreground", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = commands.add_parser("run", help="the daemon, in the foreground", description=_DESCRIPTION, formatter_class=Formatter)
     parser.add_argument("--config", metavar="FILE", type=Path, default=DEFAULT_FILE, help="configuration file (default: %(default)s)")
     parser.add_argument("--test", action="store_true", help="load everything, say what is wrong with it, and serve nothing")
     parser.set_defaults(run=run)

@@ -13,6 +13,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from dkimgate.log import Level, to_journal
+
 Cell = str | tuple[str, str]
 """A text, or a text and its style in rich's words ("bold red")."""
 
@@ -31,9 +33,10 @@ def visible(text: str) -> str:
 
 
 def complain(*lines: str) -> None:
-    """Lines on stderr, each with the program's name."""
+    """Lines on stderr, each with the program's name; in the system's journal, which knows that, as errors."""
+    prefix = f"<{Level.ERROR.value}>" if to_journal() else "dkimgate: "
     for line in lines:
-        print(f"dkimgate: {visible(line)}", file=sys.stderr)
+        print(f"{prefix}{visible(line)}", file=sys.stderr)
 
 
 class Screen:

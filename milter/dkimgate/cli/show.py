@@ -131,12 +131,18 @@ def _who(record: Record) -> list[list[Cell]]:
     return rows
 
 
+def _numbers(claim: Record) -> str:
+    """What a verdict of spam is made of: ` 14.9/3`."""
+    told = dict(claim["properties"]) if claim["method"] == "spam" else {}
+    return f" {told['score']}/{told['required']}" if {"score", "required"} <= set(told) else ""
+
+
 def _claims(record: Record) -> list[list[Cell]]:
     rows: list[list[Cell]] = []
     for claim in record["claims"]:
         style = _STANDING.get(claim["standing"], "")
         told = f"{claim['field']} by {claim['by']}" if claim["by"] else claim["field"] or "our own check"
-        rows.append([f"{claim['method']}={claim['result']}", (claim["standing"], style), told, (claim["why"], DIM)])
+        rows.append([f"{claim['method']}={claim['result']}{_numbers(claim)}", (claim["standing"], style), told, (claim["why"], DIM)])
     if len(rows) >= CLAIM_LIMIT:
         rows.append([f"(a record holds {CLAIM_LIMIT} at most)"])
     return rows

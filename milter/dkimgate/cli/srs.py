@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dkimgate import config, secretfile, srs
 from dkimgate.cli.account import account
+from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import BAD, DIM, GOOD, CommandError, Screen
 from dkimgate.srs import Problem, Refusal, Secrets
 
@@ -57,7 +58,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         usage=_USAGE,
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Formatter,
     )
     parser.add_argument("addresses", nargs="+", metavar="ADDRESS", help="with or without angle brackets; or the word new-secret")
     parser.add_argument("--config", type=Path, default=config.DEFAULT_FILE, metavar="FILE", help="default: %(default)s")

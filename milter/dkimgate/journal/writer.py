@@ -135,7 +135,11 @@ class Journal:
 
     def _denied(self, path: Path, user: str | None, status: os.stat_result) -> str:
         name = user or pwd.getpwuid(os.geteuid()).pw_name
-        return f"{path}: {name} may not write here ({stat.filemode(status.st_mode)}): `chown {name} {path}`"
+        cant = f"{path}: {name} may not write here ({stat.filemode(status.st_mode)})"
+        if stat.S_ISDIR(status.st_mode) and status.st_uid == 0:  # others keep their files there too
+            own = path / "dkimgate"
+            return f"{cant}: let journal.file be in a folder of its own, made by `install -d -m 0750 -o {name} {own}`"
+        return f"{cant}: `chown {name} {path}`"
 
     def _append(self, line: bytes) -> None:
         self._open()
@@ -190,7 +194,7 @@ class Journal:
         now = self._clock()
         if self._shouted is not None and now - self._shouted < SHOUT_SECONDS:
             return
-        more = f" ({self._unsaid} records lost since the last such line)" if self._unsaid > 1 else ""
+        more = f" ({self._unsaid} messages since the last such line)" if self._unsaid > 1 else ""
         self._shout(f"journal: {problem}{more}")
         self._shouted = now
         self._unsaid = 0
