@@ -26,6 +26,15 @@ def is_credential(file: Path) -> bool:
     return file.is_relative_to(FOLDER) and len(file.relative_to(FOLDER).parts) == 2
 
 
+def is_there(file: Path) -> bool:
+    """Can this process see it? Elsewhere than in the service itself and for root it can't, as in `ExecReload=` of systemd 252."""
+    try:
+        file.stat()
+    except OSError:
+        return False
+    return True
+
+
 def origin(file: Path) -> Origin:
     """What a credential is made from, by the files of its unit."""
     unit, name = file.relative_to(FOLDER).parts

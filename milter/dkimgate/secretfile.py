@@ -28,7 +28,7 @@ def read(file: Path, what: str, missing: str) -> bytes:
     `what` it holds ("the key", "the secrets") and what to do where it is `missing` are for the messages of ConfigError. Of a credential
     that is not there, because its service is down, what it is made from is read.
     """
-    if credentials.is_credential(file) and not file.exists():
+    if credentials.is_credential(file) and not credentials.is_there(file):
         return _read_origin(file, what)
     try:
         # without O_NONBLOCK a named pipe would wait for ever

@@ -8,6 +8,7 @@ import pytest
 
 from dkimgate import cli, config
 from dkimgate.yamlfile import ConfigError
+from needs import need_root
 
 SHIPPED = Path(__file__).parents[2] / "config" / "dkimgate.yaml"
 
@@ -81,3 +82,24 @@ def test_run_test_loads_and_serves_nothing(tmp_path: Path, capsys: pytest.Captur
     (tmp_path / "policy.yaml").write_text("version: 1\nrulez: []\n")
     assert cli.main(["run", "--test", "--config", str(file)]) == 2
     assert "policy.yaml:2:1: unknown key 'rulez'" in capsys.readouterr().err
+
+
+def test_run_test_as_root_sees_with_the_eyes_of_the_daemon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    need_root("to look for another user")
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.is_relative_to("/tmp") and folder != Path("/tmp"):
+            folder.chmod(0o755)
+    file = tmp_path / "dkimgate.yaml"
+    file.write_text(f"listen: unix:{tmp_path}/sock\ntrust: {{}}\nkeys: []\nuser: nobody\njournal: {{file: /dev/null}}\n")
+    policy = tmp_path / "policy.yaml"
+    policy.write_bytes((SHIPPED.parent / "policy.yaml").read_bytes())
+    policy.chmod(0o644)
+    file.chmod(0o644)
+    assert cli.main(["run", "--test", "--config", str(file)]) == 0
+    policy.chmod(0o600)
+    assert cli.main(["run", "--test", "--config", str(file)]) == 2
+    assert f"{policy}: nobody can't read this file" in capsys.readouterr().err
+    policy.chmod(0o644)
+    file.chmod(0o640)
+    assert cli.main(["run", "--test", "--config", str(file)]) == 2
+    assert f"{file}: nobody can't read this file" in capsys.readouterr().err

@@ -12,7 +12,8 @@ from dkimgate.config import Config
 def credentials_from_elsewhere(settings: Config) -> Iterator[Finding]:
     """Keys and secrets that systemd hands over, where it does not run the service."""
     secrets = [each.secret_file for each in (settings.unalign, settings.passport) if each is not None]
-    absent = [file for file in (*(key.file for key in settings.keys), *secrets) if credentials.is_credential(file) and not file.exists()]
+    files = (*(key.file for key in settings.keys), *secrets)
+    absent = [file for file in files if credentials.is_credential(file) and not credentials.is_there(file)]
     if absent:
         names = ", ".join(sorted({f"{file.name} ({credentials.origin(file).file})" for file in absent}))
         yield Finding(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
-from dkimgate import config
+from dkimgate import config, credentials
 from dkimgate.cli.help_text import Formatter
 from dkimgate.config import DEFAULT_FILE
 from dkimgate.daemon.server import serve
 from dkimgate.gate import Gate
+from dkimgate.journal.permissions import may_read
 from dkimgate.yamlfile import ConfigError
 
 _DESCRIPTION = """\
@@ -25,8 +27,9 @@ signals:
 
 exit code: 0 after TERM or INT, 2 if it can't start (`dkimgate check` says more).
 
-With --test it only loads what a start or a reload would, as the user that runs it. Exit code: 0 if that would be taken, 2 if not. The
-systemd unit does so first, so that `systemctl reload` of something broken fails.
+With --test it only loads what a start or a reload would; as root, it also looks whether `user` may read it.
+Exit code: 0 if that would be taken, 2 if not. The systemd unit does so first, so that `systemctl reload` of
+something broken fails.
 """
 
 
@@ -41,7 +44,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Serve until told to stop, or only load. Raises ConfigError with --test."""
     if arguments.test:
-        _load(arguments.config)
+        _test(arguments.config)
         return 0
     return serve(arguments.config, _load)
 
@@ -54,3 +57,19 @@ def _load(file: Path) -> Gate:
     if problem is not None:
         raise ConfigError(f"journal.file: {problem}")
     return gate
+
+
+def _test(file: Path) -> None:
+    """Raises ConfigError where a start or a reload would. Root sees what the daemon's user does not, so the permissions are looked at."""
+    settings = config.load_whole(file)
+    gate = Gate.load(file)
+    user = settings.user if os.geteuid() == 0 else None
+    problem = gate.journal.probe(user)
+    problems = [f"journal.file: {problem}"] if problem is not None else []
+    if user is not None:
+        secrets = [each.secret_file for each in (settings.unalign, settings.passport) if each is not None]
+        files = [file, settings.policy, *(key.file for key in settings.keys), *secrets]
+        unreadable = [each for each in files if not credentials.is_credential(each) and not may_read(each, user)]
+        problems += [f"{each}: {user} can't read this file: let its group be that of {user}, with mode 0640" for each in unreadable]
+    if problems:
+        raise ConfigError(*problems)
