@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from dkimgate import srs
 from dkimgate.border import BorderPassage
 from dkimgate.engine import Engine
@@ -20,6 +22,15 @@ class Gate(Engine):
         rules = len(self.policy.rules)
         policy = {"policy": f"{rules} rule{'s' if rules != 1 else ''}, mode: {self.policy.mode}, sha256:{self.policy.digest[:12]}"}
         return policy | {f"the key {key.name}": key.fingerprint for key in self.keys}
+
+    @property
+    def trouble(self) -> str:
+        """What befalls all mail now, and why, in the words of `systemctl status`; empty where all is well."""
+        failed = self.journal.notice.get()
+        if failed is None:
+            return ""
+        what = "mail is deferred" if self.config.journal.on_failure == "defer" else "mail leaves unsigned and without a record"
+        return f"{what} (last at {time.strftime('%H:%M:%S', time.localtime(failed[1]))}): journal: {failed[0]}"
 
     def judge(self, message: Message) -> Passage:
         """Take a message whose header is complete. Never raises."""

@@ -13,6 +13,7 @@ from dkimgate import config as configuration
 from dkimgate.config import Config
 from dkimgate.daemon.server import serve
 from dkimgate.facts import Disposition
+from dkimgate.journal.notice import Notice
 from dkimgate.message import Message
 from dkimgate.srs import Problem
 from dkimgate.yamlfile import ConfigError
@@ -65,6 +66,10 @@ class Passage:
             raise MemoryError
         if self._do == "slow":
             time.sleep(1)
+        if self._do == "no-journal":
+            self._gate.notice.put("no space left")
+        else:
+            self._gate.notice.clear()
         self._record("end")
         return OUTCOMES.get(self._do, Outcome())
 
@@ -105,6 +110,7 @@ class Gate:
         self.warnings = ("a warning",)
         self.broken: tuple[str, ...] = ()
         self.loaded = {"policy": generation}
+        self.notice = Notice()
 
     @classmethod
     def load(cls, file: Path) -> Gate:
@@ -115,6 +121,11 @@ class Gate:
         if generation == "crash":
             raise ZeroDivisionError("a mistake in the code")
         return cls(config, generation)
+
+    @property
+    def trouble(self) -> str:
+        failed = self.notice.get()
+        return f"mail is deferred: {failed[0]}" if failed is not None else ""
 
     def judge(self, message: Message) -> Passage:
         do = next((each.text for each in message.fields("x-do")), "")

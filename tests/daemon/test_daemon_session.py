@@ -70,6 +70,7 @@ class Gate:
     warnings: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
     loaded: dict[str, str] = field(default_factory=dict)
+    trouble: str = ""
     messages: list[Message] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
 

@@ -189,13 +189,13 @@ def test_reload_says_what_has_changed(start: Start) -> None:
     daemon = start(workers=1, trust={"hosts": ["a.example", "b.example"]})
     daemon.reload()
     assert "nothing has changed" in daemon.log
-    daemon.configure(workers=1, trust={"hosts": ["a.example"]}, departure={"addresses": ["192.0.2.1"]})
+    daemon.configure(workers=1, trust={"hosts": ["a.example"]}, spam_fields=[{"field": "X-My", "pattern": "(?P<flag>yes)"}])
     daemon.policy("second")
     daemon.reload()
     told = [line.partition("changed: ")[2] for line in daemon.log.splitlines() if "]: changed: " in line]
     assert told == [
         "trust.hosts: 1, 2 before; b.example is gone",
-        "departure.addresses: 1, 0 before; 192.0.2.1 is new",
+        "spam_fields: 1, 0 before; X-My is new",
         "policy: second; first before",
     ]
 
@@ -319,7 +319,7 @@ def test_socket_mode(start: Start, folder: Path, mode: str, bits: int) -> None:
         ({"listen": "inet:nowhere.example:8891"}, "name an address of this host"),
         ({"user": "no-such-user"}, "there is no user 'no-such-user'"),
         ({"socket_group": "no-such-group"}, "there is no group 'no-such-group'"),
-        ({"drain": 1}, "dkimgate.yaml:1:1: unknown key 'drain'"),
+        ({"drain": 1}, ":1: unknown key 'drain'"),
     ],
 )
 def test_what_cannot_start_says_why_and_exits_2(start: Start, settings: dict[str, object], text: str, folder: Path) -> None:
@@ -349,6 +349,22 @@ def test_systemd_hears_everything(start: Start) -> None:
     daemon.wait_for("READY=1")
     daemon.stop()
     daemon.wait_for("STOPPING=1")
+
+
+def test_systemd_hears_that_mail_is_deferred_and_that_it_goes_on(start: Start) -> None:
+    daemon = start(workers=2)
+    status = f"2 workers on {daemon.socket}"
+    daemon.send(mail("no-journal"))
+    daemon.wait_for(f"STATUS=mail is deferred: no space left; {status}")
+    daemon.send()
+    daemon.wait_for(f"STATUS={status}")
+
+
+def test_systemd_hears_of_missing_workers(start: Start) -> None:
+    daemon = start(workers=2)
+    os.kill(daemon.workers()[0], signal.SIGKILL)
+    daemon.wait_for(f"STATUS=1 of 2 workers on {daemon.socket}")
+    daemon.wait_for(f"STATUS=2 workers on {daemon.socket}")
 
 
 def test_watchdog(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

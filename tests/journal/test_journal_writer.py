@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -10,6 +11,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -174,6 +176,24 @@ def test_the_operator_is_told_at_most_every_few_seconds_and_how_many_were_lost(t
     (tmp_path / "missing").mkdir()
     journal.write(line(6))
     assert numbers(journal.file) == [6]
+
+
+def test_a_failure_in_one_process_is_noticed_in_another(tmp_path: Path) -> None:
+    """As the supervisor, which writes nothing, tells systemd what its workers can't do."""
+    journal = Journal(tmp_path / "missing" / "decisions.jsonl", shout=lambda _: None)
+    assert journal.notice.get() is None
+    for make, expected in ((False, "missing: no such directory"), (True, None)):
+        if make:
+            (tmp_path / "missing").mkdir()
+        child = os.fork()
+        if child == 0:
+            with contextlib.suppress(JournalError):
+                journal.write(line(1))
+            os._exit(0)
+        os.waitpid(child, 0)
+        found = journal.notice.get()
+        assert (found and found[0]) == (expected and f"{tmp_path}/{expected}")
+        assert found is None or abs(found[1] - time.time()) < 60
 
 
 def test_a_record_that_another_process_is_writing_is_not_torn(tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
 _LIVED_WELL = 10.0
 _READY_SECONDS = 20.0
 _LATE_SECONDS = 5.0
+_LOOK_SECONDS = 5.0
+"""How often to look whether mail is in trouble."""
 
 
 @dataclass(slots=True)
@@ -105,12 +107,14 @@ class Supervisor:
         self._old: list[Generation] = []
         self._leashes: set[int] = set()
         self._watchdog = watchdog_interval()
+        self._refused = ""
+        self._told = ""
 
     def start(self, judge: Judge) -> None:
         """Bring up the first workers. Raises StartError."""
         self._current = self._begin(judge)
         self._report("started")
-        notify("READY=1", self._status())
+        self._tell_status("READY=1")
 
     def run(self) -> int:
         """Supervise until told to stop."""
@@ -123,6 +127,7 @@ class Supervisor:
             self._reap()
             self._revive()
             self._kill_late()
+            self._tell_status()
             if self._watchdog is not None:
                 notify("WATCHDOG=1")
 
@@ -131,8 +136,8 @@ class Supervisor:
         now = time.monotonic()
         due = [slot.due for slot in self._current.slots if slot.pid is None]
         due += [old.kill_at for old in self._old]
-        pause = min((max(when - now, 0.01) for when in due), default=3600.0)
-        information = signal.sigtimedwait(_SIGNALS, min(pause, self._watchdog or 3600.0))
+        pause = min((max(when - now, 0.01) for when in due), default=_LOOK_SECONDS)
+        information = signal.sigtimedwait(_SIGNALS, min(pause, _LOOK_SECONDS, self._watchdog or _LOOK_SECONDS))
         return information.si_signo if information is not None else None
 
     def _begin(self, judge: Judge) -> Generation:
@@ -226,7 +231,7 @@ class Supervisor:
     def _reload(self) -> None:
         """Take the new configuration, policy and keys; where they are broken, say so and go on with the old."""
         reloading()
-        refused = "; the last reload was refused"
+        self._refused = "; the last reload was refused"
         try:
             judge = self._load(self._file)
             gone = [text for text in judge.broken if text not in self._current.judge.broken]
@@ -241,20 +246,21 @@ class Supervisor:
             before = self._current.judge
             self._retire(self._current)
             self._current = fresh
-            refused = ""
+            self._refused = ""
             self._report("reloaded")
             self._tell_changes(before, judge)
             for key in ("listen", "user", "socket_mode", "socket_group"):
                 if getattr(judge.config, key) != getattr(self._started_with, key):
                     log(f"{key} has changed: that takes a restart, all else is in force", Level.WARNING)
-        notify("READY=1", self._status() + refused)
+        self._told = ""
+        self._tell_status("READY=1")
 
     def _report(self, what: str) -> None:
         for text in self._current.judge.broken:
             log(f"{text}. Mail that this key should sign leaves UNSIGNED until it is mended", Level.ERROR)
         for warning in self._current.judge.warnings:
             log(warning, Level.WARNING)
-        log(f"{what}: {self._status().removeprefix('STATUS=')}")
+        log(f"{what}: {self._status()}")
 
     def _tell_changes(self, before: Judge, judge: Judge) -> None:
         told = list(changes(before.config, judge.config, before.loaded, judge.loaded))
@@ -263,10 +269,19 @@ class Supervisor:
         if not told:
             log("nothing has changed")
 
+    def _tell_status(self, *states: str) -> None:
+        """What `systemctl status` shows, where it is news: what keeps mail waiting comes first."""
+        trouble = self._current.judge.trouble
+        status = f"{trouble}; {self._status()}" if trouble else self._status()
+        if states or status + self._refused != self._told:
+            self._told = status + self._refused
+            notify(*states, f"STATUS={self._told}")
+
     def _status(self) -> str:
         addresses = ", ".join(listening.address for listening in self._opened)
-        count = len(self._current.slots)
-        return f"STATUS={count} worker{'s' if count != 1 else ''} on {addresses}"
+        count, serving = len(self._current.slots), sum(slot.pid is not None for slot in self._current.slots)
+        of = f"{serving} of " if serving != count else ""
+        return f"{of}{count} worker{'s' if count != 1 else ''} on {addresses}"
 
     def _stop(self) -> int:
         """Let what is in flight end, within bounds; a second signal hurries."""

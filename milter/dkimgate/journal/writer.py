@@ -21,6 +21,7 @@ import weakref
 from collections.abc import Callable
 from pathlib import Path
 
+from dkimgate.journal.notice import Notice
 from dkimgate.journal.permissions import may
 
 SHOUT_SECONDS = 5.0
@@ -52,7 +53,8 @@ class Journal:
     """The file that records are appended to. Made for many threads; a forked child may go on using its parent's.
 
     The file is opened at the first write, so that it belongs to the user that writes. `failures` counts the records
-    that this process could not write. `shout` tells the operator, `clock` gives seconds, `pause` waits for some: tests replace them.
+    that this process could not write; `notice` has the last reason, of any process that shares it. `shout` tells the operator,
+    `clock` gives seconds, `pause` waits for some: tests replace them.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Journal:
     ) -> None:
         self.file = file
         self.failures = 0
+        self.notice = Notice()
         self._shout = shout
         self._clock = clock
         self._pause = pause
@@ -88,8 +91,10 @@ class Journal:
             except _ShortError as error:
                 problem, public = f"{self.file}: {error}", "no space left on device"
             else:
+                self.notice.clear()
                 return
             self.failures += 1
+            self.notice.put(problem)
             self._unsaid += 1
             self._tell(problem)
         raise JournalError(problem, public)
