@@ -6,7 +6,7 @@ import functools
 import json
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import dkim
 import spf
 from hypothesis import strategies as st
 
+import smtp_model
 from arc.sealing import LIST, mail
 from dkimgate import agreement, srs
 from dkimgate.config import Config, Forwarder, Outgoing, Passport, Trust, Unalign, Verify
@@ -269,6 +270,8 @@ AUTHORS = [
     _USUAL.replace("<ask@hosted.example>", "<ask@hosted.example>, x@attacker.example"),
     _USUAL.replace("Message-ID: <4711@hosted.example>\n", ""),
     "Subject: nobody\n",
+    _USUAL + "Comments: long\nReferences: " + "<4711@hosted.example> " * 60 + "\n",
+    _USUAL + "In-Reply-To: <" + "r" * 1200 + "@hosted.example>\n",
 ]
 SENDERS = [
     "friend@hosted.example",
@@ -394,7 +397,7 @@ class Passed:
 
     @property
     def raw(self) -> bytes:
-        """The message as it leaves, with CRLF."""
+        """The message as it leaves, with CRLF, and with its long lines broken as smtp(8) does."""
         changed = dict(self.outcome.changed)
         kept = [
             HeaderField(each.name, changed.get(at, each.value))
@@ -402,7 +405,8 @@ class Passed:
             if at not in self.outcome.remove
         ]
         added = [HeaderField(name.encode("ascii"), b" " + value.lstrip()) for name, value in self.outcome.fields]
-        return b"".join(each.name + b":" + each.value.replace(b"\n", b"\r\n") + b"\r\n" for each in (*added, *kept)) + b"\r\n" + self.body
+        header = b"".join(each.name + b":" + each.value.replace(b"\n", b"\r\n") + b"\r\n" for each in (*added, *kept))
+        return _sent(header, smtp_model.header) + b"\r\n" + _sent(self.body, smtp_model.body)
 
     @property
     def plain(self) -> bool:
@@ -412,6 +416,11 @@ class Passed:
         if re.search(rb"[\r\n]", self.body.replace(b"\r\n", b"")):
             return False
         return all(re.fullmatch(rb"([!-9;-~]+:|[ \t])[^\r\n\0]*[^\r\n\0 \t][^\r\n\0]*", line) for line in lines)
+
+
+def _sent(text: bytes, by: Callable[[list[bytes]], bytes]) -> bytes:
+    lines = text.split(b"\r\n")
+    return by(lines[:-1]) if max(map(len, lines)) > 998 and not lines[-1] else text
 
 
 def passes(gate: Gate, message: Message, body: bytes) -> Passed:
@@ -490,7 +499,7 @@ messages = st.builds(
     settings=st.sampled_from(sorted(SETTINGS)),
     policy=numbers,
     failing=st.sampled_from([*[[]] * 8, FAILING, *([each] for each in FAILING)]),
-    body=st.sampled_from([BODY, BODY, BODY, b"", b"Something else.\r\n", b"a\n\rb\r" * 20]),
+    body=st.sampled_from([BODY, BODY, BODY, b"", b"Something else.\r\n", b"a\n\rb\r" * 20, b"x" * 3000 + b"\r\n"]),
     scrambled=st.sampled_from([*[0] * 40, *range(1, 11)]),
     borders=st.booleans(),
     problem=st.sampled_from([None] * 15 + ["the header has more than 20000 fields"]),

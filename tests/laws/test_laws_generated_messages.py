@@ -58,7 +58,8 @@ def obeys_the_first_law(passed: Passed) -> None:
         assert not signers
     assert [each["domain"] for each in written["decision"]["signatures"]] == signers
     verified = world.verified(passed)
-    assert not passed.plain or verified == signers, "dkimpy verifies what is signed"
+    holds = [] if written["departure"] and written["sending"]["fields_broken"] else signers
+    assert not passed.plain or verified == holds, "dkimpy verifies what is signed, as Postfix sends it, unless the record says otherwise"
     if not from_outside(written):
         return
     arrival, departure = written["arrival"], written["departure"]
