@@ -32,10 +32,11 @@ _DKIM = r"dkim=(?:pass|fail|neutral|none|policy|temperror|permerror)"
 _ARC = r"arc=(?:pass|fail|none)"
 _DMARC = r"dmarc=(?:pass|fail|none|temperror|permerror|bestguesspass)"
 _SENDER = rf"smtp\.(?:mailfrom=(?:{_ADDRESS}|<>)|helo=(?:{_HELO}|\"{_HELO}\"))"
+_OF = rf"(?:{_ADDRESS}|\"(?:{_ADDRESS}|\[(?:{_IP})\])\")"  # rspamd puts quotes around what holds more than letters, as `a+b=c`
 _DESIGNATES = (
-    rf"\({_NAME}: (?:domain of (?:transitioning )?{_ADDRESS} (?:designates|does not designate)"
-    rf"|{_IP} is neither permitted nor denied by (?:best guess record for )?domain of {_ADDRESS}|{_WORDS})"
-    rf"(?: (?:{_IP}) as permitted sender)?\)"
+    rf"\({_NAME}: (?:domain of (?:transitioning )?{_OF} (?:designates|does not designate) (?:{_IP}) as permitted sender"
+    rf"|(?:{_IP}) is neither permitted nor denied by (?:best guess record for )?domain of {_OF}"
+    rf"|domain of {_OF} has no SPF policy when checking (?:{_IP})|error in processing during lookup of {_OF}: DNS error|{_WORDS})\)"
 )
 
 # a verifier, and every result that it writes, each with all that goes with it
@@ -54,9 +55,9 @@ _FORMS: dict[str, tuple[str, ...]] = {
         r"dkim=none(?: \(no signatures found\))?",
     ),
     "rspamd": (
-        rf"{_DKIM}(?: \((?:{_WORDS})\))?(?: header\.d={_DOMAIN}(?: header\.s={_NAME})?(?: header\.b={_BASE64})?)?",
-        rf"{_SPF} {_DESIGNATES} {_SENDER}",
-        rf"{_DMARC}(?: reason=\"(?:{_WORDS}|No valid SPF, No valid DKIM|SPF not aligned \([a-z]+\), No valid DKIM)\")?"
+        rf"{_DKIM}(?: \((?:{_WORDS}|\"{_WORDS}\")\))?(?: header\.d={_DOMAIN}(?: header\.s={_NAME})?(?: header\.b={_BASE64})?)?",
+        rf"{_SPF} {_DESIGNATES} smtp\.(?:mailfrom={_OF}|helo=(?:{_HELO}|\"{_HELO}\"))",
+        rf"{_DMARC}(?: reason=\"{_WORDS}(?: \((?:relaxed|strict)\))?(?:, {_WORDS}(?: \((?:relaxed|strict)\))?)?\")?"
         rf"(?: \(policy=[a-z]+\))? header\.from={_DOMAIN}(?: \(policy=[a-z]+\))?",
         r"dmarc=none",
         rf"{_ARC}(?: \((?:{_WORDS})\))?",
