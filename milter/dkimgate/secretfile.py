@@ -29,7 +29,10 @@ def read(file: Path, what: str, missing: str) -> bytes:
     that is not there, because its service is down, what it is made from is read.
     """
     if credentials.is_credential(file) and not credentials.is_there(file):
-        return _read_origin(file, what)
+        here = os.environ.get("CREDENTIALS_DIRECTORY")  # of a trial in the sandbox of the unit, under another name
+        if here is None or not credentials.is_there(Path(here) / file.name):
+            return _read_origin(file, what)
+        file = Path(here) / file.name
     try:
         # without O_NONBLOCK a named pipe would wait for ever
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -119,6 +119,15 @@ def test_while_the_service_runs_its_credential_is_read(host: Path) -> None:
     assert secretfile.read(made, "the key", "") == b"new"
 
 
+def test_a_trial_in_the_sandbox_has_them_under_another_name(host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = host / "run" / "dkimgate-check-7.service" / "a.pem"
+    made.parent.mkdir()
+    made.touch(mode=0o600)
+    made.write_text("x")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(made.parent))
+    assert secretfile.read(host / "run" / UNIT / "a.pem", "the key", "") == b"x"
+
+
 def test_the_commands_work_while_the_daemon_is_down(host: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = host / "store" / "a.pem"
     assert cli.main(["keys", "new", "hosted.example", "default", "--type", "ed25519", "--out", str(source)]) == 0

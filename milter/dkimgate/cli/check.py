@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the overview. See the epilog for the exit status."""
     config.load_whole(options.config)
     gate = Gate.load(options.config, options.policy)
-    found = findings(gate)
+    found = check_start.with_trials(findings(gate), check_start.tried(options.config, gate.config))
     proved = check_proof.proved(gate.policy)
     if options.json:
         print(json.dumps(_as_json(options.config, gate, found, proved), indent=2))

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import errno
+import json
+import os
+import pwd
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
-from dkimgate import credentials
+from dkimgate import credentials, systemdunit
 from dkimgate.cli.finding import Finding
 from dkimgate.config import Config
+from dkimgate.daemon import privileges
+from dkimgate.daemon.attempt import attempts
+
+UNIT = "dkimgate.service"
+BOOTED = Path("/run/systemd/system")
+"""There where systemd runs (sd_booted(3))."""
+_SECONDS = 60.0
+_NOT_OF_A_SANDBOX = ("Exec", "Type", "NotifyAccess", "Restart", "Timeout", "Watchdog", "KillMode", "RuntimeDirectoryPreserve", "OOMPolicy")
+_HOMES = ("/home", "/root", "/run/user")
 
 
 def credentials_from_elsewhere(settings: Config) -> Iterator[Finding]:
@@ -20,3 +37,99 @@ def credentials_from_elsewhere(settings: Config) -> Iterator[Finding]:
             "note",
             f"the service does not run, so {absent[0].parent} is not there; what LoadCredential= makes it from was read instead: {names}",
         )
+
+
+def tried(file: Path, settings: Config) -> Iterator[Finding]:
+    """What fails of what the daemon will do, as its user: in the unit's sandbox where systemd can make it, else by the unit's rules."""
+    unit = systemdunit.read(UNIT)
+    if unit is not None and not any(str(file.absolute()) in line for line in unit.get("ExecStart", ())):
+        unit = None  # the file of another daemon, or a draft
+    if unit is not None and BOOTED.is_dir() and os.geteuid() == 0:
+        command = sandboxed(unit, [sys.executable, "-m", "dkimgate", "run", "--attempt", "--config", str(file.absolute())], os.getpid())
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_SECONDS, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            why = str(error)
+        else:
+            if done.returncode == 0 or (done.returncode == 1 and done.stdout):
+                yield from (Finding("problem", f"{line} (tried in the sandbox of {UNIT})") for line in done.stdout.splitlines())
+                return
+            why = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        yield Finding("note", f"what the daemon will do could not be tried in the sandbox of {UNIT}: {why}. It was tried without")
+    yield from (Finding("problem", f"{line} (tried as {_tried_as(settings)})") for line in _as_the_user(settings))
+    if unit is not None:
+        yield from (Finding("problem", text) for text in hidden(unit, file, settings))
+
+
+def with_trials(found: list[Finding], trials: Iterable[Finding]) -> list[Finding]:
+    """What a trial found comes first, unless a problem with that path is told already, with what to do."""
+    told = [each.text for each in found if each.level == "problem"]
+    new = [each for each in trials if not any(path in text for text in told for path in re.findall(r"/[^\s:]+(?=:)", each.text))]
+    return [*(each for each in new if each.level == "problem"), *found, *(each for each in new if each.level != "problem")]
+
+
+def sandboxed(unit: Mapping[str, tuple[str, ...]], program: Sequence[str], number: int) -> list[str]:
+    """systemd-run(1) with the properties of a unit. A folder below /run outlives the trial, since a daemon may use it."""
+    properties = [f"--property={key}={value}" for key, values in unit.items() if not key.startswith(_NOT_OF_A_SANDBOX) for value in values]
+    return [
+        *("systemd-run", "--wait", "--pipe", "--quiet", "--collect", f"--unit=dkimgate-check-{number}"),
+        *(*properties, "--property=RuntimeDirectoryPreserve=yes", "--", *program),
+    ]
+
+
+def hidden(unit: Mapping[str, tuple[str, ...]], file: Path, settings: Config) -> Iterator[str]:
+    """Paths that the sandbox takes from the daemon, by ProtectHome= and ProtectSystem= (systemd.exec(5))."""
+    secrets = [each.secret_file for each in (settings.unalign, settings.passport) if each is not None]
+    reads = [file.absolute(), settings.policy, *(key.file for key in settings.keys), *secrets]
+    sockets = [Path(each.socket.partition(":")[2]).parent for each in settings.listen if each.socket.startswith("unix:")]
+    writes = [settings.journal.file.parent, *sockets]
+    if unit.get("ProtectHome", ("no",))[-1] in ("yes", "true", "tmpfs"):
+        for path in dict.fromkeys([*reads, *writes]):
+            if any(path.is_relative_to(home) for home in _HOMES):
+                yield f"{path}: {UNIT} hides this path from the daemon (ProtectHome=): put it elsewhere"
+    if unit.get("ProtectSystem", ("no",))[-1] == "strict":
+        may = _writable(unit)
+        for path in dict.fromkeys(writes):
+            if not any(path.is_relative_to(folder) for folder in may):
+                yield (
+                    f"{path}: the daemon can't write here, since {UNIT} makes it read-only (ProtectSystem=strict): "
+                    f"`systemctl edit dkimgate`, ReadWritePaths={path}"
+                )
+
+
+def _writable(unit: Mapping[str, tuple[str, ...]]) -> list[Path]:
+    made = {"RuntimeDirectory": "/run", "LogsDirectory": "/var/log", "StateDirectory": "/var/lib", "CacheDirectory": "/var/cache"}
+    folders = [Path(base) / name for key, base in made.items() for value in unit.get(key, ()) for name in value.split()]
+    folders += [Path(path.lstrip("-+")) for value in unit.get("ReadWritePaths", ()) for path in value.split()]
+    private = unit.get("PrivateTmp", ("no",))[-1] in ("yes", "true")
+    return [*folders, Path("/dev"), *(map(Path, ("/tmp", "/var/tmp")) if private else ())]
+
+
+def _tried_as(settings: Config) -> str:
+    return settings.user if settings.user and os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+
+
+def _as_the_user(settings: Config) -> list[str]:
+    """Try it in a child that gives up root as the daemon does."""
+    try:
+        owner = privileges.owner_of(settings) if settings.user is not None else None
+    except privileges.StartError:
+        return []  # told elsewhere, or not ours to try
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            if owner is not None:
+                privileges.become(owner)
+            os.write(writing, json.dumps(list(attempts(settings))).encode())
+        except BaseException as error:  # noqa: BLE001  a forked child must not return
+            os.write(writing, json.dumps([str(error)]).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as said:
+        text = said.read()
+    os.waitpid(child, 0)
+    found: list[str] = json.loads(text or b"[]")
+    # a folder below /run is made as the service starts, and is told of where the listeners are
+    return [line for line in found if not ("listen: unix:/run/" in line and line.endswith(os.strerror(errno.ENOENT)))]

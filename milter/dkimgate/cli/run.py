@@ -9,6 +9,7 @@ from pathlib import Path
 from dkimgate import config, credentials
 from dkimgate.cli.help_text import Formatter
 from dkimgate.config import DEFAULT_FILE
+from dkimgate.daemon.attempt import attempts
 from dkimgate.daemon.server import serve
 from dkimgate.gate import Gate
 from dkimgate.journal.permissions import may_read
@@ -38,11 +39,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser("run", help="the daemon, in the foreground", description=_DESCRIPTION, formatter_class=Formatter)
     parser.add_argument("--config", metavar="FILE", type=Path, default=DEFAULT_FILE, help="configuration file (default: %(default)s)")
     parser.add_argument("--test", action="store_true", help="load everything, say what is wrong with it, and serve nothing")
+    parser.add_argument("--attempt", action="store_true", help=argparse.SUPPRESS)  # what `check` starts in the sandbox of the unit
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until told to stop, or only load. Raises ConfigError with --test."""
+    if arguments.attempt:
+        return _attempt(arguments.config)
     if arguments.test:
         _test(arguments.config)
         return 0
@@ -73,3 +77,15 @@ def _test(file: Path) -> None:
         problems += [f"{each}: {user} can't read this file: let its group be that of {user}, with mode 0640" for each in unreadable]
     if problems:
         raise ConfigError(*problems)
+
+
+def _attempt(file: Path) -> int:
+    """Load and try everything as this process, and print what fails, a line each, for `check`. Returns 0, or 1 where something does."""
+    try:
+        settings = config.load_whole(file)
+        problems = [*Gate.load(file).broken, *attempts(settings)]
+    except ConfigError as error:
+        problems = list(error.problems)
+    for problem in problems:
+        print(problem)
+    return 1 if problems else 0

@@ -1,0 +1,110 @@
+"""What a start would do to the world, tried and undone: `check` has it done as the daemon's user, in the unit's sandbox."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from dkimgate.config import Config
+
+_ROOM = 65_536
+"""Octets that must fit on the disk: some fifty records."""
+
+
+def attempts(settings: Config) -> Iterator[str]:
+    """What this process could not do of it, for the operator. Nothing stays behind, and no other daemon is disturbed."""
+    problem = _journal(settings.journal.file)
+    if problem is not None:
+        what = "all mail would be deferred" if settings.journal.on_failure == "defer" else "mail would go on without a record"
+        yield f"journal.file: {problem}: {what}"
+    for listener in settings.listen:
+        kind, _, place = listener.socket.partition(":")
+        problem = _unix(Path(place)) if kind == "unix" else _inet(kind, place)
+        if problem is not None:
+            yield f"listen: {listener.socket}: {problem}"
+
+
+def _journal(file: Path) -> str | None:
+    try:
+        mode = file.stat().st_mode
+    except FileNotFoundError:
+        mode = None
+    except OSError as error:
+        return _said(file, error)
+    if mode is not None:
+        try:
+            os.close(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC))
+        except OSError as error:
+            return _said(file, error)
+        if not stat.S_ISREG(mode):
+            return None
+    try:
+        with tempfile.TemporaryFile(dir=file.parent, buffering=0) as room:
+            written = room.write(bytes(_ROOM))
+            os.fsync(room.fileno())
+    except OSError as error:
+        if mode is not None and error.errno in (errno.EACCES, errno.EPERM):
+            return None  # a folder of others, and a file in it that may be written
+        return _said(file.parent, error)
+    return None if written == _ROOM else f"{file.parent}: {os.strerror(errno.ENOSPC)}"
+
+
+def _unix(path: Path) -> str | None:
+    """A socket beside the one that is wanted: that may be in use, by the daemon that runs now."""
+    if len(os.fsencode(path.parent)) > 80:
+        return None  # no room for the name of a trial in the 107 octets of an address
+    trial = path.parent / f".dkimgate-{os.getpid()}"
+    with socket.socket(socket.AF_UNIX) as listening:
+        try:
+            listening.bind(str(trial))
+        except OSError as error:
+            return _said(path.parent, error)
+        trial.unlink(missing_ok=True)
+    return None
+
+
+def _inet(kind: str, place: str) -> str | None:
+    host, _, port = place.rpartition(":")
+    family = socket.AF_INET6 if kind == "inet6" or host.startswith("[") else socket.AF_INET
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), int(port), family, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)
+        with socket.socket(family, socket.SOCK_STREAM) as listening:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listening.bind(found[0][4])
+    except OSError as error:
+        holder = _holder(int(port)) if error.errno == errno.EADDRINUSE else None
+        if holder is not None and "dkimgate" in holder:
+            return None  # the daemon that runs now
+        return f"{error.strerror}{f' ({holder})' if holder else ''}"
+    return None
+
+
+def _holder(port: int) -> str | None:
+    """The command line of whoever listens on that port; None where it can't be seen."""
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        rows = [line.split() for line in lines]
+        inodes |= {f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if any(str(link.readlink()) in inodes for link in (process / "fd").iterdir()):
+                return (process / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()[:200]
+        except OSError:
+            continue
+    return None
+
+
+def _said(path: Path, error: OSError) -> str:
+    advice = f" (of the unit? systemctl edit dkimgate: ReadWritePaths={path})" if error.errno == errno.EROFS else ""
+    return f"{path}: {error.strerror or error}{advice}"

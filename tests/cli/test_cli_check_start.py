@@ -1,0 +1,154 @@
+"""`check` tries what the daemon will do, as its user and in its sandbox: what would keep it from starting or taking mail is told."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dkimgate import cli, config, systemdunit
+from dkimgate.cli import check_start
+from dkimgate.cli.finding import Finding
+from dkimgate.config import Config, Listener
+from dkimgate.daemon.attempt import attempts
+from needs import need_namespace, need_root
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = systemdunit.read("dkimgate.service", [ROOT / "systemd"])
+
+
+def settings(folder: Path, listen: str | None = None, user: str | None = None) -> Config:
+    where = Listener(socket=listen or f"unix:{folder}/milter.sock")
+    return Config().model_copy(update={"listen": (where,), "user": user, "journal": config.Journal(file=folder / "decisions.jsonl")})
+
+
+def test_what_works_leaves_nothing_behind(tmp_path: Path) -> None:
+    assert list(attempts(settings(tmp_path))) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_journal_that_is_there_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "decisions.jsonl").write_text("{}\n")
+    assert list(attempts(settings(tmp_path))) == []
+    assert (tmp_path / "decisions.jsonl").read_text() == "{}\n"
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        (said,) = attempts(settings(tmp_path, f"inet:127.0.0.1:{port}"))
+    assert said.startswith(f"listen: inet:127.0.0.1:{port}: Address already in use (")
+    assert list(attempts(settings(tmp_path, f"inet:127.0.0.1:{port}"))) == []
+
+
+def test_a_folder_that_is_missing(tmp_path: Path) -> None:
+    (said,) = attempts(settings(tmp_path, f"unix:{tmp_path}/none/milter.sock"))
+    assert said == f"listen: unix:{tmp_path}/none/milter.sock: {tmp_path}/none: No such file or directory"
+
+
+SMALL = """
+import subprocess, sys
+from pathlib import Path
+from dkimgate import config
+from dkimgate.daemon.attempt import attempts
+folder = Path(sys.argv[1])
+subprocess.run(["mount", "-t", "tmpfs", *sys.argv[2:], "tmpfs", str(folder)], check=True)
+for said in attempts(config.Config().model_copy(update={"listen": (), "journal": config.Journal(file=folder / "d.jsonl")})):
+    print(said)
+"""
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(("options", "why"), [(("-o", "size=16k"), "No space left on device"), (("-o", "ro"), "Read-only file system")])
+def test_a_disk_that_takes_nothing(tmp_path: Path, options: tuple[str, ...], why: str) -> None:
+    need_namespace("--mount")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "milter")}
+    command = ["unshare", "-m", sys.executable, "-c", SMALL, str(tmp_path), *options]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+    assert why in said and said.endswith(": all mail would be deferred\n")
+
+
+def test_it_is_tried_as_the_daemons_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    need_root("to become another user")
+    monkeypatch.setattr(systemdunit, "FOLDERS", ())
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.is_relative_to("/tmp") and folder != Path("/tmp"):
+            folder.chmod(0o755)
+    found = list(check_start.tried(tmp_path / "dkimgate.yaml", settings(tmp_path, user="nobody")))
+    assert [each.text for each in found] == [
+        f"journal.file: {tmp_path}: Permission denied: all mail would be deferred (tried as nobody)",
+        f"listen: unix:{tmp_path}/milter.sock: {tmp_path}: Permission denied (tried as nobody)",
+    ]
+    os.chown(tmp_path, pwd.getpwnam("nobody").pw_uid, -1)
+    assert list(check_start.tried(tmp_path / "dkimgate.yaml", settings(tmp_path, user="nobody"))) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "listen", "journal", "hidden"),
+    [
+        ("/etc/dkimgate/k.pem", "unix:/var/spool/postfix/dkimgate/m.sock", "/var/log/dkimgate/d.jsonl", []),
+        ("/home/a/k.pem", "unix:/run/dkimgate/m.sock", "/var/log/dkimgate/d.jsonl", ["/home/a/k.pem: dkimgate.service hides"]),
+        ("/root/k.pem", "inet:127.0.0.1:8891", "/var/log/dkimgate/d.jsonl", ["/root/k.pem: dkimgate.service hides"]),
+        ("/etc/k.pem", "inet:127.0.0.1:8891", "/srv/mail/d.jsonl", ["/srv/mail: the daemon can't write here"]),
+        ("/etc/k.pem", "unix:/var/run/x/m.sock", "/var/log/dkimgate/d.jsonl", ["/var/run/x: the daemon can't write here"]),
+        ("/etc/k.pem", "unix:/tmp/m.sock", "/var/log/d.jsonl", ["/var/log: the daemon can't write here"]),
+    ],
+)
+def test_what_the_shipped_unit_takes_away(key: str, listen: str, journal: str, hidden: list[str]) -> None:
+    assert SHIPPED is not None
+    told = Config().model_copy(
+        update={
+            "listen": (Listener(socket=listen),),
+            "policy": Path("/etc/dkimgate/policy.yaml"),
+            "keys": (config.Key(domain="hosted.example", selector="s", file=Path(key)),),
+            "journal": config.Journal(file=Path(journal)),
+        }
+    )
+    found = list(check_start.hidden(SHIPPED, Path("/etc/dkimgate/dkimgate.yaml"), told))
+    assert len(found) == len(hidden)
+    assert all(text.startswith(start) for text, start in zip(found, hidden, strict=True))
+
+
+def test_the_sandbox_is_the_units_and_starts_nothing_of_it() -> None:
+    assert SHIPPED is not None
+    command = check_start.sandboxed(SHIPPED, ["python", "-m", "dkimgate"], 7)
+    assert command[:6] == ["systemd-run", "--wait", "--pipe", "--quiet", "--collect", "--unit=dkimgate-check-7"]
+    assert command[-5:] == ["--property=RuntimeDirectoryPreserve=yes", "--", "python", "-m", "dkimgate"]
+    properties = [each.removeprefix("--property=") for each in command if each.startswith("--property=")]
+    for wanted in (
+        "User=dkimgate",
+        "ProtectSystem=strict",
+        "ProtectHome=yes",
+        "SystemCallFilter=@system-service",
+        "LogsDirectory=dkimgate",
+    ):
+        assert wanted in properties
+    assert next(each for each in properties if each.startswith("SystemCallFilter=")) == "SystemCallFilter=@system-service", "in their order"
+    assert not [each for each in properties if each.startswith(("Exec", "Type", "Restart=", "RestartSec", "KillMode", "Timeout"))]
+
+
+def test_a_path_is_told_of_once() -> None:
+    told = [Finding("problem", "/k/a.pem: nobody can't read this key: `chgrp nobody`"), Finding("note", "n")]
+    trials = [
+        Finding("problem", "/k/a.pem: can't read the key: Permission denied"),
+        Finding("problem", "listen: unix:/x/y: /x: Permission denied"),
+    ]
+    assert check_start.with_trials(told, trials) == [trials[1], *told]
+
+
+def test_check_tells_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "policy.yaml").write_bytes((ROOT / "config" / "policy.yaml").read_bytes())
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        listen = f"inet:127.0.0.1:{other.getsockname()[1]}"
+        (tmp_path / "dkimgate.yaml").write_text(f"listen: {listen}\ntrust: {{}}\nkeys: []\njournal: {{file: d.jsonl}}\n")
+        assert cli.main(["check", "--config", str(tmp_path / "dkimgate.yaml")]) == 1
+    assert f"listen: {listen}: Address already in use" in capsys.readouterr().out
