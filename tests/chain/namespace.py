@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 """How long a server may take until it listens. Only a broken one, or a starved machine, needs it."""
 
 

@@ -25,6 +25,7 @@ from laws.attack_world import BORDER, MISLED, NOW, REINJECTED
 from laws.generated import pieces, show
 from laws.generated_messages import Drawn, Lines, Passed, organization, passes
 
+US = world.US
 BAD = {"fail", "permerror", "temperror", "unknown"}
 
 
@@ -106,6 +107,58 @@ def never_helps(drawn: Drawn, extra: list[str], at: int) -> None:
 
 
 @pieces
+def test_law_6_words_that_our_verifiers_print_never_help(piece: int | None) -> None:
+    """The sender writes into a field of ours, through a verifier that prints his words as they stand. Where a program of ours has taken off
+    what he wrote them in, no signature comes of it, as long as anything is verified here."""
+    show(
+        printed_words_never_help,
+        piece,
+        drawn=world.entered,
+        printed=st.sampled_from(sorted(PRINTERS)),
+        words=st.lists(st.sampled_from(INJECTED), min_size=1, max_size=6).map("".join),
+        stripped=st.booleans(),
+    )
+
+
+INJECTED = [
+    *("; ", ";", " ", "\t", '"', "(", ")", "\\", ",", "=", "@", "<", ">", "x", "\r\n "),
+    *("dmarc=pass", "dmarc=none", "spf=pass", "dkim=pass", "arc=pass", " header.from=hosted.example", " header.d=hosted.example"),
+    *(" smtp.mailfrom=friend@hosted.example", " header.i=@hosted.example", " header.s=s header.b=AAAA", " (p=reject dis=none)"),
+    *("hosted.example", "@attacker.example", " x.y=z", "reason=", "smtp.helo=", "mx.forwarder.example; "),
+]
+PRINTERS = {
+    "selector": US
+    + "dkim=pass (2048-bit key; unprotected) header.d=attacker.example header.i=@attacker.example header.s={} header.b=AAAA\n",
+    "identity": US + "dkim=fail (2048-bit key) header.d=attacker.example header.i={}@attacker.example header.s=a header.b=AAAA\n",
+    "domain": US + "dkim=pass header.d={} header.s=a header.a=rsa-sha256\n",
+    "sender": US + "spf=none smtp.mailfrom={}@attacker.example\n",
+    "sender in a comment": US
+    + "spf=pass (sender SPF authorized) smtp.mailfrom=attacker.example (client-ip=192.0.2.66; helo=x.example; envelope-from={}@attacker.example;"
+    " receiver=hosted.example)\n",
+    "record": US + "spf=permerror (SPF Permanent Error: Unknown mechanism found: {}) smtp.mailfrom=attacker.example\n",
+    "EHLO": US + "spf=none smtp.helo={}\n",
+}
+
+
+def printed_words_never_help(drawn: Drawn, printed: str, words: str, stripped: bool) -> None:
+    line = " ".join(words.split())
+    field = PRINTERS[printed].format(line)
+    hidden = "".join(char if char.isalnum() else f"={ord(char):02X}" for char in line)
+    tags = {"selector": f"s={line.partition(';')[0]}", "identity": f"i={hidden}@attacker.example", "domain": f"d={line.partition(';')[0]}"}
+    wrote = f"DKIM-Signature: v=1; a=rsa-sha256; {tags.get(printed, 's=a')}; h=from; bh=AAAA; b=AAAA\n"
+    before = replace(drawn, above=[*drawn.above, US + "dmarc=fail header.from=hosted.example\n"] if not stripped else drawn.above)
+    message = replace(before, above=[field, *before.above], below=before.below if stripped else [wrote, *before.below])
+    if printed.startswith("sender") and not stripped:
+        message = replace(message, sender=f'"{line}"@attacker.example')
+        before = replace(before, sender="eve@attacker.example")
+    better = differences(before, before.message.header, message.message.header, message.sender)
+    if stripped and drawn.settings.startswith("never"):
+        return  # the operator has nothing verified: the word of his verifiers is all there is
+    assert not [each for each in better if each.startswith(("signed", "departs"))], better
+    assert stripped or not better, better
+
+
+@pieces
 def test_law_2_what_hurts_is_believed_from_anyone(piece: int | None) -> None:
     """A claim of failure or of spam never helps, wherever it stands: above the border too."""
     show(hurts, piece, drawn=world.messages, claim=st.sampled_from(world.HURTING), at=st.integers(0, 12))
@@ -124,10 +177,12 @@ RANK = {"pass": 0, "none": 1}
 """One bad result is as good as another here: what it is worth is the risk's matter."""
 
 
-def differences(drawn: Drawn, one: tuple[Any, ...], other: tuple[Any, ...]) -> list[str]:
-    """In what the other header is better than the one, under a policy that is shipped."""
+def differences(drawn: Drawn, one: tuple[Any, ...], other: tuple[Any, ...], sender: str | None = None) -> list[str]:
+    """In what the other header, with that envelope sender, is better than the one, under a policy that is shipped."""
     gate = drawn.gate_with(drawn.policy % len(world.SHIPPED))
-    before, after = (gate.assess(replace(drawn.message, header=header), drawn.body, NOW) for header in (one, other))
+    envelope = drawn.message.envelope if sender is None else replace(drawn.message.envelope, sender=sender)
+    before = gate.assess(replace(drawn.message, header=one), drawn.body, NOW)
+    after = gate.assess(replace(drawn.message, header=other, envelope=envelope), drawn.body, NOW)
     if trusted(after.facts) < trusted(before.facts):
         return []  # the field casts doubt on verdicts of ours, also on those that hurt for being about another author
     found = []

@@ -125,6 +125,25 @@ def test_nothing_in_the_header_is_ours_at_the_border(strips: bool, tmp_path: Pat
     assert host.record["arrival"]["dmarc"] == "fail"
 
 
+SAID = (
+    b"Authentication-Results: mx.forwarder.example; dmarc=pass (p=reject dis=none) header.from=hosted.example\r\n"
+    b"Authentication-Results: mx.forwarder.example; spf=pass smtp.mailfrom=ann@hosted.example\r\n"
+)
+
+
+@pytest.mark.parametrize(("demanded", "signed"), [("", 0), (", required: true", 0), (", required: false", 1)])
+def test_a_local_account_that_writes_the_borders_fields_has_no_passport(demanded: str, signed: int, tmp_path: Path) -> None:
+    """Whoever has a shell here can hand in a header of his own making; without a demand for passports it can't be told from ours."""
+    host = Host(tmp_path, demanded)
+    written, _ = split_message(SAID + BORDER.replace("\n", "\r\n").encode() + FORGED + b"\r\n")
+    assert len(host.out(written).fields) == signed
+    assert (host.record["arrival"]["dmarc"] == "pass") is bool(signed)
+    assert host.record["departure"]["dmarc"] != "pass" or signed
+    # what this process verifies itself needs none
+    genuine, _ = split_message(SAID + BORDER.replace("\n", "\r\n").encode() + GOOD + b"\r\n")
+    assert len(host.out(genuine).fields) == 1
+
+
 def test_spam_at_the_border_is_spam_on_the_way_out(tmp_path: Path) -> None:
     host = Host(tmp_path)
     header = host.border(b"X-Spam-Status: Yes, score=14.9 required=3.0\r\n" + GOOD)
