@@ -12,12 +12,12 @@ export PATH := $(PATH):/usr/sbin:/sbin
 BASE_PACKAGES := python3 python3-venv python3-dev gcc libc6-dev libmilter-dev
 # key files of sizes that no library makes any more
 CHECK_PACKAGES := openssl
+# what they print of a sender's words is compared with tests/echoes
+VERIFIERS := postfix-policyd-spf-python pyspf-milter dkimpy-milter
 # the servers of the end-to-end tests
 TEST_PACKAGES := postfix opendkim opendkim-tools opendmarc spamassassin spamd spamass-milter unbound miltertest swaks \
                  iproute2 util-linux sasl2-bin libsasl2-modules logrotate postsrsd \
                  $(VERIFIERS)
-# what they print of a sender's words is compared with tests/echoes
-VERIFIERS := postfix-policyd-spf-python pyspf-milter dkimpy-milter
 
 .PHONY: demo test check laws format lock clean help
 
