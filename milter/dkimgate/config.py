@@ -183,12 +183,28 @@ class Passport(Section):
     required: StrictBool = True
 
 
+def _is_in(ip: str | None, networks: tuple[Network, ...]) -> bool:
+    try:
+        address = ipaddress.ip_address(ip or "")
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    address = mapped if mapped is not None else address
+    return any(address.version == network.version and address in network for network in networks)
+
+
 class Trust(Section):
-    """What is ours: the names our hosts write into Received, the clients they are, their authserv-ids."""
+    """What is ours: the names our hosts write into Received, the clients they are, their authserv-ids.
+
+    `relays`: the clients among them that nobody else can stand behind, which generate mail or relay for our own users. `wide`: large
+    networks, and those of bridges and gateways of this host, are meant to be in `networks`.
+    """
 
     hosts: tuple[Host, ...] = ()
     networks: tuple[NetworkText, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
     authserv_ids: tuple[AuthservId, ...] = ()
+    relays: tuple[NetworkText, ...] = ()
+    wide: StrictBool = False
     arc_sealers: tuple[Host, ...] = ()
     border_strips_forgeries: StrictBool = False
 
@@ -201,13 +217,11 @@ class Trust(Section):
 
     def is_client(self, ip: str | None) -> bool:
         """Is that the address of a client of ours? What is no address is not."""
-        try:
-            address = ipaddress.ip_address(ip or "")
-        except ValueError:
-            return False
-        mapped = getattr(address, "ipv4_mapped", None)
-        address = mapped if mapped is not None else address
-        return any(address.version == network.version and address in network for network in self.networks)
+        return _is_in(ip, self.networks)
+
+    def is_relay(self, ip: str | None) -> bool:
+        """Is that the address of a client of ours that relays for nobody else?"""
+        return _is_in(ip, self.relays)
 
     def is_authserv_id(self, name: str | None) -> bool:
         """Is that an authserv-id of ours? Compared without case (RFC 8601 section 2.5: a domain-like token), and by A-labels."""

@@ -49,8 +49,8 @@ def _no_record(facts: Facts, door: bool) -> bool:
     if facts.arrival.dmarc != "none":
         return False
     if facts.author is None:
-        return facts.origin.outside and facts.upstream.dmarc is None
-    return facts.origin.outside or not door
+        return facts.outside and facts.upstream.dmarc is None
+    return facts.outside or not door
 
 
 def _holds(facts: Facts, ours: bool, theirs: bool, any_made: bool) -> Holds:
@@ -65,7 +65,7 @@ def _signed_again(facts: Facts) -> bool:
     """The message bears a signature of our own, made over what will be sent: no proof of a good arrival, but it leaves with the message."""
     if facts.author is None or not facts.own_signature or not _exact_enough(facts):
         return False
-    return not facts.origin.outside or facts.arrival.dmarc in ("pass", "none")
+    return not facts.outside or facts.arrival.dmarc in ("pass", "none")
 
 
 def _survives(facts: Facts) -> bool:
@@ -73,7 +73,7 @@ def _survives(facts: Facts) -> bool:
     mail bore already."""
     if facts.author is None:
         return False
-    if facts.header.aligned_signature and not facts.origin.outside:
+    if facts.header.aligned_signature and not facts.outside:
         return True  # nobody verified it, for it says nothing of who handed the message in: in doubt it is valid
     if facts.arrival.dmarc != "pass":
         return False

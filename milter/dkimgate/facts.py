@@ -15,14 +15,20 @@ class Origin(StrEnum):
     """Where a message came from."""
 
     SUBMITTED = "submitted"  # an authenticated user handed it in
-    LOCAL = "local"  # generated on a host of ours
+    LOCAL = "local"  # generated on this host
+    RELAYED = "relayed"  # a client in trust.networks handed it in without a login
     FORWARDED = "forwarded"  # a border hop stands in its route
     INBOUND = "inbound"  # this session is the border
 
     @property
     def outside(self) -> bool:
-        """True for what the laws call "from outside"."""
+        """It came through a border of ours. Of what was relayed, only `Facts.outside` and `Route.outside` can tell."""
         return self in (Origin.FORWARDED, Origin.INBOUND)
+
+
+def is_outside(origin: Origin, relay: bool) -> bool:
+    """What the laws call "from outside", for all that have to know. `relay`: every client that relayed it stands in trust.relays."""
+    return origin.outside or (origin is Origin.RELAYED and not relay)
 
 
 class Standing(StrEnum):
@@ -187,6 +193,7 @@ class Facts:
     that is known ("lookup", "assumed", "unaligned"). `unalignable`: the sender can be rewritten so that it no longer does.
     `own_signature`: the message bears a signature of the key that `sign: author` would use, made when it passed here before, and valid as
     Postfix will send it.
+    `relay`: it was relayed, by clients that trust.relays names.
     `forwarder_aligns`: a signature of the forwarder's domain would align with the author domain, so it must not be made.
     `strict_dkim`: the author domain's DMARC record asks for exact alignment (adkim=s); asked only where a signature is by another domain.
     """
@@ -212,6 +219,13 @@ class Facts:
     strict_dkim: bool = False
     sending: Sending = field(default_factory=Sending)
     message_id: str | None = None
+    relay: bool = False
+
+    @property
+    def outside(self) -> bool:
+        """True for what the laws call "from outside". So is what a client relayed that trust.relays does not name: behind a container
+        bridge or a load balancer anybody may stand."""
+        return is_outside(self.origin, self.relay)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ class Hop:
     @property
     def from_itself(self) -> bool:
         """The client was the host itself: a process, a unix-domain socket, the loopback, or the address that it gives itself."""
-        if self.local or self.nameless:
+        if self.local or self.nameless or self.mapi:
             return True
         if self.ip is None:
             return self.is_delivery

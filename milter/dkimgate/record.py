@@ -114,6 +114,7 @@ def make(
         "header": _of_header(facts.header) if known else None,
         "outgoing": _of_outgoing(facts, assessment) if assessment else None,
         "own_signature": facts.own_signature if known else None,
+        "relay": facts.relay if known else None,
         "sending": _of_sending(facts.sending) if known else None,
         "risk": _of_risk(assessment.decision) if assessment else None,
         "decision": _of_decision(assessment, signatures),
@@ -359,6 +360,7 @@ def _facts_of(record: dict[str, Any]) -> Facts:
         strict_dkim=bool(record["outgoing"].get("strict_dkim", False)),
         sending=_sending_of(record.get("sending") or {}),
         message_id=_words(record["message_id"]),
+        relay=bool(record.get("relay", False)),
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from dkimgate import domains
 from dkimgate.author import author_of
 from dkimgate.config import Trust
-from dkimgate.facts import Border, Origin
+from dkimgate.facts import Border, Origin, is_outside
 from dkimgate.hops import LOOPBACK_NAMES, Hop, is_loopback, parse_hop
 from dkimgate.message import HeaderField, Message
 
@@ -38,7 +38,9 @@ _FOUND_OF = re.compile(r"(?<![\w.-])header\.from\s*=\s*([\w.-]*)", re.IGNORECASE
 @dataclass(frozen=True, slots=True)
 class Route:
     """The way a message came. `hops` newest first; `border_hop` is one of them or None; `why` tells how the origin was found.
-    `login`: the position of the hop that is the login, where the client of this session has not logged in itself."""
+    `login`: the position of the hop that is the login, where the client of this session has not logged in itself. `relay`: it was
+    relayed, and trust.relays names every client that did it. `unnamed`: the position of the newest hop whose client stands in
+    trust.networks and not in trust.relays, -1 for this session: strangers may have written what stands below."""
 
     hops: tuple[Hop, ...]
     origin: Origin
@@ -46,6 +48,13 @@ class Route:
     border_hop: Hop | None = None
     login_in_session: bool = False
     login: int | None = None
+    relay: bool = False
+    unnamed: int | None = None
+
+    @property
+    def outside(self) -> bool:
+        """True for what the laws call "from outside"."""
+        return is_outside(self.origin, self.relay)
 
     @property
     def border(self) -> Border | None:
@@ -56,14 +65,19 @@ class Route:
     @property
     def entered(self) -> int:
         """The position of the first field that the message entered with: hosts of ours added those above."""
-        return self.border_hop.position + 1 if self.border_hop is not None else 0
+        if self.border_hop is not None:
+            return self.border_hop.position + 1
+        return self.unnamed + 1 if self.unnamed is not None else 0
 
     @property
     def ours_above(self) -> int:
         """Fields at positions below this number stand above the border and above every login: only hosts of ours wrote there."""
-        if self.border_hop is None or self.login_in_session:
+        if self.login_in_session:
             return 0
-        return self.border_hop.position if self.login is None else min(self.login, self.border_hop.position)
+        ends = [] if self.border_hop is None else [self.border_hop.position]
+        ends += [] if self.unnamed is None or not (ends or self.origin is Origin.RELAYED) else [max(self.unnamed, 0)]
+        ends += [] if self.login is None or not ends else [self.login]
+        return min(ends, default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +116,7 @@ class _Walk:
         self._trust = trust
         self._hops = hops
         self._login: Hop | None = None
+        self._relayed: list[tuple[int, str | None]] = []  # by clients of that address, at that position
         client = message.connection
         names = frozenset(name.lower().rstrip(".").strip("[]") for name in (client.name, client.helo) if name)
         self._client: _Client | None = _Client(client.ip, names, is_loopback(client.ip))  # None: whoever has logged in
@@ -110,6 +125,8 @@ class _Walk:
         """`unread`: more Received fields stand below the hops."""
         if self._message.connection.auth is not None:
             self._client = None
+        elif self._client is not None and not self._client.here:
+            self._relayed.append((-1, self._client.ip))
         for at, hop in enumerate(self._hops):
             stranger = self._stranger(hop)
             if stranger is not None:
@@ -123,13 +140,15 @@ class _Walk:
                 return self.ended(Origin.FORWARDED, why, hop)
             elif self._client is not None:
                 self._client = _Client(hop.ip, hop.names, hop.from_itself)
+                if not self._client.here:
+                    self._relayed.append((hop.position, hop.ip))
         if unread:
             return self._handed_in() or self.ended(Origin.FORWARDED, f"it has more than {MAX_HOPS} Received fields")
         return self._at_the_end()
 
     def _at_the_end(self) -> Route:
         """Every hop is ours."""
-        handed_in = self._handed_in()
+        handed_in = self._handed_in() or self._by_anybody()
         if handed_in is not None:
             return handed_in
         if self._hops and self._hops[-1].incomplete:
@@ -137,6 +156,8 @@ class _Walk:
         trace = _trace(self._message.header, self._hops)
         if trace is not None:
             return self.ended(Origin.FORWARDED, _removed(trace))
+        if self._relayed:
+            return self.ended(Origin.RELAYED, f"{self._relayed[-1][1]}, which trust.relays names, handed it in without a login")
         return self.ended(Origin.LOCAL, "every hop is ours" if self._hops else "no hop and no other trace of a journey: made on this host")
 
     def _handed_in(self) -> Route | None:
@@ -147,11 +168,25 @@ class _Walk:
             return self.ended(Origin.SUBMITTED, f"the client of this session logged in as {auth}")
         if self._login is None:
             return None
+        if (relayed := self._by_anybody()) is not None:
+            return relayed
         header, at = self._message.header, self._login.position
         trace = None if self._stated_well(header[:at]) else _trace(header[:at], self._hops)
         # what a user redirects may have lost its Received fields, but bears our own results; what an Exchange mailbox does, anybody's
         trace = trace or next((_name(f) for f in header[at:] if (f.key in _VERDICTS if self._login.mapi else self._is_our_result(f))), None)
         return self.ended(Origin.FORWARDED, _removed(trace)) if trace is not None else self.ended(Origin.SUBMITTED, _login_why(self._login))
+
+    def _by_anybody(self) -> Route | None:
+        """`relayed`, where it came by a client behind which a stranger may stand: nothing that this one wrote is believed."""
+        unnamed = self._unnamed
+        if unnamed is None:
+            return None
+        ip = next(ip for position, ip in self._relayed if position == unnamed)
+        return self.ended(Origin.RELAYED, f"{ip} handed it in without a login, and trust.relays does not name it: it may be anybody's")
+
+    @property
+    def _unnamed(self) -> int | None:
+        return next((position for position, ip in self._relayed if not self._trust.is_relay(ip)), None)
 
     def _is_our_result(self, field: HeaderField) -> bool:
         return field.key == _RESULTS and self._trust.is_authserv_id(field.text.partition(";")[0].strip())
@@ -193,7 +228,9 @@ class _Walk:
     def ended(self, origin: Origin, why: str, border: Hop | None = None) -> Route:
         """The route, with what has been found out of its hops."""
         login = self._login.position if self._login is not None else None
-        return Route(tuple(self._hops), origin, why, border, self._message.connection.auth is not None, login)
+        in_session = self._message.connection.auth is not None
+        relay = origin is Origin.RELAYED and self._unnamed is None
+        return Route(tuple(self._hops), origin, why, border, in_session, login, relay, self._unnamed)
 
 
 def _removed(trace: str) -> str:

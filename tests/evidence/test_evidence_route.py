@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dkimgate.config import Trust
 from dkimgate.facts import Origin
 from dkimgate.message import Connection, HeaderField
 from dkimgate.route import parse_hop, route_of
@@ -287,3 +288,60 @@ def test_nothing_a_sender_writes_moves_the_border(below: str, above: str) -> Non
     route = route_of(message(above + forged + AUTHOR), TRUST)
     assert route.origin is Origin.FORWARDED
     assert route.border is not None and route.border.ip == "192.0.2.66"
+
+
+NETWORKS = Trust(
+    hosts=("mx.forwarder.example", "web.forwarder.example"),
+    authserv_ids=("mx.forwarder.example",),
+    networks=("127.0.0.0/8", "10.0.0.0/8", "172.18.0.0/16"),
+    relays=("10.0.0.5/32", "127.0.0.2/32"),
+)
+BRIDGE = _received("from c.attacker.example (unknown [172.18.0.1])\n by mx.forwarder.example (Postfix) with ESMTP id 1")
+WEB = _received("from web.forwarder.example (unknown [10.0.0.5])\n by mx.forwarder.example (Postfix) with ESMTP id 1")
+WEB_MADE_IT = _received("by web.forwarder.example (Postfix, from userid 33)\n id 1")
+WEB_LOGIN = _received("from laptop (client.example [203.0.113.5])\n by web.forwarder.example (Postfix) with ESMTPSA id 1")
+RESULTS = "Authentication-Results: mx.forwarder.example; dmarc=pass header.from=hosted.example\n"
+BY_BRIDGE = Connection(ip="172.18.0.1", name="unknown", helo="mx.forwarder.example")
+BY_WEB = Connection(ip="10.0.0.5", name="unknown", helo="web.forwarder.example")
+
+RELAYED = [
+    # what, header, connection, origin, relay, outside, ours_above
+    ("a bridge, in this session", AUTHOR, BY_BRIDGE, Origin.RELAYED, False, True, 0),
+    ("and a login that a stranger wrote", LOGIN + AUTHOR, BY_BRIDGE, Origin.RELAYED, False, True, 0),
+    ("and a border that a stranger wrote", RESULTS + BORDER + AUTHOR, BY_BRIDGE, Origin.FORWARDED, False, True, 0),
+    ("a bridge, at a hop", BRIDGE + AUTHOR, REINJECTED, Origin.RELAYED, False, True, 0),
+    ("our results above that hop", RESULTS + BRIDGE + AUTHOR, REINJECTED, Origin.RELAYED, False, True, 1),
+    ("a login below that hop", BRIDGE.replace("c.attacker", "mx.forwarder") + LOGIN + AUTHOR, REINJECTED, Origin.RELAYED, False, True, 0),
+    (
+        "results and a border below it",
+        BRIDGE.replace("c.attacker", "mx.forwarder") + RESULTS + BORDER + AUTHOR,
+        REINJECTED,
+        Origin.FORWARDED,
+        False,
+        True,
+        0,
+    ),
+    ("a web server, in this session", AUTHOR, BY_WEB, Origin.RELAYED, True, False, 0),
+    ("and its own field", WEB_MADE_IT + AUTHOR, BY_WEB, Origin.RELAYED, True, False, 0),
+    ("a web server, at a hop", WEB + WEB_MADE_IT + AUTHOR, REINJECTED, Origin.RELAYED, True, False, 0),
+    ("a user of that host", WEB + WEB_LOGIN + AUTHOR, REINJECTED, Origin.SUBMITTED, False, False, 0),
+    (
+        "what a stranger sent to that host",
+        WEB + WEB_MADE_IT + RESULTS + BORDER.replace("mx.", "web.") + AUTHOR,
+        REINJECTED,
+        Origin.FORWARDED,
+        False,
+        True,
+        3,
+    ),
+    ("a web server, verified: fields were removed", RESULTS + WEB + AUTHOR, REINJECTED, Origin.FORWARDED, False, True, 0),
+    ("a bridge, then a web server", WEB + BRIDGE.replace("by mx.", "by web.") + AUTHOR, REINJECTED, Origin.RELAYED, False, True, 1),
+    ("a login by way of the bridge", AUTHOR, Connection(ip="172.18.0.1", auth="ask"), Origin.SUBMITTED, False, False, 0),
+    ("this host itself", AUTHOR, REINJECTED, Origin.LOCAL, False, False, 0),
+]
+
+
+@pytest.mark.parametrize(("what", "header", "connection", "origin", "relay", "outside", "above"), RELAYED, ids=[row[0] for row in RELAYED])
+def test_relayed(what: str, header: str, connection: Connection, origin: Origin, relay: bool, outside: bool, above: int) -> None:
+    route = route_of(message(header, connection), NETWORKS)
+    assert (route.origin, route.relay, route.outside, route.ours_above) == (origin, relay, outside, above), route.why

@@ -259,7 +259,7 @@ CONDITIONS = [
     ("dmarc: pass", "4:12: unknown fact 'dmarc'; did you mean 'arrival.dmarc' or 'upstream.dmarc'?"),
     ("arrival: {dmarc: pass}", "4:12: unknown fact 'arrival': write one of arrival.dmarc, arrival.spf,"),
     ("on: true", "4:12: the key on is not read as text but as true: put it in quotes"),
-    ("origin: outside", "4:12: origin: it is never 'outside'; valid here: forwarded, inbound, local, submitted"),
+    ("origin: outside", "4:12: origin: it is never 'outside'; valid here: forwarded, inbound, local, relayed, submitted"),
     ("spam: maybe", "4:12: spam: expected true or false, found 'maybe'"),
     ("spam: [true]", "4:12: spam: expected true or false, found a list"),
     ("arrival.aligned: 1", "4:12: arrival.aligned: expected true or false, found 1"),
@@ -320,7 +320,10 @@ CONDITIONS = [
     ("any: [{}]", "4:18: expected a mapping of facts such as {origin: submitted}, found an empty one"),
     ("not: [{spam: true}]", "4:12: expected a mapping of facts, found a list: for alternatives write `any: [{...}, {...}]`"),
     ("not: {}", "4:12: expected a mapping of facts such as {origin: submitted}, found an empty one"),
-    ("any: [{spam: true}, {origin: {a: b}}]", "4:33: origin: expected one of submitted, local, forwarded, inbound, found a mapping"),
+    (
+        "any: [{spam: true}, {origin: {a: b}}]",
+        "4:33: origin: expected one of submitted, local, relayed, forwarded, inbound, found a mapping",
+    ),
     ("not: {" * 30 + "spam: true" + "}" * 30, "4:132: nested more than 20 deep: split the rule"),
     ("all: [{spam: true}, {spam: false}]", "4:5: no message can ever match the conditions of the rule 'rule'"),
 ]
@@ -384,7 +387,7 @@ risk: {dmarc: {fail: x}}
 
 UNREACHABLE = [
     ("{}", "{when: {spam: true}}"),
-    ("{when: {origin: [submitted, local, forwarded, inbound]}}", "{when: {spam: true}}"),
+    ("{when: {origin: [submitted, local, relayed, forwarded, inbound]}}", "{when: {spam: true}}"),
     ('{when: {risk: ">= 0"}}', "{}"),
     ("{when: {any: [{spam: true}, {spam: false}]}}", "{}"),
     ("{when: {any: [{client.ip: 192.0.2.0/24}, {not: {client.ip: 192.0.2.0/24}}]}}", "{}"),

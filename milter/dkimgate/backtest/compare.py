@@ -209,7 +209,7 @@ def _side(rule: str, decided: Action, mode: str, facts: Facts, departure: str) -
 def _launders(facts: Facts, new: Side) -> bool:
     """A message that came badly from outside gets an aligned signature, or one that did not arrive with `pass` departs with it. What is
     held may still leave, by the hand of somebody who looks at it."""
-    if not facts.origin.outside or new.done.disposition != Disposition.ACCEPT:
+    if not facts.outside or new.done.disposition != Disposition.ACCEPT:
         return False
     signed = new.done.sign == Sign.AUTHOR and facts.arrival.badly
     return signed or (new.departure == "pass" and facts.arrival.dmarc != "pass")

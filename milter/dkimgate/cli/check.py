@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dkimgate import agreement, config, credentials
-from dkimgate.cli import check_departure, check_postfix, check_proof, check_sending, check_start
+from dkimgate.cli import check_departure, check_networks, check_postfix, check_proof, check_sending, check_start
 from dkimgate.cli.check_proof import Proved
 from dkimgate.cli.finding import Finding
 from dkimgate.cli.help_text import Formatter
@@ -177,11 +177,7 @@ def _trust(gate: Gate, settings: Config) -> Iterator[Finding]:
             "trust.border_strips_forgeries is true: a pass that stands below the border's Received field is believed too. That is "
             "safe only if the border removes what comes in under these names: " + ", ".join(trust.authserv_ids),
         )
-    wide = [
-        str(network) for network in trust.networks if network.prefixlen < (16 if network.version == 4 else 32) and not network.is_loopback
-    ]
-    if wide:
-        yield Finding("warning", f"trust.networks: {', '.join(wide)}: so large? Whoever sends from there counts as a host of ours")
+    yield from check_networks.findings(settings)
 
 
 def _postfix(gate: Gate, settings: Config) -> Iterator[Finding]:

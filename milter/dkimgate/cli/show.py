@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, TITLE, Cell, Screen
+from dkimgate.facts import Origin, is_outside
 from dkimgate.record import CLAIM_LIMIT
 
 Record = dict[str, Any]
@@ -39,11 +40,15 @@ def arrived_badly(record: Record) -> bool:
     return found["dmarc"] not in ("pass", "none") or bool(spam["flag"]) or spam["score"] >= spam["required"]
 
 
+def _outside(record: Record) -> bool:
+    return record["origin"] is not None and is_outside(Origin(record["origin"]), bool(record.get("relay", False)))
+
+
 def laundered(record: Record) -> bool:
     """It came from outside, arrived badly, and the next receiver will see a pass all the same, or (where the author domain has no DMARC
     record) a signature of the author domain that is ours."""
     departure = record["departure"]
-    if departure is None or record["origin"] not in ("forwarded", "inbound") or not departs(record) or not arrived_badly(record):
+    if departure is None or not _outside(record) or not departs(record) or not arrived_badly(record):
         return False
     return departure["dmarc"] == "pass" or any(key["domain"] == record["hosted"] for key in record["decision"]["signatures"])
 

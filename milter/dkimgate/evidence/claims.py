@@ -100,7 +100,7 @@ def _zone(message: Message, route: Route, trust: Trust) -> frozenset[int]:
     elif route.origin == "inbound" and message.role != "border":
         first = 0  # our own milters ran before us in this session, and removed forged fields; it is the border that removes them
     else:
-        return frozenset()
+        return frozenset(range(above))
     last = first
     while last < len(message.header) and below_border.may_stand(message.header[last].key):
         last += 1

@@ -36,10 +36,10 @@ class Seen:
 def see(message: Message, config: Config) -> Seen:
     """Read a header. Asks nobody."""
     route = route_of(message, config.trust)
-    author = author_of(message.header, _longest_line(config) if route.origin.outside else 0)  # of our own mail the gate folds the lines
+    author = author_of(message.header, _longest_line(config) if route.outside else 0)  # of our own mail the gate folds the lines
     verdicts = tuple(spam.verdicts_of(message.header, config.spam_fields, route.ours_above))
     claims = claims_of(message, route, config.trust, verdicts)
-    if route.origin.outside and config.demands_passport:
+    if route.outside and config.demands_passport:
         claims = grounds.without_words(claims, "our own word, but no valid passport: passport.required wants one of what came by a border")
     return Seen(message, author, None if message.problem else author.domain, route, claims, verdicts)
 
@@ -67,11 +67,11 @@ def facts_of(
     """
     message, domain, route = seen.message, seen.domain, seen.route
     claims = seen.claims + own
-    if route.origin.outside and config.verify.when != "never" and (earns or config.verify.when == "always"):
+    if route.outside and config.verify.when != "never" and (earns or config.verify.when == "always"):
         claims = grounds.proved(claims, domain)
     verdicts = [verdict.spam for verdict in seen.verdicts]
     verdict = spam.worst([*verdicts, stated] if stated is not None else verdicts)
-    arrival, upstream = arrival_of(claims, domain, route.origin.outside, config.trust, verdict)
+    arrival, upstream = arrival_of(claims, domain, route.outside, config.trust, verdict)
     if ours is not None:
         claims, arrival = own_signature.discounted(claims, arrival, domain, ours)
     hosted = domains.covering(domain, key_domains) if domain else None
@@ -89,11 +89,12 @@ def facts_of(
         claims=claims,
         arrival=arrival,
         upstream=upstream,
-        header=signs_of(message, seen.author, route.origin.outside, frozenset(key_domains), now),
+        header=signs_of(message, seen.author, route.outside, frozenset(key_domains), now),
         spf_passes=spf_passes,
         spf_source=spf_source,
         forwarder_aligns=_forwarder_aligns(config, domain),
         message_id=message_id(message),
+        relay=route.relay,
         own_signature=ours is not None and hosted in ours.valid,
     )
 

@@ -23,7 +23,7 @@ _ARC = "arc-seal"
 
 def wanted(claims: tuple[Claim, ...], route: Route, config: Config, author: str | None, earns: bool = False) -> bool:
     """Is anything to be checked here, beside the claims of the header? `earns`: a pass would earn the message something."""
-    if not route.origin.outside:
+    if not route.outside:
         return False
     match config.verify.when:
         case "never":

@@ -42,7 +42,7 @@ def arrival_results(authserv_id: str, facts: Facts, chain: ChainState) -> str:
 
 def _arc(facts: Facts, chain: ChainState) -> str:
     told = [f"arc={chain.cv}"]
-    if facts.origin.outside and facts.border is not None and (address := _address(facts.border.ip)) is not None:
+    if facts.outside and facts.border is not None and (address := _address(facts.border.ip)) is not None:
         told.append(f"smtp.remote-ip={address}")
     if chain.oldest_pass is not None:
         told.append(f"header.oldest-pass={chain.oldest_pass}")

@@ -17,7 +17,7 @@ def refuses(facts: Facts, decision: Decision) -> str | None:
         return "there is not exactly one author domain"
     if decision.sign is Sign.FORWARDER and not facts.forwarder_aligns:
         return None
-    if facts.origin in (Origin.SUBMITTED, Origin.LOCAL):
+    if facts.origin in (Origin.SUBMITTED, Origin.LOCAL) or (facts.origin is Origin.RELAYED and facts.relay):
         return None
     if facts.arrival.dmarc not in ("pass", "none"):
         return f"it came from outside with dmarc={facts.arrival.dmarc}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 FACTS = {
     "origin": (
-        "where it came from: an authenticated user; generated on a host of ours; from outside, through our border; from "
-        "outside, in this very session"
+        "where it came from: an authenticated user; generated on this host; from a client in `trust.networks`, without a login; from "
+        "outside, through our border; from outside, in this very session"
     ),
     "arrival.dmarc": (
         "DMARC as it entered. `unknown`: it came from outside, and nobody we believe says anything. `none` is also what own "
@@ -38,6 +38,10 @@ FACTS = {
     "client.helo": "what it said in HELO or EHLO: it may say anything",
     "client.auth": "the SASL login name. `present`: somebody logged in",
     "client.daemon": "Postfix's `milter_macro_daemon_name` of that service",
+    "client.relay": (
+        "it was relayed, and `trust.relays` names every client that handed it on. What others relayed counts as from outside: nothing "
+        "tells it from a stranger's behind a container bridge or a load balancer"
+    ),
     "border.ip": "the client from which our border took it",
     "border.by": "the host of ours that took it",
     "outgoing.spf_passes": (

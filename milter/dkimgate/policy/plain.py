@@ -32,9 +32,11 @@ _ORIGIN = {
     frozenset({"submitted"}): "a user of ours who logged in has sent it",
     frozenset({"local"}): "a program on a host of ours has made it",
     frozenset({"forwarded"}): "it came from outside and is being passed on",
+    frozenset({"relayed"}): "a host or device of ours has handed it in, without a login",
     frozenset({"inbound"}): "it is just coming in from outside",
     frozenset({"submitted", "local"}): "it is our own: a user who logged in or a program of ours has sent it",
     frozenset({"forwarded", "inbound"}): "it came from outside",
+    frozenset({"forwarded", "inbound", "relayed"}): "it came from outside, or a host or device of ours has handed it in, without a login",
 }
 
 _FLAGS = {
@@ -46,6 +48,10 @@ _FLAGS = {
         "its sender address alone does not make it look genuine to the next receiver",
     ),
     "outgoing.unalignable": ("its sender address can be rewritten", "its sender address can't be rewritten"),
+    "client.relay": (
+        "it came only by hosts or devices of ours that send for nobody else",
+        "it did not come only by hosts or devices of ours that send for nobody else",
+    ),
     "own_signature": ("it bears a signature of ours already", "it bears no signature of ours yet"),
     "header.from_equals_to": ("author and recipient are one address", "author and recipient are not one address"),
     "header.return_path_mismatch": ("bounces go to somebody else than its author", "bounces go to its author"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dkimgate import domains
-from dkimgate.facts import Arrival, Border, Claim, Facts, Origin, Spam, Standing, Upstream
+from dkimgate.facts import Arrival, Border, Claim, Facts, Origin, Spam, Standing, Upstream, is_outside
 from dkimgate.message import Connection
 from dkimgate.policy.parse import fact_hint
 from dkimgate.policy.problems import Problems, shown, trap
@@ -171,7 +171,7 @@ def facts(stated: Mapping[str, Any], world: World) -> Facts:
     """A message of which nothing but that is known. Nobody has said anything about it; where it came from outside, its DMARC result is
     `unknown`, else `none`."""
     origin = Origin(stated.get("origin", Origin.FORWARDED))
-    dmarc = stated.get("arrival.dmarc", "unknown" if origin.outside else "none")
+    dmarc = stated.get("arrival.dmarc", "unknown" if is_outside(origin, bool(stated.get("client.relay"))) else "none")
     blank = Facts(
         client=Connection(auth="user" if origin is Origin.SUBMITTED else None),
         recipients=(RECIPIENT,),
@@ -209,6 +209,7 @@ def state(base: Facts, stated: Mapping[str, Any], world: World) -> Facts:
         spf_passes=stated.get("outgoing.spf_passes", base.spf_passes),
         unalignable=stated.get("outgoing.unalignable", base.unalignable),
         own_signature=stated.get("own_signature", base.own_signature),
+        relay=stated.get("client.relay", base.relay),
     )
     return _signed(_written(made, stated, world), stated)
 

@@ -10,7 +10,7 @@ from dkimgate.policy.model import Leaf, Not, Policy, Present, Rule, Word
 
 # what holds of all mail that comes that way: there is neither an SMTP session nor a login
 _BY_SENDMAIL = (
-    Leaf("origin", (Word(str(Origin.LOCAL)), Word(str(Origin.FORWARDED)))),
+    Leaf("origin", tuple(Word(str(origin)) for origin in (Origin.LOCAL, Origin.RELAYED, Origin.FORWARDED))),
     Not(Leaf("client.auth", (Present(),))),
 )
 

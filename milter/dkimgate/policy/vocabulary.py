@@ -78,6 +78,7 @@ FACTS: dict[str, Fact] = {
     "client.helo": Fact(Kind.HOST, optional=True),
     "client.auth": Fact(Kind.TEXT, optional=True),
     "client.daemon": Fact(Kind.TEXT, optional=True),
+    "client.relay": Fact(Kind.FLAG),
     "border.ip": Fact(Kind.ADDRESS, optional=True),
     "border.by": Fact(Kind.HOST, optional=True),
     "outgoing.spf_passes": Fact(Kind.FLAG),
@@ -152,6 +153,8 @@ def _of_arrival(fact: str, facts: Facts) -> Value:
 def _of_hop(fact: str, facts: Facts) -> Value:
     client, border = facts.client, facts.border
     match fact:
+        case "client.relay":
+            return facts.relay
         case "client.ip":
             return _address(client.ip)
         case "client.name":

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dkimgate import departure
-from dkimgate.facts import DMARC_RESULTS, Decision, Disposition, EnvelopeAction, Facts, Origin, Sign
+from dkimgate.facts import DMARC_RESULTS, Decision, Disposition, EnvelopeAction, Facts, Sign
 from dkimgate.policy.conditions import holds
 from dkimgate.policy.decide import decide
 from dkimgate.policy.model import All, Condition, Flag, Hosted, Leaf, Not, Policy, Rule, Word
@@ -80,7 +80,7 @@ def prove(policy: Policy, overlaps: bool = True) -> Proof:
     return _Prover(policy).prove(overlaps)
 
 
-_OUTSIDE = Leaf("origin", tuple(Word(origin) for origin in Origin if origin.outside))
+_OUTSIDE = world.OUTSIDE
 _BROKEN: dict[Law, Condition] = {
     Law.SIGNATURE: All(
         (_OUTSIDE, Leaf("arrival.badly", (Flag(True),)), Leaf("from", (Hosted(),)), Not(Leaf("own_signature", (Flag(True),))))
@@ -105,7 +105,7 @@ def _may_break(law: Law, rule: Rule) -> bool:
 
 def breaks(law: Law, facts: Facts, decision: Decision) -> bool:
     """Does the decision about this message break the law? What is held, deferred, rejected or discarded does not depart."""
-    if not facts.origin.outside:
+    if not facts.outside:
         return False
     if law is Law.SIGNATURE:
         return decision.sign is Sign.AUTHOR and facts.arrival.badly

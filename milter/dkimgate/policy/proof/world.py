@@ -10,7 +10,7 @@ import typing
 from collections.abc import Collection
 from dataclasses import fields
 
-from dkimgate.facts import DMARC_RESULTS, Arrival, Border, Facts, HeaderSigns, Origin, Risk, Spam, Upstream
+from dkimgate.facts import DMARC_RESULTS, Arrival, Border, Facts, HeaderSigns, Origin, Risk, Spam, Upstream, is_outside
 from dkimgate.message import Connection
 from dkimgate.policy.conditions import holds
 from dkimgate.policy.explain import describe
@@ -23,7 +23,7 @@ from dkimgate.policy.vocabulary import SPF_RESULTS, value_of
 _RESULTS = ("none", *(word for word in SPF_RESULTS if word != "none"))
 
 WORDS: dict[str, tuple[str | None, ...]] = {
-    "origin": (Origin.FORWARDED, Origin.INBOUND, Origin.SUBMITTED, Origin.LOCAL),
+    "origin": (Origin.FORWARDED, Origin.INBOUND, Origin.SUBMITTED, Origin.LOCAL, Origin.RELAYED),
     "arrival.dmarc": DMARC_RESULTS,
     # our own hosts may state any result of RFC 8601 for any method, also one that a policy can't name
     "arrival.spf": _RESULTS,
@@ -38,6 +38,7 @@ FLAGS = (
     "outgoing.spf_passes",
     "outgoing.unalignable",
     "own_signature",
+    "client.relay",
     *(f"header.{sign.name}" for sign in fields(HeaderSigns)),
 )
 
@@ -89,12 +90,19 @@ def _only_if(one: Condition, other: Condition) -> Condition:
     return Any((Not(one), other))
 
 
-_OUTSIDE = _is("origin", *(origin for origin in Origin if origin.outside))
+OUTSIDE: Condition = Any(
+    (
+        _is("origin", *(origin for origin in Origin if is_outside(origin, True))),
+        All((_is("origin", *(origin for origin in Origin if is_outside(origin, False))), Not(_true("client.relay")))),
+    )
+)
+"""What the laws call "from outside"."""
 _NO_AUTHOR = Leaf("from", (NoAuthor(),))
 
 TIES: tuple[Condition, ...] = (
     # route: who has logged in hands in, or there is a border further down
     _only_if(_there("client.auth"), _is("origin", "submitted", "forwarded")),
+    _only_if(_true("client.relay"), _is("origin", "relayed")),
     _only_if(_there("border.by"), _is("origin", "forwarded")),
     _only_if(_there("border.ip"), _there("border.by")),
     _only_if(_true("arrival.aligned"), All((Not(_NO_AUTHOR), Any((_is("arrival.spf", "pass"), _is("arrival.dkim", "pass")))))),
@@ -102,7 +110,7 @@ TIES: tuple[Condition, ...] = (
     _only_if(_true("outgoing.unalignable"), All((_true("outgoing.spf_passes"), Not(Leaf("sender", (Glob(""),))), Not(_NO_AUTHOR)))),
     _only_if(_true("own_signature"), Leaf("from", (Hosted(),))),
     _only_if(_true("header.lookalike_domain"), Not(Leaf("from", (Hosted(),)))),
-    _only_if(_true("header.no_received"), _OUTSIDE),
+    _only_if(_true("header.no_received"), OUTSIDE),
     _only_if(_true("header.message_id_malformed"), Not(_true("header.message_id_missing"))),
     _only_if(_true("header.date_far_off"), Not(_true("header.date_missing"))),
 )
@@ -165,4 +173,5 @@ def message(values: dict[str, typing.Any]) -> Facts:
         spf_source="lookup" if values["outgoing.spf_passes"] else "unaligned",
         unalignable=values["outgoing.unalignable"],
         own_signature=values["own_signature"],
+        relay=values["client.relay"],
     )

@@ -1,0 +1,80 @@
+"""Behind which trusted networks may strangers stand? Bridges and gateways of this host, and networks that are too large to know."""
+
+from __future__ import annotations
+
+import ipaddress
+import struct
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from dkimgate.cli.finding import Finding
+from dkimgate.config import Config, Network, Trust
+
+_ROUTES, _INTERFACES = Path("/proc/net/route"), Path("/sys/class/net")
+_UP = 0x1  # RTF_UP of the column Flags
+
+
+def findings(settings: Config) -> Iterator[Finding]:
+    """What `check` says of `trust.networks`, by what the kernel says of this host."""
+    try:
+        routes = _ROUTES.read_text("ascii", "replace")
+        bridges = frozenset(path.parent.name for path in _INTERFACES.glob("*/bridge"))
+    except OSError:
+        routes, bridges = "", frozenset()
+    yield from of(settings.trust, routes, bridges)
+
+
+def of(trust: Trust, routes: str, bridges: Collection[str]) -> Iterator[Finding]:
+    """The same, of the text of /proc/net/route and the names of the bridges. Nothing where the configuration says that it is meant so."""
+    if not trust.wide:
+        for network in trust.networks:
+            yield from _of_network(network, routes, bridges)
+    for relay in trust.relays:
+        if not any(relay.version == network.version and relay.subnet_of(network) for network in trust.networks):  # type: ignore[arg-type]
+            yield Finding(
+                "warning", f"trust.relays: {relay} does not stand in trust.networks, so no mail of it counts as relayed: add it there"
+            )
+
+
+def _of_network(network: Network, routes: str, bridges: Collection[str]) -> Iterator[Finding]:
+    if network.is_loopback:
+        return
+    told = [text for held, text in hidden(routes, bridges) if held.version == network.version and held.overlaps(network)]
+    if told:
+        yield Finding(
+            "warning",
+            f"trust.networks: {network} holds {' and '.join(dict.fromkeys(told))}: a stranger may reach this host by that address. Let "
+            "Postfix be told the true client (PROXY protocol, XCLIENT), name the hosts alone, or say `trust.wide: true`; never name it in "
+            "trust.relays",
+        )
+    if network.prefixlen < (24 if network.version == 4 else 64):
+        yield Finding(
+            "warning",
+            f"trust.networks: {network}: so large? Whoever sends from there counts as a host of ours. Name the hosts, or say "
+            "`trust.wide: true`",
+        )
+
+
+def hidden(routes: str, bridges: Collection[str]) -> list[tuple[Network, str]]:
+    """The networks behind bridges and the addresses of gateways, in the text of /proc/net/route, each with what it is. A line that can't
+    be read is none."""
+    found: list[tuple[Network, str]] = []
+    for line in routes.splitlines()[1:]:
+        words = line.split()
+        try:
+            interface, destination, gateway, flags, mask = words[0], *(int(words[at], 16) for at in (1, 2, 3, 7))
+            if not flags & _UP:
+                continue
+            if gateway:
+                found.append((ipaddress.ip_network(_address(gateway)), f"the gateway {_address(gateway)} of this host"))
+            elif interface in bridges:
+                network = ipaddress.ip_network(f"{_address(destination)}/{_address(mask)}")
+                found.append((network, f"the network of the bridge {interface}"))
+        except (IndexError, ValueError, struct.error):
+            continue
+    return found
+
+
+def _address(number: int) -> str:
+    """The kernel prints addresses as numbers in the byte order of the machine."""
+    return str(ipaddress.IPv4Address(struct.pack("=I", number)))

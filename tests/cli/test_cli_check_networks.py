@@ -1,0 +1,56 @@
+"""What `check` says of trusted networks that strangers may stand behind: tables of what the kernel prints."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from dkimgate.cli.check_networks import of
+from dkimgate.config import Trust
+
+pytestmark = pytest.mark.skipif(sys.byteorder != "little", reason="the tables are of a little-endian machine")
+
+HEAD = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
+ROUTES = (
+    HEAD
+    + "eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"  # default by 192.0.2.1
+    + "eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"  # 192.0.2.0/24
+    + "docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"  # 172.17.0.0/16
+)
+
+SAID = [
+    ("127.0.0.0/8", (), False, []),
+    ("::1/128", (), False, []),
+    ("192.0.2.7/32", (), False, []),
+    ("192.0.2.0/24", (), False, ["holds the gateway 192.0.2.1 of this host"]),
+    ("192.0.2.1/32", (), False, ["holds the gateway 192.0.2.1 of this host"]),
+    ("172.17.0.0/24", ("docker0",), False, ["holds the network of the bridge docker0"]),
+    ("172.17.0.1/32", ("docker0",), False, ["holds the network of the bridge docker0"]),
+    ("172.17.0.0/24", (), False, []),  # an ordinary network
+    ("172.16.0.0/12", ("docker0",), False, ["holds the network of the bridge docker0", "so large?"]),
+    ("172.16.0.0/12", ("docker0",), True, []),
+    ("10.0.0.0/23", (), False, ["so large?"]),
+    ("10.0.0.0/24", (), False, []),
+    ("2001:db8::/63", (), False, ["so large?"]),
+    ("2001:db8::/64", (), False, []),
+]
+
+
+@pytest.mark.parametrize(("network", "bridges", "wide", "said"), SAID)
+def test_a_trusted_network(network: str, bridges: tuple[str, ...], wide: bool, said: list[str]) -> None:
+    found = [finding.text for finding in of(Trust(networks=(network,), wide=wide), ROUTES, bridges)]
+    assert len(found) == len(said), found
+    assert all(words in text for words, text in zip(said, found, strict=True)), found
+
+
+@pytest.mark.parametrize(
+    "routes", ["", HEAD, HEAD + "eth0\n", HEAD + "eth0\tzz\tyy\t1\t0\t0\t0\txx\n", HEAD + "e\tFFFFFFFFFF\t1FFFFFFFF\t1\t0\t0\t0\t0\n"]
+)
+def test_routes_that_cannot_be_read_say_nothing(routes: str) -> None:
+    assert list(of(Trust(networks=("192.0.2.0/24",)), routes, ("eth0", "e"))) == []
+
+
+def test_a_relay_outside_the_trusted_networks() -> None:
+    trust = Trust(networks=("10.0.0.0/24",), relays=("10.0.0.5/32", "10.0.1.5/32"))
+    assert ["10.0.1.5/32" in finding.text for finding in of(trust, "", ())] == [True]
