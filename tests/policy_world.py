@@ -169,7 +169,7 @@ class _Draw:
         required = pick([place for place in self.scores if place > 0])
         score = pick(self.scores) if chance() < 0.4 else min(pick(self.ratios) * required, world.MAX_SCORE)
         author = pick(self.domains) if chance() < 0.85 else None
-        origin = pick((Origin.FORWARDED, Origin.FORWARDED, Origin.INBOUND, Origin.SUBMITTED, Origin.LOCAL))
+        origin = pick((Origin.FORWARDED, Origin.FORWARDED, Origin.INBOUND, Origin.SUBMITTED, Origin.LOCAL, Origin.RELAYED))
         by = pick((None, *self.texts["border.by"])) if origin is Origin.FORWARDED else None
         spf_passes = chance() < 0.6
         signs = {sign.name: f"header.{sign.name}" in self.mentioned and chance() < 0.4 for sign in fields(HeaderSigns)}
@@ -200,6 +200,7 @@ class _Draw:
             spf_passes=spf_passes,
             unalignable=spf_passes and chance() < 0.6,
             own_signature=chance() < 0.2,
+            relay=origin is Origin.RELAYED and chance() < 0.5,
         )
 
 

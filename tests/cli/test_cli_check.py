@@ -207,7 +207,7 @@ def test_a_rule_that_observes_is_a_warning_and_seen_in_the_overview(folder: Path
         ("when: {any: [{origin: inbound}, {spam: true}]}, disposition: reject", "policy.yaml:3"),
         ("when: {origin: inbound, spam: true}, disposition: reject", None),
         ("when: {origin: [submitted, inbound]}, disposition: defer", None),
-        ("when: {not: {origin: [local, forwarded]}}, disposition: reject", None),
+        ("when: {not: {origin: [local, relayed, forwarded]}}, disposition: reject", None),
         ("when: {any: [{origin: inbound, spam: true}, {all: [{origin: submitted}, {risk: '> 5'}]}]}, disposition: reject", None),
         ("when: {client.auth: '*@a.example', spam: true}, disposition: reject", None),
         ("disposition: hold", None),

@@ -71,7 +71,7 @@ def test_an_aligned_signature_that_passed_at_arrival_survives(claim: Claim, surv
 def test_a_signature_that_our_users_mail_bore_already_may_be_valid(origin: Origin, bears: bool) -> None:
     """Nobody verifies it on the way out, and the next receiver does: a programme that signs by itself, or a message handed in again."""
     facts = replace(FACTS, origin=origin, arrival=Arrival(dmarc="none"), header=HeaderSigns(aligned_signature=bears))
-    inside = not origin.outside
+    inside = not facts.outside
     assert predict(facts, False).dkim_aligned is (bears and inside)
     assert predict(facts, False).dmarc == ("pass" if bears and inside else "none")
     assert not predict(replace(facts, author=None), False).dkim_aligned

@@ -201,7 +201,7 @@ def badly(facts: Facts) -> bool:
 
 
 def outside(facts: Facts) -> bool:
-    return facts.origin in {Origin.FORWARDED, Origin.INBOUND}
+    return facts.origin in {Origin.FORWARDED, Origin.INBOUND} or (facts.origin is Origin.RELAYED and not facts.relay)
 
 
 def promoted(facts: Facts, decision: Decision) -> bool:

@@ -44,7 +44,7 @@ def test_law_1_no_promotion(origin: Origin, dmarc: str, score: float, flag: bool
     facts = Facts(author=author, hosted=author, origin=origin, arrival=arrival, forwarder_aligns=aligns)
     allowed = guard.refuses(facts, Decision("any", sign)) is None
     aligned = sign is Sign.AUTHOR or (sign is Sign.FORWARDER and aligns)
-    if origin in (Origin.FORWARDED, Origin.INBOUND) and aligned:
+    if origin in (Origin.FORWARDED, Origin.INBOUND, Origin.RELAYED) and aligned:
         assert not allowed or (dmarc in ("pass", "none") and score < 5.0 and not flag)
 
 

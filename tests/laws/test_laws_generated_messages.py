@@ -30,7 +30,7 @@ BAD = {"fail", "permerror", "temperror", "unknown"}
 
 
 def from_outside(written: dict[str, Any]) -> bool:
-    return written["origin"] in {"forwarded", "inbound"}
+    return written["origin"] in {"forwarded", "inbound"} or (written["origin"] == "relayed" and not written["relay"])
 
 
 def arrived_badly(arrival: dict[str, Any]) -> bool:
@@ -191,7 +191,7 @@ def differences(drawn: Drawn, one: tuple[Any, ...], other: tuple[Any, ...], send
     if after.decision.risk.score < before.decision.risk.score:
         found.append(f"risk {before.decision.risk} -> {after.decision.risk}")
     # where a verdict stands below a login of ours, nobody believes in the login any more, and the message is verified
-    if before.facts.origin.outside and RANK.get(after.facts.arrival.dmarc, 2) < RANK.get(before.facts.arrival.dmarc, 2):
+    if before.facts.outside and RANK.get(after.facts.arrival.dmarc, 2) < RANK.get(before.facts.arrival.dmarc, 2):
         found.append(f"dmarc {before.facts.arrival.dmarc} -> {after.facts.arrival.dmarc}")
     if before.facts.arrival.badly and not after.facts.arrival.badly:
         found.append("no longer bad")

@@ -165,7 +165,7 @@ def test_no_promotion(facts: Facts, policy: Policy) -> None:
         return
     assert facts.author is not None
     aligned = decision.sign is Sign.AUTHOR or facts.forwarder_aligns
-    if aligned and facts.origin.outside:
+    if aligned and facts.outside:
         assert facts.arrival.dmarc in {"pass", "none"}
         assert not facts.arrival.badly
 
@@ -173,7 +173,7 @@ def test_no_promotion(facts: Facts, policy: Policy) -> None:
 @given(facts_)
 @settings(deadline=None)
 def test_the_guard_refuses_whatever_arrived_badly_from_outside(facts: Facts) -> None:
-    assume(facts.origin.outside and facts.arrival.badly)
+    assume(facts.outside and facts.arrival.badly)
     assert refuses(facts, Decision("x", Sign.AUTHOR)) is not None
     assert refuses(replace(facts, forwarder_aligns=True), Decision("x", Sign.FORWARDER)) is not None
 

@@ -45,7 +45,7 @@ def arrive(raw: bytes, ip: str, sender: str, failing: str = "", reinjected: bool
     claims = [spf.claim()] if spf else []
     claims += [signature.claim() for signature in signatures]
     claims += [claim] if (claim := dmarc.claim()) else []
-    return arrival_of(claims, author, route.origin.outside, TRUST, Spam())[0]
+    return arrival_of(claims, author, route.outside, TRUST, Spam())[0]
 
 
 PLAIN = HEADER + b"\r\n" + BODY
