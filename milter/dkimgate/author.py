@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from dkimgate import domains
+from dkimgate import author_readings, domains
 from dkimgate.encodedword import Malformed, decode
 from dkimgate.message import HeaderField
 from dkimgate.wire import LONGEST_LINE, has_long_line, sent
@@ -58,6 +58,24 @@ def author_of(header: Sequence[HeaderField], longest_line: int = LONGEST_LINE) -
     return Author(domain=domain, address=address)
 
 
+def own_author_of(header: Sequence[HeaderField], longest_line: int = LONGEST_LINE) -> Author:
+    """The author of a message of our own: the strict reading, and where it has none, the one domain behind every reading of From.
+
+    Never raises. Never for mail from outside: of that, a domain has to be read in the one plain form.
+    """
+    strict = author_of(header, longest_line)
+    if strict.domain is not None:
+        return strict
+    try:
+        field = _only_from(header, longest_line)
+        if len(field.value) > LONGEST_FROM or has_long_line(field, longest_line) or _BLANK_FOLD.search(field.value):
+            return strict
+        address, domain = author_readings.one_domain(field.value.replace(b"\n", b""))
+    except (_Refused, author_readings.Unclear) as why:
+        return Author(problem=str(why) if isinstance(why, _Refused) else f"{strict.problem}; {why}")
+    return Author(domain=domain, address=address)
+
+
 # --- the header: which field is From ---------------------------------------------------------------------------------------------
 
 _NOT_NAME = re.compile(rb"[^!-9;-~]")
@@ -73,8 +91,8 @@ def _only_from(header: Sequence[HeaderField], longest_line: int) -> HeaderField:
         # a name that becomes From once somebody drops a NUL, a blank or a byte order mark is From for him
         if _NOT_NAME.sub(b"", field.name).lower() == b"from":
             found.append(field)
-        elif not found and _BLANK_FOLD.search(sent(field, longest_line).value):
-            raise _Refused(f"a line of nothing but white space in {_name(field)}, above From: some take it for the end of the header")
+        elif not found and _hides_from(sent(field, longest_line).value):
+            raise _Refused(f"a line of nothing but white space in {_name(field)}, above From, and then a line that some may take for From")
     if not found:
         raise _Refused("no From field")
     if len(found) > 1:
@@ -82,6 +100,19 @@ def _only_from(header: Sequence[HeaderField], longest_line: int) -> HeaderField:
     if found[0].name.lower() != b"from":
         raise _Refused(f"the name of the From field is written {_name(found[0])}: not every reader takes it for From")
     return found[0]
+
+
+_LIKE_FROM = re.compile(rb"\n[^!-~\n]*+from[^!-~\n]*+:", re.IGNORECASE)
+
+
+def _hides_from(value: bytes) -> bool:
+    """Does a line of nothing but white space, which some take for the end of the header, stand above a line that could be From for them?
+
+    The blank line alone is well: Exim's X-Spam-Report has one. Postfix hands it on as it stands. Who ends the header there finds no From
+    at all, nor a signature that holds, and so gives the message no credit.
+    """
+    blank = _BLANK_FOLD.search(value)
+    return blank is not None and _LIKE_FROM.search(value, max(blank.end() - 1, 0)) is not None
 
 
 def _single_field(field: HeaderField) -> None:

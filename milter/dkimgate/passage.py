@@ -5,6 +5,7 @@ Nothing here raises for the sake of a message: what goes wrong is written into i
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -39,6 +40,10 @@ class Outcome:
     changed: tuple[tuple[int, bytes], ...] = ()
 
 
+_KIND = re.compile(r"['\"].*|[0-9(:].*", re.DOTALL)
+"""What differs from one From to the next in the words about it: all from the first name, number or list on."""
+
+
 class Passage:
     """One message's way through the gate. Ends with exactly one of `end` and `abort`, and with it exactly one record."""
 
@@ -58,6 +63,7 @@ class Passage:
         try:
             self._seen = see(message, engine.config)
             self._tell_unread(self._seen)
+            self._tell_no_author(self._seen)
             self._begin(self._seen)
         except Exception as error:  # noqa: BLE001 - law 4: whatever it was, the message leaves unsigned and the next one comes
             self._fail("judging", error)
@@ -68,6 +74,15 @@ class Passage:
         for name, text in spam.unread(seen.message.header, seen.verdicts):
             if self._engine.unread.is_due(name, self._engine.now()):
                 log(f"{self._message.queue_id}: {name} says {text!a}, which is read as no spam: if it is spam, describe it in spam_fields")
+
+    def _tell_no_author(self, seen: Seen) -> None:
+        """Mail of our own that can't be signed for its From: told once a day for each kind of From."""
+        problem = seen.author.problem
+        if problem is None or seen.route.outside:
+            return
+        kind = f"author: {_KIND.sub('', problem)[:60]}"
+        if self._engine.unread.is_due(kind, self._engine.now()):
+            log(f"{self._message.queue_id}: our own mail ({seen.route.origin}) is not signed: {problem} (told once a day)")
 
     def _begin(self, seen: Seen) -> None:
         questions = self._engine.questions(seen)

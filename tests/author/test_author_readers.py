@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 
-from dkimgate.author import author_of
+from dkimgate.author import author_of, own_author_of
 from dkimgate.domains import a_label
 from dkimgate.message import HeaderField
 
@@ -85,7 +85,7 @@ def by_decoding_first(text: str) -> list[str]:
     parts = email.header.decode_header(text)
     decoded = "".join(part if isinstance(part, str) else part.decode(charset or "raw-unicode-escape") for part, charset in parts)
     found = [address for _, address in email.utils.getaddresses([decoded])]
-    return [address.rpartition("@")[2] for address in found if "." in address.rpartition("@")[2]]
+    return [address.rpartition("@")[2] for address in found if "@" in address and "." in address.rpartition("@")[2]]
 
 
 def by_last_angle(text: str) -> list[str]:
@@ -109,6 +109,19 @@ def test_other_readers_find_the_same_domain(value: bytes) -> None:
         assert {a_label(found) for found in reader(text)} <= {domain}, reader.__name__
     for reader in (by_getaddresses, by_headerregistry, by_last_angle):
         assert len(reader(text)) == 1, reader.__name__
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.one_of(fragments, st.builds("{} <j@d.example>{}".format, fragments, displays)))
+def test_other_readers_find_the_same_domain_in_our_own_mail(text: str) -> None:
+    """What Python, filters that decode and filters that take the last address find in our own mail that is signed is that domain."""
+    domain = own_author_of([HeaderField(b"From", b" " + text.encode("utf-8"))], 0).domain
+    if domain is None:
+        return
+    shown = text.replace("\n", "").strip(" \t")
+    assert {a_label(address.rpartition("@")[2]) for _, address in email.utils.getaddresses([shown]) if "@" in address} <= {domain}
+    for reader in (by_decoding_first, by_last_angle, by_headerregistry):
+        assert {a_label(found) or found for found in reader(shown) if found} <= {domain}, reader.__name__
 
 
 @settings(max_examples=200, deadline=None)

@@ -24,6 +24,7 @@ LAYERS = (
     "domains",
     "srs",
     "encodedword",
+    "author_readings",
     "author",
     "facts",
     "hops",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from dkimgate import domains
-from dkimgate.author import Author, author_of
+from dkimgate.author import Author, author_of, own_author_of
 from dkimgate.config import Config
 from dkimgate.evidence import grounds, own_signature, spam
 from dkimgate.evidence.claims import arrival_of, claims_of
@@ -36,7 +36,8 @@ class Seen:
 def see(message: Message, config: Config) -> Seen:
     """Read a header. Asks nobody."""
     route = route_of(message, config.trust)
-    author = author_of(message.header, _longest_line(config) if route.outside else 0)  # of our own mail the gate folds the lines
+    # of our own mail the gate folds the lines, and one domain behind every reading of From is enough
+    author = author_of(message.header, _longest_line(config)) if route.outside else own_author_of(message.header, 0)
     verdicts = tuple(spam.verdicts_of(message.header, config.spam_fields, route.ours_above))
     claims = claims_of(message, route, config.trust, verdicts)
     if route.outside and config.demands_passport:

@@ -1,0 +1,118 @@
+"""Mail of our own: one domain behind every reading of From is enough, and a From that anybody could read otherwise has no author."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from dkimgate.author import author_of, own_author_of
+from dkimgate.config import Config, Trust
+from dkimgate.evidence.gather import see
+from dkimgate.facts import Origin
+from dkimgate.message import Connection, Envelope, HeaderField, Message, split_message
+
+OURS = [
+    b"J\xfcrgen <u@d.example>",
+    b"\xd6\xd0\xb9\xfa <u@d.example>",
+    b'"Alice (alice@ext.example) via list" <list@d.example>',
+    b"u@d.example <u@d.example>",
+    b"Team (Sales) <u@d.example>",
+    b"User [Ext] <u@d.example>",
+    b'"O\\\'Brien" <u@d.example>',
+    b"a@d.example, b@d.example",
+    b"u@d.example,",
+    b"Doe, John <u@d.example>",
+    b"RE: x <u@d.example>",
+    b"=?utf-8?Q?=D7=A9=D7=9C=E2=80=8F?= <u@d.example>",
+    b"=?utf-8?Q?=E2=9C=85 Deal?= <u@d.example>",
+    b"=?x-unknown?Q?J=FCrgen?= <u@d.example>",
+    b"=?gb2312?B?1tC5?= <u@d.example>",
+    b'<"john doe"@d.example>',
+    b"friends: a@d.example, b@D.example;",
+    "שלום\u200f <u@d.example>".encode(),
+]
+FOREIGN = [
+    b'"alice@ext.example" <u@d.example>',
+    b"alice@ext.example <u@d.example>",
+    b"u@d.example, x@ext.example",
+    b'<"x@d.example,b"@ext.example>',
+    b"<@ext.example:u@d.example>",
+    b"u@d.example .ext.example",
+    b"u@d.example(x).ext.example",
+    b"u@d.example (x) .ext.example",
+    b"u@d.example@ext.example",
+    b"=?utf-8?Q?ceo=40ext.example?= <u@d.example>",
+    b"=?utf-7?Q?ceo+AEA-ext.example?= <u@d.example>",
+    b"=?x-unknown?Q?ceo=40ext.example?= <u@d.example>",
+    b"u@[192.0.2.1]",
+    "<ceo\uff20ext.example> <u@d.example>".encode(),
+    b'"(" ceo@ext.example ")" <u@d.example>',
+    b"=?utf-8?Q?=28?= ceo@ext.example =?utf-8?Q?=29?= <u@d.example>",
+    b"(a <ceo@ext.example>) <u@d.example>",
+    b"u@d.example (ceo@ext.example)",
+    b'"<ceo@ext.example" <u@d.example>',
+    b"\x83@ext.example <u@d.example>",
+    b"u@ext.example\xff <u@d.example>",
+    "u@d.example\u200f.ext.example".encode(),
+    b"u@d.example\xad.ext.example",
+    b"ceo@ext <u@d.example>",
+    b"u@d.example\n \n <x@ext.example>",
+    b"u@d.example\0",
+]
+
+
+def own(value: bytes) -> str | None:
+    return own_author_of([HeaderField(b"From", b" " + value)], 0).domain
+
+
+@pytest.mark.parametrize("value", OURS)
+def test_what_every_reader_reads_alike_has_an_author_where_it_is_ours(value: bytes) -> None:
+    assert own(value) == "d.example"
+    assert author_of([HeaderField(b"From", b" " + value)], 0).domain is None, "the strict reading stays for mail from outside"
+
+
+def test_underscores_in_a_domain() -> None:
+    assert own(b"u@a_b.d.example") == "a_b.d.example"
+
+
+@pytest.mark.parametrize("value", FOREIGN)
+def test_what_could_be_read_otherwise_has_none(value: bytes) -> None:
+    author = own_author_of([HeaderField(b"From", b" " + value)], 0)
+    assert author.domain is None and author.problem
+
+
+@pytest.mark.parametrize("second", [b"From", b"from ", b"Fr\xa0om"])
+def test_two_fields_have_none(second: bytes) -> None:
+    fields = [HeaderField(b"From", b" u@d.example"), HeaderField(second, b" u@d.example")]
+    assert own_author_of(fields).domain is None
+
+
+def test_only_our_own_mail_is_read_so() -> None:
+    config = Config(trust=Trust.model_validate({"hosts": ["mx.d.example"], "networks": ["127.0.0.0/8"]}))
+    header = (HeaderField(b"From", b" " + OURS[0]),)
+    user = Message(Connection("198.51.100.7", "pc", auth="u"), Envelope("u@d.example", ("v@r.example",)), header, "1")
+    stranger = Message(Connection("198.51.100.7", "pc"), Envelope("u@d.example", ("v@r.example",)), header, "1")
+    assert (see(user, config).route.origin, see(user, config).domain) == (Origin.SUBMITTED, "d.example")
+    assert (see(stranger, config).route.origin, see(stranger, config).domain) == (Origin.INBOUND, None)
+
+
+@pytest.mark.parametrize(
+    "unit", [b"=?utf-8?Q?a", b"=?a?Q??=", b"(", b"()", b'"\\', b"<", b"<>", b"@", b"@a.b ", b"(@a.b)", b"\x83@", b"=40", b" \t", b"."]
+)
+def test_hostile_fields_take_no_time(unit: bytes) -> None:
+    start = time.process_time()
+    own(unit * (4000 // len(unit)) + b" <j@d.example>")
+    assert time.process_time() - start < 0.2
+
+
+MAIL = sorted((Path(__file__).parent / "own_mail").glob("*.eml"))
+
+
+@pytest.mark.parametrize("file", MAIL, ids=lambda file: str(file.stem))
+def test_mail_that_people_reported_has_its_author(file: Path) -> None:
+    header, _ = split_message(file.read_bytes())
+    config = Config(trust=Trust.model_validate({"hosts": ["mx.forwarder.example"], "networks": ["127.0.0.0/8"]}))
+    user = Message(Connection("198.51.100.7", "pc", auth="u"), Envelope("u@hosted.example", ("v@r.example",)), header, "1")
+    assert see(user, config).domain == "hosted.example"
