@@ -33,7 +33,7 @@ def one_domain(value: bytes) -> tuple[str, str]:
     """The address (the last one) and the domain that stands behind every reading of an unfolded From value. Raises Unclear."""
     found: dict[str, str] = {}
     for text in _texts(value):
-        _without_controls(text)
+        _printable(text)
         here = dict(_addresses(text))
         if not here:
             raise Unclear("some readers find no address in From")
@@ -95,7 +95,12 @@ def _word(word: re.Match[str], known: bool) -> str:
         return ""  # other readers show it as it stands, which is another of the texts
 
 
-def _without_controls(text: str) -> None:
+_QUOTED_PAIR = re.compile(r"\\.", re.DOTALL)
+
+
+def _printable(text: str) -> None:
+    if _QUOTED_PAIR.sub("", text).count('"') % 2:
+        raise Unclear("a quotation mark without its partner in From")
     for char in text:
         if char in "\u2028\u2029" or (char != "\t" and "\x00" <= char < " ") or char == "\x7f":
             raise Unclear(f"a control character in From (U+{ord(char):04X})")
