@@ -83,7 +83,8 @@ class BorderPassage(Passage):
     def _statements(self, assessment: Assessment, body_hash: bytes) -> tuple[tuple[str, bytes], ...]:
         engine, facts = self._engine, assessment.facts
         claims = facts.claims
-        if facts.arrival.dmarc in _BAD:
+        checked = any(claim.method == "dmarc" and claim.standing is Standing.VERIFIED and claim.result in _BAD for claim in claims)
+        if facts.arrival.dmarc in _BAD and not checked:
             # it may rest on a field in our name that is taken off, such as that of an earlier visit: what hurts is believed from anyone
             claims += (Claim("dmarc", facts.arrival.dmarc, None, "", Standing.VERIFIED, "as it arrived"),)
         host = engine.config.trust.authserv_names[0]

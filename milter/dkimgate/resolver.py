@@ -52,14 +52,19 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[Value]):
-    """The values of one question, in the order of the DNS message; without any unless `status` is FOUND. `why` explains FAILED."""
+    """The values of one question, in the order of the DNS message; without any unless `status` is FOUND. `why` explains FAILED.
+
+    `no_name`, of NONE: there is no such name at all, nor any below it (NXDOMAIN, RFC 8020). Else it may have records of other types.
+    """
 
     status: Status
     values: tuple[Value, ...] = ()
     why: str = ""
+    no_name: bool = False
 
 
 _NOTHING: Answer[object] = Answer(Status.NONE)
+_NO_NAME: Answer[object] = Answer(Status.NONE, no_name=True)
 
 
 class Source(Protocol):
@@ -197,7 +202,7 @@ class Resolver:
             ttl = found.chaining_result.minimum_ttl
             answer, ttl = (Answer(Status.FOUND, values), min(ttl, LONGEST_TTL)) if values else (_NOTHING, min(ttl, NEGATIVE_TTL))
         except dns.resolver.NXDOMAIN as error:
-            answer, ttl = _NOTHING, min(_negative_ttl(error), NEGATIVE_TTL)
+            answer, ttl = _NO_NAME, min(_negative_ttl(error), NEGATIVE_TTL)
         except (dns.exception.DNSException, OSError, ValueError) as error:
             answer = Answer(Status.FAILED, why=f"{kind} {name}: {_reason(error)}")
             # what failed for want of time says little about the name servers
@@ -295,7 +300,10 @@ class FakeResolver:
         if name in self.failing:
             return Answer(Status.FAILED, why=f"{kind} {name}: failing")
         values = tuple(_from_zone(kind, text) for text in self.zone.get(name, {}).get(kind, ()))
-        return Answer(Status.FOUND, values) if values else _NOTHING
+        if values:
+            return Answer(Status.FOUND, values)
+        below = any(known == name or known.endswith(f".{name}") for known in self.zone)
+        return _NOTHING if below else _NO_NAME
 
 
 def _from_zone(kind: Kind, text: str) -> object:

@@ -38,17 +38,10 @@ def test_what_a_record_says(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "v=DMARC1; p=rejct",
-        "v=DMARC1; p=",
-        "v=DMARC1; p=reject; sp=x",
-        "v=DMARC1; p=reject; np=x",
-        "v=DMARC1; p=x; rua=nobody",
-        "v=DMARC1; p=x; rua=",
         "v=DMARC1; p=none; p=reject",
         "v=DMARC1; p=none; P=none",
         "v=DMARC1; p=none; adkim=s; adkim=r; rua=mailto:a@hosted.example",
         "v=DMARC1; p=none; v=DMARC1",
-        "v=DMARC1; p=réject",
     ],
 )
 def test_no_policy_is_taken_from_a_bad_record(text: str) -> None:
@@ -94,3 +87,21 @@ def test_test_mode_lowers_a_policy_by_one() -> None:
 def test_any_octets_can_be_read(text: bytes) -> None:
     record = parse(text)
     assert record is None or record.policy in (None, *POLICIES)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "v=DMARC1; p=rejct",
+        "v=DMARC1; p=",
+        "v=DMARC1; p=reject; sp=x",
+        "v=DMARC1; p=reject; np=x",
+        "v=DMARC1; p=x; rua=nobody",
+        "v=DMARC1; p=x; rua=",
+        "v=DMARC1; p=r\u00e9ject",
+    ],
+)
+def test_a_bad_policy_without_an_address_for_reports_is_no_policy(text: str) -> None:
+    record = parse(text.encode())
+    assert record is not None
+    assert record.problem is None and record.no_policy is not None

@@ -278,3 +278,26 @@ def test_hostile_records_never_raise(one: str, two: str, local: str, helo: str |
 def test_hostile_sessions_never_raise(sender: str, helo: str | None, ip: str | None) -> None:
     found = check_spf(ip, helo, sender, FakeResolver({}).lookup())
     assert found is None or found.result == "none"
+
+
+ONE_FAMILY = {
+    "v4.example": {"TXT": ["v=spf1 a:h1.v4.example a:h2.v4.example a:h3.v4.example ip6:2001:db8::/32 -all"]},
+    "v6.example": {"TXT": ["v=spf1 a:k1.v4.example a:k2.v4.example a:k3.v4.example ip4:192.0.2.0/24 -all"]},
+    **{f"h{n}.v4.example": {"A": ["198.51.100.1"]} for n in (1, 2, 3)},
+    **{f"k{n}.v4.example": {"AAAA": ["2001:db8:1::1"]} for n in (1, 2, 3)},
+    "gone.example": {"TXT": ["v=spf1 a:n1.gone.example a:n2.gone.example a:n3.gone.example ip6:2001:db8::/32 -all"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("ip", "domain", "result"),
+    [
+        ("2001:db8::1", "v4.example", "pass"),
+        ("192.0.2.1", "v6.example", "pass"),
+        ("2001:db9::1", "v4.example", "fail"),
+        ("2001:db8::1", "gone.example", "permerror"),
+    ],
+)
+def test_a_host_without_an_address_of_the_client_s_family_is_no_void_lookup(ip: str, domain: str, result: str) -> None:
+    found = check_spf(ip, "h.example", f"u@{domain}", FakeResolver(ONE_FAMILY).lookup())
+    assert found is not None and found.result == result

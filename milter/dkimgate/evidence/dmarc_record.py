@@ -20,7 +20,8 @@ class Record:
     """One policy record. `policy`, `subdomains` (sp) and `nonexistent` (np) are of POLICIES, None where not said.
 
     `psd` is "y", "n" or "u". `reports`: it names an address for reports, which saves a record with a bad policy: it counts as `p=none`.
-    `problem` says why no policy can be taken from the record, or is None.
+    `problem` says why the record can't be read, or is None. `no_policy` says which bad policy it names without an address for reports: it
+    is then as if there were no record (RFC 9989 section 4.10.1, RFC 7489 section 6.6.3), or is None.
     """
 
     policy: str | None = None
@@ -32,6 +33,7 @@ class Record:
     testing: bool = False
     reports: bool = False
     problem: str | None = None
+    no_policy: str | None = None
 
 
 def find(texts: Sequence[bytes]) -> Record | None:
@@ -60,8 +62,7 @@ def parse(text: bytes) -> Record | None:
     reports = any(_URI.fullmatch(uri.strip(" \t")) for uri in tags.get("rua", "").split(","))
     bad = next((name for name in ("p", "sp", "np") if name in tags and tags[name].lower() not in POLICIES), None)
     problem = f"the tag {twice}= stands twice" if twice else None
-    if bad and not reports:
-        problem = problem or f"{bad}={tags[bad][:40]} is no policy"
+    no_policy = f"{bad}={tags[bad][:40]} is no policy, and there is no address for reports" if bad and not reports else None
     if bad and reports:
         tags = {**tags, "p": "none", "sp": "none", "np": "none"}  # section 4.10.1: as if it were a record with p=none
     return Record(
@@ -74,6 +75,7 @@ def parse(text: bytes) -> Record | None:
         testing=tags.get("t", "").lower() == "y",
         reports=reports,
         problem=problem,
+        no_policy=no_policy if problem is None else None,
     )
 
 

@@ -90,5 +90,5 @@ def listed_policy_of(author: str, lookup: Lookup) -> Found | None:
 
 
 def exists(domain: str, lookup: Lookup) -> bool:
-    """Is there such a domain, as far as mail goes: any MX, A or AAAA record (RFC 9091 section 2.7)? Where DNS fails, there is."""
-    return any(answer.status is not Status.NONE for answer in (lookup.mx(domain), lookup.a(domain), lookup.aaaa(domain)))
+    """Is there such a name in the DNS (RFC 9989 section 3.2.15: a non-existent domain is one with NXDOMAIN)? Where DNS fails, there is."""
+    return not lookup.a(domain).no_name
