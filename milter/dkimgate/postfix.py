@@ -81,13 +81,14 @@ def ask(names: Iterable[str] = NAMES, seconds: float = SECONDS, postconf: str | 
         return None
     end = time.monotonic() + seconds
     said = _run([program, "-x", *names], seconds)
-    values = dict(re.findall(r"^([a-z0-9_]+) =[ \t]*(.*?)\s*$", said or "", re.MULTILINE))
+    values = {name: value.strip() for name, value in re.findall(r"^([a-z0-9_]+) =(.*)$", said or "", re.MULTILINE)}
     if not values:
         return None
     values = _named(values)
     overridden: dict[str, tuple[str, ...]] = {}
     services = _run([program, "-Px"], end - time.monotonic()) or ""
-    for name, value in re.findall(r"^[^\s=]+/([a-z0-9_]+) =[ \t]*(.*?)\s*$", services, re.MULTILINE):
+    for name, value in re.findall(r"^[^\s=]+/([a-z0-9_]+) =(.*)$", services, re.MULTILINE):
+        value = value.strip()
         if name in values and value not in overridden.get(name, ()):
             overridden[name] = (*overridden.get(name, ()), value)
     return Settings(values, overridden)

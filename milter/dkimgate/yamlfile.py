@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -104,13 +104,41 @@ def read(file: Path, remedy: str = "") -> Document:
     return parse(text, file)
 
 
+DEEPEST = 50
+"""Lists and mappings inside each other. PyYAML takes time with the square of it; a policy needs six."""
+
+MOST_VALUES = 500_000
+"""Values of a document, those that aliases repeat counted each time: a few lines of aliases may stand for more than fit into memory."""
+
+
+class _TooMany(Exception):
+    """More than MOST_VALUES."""
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's own, that looks no deeper than DEEPEST."""
+
+    def fetch_flow_collection_start(self, TokenClass: Any) -> None:
+        if self.flow_level >= DEEPEST:
+            self._too_deep()
+        super().fetch_flow_collection_start(TokenClass)
+
+    def add_indent(self, column: int) -> bool:
+        if len(self.indents) > DEEPEST:
+            self._too_deep()
+        return bool(super().add_indent(column))
+
+    def _too_deep(self) -> NoReturn:
+        raise yaml.scanner.ScannerError(None, None, f"nested too deeply, more than {DEEPEST} times", self.get_mark())
+
+
 def parse(text: str, file: Path) -> Document:
     """`read`, of a text at hand."""
     places: dict[Where, tuple[int, int]] = {}
     problems: list[str] = []
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        node = yaml.compose(text, Loader=_Loader)
+        data = yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
@@ -124,7 +152,10 @@ def parse(text: str, file: Path) -> Document:
         first = str(error).splitlines()[0] if str(error) else "nested too deeply"
         raise ConfigError(f"{file}: not valid YAML: {first}") from None
     if node is not None:
-        _collect(node, (), places, problems, file, frozenset())
+        try:
+            _collect(node, (), places, problems, file, frozenset())
+        except _TooMany:
+            raise ConfigError(f"{file}: more than {MOST_VALUES} values: do aliases (*) repeat others that repeat others?") from None
     if problems:
         raise ConfigError(*problems)
     return Document(file, data, places, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
@@ -147,6 +178,8 @@ def _collect(
     file: Path,
     above: frozenset[int],
 ) -> None:
+    if len(places) > MOST_VALUES:
+        raise _TooMany
     places.setdefault(where, (node.start_mark.line + 1, node.start_mark.column + 1))
     if id(node) in above:
         problems.append(f"{file}:{node.start_mark.line + 1}:{node.start_mark.column + 1}: an alias (*) that holds itself")
