@@ -25,7 +25,11 @@ def predict(facts: Facts, signed_as_author: bool, unaligned: bool = False, signe
     survives = survives or again
     dkim = (signed_as_author and not sending.fields_broken and _exact_enough(facts)) or theirs
     spf = facts.spf_passes and not unaligned
-    result = "none" if _no_record(facts, spf or signed_as_author or survives) else "pass" if dkim or spf else "fail"
+    if _no_record(facts, spf or signed_as_author or survives):
+        # without an author domain no door leads to a pass, and somebody has said already what DMARC makes of it
+        result = "fail" if facts.author is None and facts.upstream.dmarc is not None else "none"
+    else:
+        result = "pass" if dkim or spf else "fail"
     made = signed_as_author if signed is None else signed
     return Departure(result, dkim, spf, _holds(facts, made and not sending.fields_broken, theirs, made or survives))
 
@@ -49,7 +53,7 @@ def _no_record(facts: Facts, door: bool) -> bool:
     if facts.arrival.dmarc != "none":
         return False
     if facts.author is None:
-        return facts.outside and facts.upstream.dmarc is None
+        return facts.outside
     return facts.outside or not door
 
 

@@ -134,9 +134,10 @@ def test_every_kind_of_record(server: Server) -> None:
     assert len(lookup.txt("long.example").values) == 40  # by TCP
 
 
-@pytest.mark.parametrize("name", ["nowhere.example", "null.example"])
-def test_what_is_not_there_is_none(server: Server, name: str) -> None:
-    assert Resolver([LOOPBACK], server.port).lookup().txt(name) == Answer(Status.NONE)
+@pytest.mark.parametrize(("name", "no_name"), [("nowhere.example", True), ("null.example", False)])
+def test_what_is_not_there_is_none(server: Server, name: str, no_name: bool) -> None:
+    """A name that does not exist (NXDOMAIN), and one without such a record."""
+    assert Resolver([LOOPBACK], server.port).lookup().txt(name) == Answer(Status.NONE, no_name=no_name)
 
 
 @pytest.mark.parametrize("name", ["", ".", "a..example", "a" * 64 + ".example", ".".join(["a" * 60] * 5), "\ud800.example"])

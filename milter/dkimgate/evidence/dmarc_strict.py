@@ -25,7 +25,7 @@ def strictness(author: str, lookup: Lookup) -> Strict:
         records = [found.record for found in (_by_tree(author, lookup), dmarc_walk.listed_policy_of(author, lookup)) if found is not None]
     except Unanswered:
         return Strict()
-    if not records or any(record.problem is not None for record in records):
+    if not records or any(record.problem is not None or record.no_policy for record in records):
         return Strict()
     return Strict(all(record.strict_dkim for record in records), all(record.strict_spf for record in records))
 
