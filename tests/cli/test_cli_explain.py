@@ -62,8 +62,8 @@ Judgement
   risk     378.3 = dmarc=fail 100 + spf=fail 20 + header.from_equals_to 5 + header.return_path_mismatch 5 + spam 248.3
 
 Rules, the first that holds decides
-  no       own-users              origin is 'forwarded', wanted one of submitted, local
-  no       own-users-at-risk      origin is 'forwarded', wanted one of submitted, local
+  no       own-users              none of these holds: (origin is 'forwarded', wanted one of submitted, local); (client.relay is false, wanted true)
+  no       own-users-at-risk      none of these holds: (origin is 'forwarded', wanted one of submitted, local); (client.relay is false, wanted true)
   decides  never-launder          sign: none, envelope: unalign
   behind   arrived-authenticated  arrival.dmarc is 'fail', wanted pass
   behind   other-peoples-mail     would hold too

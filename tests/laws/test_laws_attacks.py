@@ -127,14 +127,17 @@ AUTHORS = {
     "a bare CR that hides a second From": AUTHOR.replace("To: victim", "To: a\rFrom: x@attacker.example\rX: victim"),
     "a NUL": AUTHOR.replace("ask@", "a\0sk@"),
     "a group": AUTHOR.replace("Friend <ask@hosted.example>", "Friends: ask@hosted.example;"),
+    "a group of two domains": AUTHOR.replace("Friend <ask@hosted.example>", "Friends: ask@hosted.example, x@attacker.example;"),
 }
+ALIKE = "a group"
+"""One domain stands behind every reading of it, which is enough for mail of our own."""
 
 
 @pytest.mark.parametrize("author", AUTHORS)
 @pytest.mark.parametrize("connection", [REINJECTED, OUTSIDE, Connection(ip="203.0.113.5", auth="ask")], ids=["local", "inbound", "login"])
 def test_without_one_author_domain_nothing_is_signed(author: str, connection: Connection) -> None:
     """Not even for our own users: which domain the signature would vouch for depends on the reader."""
-    assert not signed(AUTHORS[author], connection)
+    assert bool(signed(AUTHORS[author], connection)) is (author == ALIKE and connection is not OUTSIDE)
 
 
 OTHER_DOMAINS_PASS = [
