@@ -15,7 +15,8 @@ from rich.console import Console
 
 from dkimgate import cli
 from dkimgate.cli import check
-from dkimgate.cli.screen import Screen, complain, visible
+from dkimgate.cli.screen import Screen, complain
+from dkimgate.log import visible
 from terminal import on_terminal
 
 SHIPPED = Path(__file__).parents[2] / "config" / "policy.yaml"

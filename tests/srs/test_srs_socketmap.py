@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -10,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,8 +20,9 @@ from hypothesis import strategies as st
 
 from dkimgate.daemon import socketmap
 from dkimgate.daemon.socketmap import LONGEST_REQUEST, ProtocolError, netstring, split
+from dkimgate.message import Envelope
 from dkimgate.srs import new_secret
-from running import ROOT, Daemon, alive, double, eventually
+from running import ROOT, Daemon, alive, double, eventually, mail
 
 KEY = "SRS0=mUZt=JK=hosted.example=friend@bounce.forwarder.example"
 
@@ -272,6 +275,41 @@ def test_the_real_gate_restores(folder: Path) -> None:
         assert lookup.ask("friend@hosted.example") == "NOTFOUND "
         assert lookup.ask("x" * 9000) == "NOTFOUND "
         assert lookup.ask("\udcff\0@bounce.forwarder.example") == "NOTFOUND "
+        assert daemon.stop() == 0
+    finally:
+        daemon.end()
+
+
+BREAKS = ("\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\x1b[2K", "\u202e", "\udc85")
+"""What ends a line somewhere, or hides one; the last is the octet 0x85 alone."""
+
+
+def test_no_recipient_writes_a_line_of_the_log(folder: Path) -> None:
+    """Postfix looks up what RCPT TO says. The real gate, asked by both of its sockets."""
+    secret = folder / "srs.secret"
+    secret.touch(mode=0o600)
+    secret.write_text(new_secret() + "\n")
+    shutil.copy(ROOT / "config" / "policy.yaml", folder)
+    settings: dict[str, object] = {
+        "listen": [f"unix:{folder}/milter.sock", {"socket": f"unix:{folder}/srs.sock", "role": "srs"}],
+        "unalign": {"domain": "bounce.forwarder.example", "secret_file": "srs.secret"},
+    }
+    daemon = Daemon(folder, ["-m", "dkimgate", "run", "--config"], settings)
+    try:
+        daemon.wait_for("READY=1")
+        before = len(daemon.stderr.read_bytes().splitlines())
+        lookup = Lookup(folder / "srs.sock")
+        addresses = [f"SRS0=x{text}dkimgate[1]: stopped@bounce.forwarder.example" for text in BREAKS]
+        for address in addresses:
+            assert lookup.ask(address) == "NOTFOUND "
+            assert daemon.send(replace(mail(), envelope=Envelope(address, (address, address)), queue_id=address)).accepted
+        log = daemon.stderr.read_bytes().decode("utf-8", "surrogateescape")
+        assert log.count("not restored: <SRS0=x") == len(addresses)
+        assert all(re.match(r"dkimgate\[\d+\]: (?!dkimgate)", line) for line in log.splitlines()), log
+        assert log.count("\n") == len(log.splitlines()) >= before + len(addresses)
+        assert log.replace("\n", "").isprintable()
+        for shown in ("SRS0=x\\ndkimgate", "SRS0=x\\x85dkimgate", "SRS0=x\\u2028dkimgate", "SRS0=x\\udc85dkimgate"):
+            assert shown in log
         assert daemon.stop() == 0
     finally:
         daemon.end()

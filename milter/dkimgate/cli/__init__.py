@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.run(options)
         sys.stdout.flush()
     except ConfigError as error:
-        complain(*str(error).splitlines())
+        complain(*str(error).split("\n"))
         return 2
     except CommandError as error:
         complain(str(error))

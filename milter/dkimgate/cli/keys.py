@@ -25,6 +25,7 @@ from dkimgate.cli.account import account
 from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import complain
 from dkimgate.evidence.dmarc_strict import strictness
+from dkimgate.log import visible
 from dkimgate.resolver import Resolver
 from dkimgate.signing.keys import PrivateKey, SigningKey, load_keys, signing_key
 from dkimgate.signing.published import Finding, Status, judge
@@ -130,7 +131,7 @@ def run_check(args: argparse.Namespace) -> int:
     except dns.exception.DNSException as error:
         return _fail(f"no DNS server to ask: {error}: name one under verify.nameservers")
     for warning in warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        print(f"warning: {visible(warning)}", file=sys.stderr)
     if not keys:
         print(f"{args.config}: there are no keys, so nothing can be signed: see dkimgate keys new --help", file=sys.stderr)
         return 1
@@ -231,7 +232,8 @@ def _ask(resolver: dns.resolver.Resolver, key: SigningKey) -> Finding:
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         return judge(key, ())
     except dns.exception.DNSException as error:
-        return Finding(Status.UNANSWERED, f"DNS gave no answer: {str(error).splitlines()[0]}")
+        first, _, _ = str(error).partition("\n")
+        return Finding(Status.UNANSWERED, f"DNS gave no answer: {first}")
     return judge(key, [b"".join(record.strings) for record in answer])
 
 
@@ -263,7 +265,7 @@ def _print_table(keys: list[SigningKey], findings: list[Finding]) -> None:
     for key, finding in zip(keys, findings, strict=True):
         kind = f"rsa {key.bits}" if key.algorithm == "rsa-sha256" else "ed25519"
         colour = "green" if finding.status is Status.AGREES else "red"
-        table.add_row(key.name, kind, finding.status, finding.detail, style=colour)
+        table.add_row(visible(key.name), kind, finding.status, visible(finding.detail), style=colour)
     console.print(table)
     for key, finding in zip(keys, findings, strict=True):
         if finding.status not in (Status.AGREES, Status.TESTING, Status.UNANSWERED):
@@ -271,5 +273,5 @@ def _print_table(keys: list[SigningKey], findings: list[Finding]) -> None:
 
 
 def _fail(text: str) -> int:
-    complain(*text.splitlines())
+    complain(*text.split("\n"))
     return 2

@@ -13,6 +13,7 @@ from dkimgate.daemon.attempt import attempts
 from dkimgate.daemon.server import serve
 from dkimgate.gate import Gate
 from dkimgate.journal.permissions import may_read
+from dkimgate.log import visible
 from dkimgate.yamlfile import ConfigError
 
 _DESCRIPTION = """\
@@ -87,5 +88,5 @@ def _attempt(file: Path) -> int:
     except ConfigError as error:
         problems = list(error.problems)
     for problem in problems:
-        print(problem)
+        print(*map(visible, problem.split("\n")), sep="\n")
     return 1 if problems else 0

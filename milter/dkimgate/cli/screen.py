@@ -4,7 +4,6 @@ for the terminal to obey."""
 from __future__ import annotations
 
 import sys
-import unicodedata
 from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
@@ -13,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from dkimgate.log import Level, to_journal
+from dkimgate.log import Level, to_journal, visible
 
 Cell = str | tuple[str, str]
 """A text, or a text and its style in rich's words ("bold red")."""
@@ -23,13 +22,6 @@ GOOD, BAD, DOUBT, DIM, TITLE = "green", "bold red", "yellow", "dim", "bold"
 
 class CommandError(Exception):
     """A command that can't run; `str()` says why, in one line."""
-
-
-def visible(text: str) -> str:
-    """Text with everything that moves the cursor, reorders or hides characters written as an escape."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(c if c.isprintable() and unicodedata.category(c) not in ("Cf", "Cs", "Co") else ascii(c)[1:-1] for c in text)
 
 
 def complain(*lines: str) -> None:

@@ -6,6 +6,8 @@ import os
 import socket
 import time
 
+from dkimgate.log import visible
+
 
 def notify(*states: str) -> None:
     """Send states such as `READY=1` to the socket that $NOTIFY_SOCKET names. Never raises: no mail waits for systemd."""
@@ -16,7 +18,7 @@ def notify(*states: str) -> None:
         address = "\0" + address[1:]  # Linux's abstract namespace
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as out:
-            out.sendto("\n".join(states).encode(), address)
+            out.sendto("\n".join(map(visible, states)).encode(), address)
     except OSError:
         return
 

@@ -19,7 +19,7 @@ from dkimgate.daemon.notify import notify, reloading, watchdog_interval
 from dkimgate.daemon.privileges import StartError
 from dkimgate.daemon.session import Judge
 from dkimgate.daemon.sockets import Listening
-from dkimgate.log import Level, describe, log
+from dkimgate.log import Level, describe, log, log_lines
 from dkimgate.yamlfile import ConfigError
 
 Loader = Callable[[Path], Judge]
@@ -85,7 +85,7 @@ def serve(file: Path, load: Loader) -> int:
         supervisor = Supervisor(file, load, config, opened)
         supervisor.start(load(file))
     except (ConfigError, StartError) as error:
-        log(f"{error}\ncan't start", Level.ERROR)
+        log_lines(f"{error}\ncan't start", Level.ERROR)
     except Exception as error:  # noqa: BLE001  an operator gets a line, not a traceback
         log(f"can't start: {describe(error)}", Level.ERROR)
     else:
@@ -239,7 +239,7 @@ class Supervisor:
                 raise ConfigError(*gone)
             fresh = self._begin(judge)
         except (ConfigError, StartError) as error:
-            log(f"{error}\nnot reloaded: the old configuration stays in force", Level.ERROR)
+            log_lines(f"{error}\nnot reloaded: the old configuration stays in force", Level.ERROR)
         except Exception as error:  # noqa: BLE001  the mail goes on whatever a reload does
             log(f"not reloaded: {describe(error)}: the old configuration stays in force", Level.ERROR)
         else:
@@ -257,9 +257,9 @@ class Supervisor:
 
     def _report(self, what: str) -> None:
         for text in self._current.judge.broken:
-            log(f"{text}. Mail that this key should sign leaves UNSIGNED until it is mended", Level.ERROR)
+            log_lines(f"{text}. Mail that this key should sign leaves UNSIGNED until it is mended", Level.ERROR)
         for warning in self._current.judge.warnings:
-            log(warning, Level.WARNING)
+            log_lines(warning, Level.WARNING)
         log(f"{what}: {self._status()}")
 
     def _tell_changes(self, before: Judge, judge: Judge) -> None:

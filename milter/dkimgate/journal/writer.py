@@ -23,6 +23,7 @@ from pathlib import Path
 
 from dkimgate.journal.notice import Notice
 from dkimgate.journal.permissions import may
+from dkimgate.log import visible
 
 SHOUT_SECONDS = 5.0
 """At most one line on stderr in that time, however many records fail."""
@@ -45,7 +46,7 @@ class JournalError(Exception):
 
 def _to_stderr(text: str) -> None:
     with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(f"dkimgate: {text}\n")
+        sys.stderr.write(f"dkimgate: {visible(text)}\n")
         sys.stderr.flush()
 
 
