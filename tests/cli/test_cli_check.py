@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 from dkimgate import cli, system
 from dkimgate.cli.demo_world import demo_file
+from dkimgate.daemon import packets
 from dkimgate.passport.secrets import new_secret
 from dkimgate.postfix import Settings
 from dkimgate.system import System
@@ -157,6 +158,27 @@ def test_postfix_of_this_host_is_one_of_ours(
     assert len(said) == len(missing)
     for text, name in zip(said, missing, strict=True):
         assert text.startswith(f"warning: trust.hosts: the Postfix of this host calls itself {name} (")
+
+
+@pytest.mark.parametrize(
+    ("limit", "told", "warned"),
+    [
+        ("102400", True, ""),
+        ("33554432", True, "to 16774681 or less"),
+        ("102400", False, "to 63000 or less, or install"),
+        ("63000", False, ""),
+    ],
+)
+def test_header_fields_that_postfix_takes_and_libmilter_does_not(
+    folder: Path, limit: str, told: bool, warned: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings({"myhostname": "mx.forwarder.example", "header_size_limit": limit}, {})
+    monkeypatch.setattr(system, "this_host", lambda: System(lambda: settings))
+    monkeypatch.setattr(packets, "accept_large", lambda: told)
+    _, found = checked(folder, GOOD, capsys)
+    said = [text for text in found if "header_size_limit" in text]
+    assert len(said) == bool(warned)
+    assert all(warned in text for text in said)
 
 
 def test_a_port_that_all_the_world_reaches_is_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

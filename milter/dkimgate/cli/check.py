@@ -182,6 +182,7 @@ def _trust(gate: Gate, settings: Config) -> Iterator[Finding]:
 
 def _postfix(gate: Gate, settings: Config) -> Iterator[Finding]:
     yield from check_postfix.hosts(settings)
+    yield from check_postfix.field_sizes(settings)
 
 
 def _departure(gate: Gate, settings: Config) -> Iterator[Finding]:

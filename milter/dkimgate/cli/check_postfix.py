@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dkimgate import system
 from dkimgate.cli.finding import Finding
 from dkimgate.config import Config
+from dkimgate.daemon import packets
 
 
 def hosts(settings: Config) -> Iterator[Finding]:
@@ -21,3 +22,20 @@ def hosts(settings: Config) -> Iterator[Finding]:
                 f"trust.hosts: the Postfix of this host calls itself {name} (`postconf -h myhostname`, or `-o myhostname=` in master.cf), "
                 "which is not among them: no Received field that it writes is ours. Add that name",
             )
+
+
+def field_sizes(settings: Config) -> Iterator[Finding]:
+    """Are there header fields that this Postfix takes and the daemon can't read?"""
+    asked = system.this_host().postfix()
+    if asked is None or not settings.roles - {"srs"}:
+        return
+    told = packets.accept_large()
+    most = (packets.LARGEST if told else packets.USUAL) - packets.MARGIN
+    limit = asked.number("header_size_limit")
+    advice = f"Set it to {most} or less" if told else f"Set it to {most} or less, or install libmilter 8.14 or newer"
+    if limit is not None and limit > most:
+        yield Finding(
+            "warning",
+            f"header_size_limit = {limit} in Postfix: a header field of more than {most} octets ends the connection to the daemon, and its "
+            f"message waits in the queue without a record. {advice}",
+        )

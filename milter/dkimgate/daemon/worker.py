@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 
 import Milter
 
+from dkimgate.daemon import packets
 from dkimgate.daemon.child import settle
 from dkimgate.daemon.session import ACTIONS, Judge, Session
 from dkimgate.daemon.sockets import Listening
@@ -30,6 +31,11 @@ from dkimgate.log import Level, describe, log
 
 _QUIET_SECONDS = 0.3
 """How long a stopping worker waits for the first word on a connection that was accepted at the last moment."""
+
+_SMALL_PACKETS = (
+    f"this libmilter drops the connection at a header field of more than {packets.USUAL} octets, and such mail waits without a "
+    f"record: set header_size_limit = {packets.USUAL - packets.MARGIN} in Postfix's main.cf, or install libmilter 8.14 or newer"
+)
 
 _open_sessions: set[Session] = set()
 
@@ -41,6 +47,8 @@ def work(judge: Judge, listening: Listening, leash: int, ready: int | None) -> N
     """
     settle()  # what libmilter's own thread would take of signals makes it leave every open session without an answer
     sys.excepthook = _one_line
+    if not packets.accept_large():
+        log(_SMALL_PACKETS, Level.WARNING)
     nowhere = _unreachable_socket(listening)
     number = _adopt(listening)
     _set_callbacks(judge, listening.role)
