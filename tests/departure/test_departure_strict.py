@@ -37,6 +37,12 @@ def test_strict_is_what_every_record_says(records: dict[str, str], expected: Str
     assert strictness("www.hosted.example", zone(**records).lookup()) == expected
 
 
+def test_two_records_are_not_strict_whatever_stands_above() -> None:
+    """RFC 7489 ends its search there, and receivers are known that take one of the two."""
+    twice = {"_dmarc.www.hosted.example": {"TXT": [RELAXED, STRICT]}, "_dmarc.hosted.example": {"TXT": [STRICT]}}
+    assert strictness("www.hosted.example", FakeResolver(twice).lookup()) == Strict()
+
+
 def test_where_dns_fails_nothing_is_strict() -> None:
     silent = FakeResolver({"_dmarc.hosted.example": {"TXT": [STRICT]}}, failing=frozenset({"_dmarc.www.hosted.example"}))
     assert strictness("www.hosted.example", silent.lookup()) == Strict()

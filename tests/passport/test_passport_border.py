@@ -117,6 +117,15 @@ def test_a_forgery_gets_a_passport_that_says_so(tmp_path: Path) -> None:
     assert host.record["arrival"]["dmarc"] == "fail"
 
 
+def test_a_bad_dmarc_result_is_stated_once(tmp_path: Path) -> None:
+    """Also where our own old field says the same: two of them would be read as the results of two checks."""
+    for number, header in enumerate((FORGED, OUR_RESULTS.replace(b"pass", b"fail") + FORGED, GOOD + OUR_RESULTS.replace(b"pass", b"fail"))):
+        (tmp_path / str(number)).mkdir()
+        stated = read(Host(tmp_path / str(number)).border(header)[0].text)
+        bad = [one.result for one in stated.results if one.method == "dmarc" and one.result != "pass"]
+        assert bad == ["fail"]
+
+
 @pytest.mark.parametrize("strips", [True, False])
 def test_nothing_in_the_header_is_ours_at_the_border(strips: bool, tmp_path: Path) -> None:
     """Else a forged result would come out of the border with a MAC of ours."""

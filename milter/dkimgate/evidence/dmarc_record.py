@@ -20,8 +20,8 @@ class Record:
     """One policy record. `policy`, `subdomains` (sp) and `nonexistent` (np) are of POLICIES, None where not said.
 
     `psd` is "y", "n" or "u". `reports`: it names an address for reports, which saves a record with a bad policy: it counts as `p=none`.
-    `problem` says why the record can't be read, or is None. `no_policy` says which bad policy it names without an address for reports: it
-    is then as if there were no record (RFC 9989 section 4.10.1, RFC 7489 section 6.6.3), or is None.
+    `problem` says why the record can't be read, or is None. `no_policy` says why DMARC does not apply, or is None: a bad policy
+    without an address for reports (RFC 9989 section 4.10.1, RFC 7489 section 6.6.3), or several records where RFC 7489 ends its search.
     """
 
     policy: str | None = None
@@ -38,8 +38,17 @@ class Record:
 
 def find(texts: Sequence[bytes]) -> Record | None:
     """The record among the TXT records of one name: those of another kind don't count, and several are none (RFC 9989 section 4.10)."""
-    records = [record for record in map(parse, texts) if record is not None]
+    records = _records(texts)
     return records[0] if len(records) == 1 else None
+
+
+def are_several(texts: Sequence[bytes]) -> bool:
+    """More than one of these is a DMARC record."""
+    return len(_records(texts)) > 1
+
+
+def _records(texts: Sequence[bytes]) -> list[Record]:
+    return [record for record in map(parse, texts) if record is not None]
 
 
 def parse(text: bytes) -> Record | None:

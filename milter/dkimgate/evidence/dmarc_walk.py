@@ -36,10 +36,14 @@ def targets(domain: str) -> Iterator[str]:
 
 def record_at(domain: str, lookup: Lookup) -> Record | None:
     """The policy record of exactly that domain. Raises Unanswered."""
+    return dmarc_record.find(_texts_at(domain, lookup))
+
+
+def _texts_at(domain: str, lookup: Lookup) -> tuple[bytes, ...]:
     answer = lookup.txt(f"_dmarc.{domain}")
     if answer.status is Status.FAILED:
         raise Unanswered(answer.why)
-    return dmarc_record.find(answer.values)
+    return tuple(answer.values)
 
 
 def walk(domain: str, lookup: Lookup) -> tuple[Found, ...]:
@@ -81,9 +85,15 @@ def policy_of(author: str, found: tuple[Found, ...]) -> Found | None:
 
 
 def listed_policy_of(author: str, lookup: Lookup) -> Found | None:
-    """The record that applies by RFC 7489 section 6.6.3: the author domain's, else its organizational domain's. Raises Unanswered."""
+    """The record that applies by RFC 7489 section 6.6.3: the author domain's, else its organizational domain's. Raises Unanswered.
+
+    Several records at the author domain end the search (step 5): a record without a policy is found there, and its `no_policy` says so.
+    """
     for domain in dict.fromkeys((author, domains.organizational(author))):
-        record = record_at(domain, lookup)
+        texts = _texts_at(domain, lookup)
+        if dmarc_record.are_several(texts):
+            return Found(domain, Record(no_policy="several records stand there, so none of them counts"))
+        record = dmarc_record.find(texts)
         if record is not None:
             return Found(domain, record)
     return None

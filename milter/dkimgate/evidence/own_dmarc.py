@@ -159,7 +159,9 @@ def _by_list(author: str, identifiers: tuple[Identifier, ...], spf_checked: bool
         return Verdict(RFC7489, "none", "no DMARC record")
     record = found.record
     if record.policy is None and record.problem is None and record.no_policy is None and not record.reports:
-        return Verdict(RFC7489, "permerror", "the DMARC record has no p=, which RFC 7489 requires", domain=found.domain)
+        # section 6.6.3, step 6: no valid p=, and nobody to report to. RFC 9989 takes the same record for p=none.
+        why = f"DMARC record at {found.domain}: no p=, which RFC 7489 requires, and no address for reports"
+        return Verdict(RFC7489, "none", why, domain=found.domain)
     policy = (record.subdomains if found.domain != author else None) or record.policy or "none"
     return _verdict(RFC7489, author, found, policy, identifiers, spf_checked, lambda domain: domains.aligned(domain, author))
 
@@ -175,7 +177,7 @@ def _verdict(
 ) -> Verdict:
     """Pass if anything authenticated aligns; temperror if something might have that DNS failed for."""
     if found.record.no_policy is not None:
-        # RFC 9989 section 4.10.1, RFC 7489 section 6.6.3: a bad policy, and nobody to report to: DMARC does not apply
+        # RFC 9989 section 4.10.1, RFC 7489 section 6.6.3: a bad policy and nobody to report to, or several records: DMARC does not apply
         return Verdict(reading, "none", f"DMARC record at {found.domain}: {found.record.no_policy}", domain=found.domain)
     if found.record.problem is not None:
         return Verdict(reading, "permerror", f"DMARC record at {found.domain}: {found.record.problem}", domain=found.domain)
