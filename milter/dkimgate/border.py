@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dkimgate import departure, record
 from dkimgate.evidence import spam
+from dkimgate.evidence.dkim_content import asks_simple
 from dkimgate.evidence.gather import Seen, facts_of
 from dkimgate.evidence.own_field import results_field
 from dkimgate.evidence.stripping import strip
@@ -16,6 +17,7 @@ from dkimgate.header_changes import MOST_REMOVED
 from dkimgate.passage import Outcome, Passage
 from dkimgate.passport.field import FIELD_NAME
 from dkimgate.passport.issue import issue
+from dkimgate.signing.canonical import BodyForms
 from dkimgate.signing.sent_body import SentBody
 
 _BAD = ("fail", "permerror", "temperror")
@@ -32,9 +34,8 @@ class BorderPassage(Passage):
     def _begin(self, seen: Seen) -> None:
         self._forged = self._find_forged(seen)
         self._waits = self._stranger(seen)
-        self._body = SentBody() if self._waits else None
         self._checks = self._waits and self._engine.config.verify.when != "never"
-        self._kept = bytearray() if self._checks else None
+        self._body = SentBody(simple=self._checks and asks_simple(seen.message.header)) if self._waits else None
         if not self._waits:
             self._conclude(seen, None, None)
 
@@ -43,7 +44,7 @@ class BorderPassage(Passage):
         connection = seen.message.connection
         return connection.auth is None and not self._engine.config.trust.is_client(connection.ip)
 
-    def _conclude(self, seen: Seen, body: bytes | None, body_hash: bytes | None, sent_hash: bytes | None = None) -> None:
+    def _conclude(self, seen: Seen, body: BodyForms | None, body_hash: bytes | None, sent_hash: bytes | None = None) -> None:
         """Gather the facts. There is no decision to be made: that is for the way out."""
         engine = self._engine
         now = engine.now()

@@ -289,8 +289,8 @@ class Verify(Section):
     `when`: `never`; `missing`, where no host of ours has stated a DMARC result of mail from outside, or one that would earn the message
     something and is not proved; `always`, for all of it.
     `dmarc`: which reading counts, `both` for the worse of the two. `signatures`: so many DKIM signatures of a message are verified.
-    `body_limit`: a larger body (bytes) is not kept in memory for the checks. `nameservers`: whom to ask (empty: the system's
-    resolvers). `deadline`: how long a message may wait for all its answers (s).
+    `body_limit`: a larger body (bytes) is not checked. `nameservers`: whom to ask (empty: the system's resolvers).
+    `deadline`: how long a message may wait for all its answers (s).
     """
 
     when: Literal["never", "missing", "always"] = "missing"

@@ -12,6 +12,7 @@ from dkimgate import agreement, config, departure, domains, header_changes, reco
 from dkimgate.config import Config
 from dkimgate.evidence import own_checks, own_signature
 from dkimgate.evidence.arc_state import has_chain
+from dkimgate.evidence.dkim_content import asks_simple
 from dkimgate.evidence.dmarc_strict import strictness
 from dkimgate.evidence.gather import Seen, facts_of, see
 from dkimgate.facts import Assessment, Claim, Facts, Sending, Sign
@@ -26,12 +27,15 @@ from dkimgate.policy.proof import example, prove
 from dkimgate.resolver import Lookup, Resolver
 from dkimgate.sending import Smtp
 from dkimgate.signing.arc_set import ALSO_SIGNED
+from dkimgate.signing.canonical import BodyForms
 from dkimgate.signing.keys import SigningKey, load_usable
 from dkimgate.signing.sent_body import SentBody
 from dkimgate.signing.signature import COVERED
 from dkimgate.spf_check import LOOKUP, envelope_domains, is_bare, outgoing_spf
 from dkimgate.way_out import WayOut
 from dkimgate.yamlfile import ConfigError
+
+_PIECE = 65_536  # a whole body goes in pieces too: canonicalization takes many times the memory of what it reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +136,16 @@ class Engine:
         """Facts, decision and departure of a whole message, `body` with CRLF line ends: for `explain`. `now`: as if it were that time, in
         seconds since the epoch."""
         seen = see(message, self.config)
-        hashed = self.body_of(message)
-        hashed.update(body)
+        hashed = self.body_of(message, compared=True)
+        for start in range(0, len(body), _PIECE):
+            hashed.update(body[start : start + _PIECE])
+        forms = hashed.forms()
         questions = self.questions(seen)
         compared = hashed.digest() if questions.checks or questions.compares else None  # as the daemon does, to the letter
-        assessment = self.conclude(seen, body if questions.checks else None, compared, now, hashed.sent_digest() if compared else None)
+        assessment = self.conclude(seen, forms if questions.checks else None, compared, now, hashed.sent_digest() if compared else None)
         assessment = self.sent(assessment, hashed)
         leaving = header_changes.leaving(message.header, assessment.changes)
-        made = self.seal(message, assessment, leaving, body, hashed.sent_digest(), now) if sealer.wanted(assessment) else ()
+        made = self.seal(message, assessment, leaving, forms, hashed.sent_digest(), now) if sealer.wanted(assessment) else ()
         return replace(assessment, sealed=bool(made) and not isinstance(made, str), unsealed=made if isinstance(made, str) else None)
 
     def questions(self, seen: Seen) -> Questions:
@@ -153,7 +159,7 @@ class Engine:
         return Questions(checks, compares, chain)
 
     def conclude(
-        self, seen: Seen, body: bytes | None, body_hash: bytes | None, now: float | None = None, sent_hash: bytes | None = None
+        self, seen: Seen, body: BodyForms | None, body_hash: bytes | None, now: float | None = None, sent_hash: bytes | None = None
     ) -> Assessment:
         """The one way to a decision, for the daemon and for `explain`. With a `body`, what the header leaves open is checked here; one
         that is larger than verify.body_limit stands for one that could not be checked. With a `body_hash`, passports and our own
@@ -197,9 +203,10 @@ class Engine:
         found = replace(found, eight_bit=assessment.facts.sending.eight_bit)
         return replace(self._departing(assessment, found), changes=changes)
 
-    def body_of(self, message: Message, hashed: bool = True) -> SentBody:
-        """What takes the body of a message in; without `hashed` it only looks at it."""
-        return SentBody(self.smtp.line_limit, hashed, self.smtp.converts_8bit and sending.has_parts(message.header))
+    def body_of(self, message: Message, hashed: bool = True, compared: bool = False) -> SentBody:
+        """What takes the body of a message in; without `hashed` it only looks at it. `compared`: with the signatures in its header."""
+        parts = self.smtp.converts_8bit and sending.has_parts(message.header)
+        return SentBody(self.smtp.line_limit, hashed, parts, compared and asks_simple(message.header))
 
     def sent(self, assessment: Assessment, body: SentBody) -> Assessment:
         """The assessment of a message whose body was read to its end. Without a signature that could break it stays as it is."""
@@ -230,7 +237,7 @@ class Engine:
         message: Message,
         assessment: Assessment,
         leaving: Sequence[HeaderField],
-        body: bytes | None,
+        body: BodyForms | None,
         body_hash: bytes,
         now: float | None = None,
     ) -> tuple[tuple[str, bytes], ...] | str:
@@ -238,13 +245,13 @@ class Engine:
         if self._sealer is None:
             return "no key seals"
         now = self.now() if now is None else now
-        kept = body if body is not None and len(body) <= self.config.verify.body_limit else None
+        kept = body if body is not None and body.octets <= self.config.verify.body_limit else None
         return self._sealer.seal(message, assessment.facts, leaving, kept, body_hash, self.resolver.lookup(), now)
 
-    def check(self, seen: Seen, body: bytes, lookup: Lookup, now: float) -> tuple[Claim, ...]:
+    def check(self, seen: Seen, body: BodyForms, lookup: Lookup, now: float) -> tuple[Claim, ...]:
         """Our own checks of a message."""
         limit = self.config.verify.body_limit
-        if len(body) > limit:
+        if body.octets > limit:
             return own_checks.too_large(limit)
         return own_checks.own_claims(seen, body, self.config, lookup, now)
 

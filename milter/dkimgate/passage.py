@@ -21,6 +21,7 @@ from dkimgate.log import Level, describe, log
 from dkimgate.message import HeaderField, Message
 from dkimgate.passport.field import KEY as PASSPORT
 from dkimgate.policy import texts
+from dkimgate.signing.canonical import BodyForms
 from dkimgate.signing.keys import SigningKey
 from dkimgate.signing.sent_body import SentBody
 from dkimgate.signing.signature import sign
@@ -55,7 +56,6 @@ class Passage:
         self._assessment: Assessment | None = None
         self._keys: list[SigningKey] = []
         self._body: SentBody | None = None
-        self._kept: bytearray | None = None  # the body, where our own checks want it, or an ARC chain
         self._checks = False  # our own checks want the body
         self._waits = False  # the body decides something: the decision comes at its end
         self._seen: Seen | None = None
@@ -91,12 +91,12 @@ class Passage:
         if not self._waits:
             self._conclude(seen, None, None)
         may_seal = self._waits or sealer.wanted(self._assessment)
-        self._kept = bytearray() if questions.checks or (questions.chain and may_seal) else None
+        compared = questions.checks or (questions.chain and may_seal)
         hashed = self._waits or bool(self._keys) or may_seal
         if hashed or (self._assessment is not None and self._engine.has_signature(self._assessment)):
-            self._body = self._engine.body_of(self._message, hashed)
+            self._body = self._engine.body_of(self._message, hashed, compared)
 
-    def _conclude(self, seen: Seen, body: bytes | None, body_hash: bytes | None, sent_hash: bytes | None = None) -> None:
+    def _conclude(self, seen: Seen, body: BodyForms | None, body_hash: bytes | None, sent_hash: bytes | None = None) -> None:
         """Come to the decision, and find the keys for it."""
         assessment = self._engine.conclude(seen, body, body_hash, sent_hash=sent_hash)
         self._assessment = assessment
@@ -109,7 +109,7 @@ class Passage:
         if self._seen is None or self._body is None or self._error is not None:
             return
         try:
-            self._conclude(self._seen, self._kept_body() if self._checks else None, self._body.digest(), self._body.sent_digest())
+            self._conclude(self._seen, self._body.forms() if self._checks else None, self._body.digest(), self._body.sent_digest())
         except Exception as error:  # noqa: BLE001 - law 4
             self._fail("judging", error)
 
@@ -121,9 +121,6 @@ class Passage:
             self._assessment = self._engine.sent(self._assessment, self._body)
         except Exception as error:  # noqa: BLE001 - law 4
             self._fail("judging", error)
-
-    def _kept_body(self) -> bytes | None:
-        return bytes(self._kept) if self._kept is not None else None
 
     @property
     def wants_body(self) -> bool:
@@ -137,11 +134,9 @@ class Passage:
         started = time.perf_counter()
         try:
             self._body.update(chunk)
-            if self._kept is not None and len(self._kept) <= self._engine.config.verify.body_limit:
-                self._kept += chunk  # one chunk beyond the limit tells that it was passed
         except Exception as error:  # noqa: BLE001 - law 4
             self._fail("reading the body", error)
-            self._body = self._kept = None
+            self._body = None
         self._spent += time.perf_counter() - started
 
     def end(self) -> Outcome:
@@ -153,7 +148,6 @@ class Passage:
         fields = self._fields()
         signed = bool(fields)
         fields = (*self._set(fields), *fields)
-        self._kept = None
         self._spent += time.perf_counter() - started
         if not self._record(tuple(self._keys) if signed else ()):
             if self._engine.config.journal.on_failure == "defer":
@@ -226,7 +220,7 @@ class Passage:
         else:
             try:
                 header = (*(HeaderField(name.encode("ascii"), value) for name, value in signatures), *self._leaving())
-                made = self._engine.seal(self._message, self._assessment, header, self._kept_body(), self._body.sent_digest())
+                made = self._engine.seal(self._message, self._assessment, header, self._body.forms(), self._body.sent_digest())
             except Exception as error:  # noqa: BLE001 - law 4: a message without a set is none the worse
                 made = f"sealing: {describe(error)}"
                 log(f"{self._message.queue_id}: {made}; the message leaves without an ARC set", Level.ERROR)

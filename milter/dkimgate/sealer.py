@@ -14,6 +14,7 @@ from dkimgate.facts import Assessment, Disposition, Facts
 from dkimgate.message import HeaderField, Message
 from dkimgate.resolver import Lookup
 from dkimgate.signing import arc_set
+from dkimgate.signing.canonical import BodyForms
 from dkimgate.signing.keys import SigningKey
 
 _TOKEN = re.compile(r"[A-Za-z0-9._-]+")
@@ -31,7 +32,7 @@ class Sealer:
         message: Message,
         facts: Facts,
         leaving: Sequence[HeaderField],
-        body: bytes | None,
+        body: BodyForms | None,
         body_hash: bytes,
         lookup: Lookup,
         now: float,

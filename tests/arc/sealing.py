@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from dkim.canonicalization import CanonicalizationPolicy
 
+from bodies import forms
 from dkimgate.evidence.arc import Chain, validate
 from dkimgate.message import HeaderField, split_message
 from dkimgate.resolver import FakeResolver
@@ -138,7 +139,7 @@ class Dns:
     def validate(self, message: Mail, now: float = NOW) -> Chain:
         resolver = FakeResolver(self.zone, self.failing)
         try:
-            return validate(message.header, message.body, resolver.lookup(), now)
+            return validate(message.header, forms(message.body), resolver.lookup(), now)
         finally:
             self.asked += resolver.asked
 

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arc.sealing import EDDA, FAIL, KEYS, LETTER, LIST, NOW, PASS, RELAY, SIGNED, STRANGER, ZONE, Dns, Mail, chain_of, mail
+from bodies import forms
 from dkimgate.evidence.arc import Validation, validate
 from dkimgate.message import HeaderField
 from dkimgate.resolver import FakeResolver
@@ -272,7 +273,7 @@ class TestDns:
 
     def test_no_questions_left(self) -> None:
         resolver = FakeResolver(ZONE, questions=1)
-        assert validate(SENT.header, SENT.body, resolver.lookup(), NOW).cv is Validation.TEMPERROR
+        assert validate(SENT.header, forms(SENT.body), resolver.lookup(), NOW).cv is Validation.TEMPERROR
 
     def test_a_failure_does_not_excuse_what_is_known_to_be_broken(self) -> None:
         chain = Dns(failing=frozenset({LIST.name, RELAY.name})).validate(SENT.changed(b"at one", b"at two"))
@@ -294,7 +295,7 @@ def test_x_is_measured_by_the_clock() -> None:
     assert chain_of(message, now=1_790_000_100).cv is Validation.PASS
     assert chain_of(message, now=1_790_000_101).cv is Validation.FAIL
     # by default it is the real clock, which stands elsewhere
-    assert validate(message.header, message.body, FakeResolver(ZONE).lookup()).cv is (
+    assert validate(message.header, forms(message.body), FakeResolver(ZONE).lookup()).cv is (
         Validation.PASS if time.time() <= 1_790_000_100 else Validation.FAIL
     )
 
@@ -364,8 +365,8 @@ FIELDS = st.builds(
 @settings(max_examples=200, deadline=None)
 @given(st.lists(FIELDS, max_size=8), st.binary(max_size=20))
 def test_nothing_raises(header: list[HeaderField], body: bytes) -> None:
-    assert validate(header, body, FakeResolver(ZONE).lookup(), NOW).cv in (Validation.NONE, Validation.FAIL)
-    assert validate([*header, *SENT.header], SENT.body, FakeResolver(ZONE).lookup(), NOW).cv is not Validation.NONE
+    assert validate(header, forms(body), FakeResolver(ZONE).lookup(), NOW).cv in (Validation.NONE, Validation.FAIL)
+    assert validate([*header, *SENT.header], forms(SENT.body), FakeResolver(ZONE).lookup(), NOW).cv is not Validation.NONE
 
 
 ONE = mail().sealed()

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arc.sealing import FAIL, LETTER, LIST, NOW, PASS, RELAY, SIGNED, STRANGER, ZONE, Dns, Mail, chain_of, mail
+from bodies import forms
 from dkimgate.author import author_of
 from dkimgate.config import Trust
 from dkimgate.evidence import authentication_results
@@ -349,7 +350,7 @@ def test_only_a_trusted_newest_sealer_makes_trusted_claims_and_all_of_them_of_th
     message = mail()
     for key, text in sets:
         message = message.sealed(key, text)  # type: ignore[arg-type]
-    chain = validate(message.header, message.body, FakeResolver(ZONE).lookup(), NOW)
+    chain = validate(message.header, forms(message.body), FakeResolver(ZONE).lookup(), NOW)
     assert chain.cv is Validation.PASS
     found = claims(chain, ("lists.example",), AUTHOR)
     trusted = [claim for claim in found if claim.standing is Standing.TRUSTED]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from arc.sealing import EDDA, KEYS, LETTER, LIST, NOW, PASS, RELAY, SIGNED, ZONE, Mail, chain_of, mail
 from arc.test_arc_chain import RECORDS, arc_signed, dkimpy
+from bodies import forms
 from dkimgate.evidence.arc import Validation
 from dkimgate.evidence.arc_state import chain_state
 from dkimgate.message import HeaderField
@@ -36,7 +37,7 @@ def hash_of(body: bytes) -> bytes:
 
 
 def state_of(message: Mail, *, whole: bool = False, failing: frozenset[str] = frozenset(), now: float = NOW) -> ChainState | str:
-    return chain_state(message.header, message.body, whole, FakeResolver(ZONE, failing).lookup(), now)
+    return chain_state(message.header, forms(message.body), whole, FakeResolver(ZONE, failing).lookup(), now)
 
 
 def set_of(
@@ -293,7 +294,7 @@ class TestState:
 
     def test_a_chain_whose_key_is_gone_has_failed(self) -> None:
         message = mail().sealed(LIST)
-        assert chain_state(message.header, message.body, False, FakeResolver({}).lookup(), NOW) == ChainState("fail", 1)
+        assert chain_state(message.header, forms(message.body), False, FakeResolver({}).lookup(), NOW) == ChainState("fail", 1)
 
     def test_a_body_that_was_not_kept(self) -> None:
         message = mail().sealed(LIST)
@@ -303,7 +304,7 @@ class TestState:
         """A mailing list: cv= is what was found when the message came in."""
         message = mail().sealed(LIST).sealed(RELAY).changed(b"at one?", b"at one?\r\n-- \r\nThe list")
         assert state_of(message) == ChainState("fail", 2)
-        for body in (message.body, None):
+        for body in (forms(message.body), None):
             state = chain_state(message.header, body, True, FakeResolver(ZONE).lookup(), NOW)
             assert isinstance(state, ChainState)
             assert (state.cv, state.newest, state.oldest_pass) == ("pass", 2, None)

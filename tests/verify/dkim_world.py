@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from bodies import forms
 from dkimgate.evidence.own_dkim import Signature, check_signatures
 from dkimgate.message import split_message
 from dkimgate.resolver import FakeResolver
@@ -102,4 +103,4 @@ class Signer:
 def check(raw: bytes, dns: FakeResolver | None = None, author: str | None = AUTHOR, **options: int) -> tuple[Signature, ...]:
     header, body = split_message(raw)
     lookup = (dns or FakeResolver(zone())).lookup()
-    return check_signatures(header, body, author, lookup, NOW, **options)
+    return check_signatures(header, forms(body), author, lookup, NOW, **options)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import re
 import time
 
 import dkim
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bodies import forms
 from dkimgate.evidence import dkim_signature
-from dkimgate.evidence.dkim_content import Content
+from dkimgate.evidence.arc_fields import Broken, Located, message_signature_of, tags_of
+from dkimgate.evidence.dkim_content import Content, asks_simple
 from dkimgate.evidence.own_dkim import RESULTS, check_signatures
 from dkimgate.facts import Standing
 from dkimgate.message import HeaderField, split_message
@@ -49,7 +52,7 @@ def test_dkimpy_signs_any_body_and_we_verify(body: bytes, canonical: tuple[bytes
     raw = HEADER + b"\r\n" + body
     field = dkim.sign(raw, b"s", AUTHOR.encode(), pem(), canonicalize=canonical)
     header, content = split_message(field + raw)
-    found = check_signatures(header, content, AUTHOR, FakeResolver(zone()).lookup(), time.time())
+    found = check_signatures(header, forms(content), AUTHOR, FakeResolver(zone()).lookup(), time.time())
     assert [(s.result, s.why) for s in found] == [("pass", "")]
     assert (found[0].domain, found[0].selector, found[0].aligned, found[0].key_bits) == (AUTHOR, "s", True, 2048)
 
@@ -60,7 +63,7 @@ def test_dkimpy_signs_any_header_and_we_verify(header: bytes, form: bytes) -> No
     raw = header + b"\r\n" + BODY
     field = dkim.sign(raw, b"s", AUTHOR.encode(), pem(), canonicalize=(form, b"relaxed"))
     fields, content = split_message(field + raw)
-    found = check_signatures(fields, content, AUTHOR, FakeResolver(zone()).lookup(), time.time())
+    found = check_signatures(fields, forms(content), AUTHOR, FakeResolver(zone()).lookup(), time.time())
     assert [(s.result, s.why) for s in found] == [("pass", "")]
 
 
@@ -294,8 +297,57 @@ def test_the_length_of_the_relaxed_body(body: bytes) -> None:
     text = re.sub(rb" (?=\r\n|\Z)", b"", text)
     text = re.sub(rb"(\r\n)+\Z", b"", text)
     canonical = text + b"\r\n" if text else b""
-    found = Content((), body).body("relaxed")
+    found = Content((), forms(body)).body("relaxed")
     assert (found.digest, found.length) == (hashlib.sha256(canonical).digest(), len(canonical))
+
+
+@given(OCTETS, st.integers(1, 9))
+@settings(max_examples=300, deadline=None)
+def test_the_simple_form_of_a_body_cut_anywhere(body: bytes, piece: int) -> None:
+    """By the book: the line ends at the end become one, and nothing else changes."""
+    canonical = re.sub(rb"(\r\n)+\Z", b"", body) + b"\r\n"
+    found = forms(body, piece)
+    assert found.simple is not None and found.octets == len(body)
+    assert (found.simple.digest, found.simple.length) == (hashlib.sha256(canonical).digest(), len(canonical))
+    assert found == forms(body)
+
+
+WRITTEN = st.lists(
+    st.sampled_from(
+        ["c", "C", "=", ";", "/", " ", "\r\n\t", "relaxed", "simple", "RELAXED", "relaxed/relaxed", "c=relaxed/simple", "x=c=", "q=c"]
+    ),
+    max_size=8,
+).map("".join)
+"""What a sender may write about the form of the body."""
+
+
+@given(WRITTEN, st.booleans())
+@example("c=relaxed", False)
+@example("c=relaxed/relaxed", True)
+@example("", False)
+@settings(max_examples=500, deadline=None)
+def test_a_signature_of_the_simple_form_always_gets_it(written: str, first: bool) -> None:
+    """None that can be read wants a form that was not made."""
+    rest = "v=1; a=rsa-sha256; d=hosted.example; s=s; h=from; bh=AAAA; b=AAAA; i=1"
+    value = (f"{written}; {rest}" if first else f"{rest}; {written}").encode()
+    with contextlib.suppress(dkim_signature.Refused):
+        tags = dkim_signature.read(value.replace(b"i=1", b"t=1"))
+        assert tags.body_form == "relaxed" or asks_simple([HeaderField(b"DKIM-Signature", value)])
+    with contextlib.suppress(Broken):
+        located = Located(0, HeaderField(b"ARC-Message-Signature", value), tags_of(value))
+        assert not message_signature_of(located).simple_body or asks_simple([located.field])
+
+
+def test_the_simple_form_is_made_only_where_it_is_asked_for() -> None:
+    for value, asked in (
+        (b"c=relaxed/relaxed", False),
+        (b" a=x;\r\n\tc = simple/Relaxed ; b=", False),
+        (b"c=relaxed", True),
+        (b"a=x", True),
+    ):
+        for name in (b"DKIM-Signature", b"ARC-Message-Signature"):
+            assert asks_simple([HeaderField(b"X-Other", b"c=simple/simple"), HeaderField(name, value)]) is asked
+    assert not asks_simple([HeaderField(b"X-Other", b"c=simple/simple")])
 
 
 @given(OCTETS.map(lambda body: body.replace(b"\r\n", b"\n").replace(b"\r", b"").replace(b"\n", b"\r\n")))
@@ -305,7 +357,7 @@ def test_dkimpy_agrees_on_bodies(body: bytes) -> None:
     body = body + b"\r\n" if body.endswith((b" ", b"\t")) else body
     for form in ("simple", "relaxed"):
         canonical = dkim.CanonicalizationPolicy.from_c_value(f"simple/{form}".encode()).canonicalize_body(body)
-        found = Content((), body).body(form)
+        found = Content((), forms(body)).body(form)
         assert (found.digest, found.length) == (hashlib.sha256(canonical).digest(), len(canonical))
 
 
@@ -325,7 +377,7 @@ def test_any_octet_of_what_is_signed_counts(data: st.DataObject) -> None:
 def _canonical(message: bytes) -> tuple[list[bytes], bytes]:
     # a line feed alone ends a line too, so a CR that becomes white space changes nothing
     header, body = split_message(message)
-    return [relaxed(field.name + b":" + field.value) for field in header], Content((), body).body("relaxed").digest
+    return [relaxed(field.name + b":" + field.value) for field in header], Content((), forms(body)).body("relaxed").digest
 
 
 ATOMS = [
@@ -350,7 +402,7 @@ ATOMS = [
 @settings(max_examples=300, deadline=None)
 def test_hostile_signatures_never_raise(parts: list[bytes], body: bytes, known: bool) -> None:
     header = (HeaderField(b"DKIM-Signature", b"; ".join(parts)), HeaderField(b"From", b" ann@hosted.example"))
-    found = check_signatures(header, body, AUTHOR if known else None, FakeResolver(zone()).lookup(), NOW)
+    found = check_signatures(header, forms(body), AUTHOR if known else None, FakeResolver(zone()).lookup(), NOW)
     assert len(found) == 1
     assert found[0].result in RESULTS
     assert found[0].result != "pass"
@@ -370,7 +422,7 @@ def test_a_thousand_signatures_over_a_large_body_take_the_time_of_one() -> None:
     field = Signer(tags={"c": "relaxed/simple"}).sign(body=body).removeprefix(b"DKIM-Signature:").rstrip()
     header = (*(HeaderField(b"DKIM-Signature", field) for _ in range(1000)), *split_message(HEADER + b"\r\n")[0])
     started = time.process_time()
-    found = check_signatures(header, body, AUTHOR, FakeResolver(zone()).lookup(), NOW)
+    found = check_signatures(header, forms(body), AUTHOR, FakeResolver(zone()).lookup(), NOW)
     assert time.process_time() - started < 1
     assert [s.result for s in found] == ["pass"] * 10
 
@@ -380,7 +432,7 @@ def test_hostile_bodies_take_linear_time(octets: bytes) -> None:
     body = octets * (2_000_000 // len(octets))
     started = time.process_time()
     for form in ("simple", "relaxed"):
-        Content((), body).body(form)
+        Content((), forms(body)).body(form)
     assert time.process_time() - started < 1
 
 

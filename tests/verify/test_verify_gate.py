@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +202,24 @@ def test_a_body_too_large_to_be_checked_is_no_pass(tmp_path: Path) -> None:
     assert (outcome.fields, outcome.disposition) == ((), Disposition.ACCEPT)
     assert arrived.record["arrival"]["dmarc"] == "temperror"
     assert "body_limit" in arrived.record["claims"][-1]["why"]
+
+
+@pytest.mark.parametrize("form", ["simple", "relaxed"])
+def test_a_body_is_checked_without_being_kept(form: str, tmp_path: Path) -> None:
+    arrived = Arrived(tmp_path, "when: always")
+    body = b"Nobody keeps this line of text.\r\n" * 250_000  # 8 MB
+    signature = Signer(tags={"c": f"relaxed/{form}"}).sign(body=body)
+    passage = arrived.gate.judge(
+        Message(REINJECTED, Envelope("ann@elsewhere.example"), split_message(BORDER_FIELD + signature + HEADER + b"\r\n")[0], "4F2A")
+    )
+    tracemalloc.start()
+    for at in range(0, len(body), 65_535):
+        passage.body(body[at : at + 65_535])
+    outcome = passage.end()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_500_000
+    assert (arrived.record["arrival"]["dmarc"], len(outcome.fields)) == ("pass", 1)
 
 
 def test_a_message_given_up_before_its_end_has_its_record(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bodies import forms
 from dkimgate.author import author_of
 from dkimgate.evidence.claims import arrival_of
 from dkimgate.evidence.own_dkim import check_signatures
@@ -40,7 +41,7 @@ def arrive(raw: bytes, ip: str, sender: str, failing: str = "", reinjected: bool
     entry = entry_of(mail, route)
     spf = check_spf(entry.ip, entry.helo, entry.sender, lookup)
     above = route.border_hop.position + 1 if route.border_hop else 0
-    signatures = check_signatures(mail.header, body, author, lookup, NOW, above)
+    signatures = check_signatures(mail.header, forms(body), author, lookup, NOW, above)
     dmarc = check_dmarc(author, spf, signatures, lookup)
     claims = [spf.claim()] if spf else []
     claims += [signature.claim() for signature in signatures]

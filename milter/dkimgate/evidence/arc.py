@@ -48,6 +48,7 @@ from dkimgate.evidence.authentication_results import Reading, Result
 from dkimgate.facts import Claim, Standing
 from dkimgate.message import HeaderField
 from dkimgate.resolver import Lookup
+from dkimgate.signing.canonical import BodyForms
 
 MOST_RESULTS = 100
 """Of one field's results, so many become claims; behind them only those that hurt."""
@@ -110,10 +111,10 @@ class Chain:
         return self.sets[-1] if self.sets else None
 
 
-def validate(header: Sequence[HeaderField], body: bytes, lookup: Lookup, now: float | None = None) -> Chain:
+def validate(header: Sequence[HeaderField], body: BodyForms, lookup: Lookup, now: float | None = None) -> Chain:
     """Validate the chain of a message (RFC 8617 section 5.2). Never raises.
 
-    `body` has CRLF line ends; `now` is in seconds since 1970, by default the clock's. The structure is looked at before anything is
+    `now` is in seconds since 1970, by default the clock's. The structure is looked at before anything is
     hashed, the body before DNS is asked, and no more is asked once the result is known.
     """
     results = tuple(Results(at, *split_results(field)) for at, field in enumerate(header) if field.key == RESULTS)
@@ -148,7 +149,7 @@ def validate_seals(header: Sequence[HeaderField], lookup: Lookup) -> Chain:
         fields = field_sets(header)
         seals = [_seal(each) for each in fields]
         _check_statuses(seals)
-        Signed(header, b"").check_seals(fields, seals, lookup)
+        Signed(header, None).check_seals(fields, seals, lookup)
     except Broken as broken:
         return Chain(Validation.FAIL, str(broken))
     except Unanswered as unanswered:

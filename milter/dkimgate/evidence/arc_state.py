@@ -10,6 +10,7 @@ from dkimgate.evidence.arc_fields import RESULTS, SEAL, field_sets
 from dkimgate.message import HeaderField
 from dkimgate.resolver import Lookup
 from dkimgate.signing.arc_set import KINDS, MOST_SETS, ChainState
+from dkimgate.signing.canonical import BodyForms
 
 _RESULTS_INSTANCE = re.compile(rb"\s*i\s*=\s*([0-9]{1,9})", re.IGNORECASE)
 _INSTANCE = re.compile(rb"(?:\A|[;\s])i\s*=\s*([0-9]{1,9})", re.IGNORECASE)
@@ -21,10 +22,10 @@ def has_chain(header: Sequence[HeaderField]) -> bool:
     return any(field.key in KINDS for field in header)
 
 
-def chain_state(header: Sequence[HeaderField], body: bytes | None, whole: bool, lookup: Lookup, now: float) -> ChainState | str:
+def chain_state(header: Sequence[HeaderField], body: BodyForms | None, whole: bool, lookup: Lookup, now: float) -> ChainState | str:
     """The state of the chain in a header, or why no set may be put on top of it. Never raises.
 
-    `header` and `body` (CRLF line ends; None where it was not kept) are those of the message as it came to us, before anything is changed
+    `header` and `body` (None where it is too large to be looked at) are those of the message as it came to us, before anything is changed
     here. `now` is in seconds since 1970. `whole`: a host of ours found the chain whole when the message came in. What has happened to the
     message since, on a mailing list of ours, is ours to answer for: the seals must still hold then, the newest message signature need not
     (section 5.1, step 4).

@@ -11,7 +11,7 @@ from dkimgate.evidence.dkim_content import Content, simple_field
 from dkimgate.evidence.dkim_key import NoKey, Problem, published_key
 from dkimgate.message import HeaderField
 from dkimgate.resolver import Lookup
-from dkimgate.signing.canonical import relaxed_field
+from dkimgate.signing.canonical import BodyForms, relaxed_field
 
 
 class Unanswered(Exception):
@@ -19,9 +19,12 @@ class Unanswered(Exception):
 
 
 class Signed:
-    """One message before its verifier: what several signatures of it share is computed once. Not for several threads."""
+    """One message before its verifier: what several signatures of it share is computed once. Not for several threads.
 
-    def __init__(self, header: Sequence[HeaderField], body: bytes) -> None:
+    `body` is None where only seals are verified, which don't cover it.
+    """
+
+    def __init__(self, header: Sequence[HeaderField], body: BodyForms | None) -> None:
         self._header = header
         self._content = Content(header, body)
         self._relaxed: dict[int, bytes] = {}

@@ -1,57 +1,49 @@
 """What a signature covers: the body's hash in either canonical form, and the signed header (RFC 6376 sections 3.4, 3.7 and 5.4.2).
 
-Every form of the body is made at most once for all signatures of a message, and only if one asks for it.
+Both forms of the body are hashed as it streams by, the simple one only if a signature in the header may ask for it.
 """
 
 from __future__ import annotations
 
-import functools
-import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from dkimgate.evidence.dkim_signature import Tags, without_signature
 from dkimgate.message import HeaderField
-from dkimgate.signing.canonical import BodyHash, content_length, relaxed_field
+from dkimgate.signing.canonical import BodyForm, BodyForms, relaxed_field
 
-_PIECE = 65_536
+SIGNATURES = ("dkim-signature", "arc-message-signature")
+"""The fields that a body is compared with."""
 
 
-@dataclass(frozen=True, slots=True)
-class BodyForm:
-    """SHA-256 and length in octets of a body in one canonical form."""
+def asks_simple(header: Sequence[HeaderField]) -> bool:
+    """May a signature in the header want the simple form of the body? Those that say `c=.../relaxed` don't; in doubt it does."""
+    return any(not _is_relaxed(field.value) for field in header if field.key in SIGNATURES)
 
-    digest: bytes
-    length: int
+
+def _is_relaxed(value: bytes) -> bool:
+    """The first c= says so; a second one makes the field invalid."""
+    for part in value.split(b";"):
+        name, equals, said = part.partition(b"=")
+        if equals and name.strip(b" \t\r\n") == b"c":
+            return said.strip(b" \t\r\n").lower().endswith(b"/relaxed")
+    return False
 
 
 class Content:
-    """A message as its signatures see it. `body` with CRLF line ends."""
+    """A message as its signatures see it. `body` is None where none is looked at."""
 
-    def __init__(self, header: Sequence[HeaderField], body: bytes) -> None:
+    def __init__(self, header: Sequence[HeaderField], body: BodyForms | None) -> None:
         self._body = body
         self._fields: dict[bytes, list[HeaderField]] = defaultdict(list)
         for field in header:
             self._fields[_key(field.name)].append(field)
 
     def body(self, form: str) -> BodyForm:
-        """The body in that form, "simple" or "relaxed"."""
-        return self._relaxed if form == "relaxed" else self._simple
-
-    @functools.cached_property
-    def _simple(self) -> BodyForm:
-        content = memoryview(self._body)[: content_length(self._body)]
-        whole = hashlib.sha256(content)
-        whole.update(b"\r\n")  # section 3.4.3: an empty body too is one line end
-        return BodyForm(whole.digest(), len(content) + 2)
-
-    @functools.cached_property
-    def _relaxed(self) -> BodyForm:
-        stream = BodyHash()  # in pieces, for its regular expressions take many times the memory of what they read
-        for start in range(0, len(self._body), _PIECE):
-            stream.update(self._body[start : start + _PIECE])
-        return BodyForm(stream.digest(), stream.length)
+        """The body in that form, "simple" or "relaxed". Raises ValueError where it was not made."""
+        if self._body is None:
+            raise ValueError("there is no body to look at")
+        return self._body.form(form)
 
     def header(self, tags: Tags, field: HeaderField) -> bytes:
         """The octets that b= signs: the fields that h= names, of each name the lowest first, then the signature without b=.

@@ -17,6 +17,7 @@ from dkimgate.evidence.own_spf import check_spf, entry_of, stated_spf
 from dkimgate.facts import Claim, Origin, Standing
 from dkimgate.resolver import Lookup
 from dkimgate.route import Route
+from dkimgate.signing.canonical import BodyForms
 
 _ARC = "arc-seal"
 
@@ -38,10 +39,10 @@ def _settled(claims: tuple[Claim, ...]) -> bool:
     return any(claim.method == "dmarc" and claim.is_believed() for claim in claims)
 
 
-def own_claims(seen: Seen, body: bytes, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
+def own_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
     """The claims of the checks. Never raises for the sake of a message; where DNS fails, a result is never `pass` for that.
 
-    `body` has CRLF line ends, `now` is the time of arrival in seconds. The results of a trusted ARC sealer stand for our own DMARC where
+    `now` is the time of arrival in seconds. The results of a trusted ARC sealer stand for our own DMARC where
     nobody else has stated one: what he changed, no check here could pass. So his chain comes first; a stranger's comes last,
     where it can't use up the time and the questions of the other checks.
     """
@@ -67,7 +68,7 @@ def too_large(limit: int) -> tuple[Claim, ...]:
     )
 
 
-def _proof(seen: Seen, body: bytes, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
+def _proof(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
     """What can still be verified of a message that a host of ours has judged already.
 
     Where the message comes by again, body and envelope may have been changed by honest hands since: that nothing is found then is no proof
@@ -79,7 +80,7 @@ def _proof(seen: Seen, body: bytes, config: Config, lookup: Lookup, now: float) 
     return tuple(claim for claim in found if claim.result == "pass" or (claim.method == "dmarc" and claim.result != "fail"))
 
 
-def _dmarc_claims(seen: Seen, body: bytes, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
+def _dmarc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
     author = seen.domain
     if author is not None:
         prepare(author, lookup)
@@ -93,7 +94,7 @@ def _dmarc_claims(seen: Seen, body: bytes, config: Config, lookup: Lookup, now: 
     return (*claims, dmarc) if dmarc is not None else tuple(claims)
 
 
-def _arc_claims(seen: Seen, body: bytes, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
+def _arc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
     """A sealer's verifiers can be misled as ours can: to print what the sender wrote, and to a pass that nothing aligned supports."""
     above = seen.route.entered
     chain = arc.validate(seen.message.header[above:], body, lookup, now)

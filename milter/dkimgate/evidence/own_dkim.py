@@ -18,6 +18,7 @@ from dkimgate.evidence.dkim_signature import Refused, Tags
 from dkimgate.facts import Claim, Standing
 from dkimgate.message import HeaderField
 from dkimgate.resolver import Lookup
+from dkimgate.signing.canonical import BodyForms
 
 RESULTS = ("pass", "fail", "policy", "neutral", "temperror", "permerror")
 
@@ -59,7 +60,7 @@ class Signature:
 
 def check_signatures(
     header: Sequence[HeaderField],
-    body: bytes,
+    body: BodyForms,
     author: str | None,
     lookup: Lookup,
     now: float,
@@ -68,7 +69,7 @@ def check_signatures(
 ) -> tuple[Signature, ...]:
     """Verify the signatures of a message, those that may align with the author domain first. Never raises.
 
-    `body` with CRLF line ends. `author` is the author domain; None aligns with nothing. `now` in seconds: the time of arrival. `above`: so
+    `author` is the author domain; None aligns with nothing. `now` in seconds: the time of arrival. `above`: so
     many fields from the top were added by hosts of ours after the message had entered (those down to the border's Received field). They
     are left out: the sender may have signed that there is none of that name, and a signature that a host of ours added
     says nothing about how the message arrived; whoever signs what he forwards would launder it.

@@ -100,7 +100,7 @@ def verify(ours: Ours, header: Sequence[HeaderField], body_hash: bytes | None, a
     fitting = [named for named in _candidates(ours, author) if named.tags.body_hash == body_hash]
     if not fitting:
         return ours
-    content = Content(header, b"")
+    content = Content(header, None)
     return replace(ours, valid=frozenset(named.key.domain for named in fitting[:MOST_VERIFIED] if _verifies(named, content, now)))
 
 

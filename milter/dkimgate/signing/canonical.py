@@ -1,9 +1,11 @@
-"""Relaxed canonicalization (RFC 6376 sections 3.4.2 and 3.4.4): of header fields at once, of bodies as a stream."""
+"""Canonicalization: of header fields at once, relaxed (RFC 6376 section 3.4.2), of bodies as a stream, in both forms (3.4.3, 3.4.4)."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import dataclass
+from typing import Self
 
 from dkimgate.message import HeaderField
 
@@ -27,7 +29,35 @@ def relaxed_field(field: HeaderField) -> bytes:
     return field.name.strip(b" \t").lower() + b":" + collapse(value).strip(b" ")
 
 
-class BodyHash:
+class _Streamed:
+    """SHA-256 over a body that comes in pieces, cut anywhere, without the line ends at its end: those are counted until more follows."""
+
+    __slots__ = ("_empty_lines", "_hash", "_hashed", "_held")
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._held = b""  # what can't be hashed yet: the next piece may turn it into the end of a line
+        self._empty_lines = 0  # line ends seen and not hashed: the last ones of a body don't count
+        self._hashed = 0  # octets
+
+    def copy(self) -> Self:
+        """Another one over the same octets so far."""
+        twin = type(self)()
+        twin._hash, twin._held = self._hash.copy(), self._held
+        twin._empty_lines, twin._hashed = self._empty_lines, self._hashed
+        return twin
+
+    def _write(self, text: bytes) -> None:
+        """Hash canonical text up to its last line ends, which are counted."""
+        content = text[: content_length(text)]
+        if content:
+            _add_line_ends(self._hash, self._empty_lines)
+            self._hash.update(content)
+            self._hashed, self._empty_lines = self._hashed + 2 * self._empty_lines + len(content), 0
+        self._empty_lines += (len(text) - len(content)) // 2
+
+
+class BodyHash(_Streamed):
     """SHA-256 over the relaxed form of a body that comes in pieces (RFC 6376 section 3.4.4).
 
     Pieces may be cut anywhere. Memory does not grow with the message: of what can't be hashed yet (it may stand
@@ -39,20 +69,7 @@ class BodyHash:
     A body without CRLF at its end is hashed as if it had one: SMTP would add it.
     """
 
-    __slots__ = ("_empty_lines", "_hash", "_hashed", "_held")
-
-    def __init__(self) -> None:
-        self._hash = hashlib.sha256()
-        self._held = b""  # white space, CR, or both, that the next piece may turn into the end of a line
-        self._empty_lines = 0  # line ends seen and not hashed: the last ones of a body don't count
-        self._hashed = 0  # octets
-
-    def copy(self) -> BodyHash:
-        """Another one over the same octets so far."""
-        twin = BodyHash()
-        twin._hash, twin._held = self._hash.copy(), self._held
-        twin._empty_lines, twin._hashed = self._empty_lines, self._hashed
-        return twin
+    __slots__ = ()
 
     def update(self, chunk: bytes) -> None:
         """Take the next piece."""
@@ -80,14 +97,57 @@ class BodyHash:
             return self._hashed + 2 * self._empty_lines + len(self._held) + 2
         return self._hashed + 2 if self._hashed else 0
 
-    def _write(self, text: bytes) -> None:
-        """Hash canonical text up to its last line ends, which are counted."""
-        content = text[: content_length(text)]
-        if content:
-            _add_line_ends(self._hash, self._empty_lines)
-            self._hash.update(content)
-            self._hashed, self._empty_lines = self._hashed + 2 * self._empty_lines + len(content), 0
-        self._empty_lines += (len(text) - len(content)) // 2
+
+class SimpleHash(_Streamed):
+    """SHA-256 over the simple form of a body that comes in pieces (RFC 6376 section 3.4.3). Line ends are those of BodyHash."""
+
+    __slots__ = ()
+
+    def update(self, chunk: bytes) -> None:
+        """Take the next piece."""
+        data = self._held + chunk if self._held else chunk
+        self._held = b"\r" if data.endswith(b"\r") else b""
+        self._write(data[:-1] if self._held else data)
+
+    def digest(self) -> bytes:
+        """The hash of all so far, 32 octets. An empty body too is one line end."""
+        whole = self._hash.copy()
+        if self._held:
+            _add_line_ends(whole, self._empty_lines)
+        whole.update(self._held + b"\r\n")
+        return whole.digest()
+
+    @property
+    def length(self) -> int:
+        """Octets of the simple form of all so far: what l= counts (section 3.5)."""
+        return self._hashed + (2 * self._empty_lines + 1 if self._held else 0) + 2
+
+
+@dataclass(frozen=True, slots=True)
+class BodyForm:
+    """SHA-256 and length in octets of a body in one canonical form."""
+
+    digest: bytes
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class BodyForms:
+    """All that signatures are compared with of a body, which itself nobody keeps.
+
+    `octets` is its length as it came. `simple` is None where no signature in the header asks for it, and it was not made.
+    """
+
+    octets: int
+    relaxed: BodyForm
+    simple: BodyForm | None
+
+    def form(self, name: str) -> BodyForm:
+        """The body in that form, "simple" or "relaxed". Raises ValueError where it was not made."""
+        found = self.relaxed if name == "relaxed" else self.simple
+        if found is None:
+            raise ValueError("the simple form of this body was not hashed")
+        return found
 
 
 def _add_line_ends(to: hashlib._Hash, count: int) -> None:

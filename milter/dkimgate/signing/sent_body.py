@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from dkimgate.signing.canonical import BodyHash
+from dkimgate.signing.canonical import BodyForm, BodyForms, BodyHash, SimpleHash
 from dkimgate.wire import LineBreaker, broken
 
 _DECLARED = re.compile(rb"^content-transfer-encoding:[ \t]*\"?(?:8bit|binary)\b", re.IGNORECASE | re.MULTILINE)
@@ -15,13 +15,15 @@ class SentBody:
     """Takes a body in pieces, with CRLF line ends, cut anywhere. The two hashes are one until the first line that is too long.
 
     `limit` is smtp_line_length_limit in octets, 0 for none. `hashed`: without it only the lines are looked at. `parts`: the message has
-    parts (multipart), of which each may declare that it is not 7-bit.
+    parts (multipart), of which each may declare that it is not 7-bit. `simple`: hashed in the simple form too, for those who compare it.
     """
 
-    __slots__ = ("_arrived", "_breaker", "_held", "_looked", "_parts", "_sent", "broken", "eight_bit")
+    __slots__ = ("_arrived", "_breaker", "_held", "_looked", "_octets", "_parts", "_sent", "_simple", "broken", "eight_bit")
 
-    def __init__(self, limit: int = 0, hashed: bool = True, parts: bool = False) -> None:
+    def __init__(self, limit: int = 0, hashed: bool = True, parts: bool = False, simple: bool = False) -> None:
         self._arrived = BodyHash() if hashed else None
+        self._simple = SimpleHash() if simple else None
+        self._octets = 0
         self._sent: BodyHash | None = None
         self._breaker = LineBreaker(limit)
         self._held = b""  # a CR that may begin the end of a line
@@ -37,6 +39,9 @@ class SentBody:
 
     def update(self, chunk: bytes) -> None:
         """Take the next piece."""
+        self._octets += len(chunk)
+        if self._simple is not None:
+            self._simple.update(chunk)
         if self._parts and not self.eight_bit:
             self._look(chunk)
         text = self._held + chunk if self._held else chunk
@@ -73,6 +78,14 @@ class SentBody:
         """The hash of all so far as it will be sent. Raises ValueError where nothing is hashed."""
         sent = self._whole()._sent
         return sent.digest() if sent is not None else self.digest()
+
+    def forms(self) -> BodyForms:
+        """What signatures are compared with, of all so far as it came. Raises ValueError where nothing is hashed."""
+        arrived = self._whole()._arrived
+        if arrived is None:
+            raise ValueError("this body was not hashed")
+        simple = BodyForm(self._simple.digest(), self._simple.length) if self._simple is not None else None
+        return BodyForms(self._octets, BodyForm(arrived.digest(), arrived.length), simple)
 
     def _whole(self) -> SentBody:
         """This one, without a CR that waits for what comes next: at the end of a body nothing does."""
