@@ -14,10 +14,12 @@ BASE_PACKAGES := python3 python3-venv python3-dev gcc libc6-dev libmilter-dev
 CHECK_PACKAGES := openssl
 # what they print of a sender's words is compared with tests/echoes
 VERIFIERS := postfix-policyd-spf-python pyspf-milter dkimpy-milter
+# what it takes for the author of a message is compared with ours
+READERS := rspamd
 # the servers of the end-to-end tests
 TEST_PACKAGES := postfix opendkim opendkim-tools opendmarc spamassassin spamd spamass-milter unbound miltertest swaks \
                  iproute2 util-linux sasl2-bin libsasl2-modules logrotate postsrsd \
-                 $(VERIFIERS)
+                 $(VERIFIERS) $(READERS)
 
 .PHONY: demo test check laws format lock clean help
 

@@ -53,6 +53,8 @@ def author_of(header: Sequence[HeaderField], longest_line: int = LONGEST_LINE) -
                 f"a line of more than {longest_line} octets in From: Postfix breaks it where it leaves, and it reads otherwise then"
             )
         address, domain = _mailbox(text)
+        if field.value.endswith((b" ", b"\t")) and not address.isascii():
+            raise _Refused("white space behind an address beyond ASCII in From: rspamd takes it into the domain")
     except _Refused as refused:
         return Author(problem=str(refused))
     return Author(domain=domain, address=address)

@@ -111,49 +111,66 @@ _DEEPEST = 4
 
 
 def _without_comments(text: str, before: int) -> str:
-    """Without what every reader takes for a comment: nothing in it could end it early, or begin an address in angle brackets."""
+    """Without what every reader takes for a comment: nothing in it could end it early, or begin an address in angle brackets.
+
+    Where a parenthesis is left over, readers differ about all the others.
+    """
     head, tail = text[: max(before, 0)], text[max(before, 0) :]
     for _ in range(_DEEPEST):
         shorter = _COMMENT.sub("", head)
         if shorter == head:
             break
         head = shorter
-    return head + tail
+    return text if "(" in head or ")" in head else head + tail
 
 
 # --- what one text holds ---------------------------------------------------------------------------------------------------------------
 
 _RUN = re.compile(r"[^\s()<>\[\],;:\\\"@]*+")
 _LOCAL = re.compile(r"[^\s()<>\[\],;:\\\"@]*+\Z")
-_ENDS = frozenset(' \t<>,;"')
+_ENDS = frozenset(' \t<>,"')  # and no semicolon: rspamd takes it into the domain
+_PAIRS = re.compile(r"[^<>]*+(?:<[^<>]*+>[^<>]*+)*+")
 _UNDERSCORED = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_-]{1,63}\.)+[a-z][a-z0-9-]{0,62}")
 _LONGEST_LOCAL = 64
 
 
 def _addresses(text: str) -> Iterator[tuple[str, str]]:
     """Domain and address of each @ that a domain could stand behind. Raises Unclear where it can't be told where the domain ends."""
-    begin, end = text.rfind("<"), text.rfind(">")
-    if end < begin or ("<" not in text and ">" in text):
+    if not _PAIRS.fullmatch(text):
         raise Unclear("angle brackets in From that are not pairs")
-    at = text.find("@")
+    begin, at = text.rfind("<"), text.find("@")
+    plain = max(text.rfind(special, 0, max(begin, 0)) for special in ",:;()[]")  # from there on, no special ahead of the last address
     while at >= 0:
-        start = at + 1
-        while start < len(text) and text[start] in " \t":
-            start += 1
-        run = _RUN.match(text, start)
+        run = _RUN.match(text, at + 1)
         assert run is not None
-        name, behind = run[0], text[run.end() : run.end() + 1]
-        rest = text[run.end() : run.end() + 80].lstrip(" \t")
-        at = text.find("@", at + 1)
-        if (behind and behind not in _ENDS) or rest[:1] in (".", "@"):
+        name = run[0]
+        if not _ends(text, run.end(), begin if plain < run.end() else -1):
             raise Unclear(f"it can't be told where the domain {name[:80]!r} in From ends")
         domain = _domain(name)
         if domain is None:
             raise Unclear(f"{name[:80]!r} in From is no domain that every reader reads alike")
-        local = _LOCAL.search(text[max(run.start() - _LONGEST_LOCAL - 1, 0) : run.start()].rstrip(" \t").removesuffix("@"))
+        local = _LOCAL.search(text[max(at - _LONGEST_LOCAL, 0) : at].rstrip(" \t"))
         yield domain, f"{local[0] if local else ''}@{name}"
+        at = text.find("@", at + 1)
     if begin >= 0 and "@" not in text[begin:]:
         raise Unclear("the last angle brackets in From hold no address")
+
+
+def _ends(text: str, end: int, angle: int) -> bool:
+    """Does the domain that ends here end there for everybody? `angle`: where angle brackets open behind nothing but plain text.
+
+    OpenDMARC drops white space (`<u@d.exam ple>` is d.example for it), and rspamd takes what follows it into the domain, unless an
+    address in angle brackets comes behind.
+    """
+    behind = text[end : end + 1]
+    if behind and behind not in _ENDS:
+        return False
+    if text.rfind("<", 0, end) > text.rfind(">", 0, end):
+        return behind == ">"
+    rest = text[end : end + 80].lstrip(" \t")[:1]
+    if rest in (".", "@"):
+        return False
+    return behind not in (" ", "\t") or angle >= end or (rest != "" and rest in ',"') or (rest == "(" and text.find(")", end) >= 0)
 
 
 def _domain(name: str) -> str | None:

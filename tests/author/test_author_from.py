@@ -131,7 +131,7 @@ def test_the_domain_is_given_in_a_labels(value: str, domain: str) -> None:
     assert (read(value).domain, read(value).problem) == (domain, None)
 
 
-TRICKS = [
+TRICKS: list[tuple[str | bytes, str]] = [
     # nothing there
     ("", "From is empty"),
     ("\t", "From is empty"),
@@ -143,6 +143,7 @@ TRICKS = [
     ("<@d.example>", "no address"),
     ("<j@>", "no address"),
     ("<j>", "no address"),
+    ("j@d.bücher.example\t", "white space behind an address beyond ASCII"),
     ("j at d.example", "no address"),
     # several mailboxes, groups, routes
     ("a@bank.example, j@d.example", "comma"),

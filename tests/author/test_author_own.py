@@ -14,6 +14,7 @@ from dkimgate.facts import Origin
 from dkimgate.message import Connection, Envelope, HeaderField, Message, split_message
 
 OURS = [
+    b"u@d.example via list <list@d.example>",
     b"J\xfcrgen <u@d.example>",
     b"\xd6\xd0\xb9\xfa <u@d.example>",
     b'"Alice (alice@ext.example) via list" <list@d.example>',
@@ -30,7 +31,6 @@ OURS = [
     b"=?x-unknown?Q?J=FCrgen?= <u@d.example>",
     b"=?gb2312?B?1tC5?= <u@d.example>",
     b'<"john doe"@d.example>',
-    b"friends: a@d.example, b@D.example;",
     "שלום\u200f <u@d.example>".encode(),
 ]
 FOREIGN = [
@@ -60,6 +60,21 @@ FOREIGN = [
     b"ceo@ext <u@d.example>",
     b"u@d.example\n \n <x@ext.example>",
     b"u@d.example\0",
+    # as real servers read them: OpenDMARC drops white space, rspamd takes it and a semicolon into the domain
+    b"<u@d.exam ple>",
+    b"<u@d.example .ext.example>",
+    b"u@ d.example",
+    b"u@d.example ext.example",
+    b"x <u@d.exa,mple>",
+    b'<"john <u@d.example>doe"@d.example>',
+    b"x <>u@d.example>",
+    b"friends: a@d.example, b@D.example;",
+    b"u@d.example;",
+    b"u@d.example (",
+    b"u@d.example x, <u@d.example>",
+    b") (x@ext.example)y <u@d.example>",
+    b"u@d.example x]group: <j@d.example>",
+    b"x u@d.example y (<j@d.example>",
 ]
 
 
