@@ -195,6 +195,21 @@ def _dmarc_of(claim: Claim, author: str | None) -> str:
     return word if named == author or (word == "pass" and domains.is_or_heads(named, author)) else "unknown"
 
 
+def passes_of_others_told(claims: Iterable[Claim], author: str | None) -> tuple[Claim, ...]:
+    """The claims, where a DMARC pass that we believe is of another domain with a `why` that says so: a list or a script has put itself
+    into From, say. What they count stays as it is."""
+    return tuple(_told_whose(claim, author) for claim in claims)
+
+
+def _told_whose(claim: Claim, author: str | None) -> Claim:
+    if claim.method != "dmarc" or claim.result != "pass" or not claim.is_believed() or _dmarc_of(claim, author) != "unknown":
+        return claim
+    named = domains.a_label((claim.property("header.from") or "").rpartition("@")[2])
+    whose = f"of {named}" if named is not None else "of another domain"
+    now = f"From now names {author}" if author is not None else "there is no single author domain now"
+    return replace(claim, why=f"{claim.why}; but it is a pass {whose}, and {now}, for which it says nothing")
+
+
 def combined(claims: Iterable[Claim], method: str) -> str:
     """The best of the believed results (one good signature is enough, RFC 6376 section 6.1), else the worst that anyone says. A sender
     can add a signature of which we say `neutral`: that is no answer to another's `fail`."""

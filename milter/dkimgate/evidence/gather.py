@@ -9,7 +9,7 @@ from dkimgate import domains
 from dkimgate.author import Author, author_of, own_author_of
 from dkimgate.config import Config
 from dkimgate.evidence import grounds, own_signature, spam
-from dkimgate.evidence.claims import arrival_of, claims_of
+from dkimgate.evidence.claims import arrival_of, claims_of, passes_of_others_told
 from dkimgate.evidence.own_signature import Ours
 from dkimgate.evidence.signs import message_id, signs_of
 from dkimgate.facts import Claim, Facts, Spam
@@ -73,6 +73,7 @@ def facts_of(
     verdicts = [verdict.spam for verdict in seen.verdicts]
     verdict = spam.worst([*verdicts, stated] if stated is not None else verdicts)
     arrival, upstream = arrival_of(claims, domain, route.outside, config.trust, verdict)
+    claims = passes_of_others_told(claims, domain)
     if ours is not None:
         claims, arrival = own_signature.discounted(claims, arrival, domain, ours)
     hosted = domains.covering(domain, key_domains) if domain else None
