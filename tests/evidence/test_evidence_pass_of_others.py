@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dkimgate.config import Trust
 from dkimgate.evidence.claims import arrival_of, passes_of_others_told
 from dkimgate.facts import Claim, Spam, Standing
+
+TRUST = Trust(hosts=["mx.forwarder.example"], authserv_ids=["mx.forwarder.example"])
 
 
 def pass_of(domain: str | None, standing: Standing = Standing.TRUSTED, result: str = "pass") -> Claim:
@@ -35,18 +39,18 @@ SAID = "ours; but it is a pass of member.example, and From now names lists.hoste
         (pass_of("lists.hosted.example"), "lists.hosted.example", "ours"),
         (pass_of("hosted.example"), "lists.hosted.example", "ours"),  # a verifier may name the policy's domain
         (pass_of(None), "lists.hosted.example", "ours"),
-        (pass_of("member.example", Standing.UPSTREAM), "lists.hosted.example", "ours"),
+        (pass_of("member.example", Standing.UPSTREAM), "lists.hosted.example", SAID),  # no passport, say
+        (replace(pass_of("member.example", Standing.UPSTREAM), by="mx.elsewhere.example"), "lists.hosted.example", "ours"),
         (pass_of("member.example", result="fail"), "lists.hosted.example", "ours"),
     ],
 )
 def test_whose_pass_it_was(claim: Claim, author: str | None, why: str) -> None:
-    (told,) = passes_of_others_told([claim], author)
+    (told,) = passes_of_others_told([claim], author, TRUST)
     assert told.why == why
 
 
 def test_it_is_told_and_counts_as_before() -> None:
-    trust = Trust(hosts=["mx.forwarder.example"], authserv_ids=["mx.forwarder.example"])
     claims = (pass_of("member.example"),)
-    before = arrival_of(claims, "lists.hosted.example", True, trust, Spam())
+    before = arrival_of(claims, "lists.hosted.example", True, TRUST, Spam())
     assert before[0].dmarc == "unknown"
-    assert arrival_of(passes_of_others_told(claims, "lists.hosted.example"), "lists.hosted.example", True, trust, Spam()) == before
+    assert arrival_of(passes_of_others_told(claims, "lists.hosted.example", TRUST), "lists.hosted.example", True, TRUST, Spam()) == before

@@ -117,6 +117,17 @@ def test_a_forgery_gets_a_passport_that_says_so(tmp_path: Path) -> None:
     assert host.record["arrival"]["dmarc"] == "fail"
 
 
+def test_a_list_that_puts_itself_into_from_is_told_whose_pass_it_has(tmp_path: Path) -> None:
+    """It comes back by sendmail(1) with the border's pass of the first author: not signed, and the record says why."""
+    host = Host(tmp_path, strips=True)
+    header = host.border(GOOD)
+    listed = tuple(HeaderField(b"From", b" list@lists.example") if field.key == "from" else field for field in header)
+    assert host.out(without(listed, "x-dkimgate-passport")).fields == ()
+    assert host.record["arrival"]["dmarc"] != "pass"
+    told = [claim["why"] for claim in host.record["claims"] if (claim["method"], claim["result"]) == ("dmarc", "pass")]
+    assert told and all(f"it is a pass of {AUTHOR}, and From now names lists.example" in why for why in told)
+
+
 def test_a_bad_dmarc_result_is_stated_once(tmp_path: Path) -> None:
     """Also where our own old field says the same: two of them would be read as the results of two checks."""
     for number, header in enumerate((FORGED, OUR_RESULTS.replace(b"pass", b"fail") + FORGED, GOOD + OUR_RESULTS.replace(b"pass", b"fail"))):

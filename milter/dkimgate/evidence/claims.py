@@ -195,14 +195,14 @@ def _dmarc_of(claim: Claim, author: str | None) -> str:
     return word if named == author or (word == "pass" and domains.is_or_heads(named, author)) else "unknown"
 
 
-def passes_of_others_told(claims: Iterable[Claim], author: str | None) -> tuple[Claim, ...]:
-    """The claims, where a DMARC pass that we believe is of another domain with a `why` that says so: a list or a script has put itself
-    into From, say. What they count stays as it is."""
-    return tuple(_told_whose(claim, author) for claim in claims)
+def passes_of_others_told(claims: Iterable[Claim], author: str | None, trust: Trust) -> tuple[Claim, ...]:
+    """The claims, where a DMARC pass in our name is of another domain with a `why` that says so: a list or a script has put itself into
+    From, say. Also where it isn't believed for another reason as well. What they count stays as it is."""
+    return tuple(_told_whose(claim, author, trust) for claim in claims)
 
 
-def _told_whose(claim: Claim, author: str | None) -> Claim:
-    if claim.method != "dmarc" or claim.result != "pass" or not claim.is_believed() or _dmarc_of(claim, author) != "unknown":
+def _told_whose(claim: Claim, author: str | None, trust: Trust) -> Claim:
+    if claim.method != "dmarc" or claim.result != "pass" or _elsewhere(claim, trust) or _dmarc_of(claim, author) != "unknown":
         return claim
     named = domains.a_label((claim.property("header.from") or "").rpartition("@")[2])
     whose = f"of {named}" if named is not None else "of another domain"

@@ -73,7 +73,7 @@ def facts_of(
     verdicts = [verdict.spam for verdict in seen.verdicts]
     verdict = spam.worst([*verdicts, stated] if stated is not None else verdicts)
     arrival, upstream = arrival_of(claims, domain, route.outside, config.trust, verdict)
-    claims = passes_of_others_told(claims, domain)
+    claims = passes_of_others_told(claims, domain, config.trust)
     if ours is not None:
         claims, arrival = own_signature.discounted(claims, arrival, domain, ours)
     hosted = domains.covering(domain, key_domains) if domain else None
