@@ -78,6 +78,14 @@ def own_author_of(header: Sequence[HeaderField], longest_line: int = LONGEST_LIN
     return Author(domain=domain, address=address)
 
 
+_PARTICULAR = re.compile(r"['\"].*|[0-9(:].*", re.DOTALL)
+
+
+def kind_of_problem(problem: str) -> str:
+    """What a problem shares with those of other messages: the words ahead of the first name, number or list. At most 60 characters."""
+    return _PARTICULAR.sub("", problem)[:60].strip()
+
+
 # --- the header: which field is From ---------------------------------------------------------------------------------------------
 
 _NOT_NAME = re.compile(rb"[^!-9;-~]")

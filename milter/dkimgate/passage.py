@@ -5,12 +5,12 @@ Nothing here raises for the sake of a message: what goes wrong is written into i
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dkimgate import departure, record, sealer
+from dkimgate.author import kind_of_problem
 from dkimgate.engine import Engine
 from dkimgate.evidence import spam
 from dkimgate.evidence.gather import Seen, see
@@ -39,10 +39,6 @@ class Outcome:
     remove: tuple[int, ...] = ()
     sender: str | None = None
     changed: tuple[tuple[int, bytes], ...] = ()
-
-
-_KIND = re.compile(r"['\"].*|[0-9(:].*", re.DOTALL)
-"""What differs from one From to the next in the words about it: all from the first name, number or list on."""
 
 
 class Passage:
@@ -80,7 +76,7 @@ class Passage:
         problem = seen.author.problem
         if problem is None or seen.route.outside:
             return
-        kind = f"author: {_KIND.sub('', problem)[:60]}"
+        kind = f"author: {kind_of_problem(problem)}"
         if self._engine.unread.is_due(kind, self._engine.now()):
             log(f"{self._message.queue_id}: our own mail ({seen.route.origin}) is not signed: {problem} (told once a day)")
 

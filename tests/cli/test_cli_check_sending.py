@@ -73,6 +73,24 @@ def test_sub_domains_that_a_parents_key_signs_for_are_listed(tmp_path: Path) -> 
     assert told.startswith("warning: of the last 1") and "adkim=s" in told
 
 
+NO_AUTHOR = replace(OWN, author=None, hosted=None, author_problem="readers may find more than one domain in From: a, b")
+
+
+def test_own_mail_without_an_author_is_counted(tmp_path: Path) -> None:
+    relayed = replace(NO_AUTHOR, origin=Origin.RELAYED, relay=True)
+    local = replace(NO_AUTHOR, origin=Origin.LOCAL, author_problem="no From field")
+    lines = [line(facts, signed=False) for facts in (NO_AUTHOR, relayed, local)]
+    (told,) = said(tmp_path, line(OWN), *lines, b'{"v": 1, "origin": ["submitted"], "author_problem": 5}\n')
+    assert told.startswith("warning: of the last 4 messages of our own") and "3 were not signed" in told and "no From field 1" in told
+    assert "readers may find more than one domain in From 2" in told and ": a, b" not in told
+
+
+def test_mail_from_outside_without_an_author_is_not(tmp_path: Path) -> None:
+    relayed = replace(NO_AUTHOR, origin=Origin.RELAYED, relay=False, arrival=Arrival("unknown"))
+    outside = replace(NO_AUTHOR, origin=Origin.FORWARDED, arrival=Arrival("unknown"))
+    assert said(tmp_path, *(line(facts, signed=False) for facts in (relayed, outside))) == []
+
+
 def test_the_journal_is_read_from_its_end_and_not_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check_sending, "MOST_RECORDS", 3)
     assert said(tmp_path, line(BROKEN), line(OWN), line(OWN), line(OWN)) == []

@@ -252,6 +252,7 @@ STAGES = (
     "dkimgate.policy.verdict.departure.predict",
     "dkimgate.policy.texts.fill",
     "dkimgate.evidence.gather.author_of",
+    "dkimgate.evidence.gather.own_author_of",
     "dkimgate.evidence.gather.route_of",
     "dkimgate.evidence.gather.claims_of",
     "dkimgate.evidence.gather.arrival_of",
@@ -362,6 +363,7 @@ def test_every_stage_is_one_that_some_message_comes_to(stage: str) -> None:
     """A stage that nothing calls would show nothing."""
     drawn = [HONEST, replace(HONEST, above=[], below=["@hosted", ARC], sender="friend@hosted.example", author=HOSTED, borders=False)]
     drawn += [replace(each, policy=policy, sender=sender, below=below) for each in drawn for policy in range(len(world.SHIPPED)) for sender in ("x@hosted.example", "") for below in ([], ["@gate", ARC])]  # fmt: skip
+    drawn.append(replace(HONEST, client=replace(REINJECTED, auth="friend"), above=[], border="", below=[]))
     for each in drawn:
         with failing(stage, 1_000_000, False, ValueError) as calls:
             passes(each.gate, each.message, each.body)

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from dkimgate import postfix, system
+from dkimgate.author import kind_of_problem
 from dkimgate.cli.finding import Finding
 from dkimgate.config import Config
+from dkimgate.facts import Origin, is_outside
 from dkimgate.journal import Reader, backwards
 from dkimgate.sending import Smtp
 
@@ -84,9 +86,12 @@ class _Seen:
     why: Counter[str] = field(default_factory=Counter)
     strict: Counter[str] = field(default_factory=Counter)
     below: Counter[str] = field(default_factory=Counter)
+    own: int = 0
+    no_author: Counter[str] = field(default_factory=Counter)
 
     def add(self, record: Record) -> None:
         """Records of any version; what is odd in one is passed over."""
+        self._add_own(record)
         decision, departure, sending = record.get("decision"), record.get("departure"), record.get("sending")
         if not isinstance(decision, dict) or not isinstance(departure, dict) or not decision.get("signatures"):
             return
@@ -99,6 +104,15 @@ class _Seen:
         if decision.get("sign") == "author" and author != record.get("hosted"):
             strict = isinstance(outgoing, dict) and outgoing.get("strict_dkim")
             (self.strict if strict else self.below)[f"{author} (by the key of {record.get('hosted')})"] += 1
+
+    def _add_own(self, record: Record) -> None:
+        origin, problem = record.get("origin"), record.get("author_problem")
+        if origin not in list(Origin) or is_outside(Origin(origin), record.get("relay") is True):
+            return
+        self.own += 1
+        decision = record.get("decision")
+        if problem and not (isinstance(decision, dict) and decision.get("signatures")):
+            self.no_author[kind_of_problem(str(problem))] += 1
 
 
 def _of_journal(file: Path) -> Iterator[Finding]:
@@ -129,6 +143,13 @@ def _of_journal(file: Path) -> Iterator[Finding]:
             "note",
             f"{of}, {seen.below.total()} were of sub-domains without a key of their own: {_listed(seen.below)}. They pass DMARC unless its "
             "record says adkim=s, which `dkimgate keys check` looks up",
+        )
+    if seen.no_author:
+        yield Finding(
+            "warning",
+            f"of the last {seen.own} messages of our own (submitted, local, or relayed by trust.relays), {seen.no_author.total()} were not "
+            f"signed, for a From without an author domain: {_listed(seen.no_author)}. `dkimgate log show` says more of each: have the "
+            "program that writes them put one address of one domain into From",
         )
 
 
