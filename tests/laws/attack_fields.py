@@ -307,6 +307,16 @@ OTHERS = {
     "a quoted local part whose domain OpenDMARC finds": Attempt("", "misled", sender='"x@hosted.example,b"@attacker.example'),
     "the same, with a field that says SPF passes": Attempt("", "verified, SPF passes", sender='"x@hosted.example,b"@attacker.example'),
     "the same in Return-Path alone": Attempt("", "SPF of a quoted sender", sender=""),
+    **{
+        f"SPF of our own MX: {wiring}": Attempt("", wiring, sender="friend@hosted.example")
+        for wiring in (
+            "an inner host verifies the MX",
+            "the same, never checked",
+            "the same, checked always",
+            "an inner host asks the gate in its session",
+            "a field that tells another client",
+        )
+    },
     "a name in EHLO that OpenDMARC prints": Attempt("", "a name in EHLO prints a result", sender=""),
     "Received-SPF that misleads OpenDMARC": Attempt("Received-SPF: pass identity=mailfrom; envelope-from=hosted.example\n", "misled"),
     "our own SPF result that misleads OpenDMARC": Attempt(

@@ -63,6 +63,10 @@ LMTP = "Return-Path: <friend@hosted.example>\nDelivered-To: ask@hosted.example\n
 SECOND_HOST = "Received: from mx.forwarder.example (mx.forwarder.example [127.0.0.2])\n\tby out.mail.forwarder.example (Postfix) with ESMTPS id 9; x\n"
 MISLED = "Authentication-Results: mx.forwarder.example; dmarc=pass (p=reject dis=none) header.from=hosted.example\n"
 SPF_PASSES = "Authentication-Results: mx.forwarder.example; spf=pass smtp.mailfrom=ask@hosted.example\n"
+TELLS_THE_MX = (
+    "Authentication-Results: mx.forwarder.example; spf=pass (mailfrom) smtp.mailfrom=hosted.example"
+    " (client-ip=203.0.113.10; helo=mx.forwarder.example; envelope-from=friend@hosted.example; receiver=hosted.example)\n"
+)
 PRINTED = (
     "Authentication-Results: mx.forwarder.example; dkim=neutral header.d=attacker.example header.i=x; dmarc=pass"
     ' header.from=hosted.example header.x=@attacker.example header.b="AAAA"\n'
@@ -125,6 +129,12 @@ WIRINGS = {
     "SPF of another sender": Wiring(TWO_SENDERS.replace(" smtp.mailfrom=ask@hosted.example x.y=", "") + "{}"),
     "verified, SPF passes": Wiring(MISLED + SPF_PASSES + "{}"),
     "SPF of a quoted sender": Wiring('Return-Path: <"x@hosted.example,b"@attacker.example>\n' + MISLED + SPF_PASSES + "{}"),
+    # a host of ours behind the MX verifies once more, and finds the MX, which SPF of the hosted domain lists
+    "an inner host verifies the MX": Wiring(MISLED + SPF_PASSES + SECOND_HOST.replace("127.0.0.2", "203.0.113.10") + "{}"),
+    "the same, never checked": Wiring(MISLED + SPF_PASSES + SECOND_HOST.replace("127.0.0.2", "203.0.113.10") + "{}", verify="never"),
+    "the same, checked always": Wiring(MISLED + SPF_PASSES + SECOND_HOST.replace("127.0.0.2", "203.0.113.10") + "{}", verify="always"),
+    "an inner host asks the gate in its session": Wiring(MISLED + SPF_PASSES + "{}", Connection(ip="203.0.113.10", name="mx", helo="mx")),
+    "a field that tells another client": Wiring(MISLED + TELLS_THE_MX + "{}"),
     "a name in EHLO prints a result": Wiring(
         "Authentication-Results: mx.forwarder.example; spf=none smtp.helo=c.attacker.example; dmarc=pass header.from=hosted.example\n{}",
         verify="never",
@@ -168,6 +178,7 @@ class Forwarder:
         (folder / "dkimgate.yaml").write_text(
             "listen:\n  - {socket: inet:127.0.0.1:8891, role: border}\n  - inet:127.0.0.1:8892\n"
             "trust: {hosts: [mx.forwarder.example, '*.mail.forwarder.example'], authserv_ids: [mx.forwarder.example],\n"
+            '  networks: [127.0.0.0/8, "::1/128", 203.0.113.10/32], relays: [203.0.113.10],\n'
             f"  arc_sealers: [lists.example], border_strips_forgeries: {str(wiring.strips).lower()}}}\n"
             "keys: [{domain: hosted.example, selector: gate, file: key.pem}]\n"
             f"verify: {{when: {wiring.verify}, body_limit: 100000}}\n"

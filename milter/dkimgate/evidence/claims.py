@@ -74,6 +74,7 @@ def claims_of(message: Message, route: Route, trust: Trust, verdicts: Iterable[s
                     (("score", f"{verdict.score:g}"), ("required", f"{verdict.required:g}")),
                 )
             )
+    claims = grounds.of_the_arrival(claims, message, route)
     if (odd := misleading.odd_words(message, route, zone, trust)) is not None:
         why = f"our authserv-id, but a sender may have written it through a verifier of ours: {odd}"
         claims = [replace(claim, standing=Standing.UPSTREAM, why=why) if claim.is_believed() else claim for claim in claims]

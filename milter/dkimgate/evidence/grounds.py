@@ -10,16 +10,69 @@ message something, a pass of theirs (or `none`: the author domain has no record)
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
 from dkimgate import domains
 from dkimgate.facts import Claim, Standing
+from dkimgate.message import Message
+from dkimgate.route import Route
 
 _PROOFS = ("X-Dkimgate-Passport", "ARC-Authentication-Results")
 """Fields whose trusted claims are proved by themselves: the MAC of a passport, or the seal of a trusted sealer, was verified here."""
 
 _HELPING = ("pass", "none")
+
+
+_ADDRESS_TOLD = re.compile(r"(?:client-ip=|designates? )([0-9A-Fa-f:.]{2,45})")
+_LATER = "our own word, but of a later hop: it says what came from a host of ours, not how the message arrived"
+
+
+def of_the_arrival(claims: Iterable[Claim], message: Message, route: Route) -> list[Claim]:
+    """The claims, those that help made upstream where they are not about the session in which the message entered.
+
+    A host of ours that verifies what another of ours hands on finds that host's address, which the SPF record of the author domain may
+    list, and calls a forgery a pass. So a word of ours helps only where it stands between the border's Received field and the next newer
+    one over the network (no SPF record lists a loopback address); and not at all where a host of the network hands the message to this
+    session, for a verifier of this session writes in the same place. Where the field tells an address, it has to be that of the
+    border's client.
+    """
+    border = route.border_hop
+    if border is None:
+        return list(claims)
+    above = [hop.position for hop in route.hops if hop.position < border.position and not _is_this_host(hop.ip)]
+    newer = max(above, default=-1)
+    by_network = not _is_this_host(message.connection.ip) and message.connection.auth is None
+    return [
+        replace(claim, standing=Standing.UPSTREAM, why=_LATER)
+        if claim.is_believed()
+        and claim.result in _HELPING
+        and (claim.position < newer or by_network or _tells_another(claim, message, border.ip))
+        else claim
+        for claim in claims
+    ]
+
+
+def _tells_another(claim: Claim, message: Message, ip: str | None) -> bool:
+    told = _ADDRESS_TOLD.findall(message.header[claim.position].text)
+    return any(_same(address) != _same(ip or "") for address in told)
+
+
+def _same(address: str) -> str:
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        return address
+
+
+def _is_this_host(ip: str | None) -> bool:
+    """A process of this host handed it in: by sendmail(1), a unix-domain socket, or a loopback address."""
+    try:
+        return ip is None or ipaddress.ip_address(ip).is_loopback
+    except ValueError:
+        return False
 
 
 def domains_of(claim: Claim) -> list[str]:

@@ -86,11 +86,11 @@ def stated_spf(claims: Iterable[Claim]) -> Spf | None:
     """The result of SPF that hosts of ours state, for mail whose envelope is no longer the border's. None where they state none.
 
     It stands in for our own check, so that a DMARC result which does not hang on a signature can still be found wrong. Of several results
-    one that is no pass counts; where none is trusted, one that hurts, whoever states it.
+    one that is no pass counts, and before all one that hurts, whoever states it.
     """
     claims = [claim for claim in claims if claim.method == "spf"]
-    stated = [claim for claim in claims if claim.standing is Standing.TRUSTED]
-    stated = stated or [claim for claim in claims if claim.result in _HURTS]
+    hurting = [claim for claim in claims if claim.result in _HURTS]
+    stated = hurting or [claim for claim in claims if claim.standing is Standing.TRUSTED]
     worst = next((claim for claim in stated if claim.result != "pass"), stated[0] if stated else None)
     if worst is None:
         return None
