@@ -127,10 +127,12 @@ AUTHORS = {
     "a bare CR that hides a second From": AUTHOR.replace("To: victim", "To: a\rFrom: x@attacker.example\rX: victim"),
     "a NUL": AUTHOR.replace("ask@", "a\0sk@"),
     "a group": AUTHOR.replace("Friend <ask@hosted.example>", "Friends: ask@hosted.example;"),
+    "a group of a mailbox in angle brackets": AUTHOR.replace("Friend <ask@hosted.example>", "Friends: Friend <ask@hosted.example>;"),
     "a group of two domains": AUTHOR.replace("Friend <ask@hosted.example>", "Friends: ask@hosted.example, x@attacker.example;"),
 }
-ALIKE = "a group"
-"""One domain stands behind every reading of it, which is enough for mail of our own."""
+ALIKE = "a group of a mailbox in angle brackets"
+"""One domain stands behind every reading of it, which is enough for mail of our own. Without the brackets rspamd takes the semicolon into
+the domain."""
 
 
 @pytest.mark.parametrize("author", AUTHORS)
