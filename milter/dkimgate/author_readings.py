@@ -127,7 +127,6 @@ def _without_comments(text: str, before: int) -> str:
 # --- what one text holds ---------------------------------------------------------------------------------------------------------------
 
 _RUN = re.compile(r"[^\s()<>\[\],;:\\\"@]*+")
-_LOCAL = re.compile(r"[^\s()<>\[\],;:\\\"@]*+\Z")
 _ENDS = frozenset(' \t<>,"')  # and no semicolon: rspamd takes it into the domain
 _PAIRS = re.compile(r"[^<>]*+(?:<[^<>]*+>[^<>]*+)*+")
 _UNDERSCORED = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_-]{1,63}\.)+[a-z][a-z0-9-]{0,62}")
@@ -149,8 +148,10 @@ def _addresses(text: str) -> Iterator[tuple[str, str]]:
         domain = _domain(name)
         if domain is None:
             raise Unclear(f"{name[:80]!r} in From is no domain that every reader reads alike")
-        local = _LOCAL.search(text[max(at - _LONGEST_LOCAL, 0) : at].rstrip(" \t"))
-        yield domain, f"{local[0] if local else ''}@{name}"
+        # backwards: a search for what stands at the end would try from everywhere
+        local = _RUN.match(text[max(at - _LONGEST_LOCAL, 0) : at].rstrip(" \t")[::-1])
+        assert local is not None
+        yield domain, f"{local[0][::-1]}@{name}"
         at = text.find("@", at + 1)
     if begin >= 0 and "@" not in text[begin:]:
         raise Unclear("the last angle brackets in From hold no address")

@@ -64,8 +64,13 @@ def tried(file: Path, settings: Config) -> Iterator[Finding]:
 def with_trials(found: list[Finding], trials: Iterable[Finding]) -> list[Finding]:
     """What a trial found comes first, unless a problem with that path is told already, with what to do."""
     told = [each.text for each in found if each.level == "problem"]
-    new = [each for each in trials if not any(path in text for text in told for path in re.findall(r"/[^\s:]+(?=:)", each.text))]
+    new = [each for each in trials if not any(path in text for text in told for path in _paths(each.text))]
     return [*(each for each in new if each.level == "problem"), *found, *(each for each in new if each.level != "problem")]
+
+
+def _paths(text: str) -> list[str]:
+    """Those with a colon behind them, as the error messages of the operating system have them."""
+    return [path for path, colon in re.findall(r"(/[^\s:]++)(:?)", text) if colon]
 
 
 def sandboxed(unit: Mapping[str, tuple[str, ...]], program: Sequence[str], number: int) -> list[str]:

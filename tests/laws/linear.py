@@ -1,0 +1,380 @@
+"""What the law of linear time is made of: every pattern of the package, the texts that are hard for it, and a way to time both.
+
+A text is a prefix, a unit that is repeated, and a suffix. The units are what attackers write: octets alone and in pairs, quotation marks and
+parentheses without their partners, folds, encoded-words. To these come units of the pattern itself, found in its parse tree: the
+beginnings of what it matches, and what each of its repetitions repeats.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import pkgutil
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from re import _constants as sre  # type: ignore[attr-defined]
+from re import _parser  # type: ignore[attr-defined]
+from typing import Any
+
+import dkimgate
+
+OCTETS = "\\\"'()[]{}<>;:=@,./?*+-_!#%&|~ \t\n\r\0aAzi19\x7f\xe9\u2028"
+"""One of each kind that some grammar treats apart."""
+
+HARD = '\\"()<[;=@,. \n\t-a1'
+"""Those that pairs are made of."""
+
+LONGER = (
+    *(
+        "\n ",
+        "\n\t",
+        " \n ",
+        "=?utf-8?q?",
+        "=?utf-8?q?a?=",
+        "=?a?b?YQ==?=",
+        "=?",
+        "?=",
+        "a@",
+        "a@b.",
+        "<a@b",
+        "(a)",
+        "(()",
+        '"a" ',
+        '"\\"',
+        "\\\\(",
+    ),
+    *(
+        "a=b;",
+        "a=b; ",
+        ";a=",
+        "; a=b c.d=e",
+        "dkim=pass ",
+        "dmarc=",
+        "spf (",
+        " header.d=",
+        "i=1;",
+        "b=",
+        "from a by b",
+        "[1.2.3.4]",
+        "(HELO a)",
+    ),
+    *(
+        "SRS0=",
+        "=a=b",
+        "a.b.c",
+        "a-",
+        "-.",
+        "xn--",
+        "score=1 ",
+        "required=",
+        "1.1",
+        "spam ",
+        "**",
+        "v=1",
+        "a:b",
+        "!1",
+        "..",
+        " a",
+        "a ",
+        "\xe9a",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text of any length: `of(n)` has about n characters."""
+
+    prefix: str
+    unit: str
+    suffix: str
+
+    def of(self, length: int) -> str:
+        return self.prefix + self.unit * max(1, length // len(self.unit)) + self.suffix
+
+
+def units(pairs: bool) -> Iterator[str]:
+    """The units that strangers try everywhere."""
+    yield from OCTETS
+    yield from LONGER
+    if pairs:
+        yield from ("".join(pair) for pair in product(HARD, repeat=2) if pair[0] != pair[1])
+
+
+# --- every pattern ---------------------------------------------------------------------------------------------------------------
+
+_METHODS = "match|fullmatch|search|sub|subn|findall|finditer|split"
+_CALLS = {f"re.{method}" for method in (*_METHODS.split("|"), "compile")}
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A pattern, the name that it is known by, and how it is used."""
+
+    name: str
+    pattern: re.Pattern[Any]
+    methods: tuple[str, ...]
+
+    def run(self, method: str, text: str) -> None:
+        """Use it as the package does."""
+        subject: str | bytes = text.encode("utf-8", "surrogateescape") if isinstance(self.pattern.pattern, bytes) else text
+        match method:
+            case "sub" | "subn":
+                getattr(self.pattern, method)(b"" if isinstance(subject, bytes) else "", subject)
+            case "finditer":
+                for _ in self.pattern.finditer(subject):
+                    pass
+            case _:
+                getattr(self.pattern, method)(subject)
+
+
+@functools.cache
+def sources() -> dict[str, str]:
+    """The source of every module of the package."""
+    found = {}
+    for module in pkgutil.walk_packages(dkimgate.__path__, "dkimgate."):
+        if not module.name.endswith("__main__"):
+            file = importlib.import_module(module.name).__file__
+            assert file is not None
+            found[module.name] = Path(file).read_text("utf-8")
+    return found
+
+
+@functools.cache
+def patterns() -> tuple[Named, ...]:
+    """Every compiled pattern that a module of the package holds, alone or inside of something, and every one that stands in a call."""
+    seen: dict[int, Named] = {}
+    everything = "".join(sources().values())
+    for name, source in sources().items():
+        for attribute, value in vars(importlib.import_module(name)).items():
+            for inner, pattern in _held(value, 0):
+                full = f"{name.removeprefix('dkimgate.')}.{attribute}{inner}"
+                named = rf"(?<![\w.]){re.escape(attribute)}\.({_METHODS})\("
+                elsewhere = rf"\b{name.rpartition('.')[2]}\.{re.escape(attribute)}\.({_METHODS})\("
+                used = re.findall(named, source) + re.findall(elsewhere, everything)
+                seen.setdefault(id(pattern), Named(full, pattern, tuple(sorted(set(used))) or ("finditer",)))
+    return (*seen.values(), *_in_calls())
+
+
+def _held(value: object, depth: int) -> Iterator[tuple[str, re.Pattern[Any]]]:
+    if isinstance(value, re.Pattern):
+        yield "", value
+    elif depth < 3 and isinstance(value, dict):
+        for key, item in value.items():
+            yield from ((f"[{key!r}]{inner}", found) for inner, found in _held(item, depth + 1))
+    elif depth < 3 and isinstance(value, (list, tuple, set, frozenset)):
+        for at, item in enumerate(value):
+            yield from ((f"[{at}]{inner}", found) for inner, found in _held(item, depth + 1))
+    elif depth < 3 and hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
+        for field in value.__dataclass_fields__:
+            yield from ((f".{field}{inner}", found) for inner, found in _held(getattr(value, field), depth + 1))
+
+
+def _in_calls() -> Iterator[Named]:
+    for name, source in sources().items():
+        for node in ast.walk(ast.parse(source)):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name)):
+                continue
+            if node.func.value.id == "re" and node.func.attr in _METHODS.split("|"):
+                text = node.args[0]
+                where = f"{name.removeprefix('dkimgate.')}:re.{node.func.attr}({ast.unparse(text)})"
+                if isinstance(text, ast.Constant):
+                    flags = sum(
+                        getattr(re, flag).value for flag in ("MULTILINE", "DOTALL", "IGNORECASE") if f"re.{flag}" in ast.unparse(node)
+                    )
+                    yield Named(where, re.compile(text.value, flags), (node.func.attr,))
+
+
+def made_while_running() -> list[str]:
+    """Calls of `re` inside functions whose pattern is no constant: nobody can time it here, so each is told by name."""
+    found = []
+    for name, source in sources().items():
+        for function in ast.walk(ast.parse(source)):
+            if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+                continue
+            for node in ast.walk(function):
+                if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                    continue
+                if ast.unparse(node.func) in _CALLS and not isinstance(node.args[0], ast.Constant):
+                    found.append(f"{name.removeprefix('dkimgate.')}:{ast.unparse(node)}")
+    return found
+
+
+# --- what a pattern itself suggests ----------------------------------------------------------------------------------------------
+
+
+def suggested(pattern: re.Pattern[Any]) -> Iterator[Text]:
+    """Texts that come near to a match of this pattern again and again, and then fail."""
+    source = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
+    tree = _parser.parse(source, pattern.flags & ~re.UNICODE if isinstance(pattern.pattern, bytes) else pattern.flags)
+    examples = {_example(tree, choice) for choice in (0, 1, 2)} - {""}
+    for example in sorted(examples):
+        for cut in range(1, min(len(example), 40) + 1):
+            yield Text("", example[:cut], "\0")
+    for before, body in {*_repetitions(list(tree), "", 0), *_repetitions(list(tree), "", 1)}:
+        if body:
+            for suffix in ("\0", "", "\n!"):
+                yield Text(before, body, suffix)
+                yield Text(before, body + body[-1], suffix)
+            yield Text("", before + body, "\0")
+
+
+def _example(tree: Any, choice: int) -> str:
+    return "".join(_node(op, value, choice) for op, value in tree)
+
+
+def _node(op: Any, value: Any, choice: int) -> str:
+    match op:
+        case sre.LITERAL:
+            return chr(value)
+        case sre.NOT_LITERAL:
+            return "a" if value != ord("a") else "b"
+        case sre.ANY:
+            return "x"
+        case sre.IN:
+            return _member(value, choice)
+        case sre.BRANCH:
+            return _example(value[1][choice % len(value[1])], choice)
+        case sre.SUBPATTERN:
+            return _example(value[3], choice)
+        case sre.ATOMIC_GROUP:
+            return _example(value, choice)
+        case sre.MAX_REPEAT | sre.MIN_REPEAT | sre.POSSESSIVE_REPEAT:
+            low, high, body = value
+            return _example(body, choice) * int(min(max(low, 1), high))
+    return ""
+
+
+_CATEGORIES = {
+    sre.CATEGORY_DIGIT: "1",
+    sre.CATEGORY_SPACE: " ",
+    sre.CATEGORY_WORD: "a",
+    sre.CATEGORY_NOT_SPACE: "a",
+    sre.CATEGORY_NOT_WORD: "-",
+    sre.CATEGORY_NOT_DIGIT: "a",
+}
+
+
+def _member(parts: Any, choice: int) -> str:
+    negated = parts[0][0] is sre.NEGATE
+    listed = [*(_member_text(op, value) for op, value in parts[negated:])]
+    if not negated:
+        return listed[choice % len(listed)][:1]
+    for char in "a1 ('\\.":
+        single = re.compile("[^" + "".join(map(_range, parts[1:])) + "]")
+        if single.fullmatch(char):
+            return char
+    return "\x01"
+
+
+def _range(part: Any) -> str:
+    op, value = part
+    match op:
+        case sre.LITERAL:
+            return re.escape(chr(value))
+        case sre.RANGE:
+            return f"{re.escape(chr(value[0]))}-{re.escape(chr(value[1]))}"
+    return {
+        sre.CATEGORY_DIGIT: r"\d",
+        sre.CATEGORY_SPACE: r"\s",
+        sre.CATEGORY_WORD: r"\w",
+        sre.CATEGORY_NOT_SPACE: r"\S",
+        sre.CATEGORY_NOT_WORD: r"\W",
+        sre.CATEGORY_NOT_DIGIT: r"\D",
+    }[value]
+
+
+def _member_text(op: Any, value: Any) -> str:
+    match op:
+        case sre.LITERAL:
+            return chr(value)
+        case sre.RANGE:
+            return chr(value[0])
+        case sre.CATEGORY:
+            return _CATEGORIES[value]
+    return "a"
+
+
+def _repetitions(tree: Any, before: str, choice: int) -> Iterator[tuple[str, str]]:
+    """Of each repetition, what stands ahead of it and what it repeats."""
+    for op, value in tree:
+        match op:
+            case sre.MAX_REPEAT | sre.MIN_REPEAT | sre.POSSESSIVE_REPEAT:
+                yield before, _example(value[2], choice)
+                yield from _repetitions(list(value[2]), before, choice)
+            case sre.SUBPATTERN:
+                yield from _repetitions(list(value[3]), before, choice)
+            case sre.ATOMIC_GROUP:
+                yield from _repetitions(list(value), before, choice)
+            case sre.BRANCH:
+                for branch in value[1]:
+                    yield from _repetitions(list(branch), before, choice)
+        before += _node(op, value, choice)
+
+
+# --- the clock -------------------------------------------------------------------------------------------------------------------
+
+GROWTH = 6.0
+"""What four times the text may cost: four times the time, and half as much for caches and noise."""
+
+PLAIN = 11.0
+"""Beyond this it grows with the square, and no noise makes that of a line: it is not measured again."""
+
+FLOOR = 1.5e-7
+"""Seconds a character that are nothing: whatever costs less at the larger size is linear enough, and too short to compare."""
+
+
+LONGEST = 1.0
+"""Seconds of CPU that one run may take at all: what doubles with each character would never end."""
+
+
+def seconds(run: Callable[[str], object], text: str, times: int, longest: float = LONGEST) -> float:
+    """CPU of this thread for one run, the least of several: what disturbs only adds. Infinite, if it had to be broken off."""
+    best = float("inf")
+    before = signal.signal(signal.SIGVTALRM, _break_off)
+    try:
+        for _ in range(times):
+            start = time.thread_time()
+            signal.setitimer(signal.ITIMER_VIRTUAL, longest)
+            run(text)
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            best = min(best, time.thread_time() - start)
+    except _TooLong:
+        return float("inf")
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+    return best
+
+
+class _TooLong(BaseException):
+    """Not an Exception: what is timed may catch those."""
+
+
+def _break_off(*_: object) -> None:
+    raise _TooLong
+
+
+def grows(run: Callable[[str], object], text: Text, length: int, floor: float = FLOOR, longest: float = LONGEST) -> str | None:
+    """None where the time grows with the text; else what was measured. A miss is measured again, longer and more often."""
+    told = ""
+    for more in (1, 1, 2, 2, 4):
+        size = length * more
+        large = seconds(run, text.of(size), 3 if told else 1, longest)
+        if large <= floor * size:
+            return None
+        if large == float("inf"):
+            return f"more than {longest:g} s for {size} characters"
+        small = seconds(run, text.of(size // 4), 5, longest)
+        if large <= GROWTH * small:
+            return None
+        again, told = told, f"{small * 1000:.2f} ms for {size // 4} characters, {large * 1000:.2f} ms for {size}"
+        if again and large > PLAIN * small and large > 0.02:
+            break  # not the first time, when tables may have been loaded
+    return told

@@ -1,0 +1,89 @@
+"""Linear, and bounded: four times the text takes about four times the time, for every pattern of the package.
+
+A new pattern is found by itself. One that strangers' text never meets may be exempted by its name, with the reason.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+
+import pytest
+
+from laws import linear
+
+SIZE = 4096
+"""Characters of the larger text: a pattern that grows with the square takes 60 ms for it, a linear one a tenth of a millisecond."""
+
+EVERY = 24
+"""The quick form tries each twenty-fourth text of a pattern, which ones by its name; the heavy form each third, with pairs of octets."""
+
+USED = {
+    "evidence.plain_forms._FIELDS[": "evidence.plain_forms:field.fullmatch(",
+    "evidence.misleading._PLAIN_TAGS[": "evidence.misleading:plain.fullmatch(",
+    "hops._OPENSMTPD_LOCAL": "hops:pattern.fullmatch(",
+}
+"""Patterns that are used under another name than their own, and the words of the source that use them. `finditer` is assumed of others."""
+
+NO_STRANGERS: dict[str, str] = {}
+"""Patterns that never meet a stranger's text, and why."""
+
+MADE_WHILE_RUNNING = {
+    "config:re.compile(value, re.IGNORECASE)": "the operator's, which is timed when it is loaded",
+    "evidence.spam:re.compile(field.pattern, re.IGNORECASE)": "the same",
+    "evidence.spam_fields:re.compile(pattern.replace('NUMBER', NUMBER), re.IGNORECASE)": "what it makes is found in FIELDS",
+    "evidence.dkim_signature:re.fullmatch(f'[0-9]{{1,{digits}}}', text)": "digits, at most as many as asked for",
+}
+"""Patterns that are put together while the program runs, and why they are harmless."""
+
+
+def _methods(named: linear.Named) -> tuple[str, ...]:
+    words = next((words for name, words in USED.items() if named.name.startswith(name)), None)
+    return named.methods if words is None else (words.rpartition(".")[2].removesuffix("("),)
+
+
+PATTERNS = [(named, method) for named in linear.patterns() for method in _methods(named) if named.name not in NO_STRANGERS]
+
+
+def _ids(item: tuple[linear.Named, str]) -> str:
+    return f"{item[0].name[:60]}-{item[1]}"
+
+
+def _slow(named: linear.Named, method: str, every: int = 1, pairs: bool = True) -> str | None:
+    texts = [linear.Text("", unit, "") for unit in linear.units(pairs)] + list(linear.suggested(named.pattern))
+    for text in texts[zlib.crc32(named.name.encode()) % every :: every]:
+        if (told := linear.grows(lambda subject: named.run(method, subject), text, SIZE, longest=0.3)) is not None:
+            return f"{text}: {told}"
+    return None
+
+
+@pytest.mark.parametrize("item", PATTERNS, ids=_ids)
+def test_every_pattern_takes_time_in_proportion_to_the_text(item: tuple[linear.Named, str]) -> None:
+    assert _slow(*item, every=EVERY, pairs=False) is None
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("item", PATTERNS, ids=_ids)
+def test_with_more_texts_and_pairs_of_octets(item: tuple[linear.Named, str]) -> None:
+    assert _slow(*item, every=3) is None
+
+
+def test_every_pattern_is_found_or_exempt_by_a_name_that_is_still_there() -> None:
+    names = {named.name for named in linear.patterns()}
+    assert len(names) > 60, "the walk over the modules finds too few"
+    assert {"evidence.authentication_results._LEX", "evidence.spam_fields._STATUS.patterns[1]"} <= names
+    assert not set(NO_STRANGERS) - names
+    for name, words in USED.items():
+        module, _, call = words.partition(":")
+        assert any(each.startswith(name) for each in names)
+        assert call in linear.sources()[f"dkimgate.{module}"]
+    assert set(linear.made_while_running()) == set(MADE_WHILE_RUNNING)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"\((?:[^()\\]++|\\.)*+\)", r'"(?:[^"\\]|\\.)*"', r"[a-z]+@", r"\s+$", r"(?:a|a)*b", r"(a+)+$", r"=\?.*\?.*\?="],
+)
+def test_the_law_finds_what_is_slow(pattern: str) -> None:
+    named = linear.Named("slow", re.compile(pattern), ("search",))
+    assert _slow(named, "search")
