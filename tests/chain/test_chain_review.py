@@ -29,5 +29,6 @@ def test_a_forgery_that_misleads_the_verifiers_is_not_signed(gated: Chain, field
     assert got.arrival("dmarc") == "pass", "OpenDMARC no longer falls for this: the test has lost its point"
     assert f"{world.HOSTED}/{world.GATE_SELECTOR}" not in got.signatures()
     (record,) = dkimgate_signer.records(gated.folder, got.message_id)
-    assert (record["arrival"]["dmarc"], record["arrival"]["aligned"], record["decision"]["sign"]) == ("unknown", False, "none")
+    assert record["arrival"]["dmarc"] in ("unknown", "fail")  # where the field is odd, the gate checks for itself
+    assert (record["arrival"]["aligned"], record["decision"]["sign"]) == (False, "none")
     assert got.departure("dkim") != "pass"
