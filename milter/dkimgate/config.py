@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationInfo
 
 from dkimgate import authserv, yamlfile
+from dkimgate.slow_pattern import repeats_repeats, slowness
 
 DEFAULT_FILE = Path("/etc/dkimgate/dkimgate.yaml")
 MOST_WORKERS = 256
@@ -123,30 +124,11 @@ def _pattern(value: str) -> str:
         raise ValueError(f"unknown group {unknown[0]!r}; valid here: flag, score, bar, required")
     if not set(groups) & set(_VERDICT_GROUPS):
         raise ValueError(r"expected a group that says something: (?P<flag>yes), (?P<score>\d+) or (?P<bar>\++)")
-    if _repeats_repeats(value):
+    if repeats_repeats(value):
         raise ValueError("a repeated group that holds repetitions or alternatives, such as (a+)*: a sender could make it run for hours")
+    if (slow := slowness(value)) is not None:
+        raise ValueError(f"a slow pattern, on {slow}: a sender could keep the daemon busy; write it with fewer * and +, or with *+ and ++")
     return value
-
-
-_REGEX_PART = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*+\]?|\((?:\?(?:P?<[\w=!]+>?|[:=!>]))?|\)|[*+?|]|\{\d*,\d*\}", re.DOTALL)
-_REPEATED = re.compile(r"[*+]|\{\d*,")
-
-
-def _repeats_repeats(pattern: str) -> bool:
-    """Is a group repeated that holds a repetition or alternatives? Its time may double with each character."""
-    inside = [False]
-    for match in _REGEX_PART.finditer(pattern):
-        part = match[0]
-        if part.startswith("("):
-            inside.append(False)
-        elif part == ")" and len(inside) > 1:
-            risky = inside.pop()
-            if risky and _REPEATED.match(pattern, match.end()):
-                return True
-            inside[-1] = inside[-1] or risky
-        elif part[0] in "*+?|{":
-            inside[-1] = True
-    return False
 
 
 NetworkText = Annotated[Network, BeforeValidator(_network)]

@@ -30,6 +30,7 @@ NO_STRANGERS: dict[str, str] = {}
 
 MADE_WHILE_RUNNING = {
     "config:re.compile(value, re.IGNORECASE)": "the operator's, which is timed when it is loaded",
+    "slow_pattern:re.compile(pattern, re.IGNORECASE)": "that is where it is timed",
     "evidence.spam:re.compile(field.pattern, re.IGNORECASE)": "the same",
     "evidence.spam_fields:re.compile(pattern.replace('NUMBER', NUMBER), re.IGNORECASE)": "what it makes is found in FIELDS",
     "evidence.dkim_signature:re.fullmatch(f'[0-9]{{1,{digits}}}', text)": "digits, at most as many as asked for",

@@ -18,6 +18,7 @@ LAYERS = (
     "secretfile",
     "postfix",
     "authserv",
+    "slow_pattern",
     "config",
     "message",
     "wire",
