@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from dkimgate import agreement, config, departure, domains, header_changes, record, sealer, sending, srs, system, way_out
+from dkimgate.budget import Costly
 from dkimgate.config import Config
 from dkimgate.evidence import own_checks, own_signature
 from dkimgate.evidence.arc_state import has_chain
@@ -78,6 +79,7 @@ class Engine:
         known = settings.departure.model_copy(update={"line_length_limit": self.smtp.line_limit})
         self.config = settings.model_copy(update={"departure": known})
         self.unread = OnceADay()
+        self.costly = Costly()
         self._key_domains = frozenset(key.domain for key in keys)
         self._key_names = own_signature.by_name(keys)
         self._sealer = sealer.sealer_of(settings, keys)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from dkimgate import departure, record, sealer
 from dkimgate.author import kind_of_problem
+from dkimgate.budget import AGAIN, DEFERRED, MOST_SECONDS
 from dkimgate.engine import Engine
 from dkimgate.evidence import spam
 from dkimgate.evidence.gather import Seen, see
@@ -25,6 +26,9 @@ from dkimgate.signing.canonical import BodyForms
 from dkimgate.signing.keys import SigningKey
 from dkimgate.signing.sent_body import SentBody
 from dkimgate.signing.signature import sign
+
+cpu_seconds = time.thread_time
+"""CPU of this thread, in seconds; tests replace it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,9 @@ class Passage:
 
     def __init__(self, engine: Engine, message: Message) -> None:
         self._engine = engine
-        self._message = message
+        self._again = engine.costly.knows(message, engine.now())
+        self._message = message = replace(message, problem=message.problem or AGAIN) if self._again else message
+        self._cpu = 0.0
         self._spent = 0.0
         self._error: str | None = None
         self._assessment: Assessment | None = None
@@ -55,7 +61,7 @@ class Passage:
         self._checks = False  # our own checks want the body
         self._waits = False  # the body decides something: the decision comes at its end
         self._seen: Seen | None = None
-        started = time.perf_counter()
+        started, cpu = time.perf_counter(), cpu_seconds()
         try:
             self._seen = see(message, engine.config)
             self._tell_unread(self._seen)
@@ -63,6 +69,7 @@ class Passage:
             self._begin(self._seen)
         except Exception as error:  # noqa: BLE001 - law 4: whatever it was, the message leaves unsigned and the next one comes
             self._fail("judging", error)
+        self._cpu += cpu_seconds() - cpu
         self._spent += time.perf_counter() - started
 
     def _tell_unread(self, seen: Seen) -> None:
@@ -137,10 +144,13 @@ class Passage:
 
     def end(self) -> Outcome:
         """Sign, write the record, and tell the MTA what to do. Never raises."""
-        started = time.perf_counter()
+        started, cpu = time.perf_counter(), cpu_seconds()
         if self._waits:
             self._conclude_late()
         self._see_sent()
+        self._cpu += cpu_seconds() - cpu
+        if self._cpu > MOST_SECONDS and not self._again:
+            return self._too_costly()
         fields = self._fields()
         signed = bool(fields)
         fields = (*self._set(fields), *fields)
@@ -154,6 +164,14 @@ class Passage:
         except Exception as error:  # noqa: BLE001 - law 4: the record is written, and what it promised can't be done
             log(f"{self._message.queue_id}: telling the MTA: {describe(error)}; the message waits", Level.ERROR)
             return Outcome(Disposition.DEFER, "this message can't be judged, try again later")
+
+    def _too_costly(self) -> Outcome:
+        """It waits once, and the others go first."""
+        self._error = DEFERRED
+        self._engine.costly.remember(self._message, self._engine.now())
+        log(f"{self._message.queue_id}: {DEFERRED} ({self._cpu:.1f} s)", Level.WARNING)
+        self._record(())
+        return Outcome(Disposition.DEFER, "this message takes too long to judge, try again later")
 
     def _outcome(self, fields: tuple[tuple[str, bytes], ...]) -> Outcome:
         remove = self._to_remove()

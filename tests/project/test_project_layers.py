@@ -21,6 +21,7 @@ LAYERS = (
     "slow_pattern",
     "config",
     "message",
+    "budget",
     "wire",
     "domains",
     "srs",
