@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from dkimgate import domains
 from dkimgate.facts import Claim, Standing
+from dkimgate.hops import is_loopback
 from dkimgate.message import Message
 from dkimgate.route import Route
 
@@ -69,10 +70,7 @@ def _same(address: str) -> str:
 
 def _is_this_host(ip: str | None) -> bool:
     """A process of this host handed it in: by sendmail(1), a unix-domain socket, or a loopback address."""
-    try:
-        return ip is None or ipaddress.ip_address(ip).is_loopback
-    except ValueError:
-        return False
+    return ip is None or is_loopback(ip)
 
 
 def domains_of(claim: Claim) -> list[str]:
