@@ -150,7 +150,8 @@ class _Draw:
                 atoms[leaf.fact] += leaf.atoms
         self.domains = ["hosted.example", "other.test", *_texts(atoms["from"])]
         self.texts = {
-            name: ["x", *_texts(atoms[name])] for name in ("client.name", "client.helo", "client.auth", "client.daemon", "border.by")
+            name: ["x", *_texts(atoms[name])]
+            for name in ("client.name", "client.helo", "client.auth", "client.daemon", "border.by", "arrival.pass_of")
         }
         self.senders = ["", "friend@hosted.example", "x", *_texts(atoms["sender"])]
         self.recipients = ["victim@receiver.example", *_texts(atoms["recipients"]), *_texts(atoms["recipients.all"])]
@@ -194,6 +195,7 @@ class _Draw:
                 pick(("none", "pass", "fail", *world.WORDS["arrival.arc"])) or "none",
                 chance() < 0.3,
                 Spam(score >= required, score, required),
+                pick((None, *self.texts["arrival.pass_of"])),
             ),
             upstream=Upstream(pick(world.WORDS["upstream.dmarc"])),
             header=HeaderSigns(**signs),

@@ -163,6 +163,7 @@ def arrival_of(claims: Iterable[Claim], author: str | None, outside: bool, trust
         arc=combined(claims, "arc"),
         aligned=author is not None and any(grounds.aligned_pass(claim, author) for claim in claims),
         spam=verdict,
+        pass_of=None if dmarc == "pass" else _pass_of(claims, author),
     )
     return arrival, Upstream(max(upstream, key=_DMARC.index, default=None))
 
@@ -170,8 +171,8 @@ def arrival_of(claims: Iterable[Claim], author: str | None, outside: bool, trust
 def _dmarc(claims: tuple[Claim, ...], author: str | None, outside: bool, trust: Trust) -> str:
     mine = [c for c in claims if c.method == "dmarc" and not _elsewhere(c, trust)]
     results = [_dmarc_of(c, author) for c in mine if c.is_believed() or _dmarc_word(c) in _HURTS["dmarc"]]
-    if not any(c.is_believed() for c in mine):
-        # a sender's own permerror in our name must not stand for another's fail
+    if not any(c.is_believed() and grounds.pass_of_another(c, author) is None for c in mine):
+        # a pass of another domain is no answer to a fail, and a sender's own permerror in our name must not stand for another's fail
         results = [word for c in claims if c.method == "dmarc" and (word := _dmarc_word(c)) in _HURTS["dmarc"]]
     return max(results, key=_DMARC.index, default="unknown" if outside else "none")
 
@@ -194,6 +195,12 @@ def _dmarc_of(claim: Claim, author: str | None) -> str:
         return word
     named = domains.a_label(said_of.rpartition("@")[2])
     return word if named == author or (word == "pass" and domains.is_or_heads(named, author)) else "unknown"
+
+
+def _pass_of(claims: Iterable[Claim], author: str | None) -> str | None:
+    """Arrival.pass_of. Two domains are one too many: then nobody knows whose message it was."""
+    found = {named for claim in claims if claim.is_believed() and (named := grounds.pass_of_another(claim, author)) is not None}
+    return found.pop() if len(found) == 1 else None
 
 
 def passes_of_others_told(claims: Iterable[Claim], author: str | None, trust: Trust) -> tuple[Claim, ...]:

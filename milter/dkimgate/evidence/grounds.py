@@ -110,9 +110,23 @@ def wants_proof(claims: Iterable[Claim], author: str | None) -> bool:
 def proved(claims: Iterable[Claim], author: str | None) -> tuple[Claim, ...]:
     """The claims, those of ours that help without a ground made upstream. `author` is the author domain."""
     claims = tuple(claims)
-    if _proved(claims, author):
-        return claims
-    return tuple(_unproved(claim, author) for claim in claims)
+    whole = _proved(claims, author)
+    return tuple(claim if _keeps(claim, claims, author, whole) else _unproved(claim, author) for claim in claims)
+
+
+def _keeps(claim: Claim, claims: tuple[Claim, ...], author: str | None, whole: bool) -> bool:
+    """Is there a ground for what the claim says? `whole`: there is one for the author domain. A pass of another domain needs its own."""
+    another = pass_of_another(claim, author)
+    return whole if another is None else any(_spf_word_of(each, another) for each in claims)
+
+
+def pass_of_another(claim: Claim, author: str | None) -> str | None:
+    """The domain of a DMARC pass that says nothing for the author domain, as From was changed since; None for every other claim. A
+    verifier may name the domain of the policy, which heads the author's: that is no other one."""
+    if claim.method != "dmarc" or claim.result != "pass":
+        return None
+    named = domains.a_label((claim.property("header.from") or "").rpartition("@")[2])
+    return None if named is None or domains.is_or_heads(named, author) else named
 
 
 def without_words(claims: Iterable[Claim], why: str) -> tuple[Claim, ...]:
@@ -130,11 +144,16 @@ def _proved(claims: tuple[Claim, ...], author: str | None) -> bool:
     if author is None:
         return False
     for claim in claims:
-        if claim.method == "dmarc" and claim.result in _HELPING and claim.is_believed() and not _is_word(claim):
+        helps = claim.method == "dmarc" and claim.result in _HELPING and claim.is_believed()
+        if helps and not _is_word(claim) and pass_of_another(claim, author) is None:
             return True
-        if claim.method == "spf" and _is_word(claim) and claim.result == "pass" and domains_of(claim) == [author]:
+        if _spf_word_of(claim, author):
             return True
     return False
+
+
+def _spf_word_of(claim: Claim, domain: str) -> bool:
+    return claim.method == "spf" and _is_word(claim) and claim.result == "pass" and domains_of(claim) == [domain]
 
 
 def _unproved(claim: Claim, author: str | None) -> Claim:

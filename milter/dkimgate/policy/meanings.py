@@ -17,6 +17,10 @@ FACTS = {
     "arrival.arc": "the ARC chain as it entered",
     "arrival.aligned": "an SPF or DKIM pass that we believe is of a domain aligned with the author domain; our own signature doesn't count",
     "arrival.badly": "`arrival.dmarc` is neither `pass` nor `none`, or it is spam",
+    "arrival.pass_of": (
+        "the message passed DMARC at our border, but for this domain, not for the author domain: a mailing list, for example, changed "
+        "From after that. The fact is absent otherwise"
+    ),
     "spam": "it is spam: somebody says Yes, or score ≥ required",
     "spam.score": "the worst score that its header states; 0 where none does",
     "spam.required": "the score from which on that scanner calls it spam; 5 where none is stated",

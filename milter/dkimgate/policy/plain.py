@@ -112,6 +112,10 @@ _TEXTS = {
     "client.helo": ("what the computer that hands it in calls itself", "the computer that hands it in has said its name"),
     "client.auth": ("the login of who hands it in", "who hands it in has logged in"),
     "client.daemon": ("the service of ours that takes it", "a service of ours with a name takes it"),
+    "arrival.pass_of": (
+        "the domain that its author had before From was changed",
+        "From was changed after it passed DMARC for another domain",
+    ),
     "border.ip": ("the address from which it came in from outside", "it came in from an address outside"),
     "border.by": ("the host of ours at which it came in from outside", "it came in from outside"),
 }

@@ -194,7 +194,9 @@ def state(base: Facts, stated: Mapping[str, Any], world: World) -> Facts:
     found = under("border", ("by", "ip"))
     if found:
         border = replace(border or Border("", None), **{"by": "", **found} if found.get("by", "") is None else found)
-    arrival = replace(base.arrival, **under("arrival", ("dmarc", "spf", "dkim", "arc", "aligned")), spam=_spam(base.arrival.spam, stated))
+    arrival = replace(
+        base.arrival, **under("arrival", ("dmarc", "spf", "dkim", "arc", "aligned", "pass_of")), spam=_spam(base.arrival.spam, stated)
+    )
     signs = {name.removeprefix("header.") for name in stated if name.startswith("header.")}
     made = replace(
         base,

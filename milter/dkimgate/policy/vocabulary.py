@@ -62,6 +62,7 @@ FACTS: dict[str, Fact] = {
     "arrival.arc": Fact(Kind.WORD, ARC_RESULTS),
     "arrival.aligned": Fact(Kind.FLAG),
     "arrival.badly": Fact(Kind.FLAG),
+    "arrival.pass_of": Fact(Kind.HOST, optional=True),
     "spam": Fact(Kind.FLAG),
     "spam.score": Fact(Kind.NUMBER),
     "spam.required": Fact(Kind.NUMBER, least=0),
@@ -137,6 +138,8 @@ def _of_arrival(fact: str, facts: Facts) -> Value:
             return arrival.aligned
         case "arrival.badly":
             return arrival.badly
+        case "arrival.pass_of":
+            return _host(arrival.pass_of)
         case "spam":
             return arrival.spam.spam
         case "spam.score":

@@ -68,6 +68,7 @@ TEXTS: dict[str, tuple[Writing, bool, tuple[str, ...]]] = {
     "client.auth": (Writing.TEXT, True, ("user", "user@hosted.example")),
     "client.daemon": (Writing.TEXT, True, ("smtpd",)),
     "border.by": (Writing.HOST, True, ("mx.forwarder.example",)),
+    "arrival.pass_of": (Writing.HOST, True, ("member.example",)),
 }
 """How a text is written, whether a message may be without it, and texts that one can read."""
 
@@ -106,6 +107,8 @@ TIES: tuple[Condition, ...] = (
     _only_if(_there("border.by"), _is("origin", "forwarded")),
     _only_if(_there("border.ip"), _there("border.by")),
     _only_if(_true("arrival.aligned"), All((Not(_NO_AUTHOR), Any((_is("arrival.spf", "pass"), _is("arrival.dkim", "pass")))))),
+    # the author domain has no pass of its own then
+    _only_if(_there("arrival.pass_of"), Not(_is("arrival.dmarc", "pass"))),
     # the sender is rewritten where that changes something, and what it must not be aligned with is known
     _only_if(_true("outgoing.unalignable"), All((_true("outgoing.spf_passes"), Not(Leaf("sender", (Glob(""),))), Not(_NO_AUTHOR)))),
     _only_if(_true("own_signature"), Leaf("from", (Hosted(),))),
@@ -166,6 +169,7 @@ def message(values: dict[str, typing.Any]) -> Facts:
             values["arrival.arc"],
             values["arrival.aligned"],
             Spam(score >= required, score, required),
+            values["arrival.pass_of"],
         ),
         upstream=Upstream(values["upstream.dmarc"]),
         header=HeaderSigns(**{name.removeprefix("header."): values[name] for name in FLAGS if name.startswith("header.")}),
