@@ -183,7 +183,7 @@ class Passage:
         text = texts.fill(decision.text, facts, decision) if decision.text is not None else None
         if decision.disposition is Disposition.HOLD:
             # Postfix shows no reason for what it holds
-            log(f"{self._message.queue_id}: held by rule {decision.rule!r}: {text or 'no text'}")
+            log(f"{self._message.queue_id}: held by rule {decision.rule!r}: {text or self._assessment.overruled or 'no text'}")
         remove = tuple(sorted({*remove, *changes.removed}))
         return Outcome(decision.disposition, text, fields + changes.fields, remove, self._assessment.sender, changes.changed)
 

@@ -41,7 +41,7 @@ def signed(header: str, connection: Connection = REINJECTED, config: Config = CO
     won = []
     for name, policy in (("shipped", SHIPPED), ("careless", CARELESS)):
         decision = decide(found, policy)
-        if guard.refuses(found, decision) is not None:
+        if guard.refuses_signature(found, decision) is not None:
             decision = replace(decision, sign=Sign.NONE)
         if decision.sign is Sign.AUTHOR:
             won.append(f"{name}: {found}")
