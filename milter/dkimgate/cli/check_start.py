@@ -31,12 +31,19 @@ def credentials_from_elsewhere(settings: Config) -> Iterator[Finding]:
     secrets = [each.secret_file for each in (settings.unalign, settings.passport) if each is not None]
     files = (*(key.file for key in settings.keys), *secrets)
     absent = [file for file in files if credentials.is_credential(file) and not credentials.is_there(file)]
-    if absent:
-        names = ", ".join(sorted({f"{file.name} ({credentials.origin(file).file})" for file in absent}))
-        yield Finding(
-            "note",
-            f"the service does not run, so {absent[0].parent} is not there; what LoadCredential= makes it from was read instead: {names}",
-        )
+    for file in absent:
+        if credentials.is_new(file):
+            unit = file.parent.name
+            yield Finding(
+                "warning",
+                f"{file}: {unit} runs, and systemd makes this file when it starts: `systemctl restart {unit}`; a reload is refused",
+            )
+    read = [file for file in absent if not credentials.is_new(file)]
+    if read:
+        names = ", ".join(sorted({f"{file.name} ({credentials.origin(file).file})" for file in read}))
+        folder = read[0].parent
+        why = f"only root sees {folder}" if folder.is_dir() else f"the service does not run, so {folder} is not there"
+        yield Finding("note", f"{why}; what LoadCredential= makes it from was read instead: {names}")
 
 
 def tried(file: Path, settings: Config) -> Iterator[Finding]:
