@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from dkimgate import domains
 from dkimgate.config import Trust
-from dkimgate.evidence import authentication_results, below_border, grounds, misleading, received_spf, results_elsewhere, spam
+from dkimgate.evidence import authentication_results, below_border, grounds, misleading, received_spf, results_elsewhere, spam, words
 from dkimgate.evidence.authentication_results import Reading
 from dkimgate.facts import Arrival, Claim, Spam, Standing, Upstream
 from dkimgate.message import HeaderField, Message
@@ -23,26 +23,6 @@ MAX_CLAIMS = 1000
 
 MAX_FIELDS = 100
 """Of Authentication-Results fields behind these, and behind MAX_CLAIMS, only what hurts is read: it takes a tenth of the time."""
-
-# from good to bad; a word that stands nowhere here is `unknown`
-_DMARC = ("pass", "none", "unknown", "temperror", "permerror", "fail")
-_SAME_AS = {
-    "bestguesspass": "none",  # Microsoft: no record, it would have passed a guessed one
-    "hardfail": "fail",
-    "reject": "fail",
-    "quarantine": "fail",
-    "error": "temperror",
-    "timeout": "temperror",  # Microsoft, of a key that it could not look up
-    **dict.fromkeys(("tempfail", "temp_fail", "temp-fail"), "temperror"),
-    **dict.fromkeys(("permfail", "perm_fail", "perm-fail", "invalid"), "permerror"),  # AOL, Yahoo, Mail.ru
-}
-_HURTS = {
-    "dmarc": {"fail", "permerror", "temperror"},
-    "spf": {"fail", "softfail", "permerror", "temperror"},
-    "dkim": {"fail", "permerror", "temperror"},
-    "arc": {"fail", "permerror", "temperror"},
-}
-_BADNESS = ("pass", "neutral", "none", "policy", "temperror", "permerror", "softfail", "fail")
 
 
 def claims_of(message: Message, route: Route, trust: Trust, verdicts: Iterable[spam.Verdict] | None = None) -> tuple[Claim, ...]:
@@ -86,7 +66,7 @@ def claims_of(message: Message, route: Route, trust: Trust, verdicts: Iterable[s
 
 
 def _harmless(claim: Claim) -> bool:
-    return claim.result not in _HURTS.get(claim.method, {"yes"})
+    return claim.result not in words.HURTS.get(claim.method, ("yes",))
 
 
 def _zone(message: Message, route: Route, trust: Trust) -> frozenset[int]:
@@ -155,7 +135,7 @@ def arrival_of(claims: Iterable[Claim], author: str | None, outside: bool, trust
     """What the claims and the spam verdict come to. `author` is the author domain, `outside` whether the origin is."""
     claims = tuple(claims)
     dmarc = _dmarc(claims, author, outside, trust)
-    upstream = [_dmarc_word(c) for c in claims if c.method == "dmarc" and _elsewhere(c, trust) and _dmarc_word(c) in _HURTS["dmarc"]]
+    upstream = [_dmarc_word(c) for c in claims if c.method == "dmarc" and _elsewhere(c, trust) and _dmarc_word(c) in words.HURTS["dmarc"]]
     arrival = Arrival(
         dmarc=dmarc,
         spf=combined(claims, "spf"),
@@ -165,16 +145,16 @@ def arrival_of(claims: Iterable[Claim], author: str | None, outside: bool, trust
         spam=verdict,
         pass_of=None if dmarc == "pass" else _pass_of(claims, author),
     )
-    return arrival, Upstream(max(upstream, key=_DMARC.index, default=None))
+    return arrival, Upstream(max(upstream, key=words.DMARC.index, default=None))
 
 
 def _dmarc(claims: tuple[Claim, ...], author: str | None, outside: bool, trust: Trust) -> str:
     mine = [c for c in claims if c.method == "dmarc" and not _elsewhere(c, trust)]
-    results = [_dmarc_of(c, author) for c in mine if c.is_believed() or _dmarc_word(c) in _HURTS["dmarc"]]
-    if not any(c.is_believed() and grounds.pass_of_another(c, author) is None for c in mine):
-        # a pass of another domain is no answer to a fail, and a sender's own permerror in our name must not stand for another's fail
-        results = [word for c in claims if c.method == "dmarc" and (word := _dmarc_word(c)) in _HURTS["dmarc"]]
-    return max(results, key=_DMARC.index, default="unknown" if outside else "none")
+    results = [_dmarc_of(c, author) for c in mine if c.is_believed() or _dmarc_word(c) in words.HURTS["dmarc"]]
+    if not any(c.is_believed() and _dmarc_of(c, author) != "unknown" for c in mine):
+        # what was found for another domain, or says nothing, is no answer to another's fail
+        results += [word for c in claims if c.method == "dmarc" and (word := _dmarc_word(c)) in words.HURTS["dmarc"]]
+    return max(results, key=words.DMARC.index, default="unknown" if outside else "none")
 
 
 def _elsewhere(claim: Claim, trust: Trust) -> bool:
@@ -183,8 +163,7 @@ def _elsewhere(claim: Claim, trust: Trust) -> bool:
 
 
 def _dmarc_word(claim: Claim) -> str:
-    word = _SAME_AS.get(claim.result, claim.result)
-    return word if word in _DMARC else "unknown"
+    return words.dmarc_meaning(claim.result)
 
 
 def _dmarc_of(claim: Claim, author: str | None) -> str:
@@ -221,9 +200,9 @@ def _told_whose(claim: Claim, author: str | None, trust: Trust) -> Claim:
 def combined(claims: Iterable[Claim], method: str) -> str:
     """The best of the believed results (one good signature is enough, RFC 6376 section 6.1), else the worst that anyone says. A sender
     can add a signature of which we say `neutral`: that is no answer to another's `fail`."""
-    words = [(_SAME_AS.get(c.result, c.result), c.is_believed()) for c in claims if c.method == method]
-    counting = [word for word, ours in words if ours and word in _BADNESS]
+    stated = [(words.meaning(c.result), c.is_believed()) for c in claims if c.method == method]
+    counting = [word for word, ours in stated if ours and word in words.BADNESS]
     if "pass" in counting:
         return "pass"
-    bad = counting + [word for word, _ in words if word in _HURTS[method]]
-    return max(bad, key=_BADNESS.index, default="none")
+    bad = counting + [word for word, _ in stated if word in words.HURTS[method]]
+    return max(bad, key=words.BADNESS.index, default="none")

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from dkimgate import domains
+from dkimgate.evidence import words
 from dkimgate.facts import Claim, Standing
 from dkimgate.hops import is_loopback
 from dkimgate.message import Message
@@ -23,9 +24,6 @@ from dkimgate.route import Route
 
 _PROOFS = ("X-Dkimgate-Passport", "ARC-Authentication-Results")
 """Fields whose trusted claims are proved by themselves: the MAC of a passport, or the seal of a trusted sealer, was verified here."""
-
-_HELPING = ("pass", "none")
-
 
 _ADDRESS_TOLD = re.compile(r"(?:client-ip=|designates? )([0-9A-Fa-f:.]{2,45})")
 _LATER = "our own word, but of a later hop: it says what came from a host of ours, not how the message arrived"
@@ -49,7 +47,7 @@ def of_the_arrival(claims: Iterable[Claim], message: Message, route: Route) -> l
     return [
         replace(claim, standing=Standing.UPSTREAM, why=_LATER)
         if claim.is_believed()
-        and claim.result in _HELPING
+        and words.helps(claim.result)
         and (claim.position < newer or by_network or _tells_another(claim, message, border.ip))
         else claim
         for claim in claims
@@ -104,7 +102,9 @@ def _has_reason(claim: Claim, found: set[str]) -> bool:
 def wants_proof(claims: Iterable[Claim], author: str | None) -> bool:
     """Is there a statement of ours that would help, and is not proved yet?"""
     claims = tuple(claims)
-    return any(_is_word(claim) and claim.method == "dmarc" and claim.result in _HELPING for claim in claims) and not _proved(claims, author)
+    return any(_is_word(claim) and claim.method == "dmarc" and words.helps(claim.result) for claim in claims) and not _proved(
+        claims, author
+    )
 
 
 def proved(claims: Iterable[Claim], author: str | None) -> tuple[Claim, ...]:
@@ -144,7 +144,7 @@ def _proved(claims: tuple[Claim, ...], author: str | None) -> bool:
     if author is None:
         return False
     for claim in claims:
-        helps = claim.method == "dmarc" and claim.result in _HELPING and claim.is_believed()
+        helps = claim.method == "dmarc" and words.helps(claim.result) and claim.is_believed()
         if helps and not _is_word(claim) and pass_of_another(claim, author) is None:
             return True
         if _spf_word_of(claim, author):
@@ -157,7 +157,7 @@ def _spf_word_of(claim: Claim, domain: str) -> bool:
 
 
 def _unproved(claim: Claim, author: str | None) -> Claim:
-    if not _is_word(claim) or claim.result not in _HELPING:
+    if not _is_word(claim) or not words.helps(claim.result):
         return claim
     if claim.method == "dmarc":
         return replace(claim, standing=Standing.UPSTREAM, why="our own word, but nothing that was checked here is reason for it")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dkimgate import domains
+from dkimgate.evidence import words
 from dkimgate.facts import Claim, Origin, Standing
 from dkimgate.message import Message
 from dkimgate.resolver import Lookup
@@ -16,8 +17,6 @@ from dkimgate.route import Route
 from dkimgate.spf_query import Query
 
 RESULTS = ("pass", "fail", "softfail", "neutral", "none", "temperror", "permerror")
-
-_HURTS = ("fail", "softfail", "permerror", "temperror")
 
 LONGEST_SENDER = 512
 """Characters of a reverse path; RFC 5321 section 4.5.3.1.3 permits 256. Macros of a record repeat it."""
@@ -89,7 +88,7 @@ def stated_spf(claims: Iterable[Claim]) -> Spf | None:
     one that is no pass counts, and before all one that hurts, whoever states it.
     """
     claims = [claim for claim in claims if claim.method == "spf"]
-    hurting = [claim for claim in claims if claim.result in _HURTS]
+    hurting = [claim for claim in claims if words.meaning(claim.result) in words.HURTS["spf"]]
     stated = hurting or [claim for claim in claims if claim.standing is Standing.TRUSTED]
     worst = next((claim for claim in stated if claim.result != "pass"), stated[0] if stated else None)
     if worst is None:
@@ -99,7 +98,8 @@ def stated_spf(claims: Iterable[Claim]) -> Spf | None:
         helo = None  # it was asked about the sender, whoever that is
     written = (mailfrom or helo or "").rpartition("@")[2]
     domain = domains.a_label(written)
-    result = worst.result if worst.result in RESULTS and domain is not None else "neutral"
+    result = words.meaning(worst.result)
+    result = result if result in RESULTS and domain is not None else "neutral"
     return Spf(result, domain, "mailfrom" if mailfrom else "helo", mailfrom or "", why="as a host of ours states")
 
 

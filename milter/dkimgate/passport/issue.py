@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 from dkimgate import domains
+from dkimgate.evidence.words import meaning
 from dkimgate.facts import Claim, Spam
 from dkimgate.message import Message
 from dkimgate.passport.binding import Binding, binding_of
@@ -15,7 +16,6 @@ from dkimgate.passport.secrets import Secrets
 _SPLIT_AT = 1000  # octets; above this the names that results were found for are left out
 _DOMAINS = 4  # passes of one method that are told apart by domain
 _WORDS = frozenset(("pass", "none", "neutral", "policy", "fail", "softfail", "permerror", "temperror"))
-_SAME_AS = {"hardfail": "fail", "reject": "fail", "quarantine": "fail", "error": "temperror"}
 _FOUND_FOR = {"spf": ("smtp.mailfrom",), "dkim": ("header.d", "header.i")}
 _MOST_POINTS = 1e6
 
@@ -59,7 +59,7 @@ def _results(claims: list[Claim], method: str, author: str | None) -> list[Resul
 
 
 def _word(result: str) -> str:
-    word = _SAME_AS.get(result, result)
+    word = meaning(result)
     return word if word in _WORDS else "unknown"
 
 
