@@ -332,3 +332,10 @@ def test_a_full_disk_is_an_error_and_the_journal_goes_on_when_there_is_room(tmp_
     assert int(failed) >= 20
     assert (counted, again) == ("True", "True")
     assert "journal:" in ran.stderr
+
+
+def test_probe_of_a_user_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that is run by a number."""
+    monkeypatch.setattr("os.geteuid", lambda: 2_000_000_001)
+    tmp_path.chmod(0o500)
+    assert f"{tmp_path}: 2000000001 may not write here" in (Journal(tmp_path / "x.jsonl").probe() or "")

@@ -9,6 +9,14 @@ import stat
 from pathlib import Path
 
 
+def own_name() -> str:
+    """The user of this process, by number where it has no name (in a container)."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
 def may(status: os.stat_result, user: str | None, wanted: int) -> bool:
     """Do the permission bits give `user` (None: this process's) what the owner's bits in `wanted` say?
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import pwd
 import stat
 import sys
 import threading
@@ -22,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dkimgate.journal.notice import Notice
-from dkimgate.journal.permissions import may
+from dkimgate.journal.permissions import may, own_name
 from dkimgate.log import visible
 
 SHOUT_SECONDS = 5.0
@@ -140,7 +139,7 @@ class Journal:
                 return f"{self.file}: {error.strerror or error}"
 
     def _denied(self, path: Path, user: str | None, status: os.stat_result) -> str:
-        name = user or pwd.getpwuid(os.geteuid()).pw_name
+        name = user or own_name()
         cant = f"{path}: {name} may not write here ({stat.filemode(status.st_mode)})"
         if stat.S_ISDIR(status.st_mode) and status.st_uid == 0:  # others keep their files there too
             own = path / "dkimgate"
