@@ -155,7 +155,7 @@ def test_a_short_write_is_an_error_and_spoils_no_other_record(tmp_path: Path) ->
     assert "only 40 of" in said[0]
     assert "size limit" in said[1]
     assert said[-1] == "[3, 4, 5, 6, 7, 8, 9] 7"
-    assert ran.stderr.count("dkimgate: journal:") == 1
+    assert ran.stderr.count(": journal: ") == 1
     reader = Reader()
     assert [record["number"] for record in reader.records(forwards(file))] == [0, 1, 2, 99]
     assert reader.torn == 1

@@ -13,7 +13,6 @@ import contextlib
 import errno
 import os
 import stat
-import sys
 import threading
 import time
 import weakref
@@ -22,10 +21,10 @@ from pathlib import Path
 
 from dkimgate.journal.notice import Notice
 from dkimgate.journal.permissions import may, own_name
-from dkimgate.log import visible
+from dkimgate.log import Level, log
 
 SHOUT_SECONDS = 5.0
-"""At most one line on stderr in that time, however many records fail."""
+"""At most one line in the log in that time, however many records fail."""
 
 LOOKS = 10
 LOOK_SECONDS = 0.005
@@ -43,10 +42,8 @@ class JournalError(Exception):
         self.public = public
 
 
-def _to_stderr(text: str) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(f"dkimgate: {visible(text)}\n")
-        sys.stderr.flush()
+def _to_log(text: str) -> None:
+    log(text, Level.ERROR)
 
 
 class Journal:
@@ -61,7 +58,7 @@ class Journal:
         self,
         file: Path,
         *,
-        shout: Callable[[str], None] = _to_stderr,
+        shout: Callable[[str], None] = _to_log,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
