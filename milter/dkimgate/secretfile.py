@@ -4,10 +4,12 @@ read them."""
 from __future__ import annotations
 
 import grp
+import hashlib
 import os
 import pwd
 import shlex
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -75,6 +77,16 @@ def _is_missing(file: Path) -> bool:
     except OSError:
         return False
     return False
+
+
+_MARKED_WITH = os.urandom(16)
+
+
+def mark(secrets: Sequence[bytes]) -> str:
+    """How many there are, and a mark that tells them from others as long as this process lives: a digest under a key that nobody else has,
+    so that it is no help in guessing one."""
+    digest = hashlib.blake2b(b"\0".join(secrets), digest_size=4, key=_MARKED_WITH).hexdigest()
+    return f"{len(secrets)} secret{'s' if len(secrets) != 1 else ''} (mark {digest})"
 
 
 def give(descriptor: int, account: str) -> None:
