@@ -27,6 +27,8 @@ _PROOFS = ("X-Dkimgate-Passport", "ARC-Authentication-Results")
 
 _ADDRESS_TOLD = re.compile(r"(?:client-ip=|designates? )([0-9A-Fa-f:.]{2,45})")
 _LATER = "our own word, but of a later hop: it says what came from a host of ours, not how the message arrived"
+_OF_ANYBODY = "our own word, but SPF was asked of a client behind which anybody may stand (trust.relays does not name it)"
+_NO_REASON = "our own word, but for all that is known it rests on SPF of a client behind which anybody may stand"
 
 
 def of_the_arrival(claims: Iterable[Claim], message: Message, route: Route) -> list[Claim]:
@@ -37,21 +39,32 @@ def of_the_arrival(claims: Iterable[Claim], message: Message, route: Route) -> l
     one over the network (no SPF record lists a loopback address); and not at all where a host of the network hands the message to this
     session, for a verifier of this session writes in the same place. Where the field tells an address, it has to be that of the
     border's client.
+
+    Behind a client of trust.networks that trust.relays does not name (a bridge, a proxy) nobody sees the border, so the same holds of the
+    session with that client; and SPF of its address, which may be one of ours, says nothing of who stands behind it.
     """
     border = route.border_hop
-    if border is None:
+    entry = border or next((hop for hop in route.hops if hop.position == route.unnamed), None)
+    if entry is None:
         return list(claims)
-    above = [hop.position for hop in route.hops if hop.position < border.position and not _is_this_host(hop.ip)]
+    above = [hop.position for hop in route.hops if hop.position < entry.position and not _is_this_host(hop.ip)]
     newer = max(above, default=-1)
     by_network = not _is_this_host(message.connection.ip) and message.connection.auth is None
-    return [
+    found = [
         replace(claim, standing=Standing.UPSTREAM, why=_LATER)
         if claim.is_believed()
         and words.helps(claim.result)
-        and (claim.position < newer or by_network or _tells_another(claim, message, border.ip))
+        and (claim.position < newer or by_network or _tells_another(claim, message, entry.ip))
         else claim
         for claim in claims
     ]
+    return found if border is not None else stated(map(_without_spf, found), _NO_REASON)
+
+
+def _without_spf(claim: Claim) -> Claim:
+    if claim.method == "spf" and claim.result == "pass" and claim.is_believed():
+        return replace(claim, standing=Standing.UPSTREAM, why=_OF_ANYBODY)
+    return claim
 
 
 def _tells_another(claim: Claim, message: Message, ip: str | None) -> bool:
