@@ -49,7 +49,7 @@ class BorderPassage(Passage):
         engine = self._engine
         now = engine.now()
         own = engine.check(seen, body, engine.resolver.lookup(), now) if body is not None else ()
-        facts = record.recordable(facts_of(seen, engine.config, (), lambda author, hosted: (False, "unaligned"), own, now=now))
+        facts = record.recordable(facts_of(seen, engine.config, (), lambda author: (False, "unaligned"), own, now=now))
         self._assessment = Assessment(facts, Decision(RULE), departure.predict(facts, False))
 
     def end(self) -> Outcome:

@@ -27,7 +27,7 @@ PASS = "Authentication-Results: mx.forwarder.example; dmarc=pass header.from=hos
 
 
 def _facts(header: str) -> Facts:
-    return facts_of(see(message(header), CONFIG), CONFIG, ["hosted.example"], lambda author, hosted: (False, "lookup"))
+    return facts_of(see(message(header), CONFIG), CONFIG, ["hosted.example"], lambda author: (False, "lookup"))
 
 
 @given(

@@ -32,7 +32,7 @@ PASS = "mx.forwarder.example; dmarc=pass header.from=hosted.example"
 
 
 def facts(header: str, connection: Connection = REINJECTED, config: Config = CONFIG) -> Facts:
-    return facts_of(see(message(header, connection), config), config, ["hosted.example"], lambda author, hosted: (False, "lookup"))
+    return facts_of(see(message(header, connection), config), config, ["hosted.example"], lambda author: (False, "lookup"))
 
 
 def signed(header: str, connection: Connection = REINJECTED, config: Config = CONFIG) -> list[str]:

@@ -17,8 +17,8 @@ from dkimgate.message import Message
 from dkimgate.route import Route, route_of
 from dkimgate.wire import LONGEST_LINE
 
-OutgoingSpf = Callable[[str | None, bool], tuple[bool, str]]
-"""(author domain, is it hosted) -> would the envelope pass SPF, aligned, at the next hop; and whence that is known."""
+OutgoingSpf = Callable[[str | None], tuple[bool, str]]
+"""author domain -> would the envelope pass SPF, aligned, at the next hop; and whence that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def facts_of(
     if ours is not None:
         claims, arrival = own_signature.discounted(claims, arrival, domain, ours)
     hosted = domains.covering(domain, key_domains) if domain else None
-    spf_passes, spf_source = outgoing_spf(domain, hosted is not None)
+    spf_passes, spf_source = outgoing_spf(domain)
     return Facts(
         client=message.connection,
         sender=message.envelope.sender,
