@@ -5,7 +5,7 @@ Law 2 lives here: what hurts is believed from anyone, what helps only where an o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from dkimgate import domains
@@ -30,17 +30,21 @@ def claims_of(message: Message, route: Route, trust: Trust, verdicts: Iterable[s
     zone = _zone(message, route, trust)
     stated = {verdict.position: verdict.spam for verdict in (spam.verdicts_of(message.header) if verdicts is None else verdicts)}
     claims: list[Claim] = []
+    in_zone: dict[int, Reading] = {}
     fields = 0
     for position, field in enumerate(message.header):
         if field.key == FIELD:
             fields += 1
             whole = fields <= MAX_FIELDS and len(claims) < MAX_CLAIMS
-            claims += _from_results(field, position, zone, trust, whole)
+            reading = authentication_results.read(field.text) if whole else authentication_results.read_what_hurts(field.text)
+            if position in zone:
+                in_zone[position] = reading
+            claims += _from_results(reading, field, position, position in zone, trust)
         elif field.key == "received-spf":
             claims += _from_received_spf(field, position)
-        elif (reading := results_elsewhere.read(field)) is not None:
+        elif (elsewhere := results_elsewhere.read(field)) is not None:
             why = "another field than Authentication-Results: only what hurts was taken from it"
-            claims += _as_claims(reading, field, position, Standing.UPSTREAM, why)
+            claims += _as_claims(elsewhere, field, position, Standing.UPSTREAM, why)
         if (verdict := stated.get(position)) is not None:
             claims.append(
                 Claim(
@@ -55,14 +59,23 @@ def claims_of(message: Message, route: Route, trust: Trust, verdicts: Iterable[s
                 )
             )
     claims = grounds.of_the_arrival(claims, message, route)
-    if (odd := misleading.odd_words(message, route, zone, trust)) is not None:
-        why = f"our authserv-id, but a sender may have written it through a verifier of ours: {odd}"
-        claims = [replace(claim, standing=Standing.UPSTREAM, why=why) if claim.is_believed() else claim for claim in claims]
-    elif misleading.offers_a_pass(message, zone, route.ours_above, trust):
-        claims = grounds.stated(claims, "our own pass, but it may rest on an SPF result that the sender wrote")
+    if any(claim.is_believed() for claim in claims):
+        claims = _not_by_the_sender(claims, message, route, zone, in_zone, trust)
     if len(claims) > MAX_CLAIMS:
         claims = sorted(sorted(claims, key=_harmless)[:MAX_CLAIMS], key=lambda claim: claim.position)
     return tuple(claims)
+
+
+def _not_by_the_sender(
+    claims: list[Claim], message: Message, route: Route, zone: frozenset[int], in_zone: Mapping[int, Reading], trust: Trust
+) -> list[Claim]:
+    """The claims, those of ours made upstream that a sender may have brought about through our own verifiers."""
+    if (odd := misleading.odd_words(message, route, in_zone, trust)) is not None:
+        why = f"our authserv-id, but a sender may have written it through a verifier of ours: {odd}"
+        return [replace(claim, standing=Standing.UPSTREAM, why=why) if claim.is_believed() else claim for claim in claims]
+    if misleading.offers_a_pass(message, zone, route.ours_above, trust):
+        return grounds.stated(claims, "our own pass, but it may rest on an SPF result that the sender wrote")
+    return claims
 
 
 def _harmless(claim: Claim) -> bool:
@@ -95,10 +108,9 @@ def _plainly_ours(field: HeaderField, trust: Trust) -> bool:
     return field.name.lower() == FIELD.encode() and bool(semicolon) and trust.is_spelled_authserv_id(authserv_id)
 
 
-def _from_results(field: HeaderField, position: int, zone: frozenset[int], trust: Trust, whole: bool) -> list[Claim]:
-    reading = authentication_results.read(field.text) if whole else authentication_results.read_what_hurts(field.text)
+def _from_results(reading: Reading, field: HeaderField, position: int, in_zone: bool, trust: Trust) -> list[Claim]:
     ours = trust.is_authserv_id(reading.authserv_id)
-    standing = Standing.TRUSTED if ours and position in zone and reading.strict else Standing.UPSTREAM
+    standing = Standing.TRUSTED if ours and in_zone and reading.strict else Standing.UPSTREAM
     if standing is Standing.TRUSTED:
         why = "our authserv-id, where only our hosts write"
     elif not reading.strict:

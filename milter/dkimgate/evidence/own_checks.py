@@ -98,8 +98,9 @@ def _arc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now
     """A sealer's verifiers can be misled as ours can: to print what the sender wrote, and to a pass that nothing aligned supports."""
     above = seen.route.entered
     chain = arc.validate(seen.message.header[above:], body, lookup, now)
-    odd = misleading.odd_words(seen.message, seen.route, frozenset(), config.trust)
-    sealers = () if odd is not None else config.trust.arc_sealers
+    sealers = config.trust.arc_sealers
+    if sealers and misleading.odd_words(seen.message, seen.route, {}, config.trust) is not None:
+        sealers = ()
     why = "a sealer's pass, but no pass of SPF or DKIM in its results is reason for it"
     claims = grounds.stated(arc.claims(chain, sealers, seen.domain), why)
     made = [replace(claim, position=claim.position + above) for claim in claims]
