@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from dkimgate import credentials
+from dkimgate import credentials, permissions
 from dkimgate.yamlfile import ConfigError
 
 ACCOUNT = "dkimgate"
@@ -105,7 +105,12 @@ def handed(file: Path, account: str) -> str:
     group = _group_of_account(account)
     if group is None:
         return f"{shown}. There is no account {account} here: the group of the daemon's user must be able to read it."
-    if pwd.getpwnam(account).pw_uid == state.st_uid or (group == state.st_gid and state.st_mode & stat.S_IRGRP):
+    if permissions.may(state, account, stat.S_IRUSR):
+        closed = permissions.closed_folder(file, account)
+        if closed is not None:
+            return (
+                f"{shown}: but the daemon ({account}) may not enter {closed}. Move it to a folder of the daemon's, such as /etc/dkimgate."
+            )
         return f"{shown}: the daemon ({account}) can read it."
     name = shlex.quote(str(file))
     return f"{shown}: the daemon ({account}) can't read it. As root: chown root:{_name(group, grp)} {name} && chmod 0640 {name}"

@@ -16,7 +16,7 @@ from dkimgate.cli.finding import Finding
 from dkimgate.config import Config
 from dkimgate.daemon import privileges
 from dkimgate.daemon.attempt import attempts, is_served
-from dkimgate.journal.permissions import own_name
+from dkimgate.permissions import own_name
 
 UNIT = "dkimgate.service"
 BOOTED = Path("/run/systemd/system")

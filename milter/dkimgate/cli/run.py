@@ -12,8 +12,8 @@ from dkimgate.config import DEFAULT_FILE
 from dkimgate.daemon.attempt import attempts
 from dkimgate.daemon.server import serve
 from dkimgate.gate import Gate
-from dkimgate.journal.permissions import may_read
 from dkimgate.log import visible
+from dkimgate.permissions import may_read
 from dkimgate.yamlfile import ConfigError
 
 _DESCRIPTION = """\

@@ -20,8 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dkimgate.journal.notice import Notice
-from dkimgate.journal.permissions import may, own_name
 from dkimgate.log import Level, log
+from dkimgate.permissions import may, own_name
 
 SHOUT_SECONDS = 5.0
 """At most one line in the log in that time, however many records fail."""

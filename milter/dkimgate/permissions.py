@@ -38,8 +38,12 @@ def may(status: os.stat_result, user: str | None, wanted: int) -> bool:
 
 def may_read(file: Path, user: str | None) -> bool:
     """May `user` read that file, through all the directories above it?"""
-    path = file.absolute()
     try:
-        return may(path.stat(), user, stat.S_IRUSR) and all(may(folder.stat(), user, stat.S_IXUSR) for folder in path.parents)
+        return may(file.stat(), user, stat.S_IRUSR) and closed_folder(file, user) is None
     except OSError:
         return False
+
+
+def closed_folder(file: Path, user: str | None) -> Path | None:
+    """The topmost directory above that file which keeps `user` out; None where there is no such. Raises OSError."""
+    return next((folder for folder in reversed(file.absolute().parents) if not may(folder.stat(), user, stat.S_IXUSR)), None)
