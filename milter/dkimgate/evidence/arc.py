@@ -301,4 +301,4 @@ def _names(result: Result, author: str) -> bool:
 
 
 def _named_authors(result: Result) -> set[str | None]:
-    return {domains.a_label(value.rpartition("@")[2]) for name, value in result.properties if name == "header.from"}
+    return {domains.of_address(value) for name, value in result.properties if name == "header.from"}

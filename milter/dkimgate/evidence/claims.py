@@ -184,7 +184,7 @@ def _dmarc_of(claim: Claim, author: str | None) -> str:
     said_of = claim.property("header.from")
     if word not in ("pass", "none") or said_of is None:
         return word
-    named = domains.a_label(said_of.rpartition("@")[2])
+    named = domains.of_address(said_of)
     return word if named == author or (word == "pass" and domains.is_or_heads(named, author)) else "unknown"
 
 
@@ -203,7 +203,7 @@ def passes_of_others_told(claims: Iterable[Claim], author: str | None, trust: Tr
 def _told_whose(claim: Claim, author: str | None, trust: Trust) -> Claim:
     if claim.method != "dmarc" or claim.result != "pass" or _elsewhere(claim, trust) or _dmarc_of(claim, author) != "unknown":
         return claim
-    named = domains.a_label((claim.property("header.from") or "").rpartition("@")[2])
+    named = domains.of_address(claim.property("header.from") or "")
     whose = f"of {named}" if named is not None else "of another domain"
     now = f"From now names {author}" if author is not None else "there is no single author domain now"
     return replace(claim, why=f"{claim.why}; but it is a pass {whose}, and {now}, for which it says nothing")

@@ -88,7 +88,7 @@ def domains_of(claim: Claim) -> list[str]:
     """The domains that a result of SPF or DKIM speaks of. Of a property that is there twice, nobody knows which one is meant."""
     names = {"spf": ("smtp.mailfrom",), "dkim": ("header.d", "header.i")}.get(claim.method, ())
     keys = [key for key, _ in claim.properties]
-    found = (domains.a_label(value.rpartition("@")[2]) for name in names if keys.count(name) == 1 and (value := claim.property(name)))
+    found = (domains.of_address(value) for name in names if keys.count(name) == 1 and (value := claim.property(name)))
     return [domain for domain in found if domain is not None]
 
 
@@ -108,7 +108,7 @@ def stated(claims: Iterable[Claim], why: str) -> list[Claim]:
 def _has_reason(claim: Claim, found: set[str]) -> bool:
     if claim.method != "dmarc" or claim.result != "pass" or not claim.is_believed():
         return True
-    author = domains.a_label((claim.property("header.from") or "").rpartition("@")[2])
+    author = domains.of_address(claim.property("header.from") or "")
     return author is not None and any(domains.aligned(domain, author) for domain in found)
 
 
@@ -138,7 +138,7 @@ def pass_of_another(claim: Claim, author: str | None) -> str | None:
     verifier may name the domain of the policy, which heads the author's: that is no other one."""
     if claim.method != "dmarc" or claim.result != "pass":
         return None
-    named = domains.a_label((claim.property("header.from") or "").rpartition("@")[2])
+    named = domains.of_address(claim.property("header.from") or "")
     return None if named is None or domains.is_or_heads(named, author) else named
 
 

@@ -33,7 +33,7 @@ _PLAIN_TAGS = {
     "d": re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*+\.?"),
     "s": re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*+"),
     # decoded (RFC 6376 section 2.11); an ARC field has a number there
-    "i": re.compile(r"(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]*@)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*+\.?"),
+    "i": re.compile(rf"(?:[.{plain_forms.ATEXT}]*@)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*+\.?"),
     "a": re.compile(r"[A-Za-z0-9-]+"),
     "b": re.compile(r"[A-Za-z0-9+/=\s]*"),
 }

@@ -96,8 +96,7 @@ def stated_spf(claims: Iterable[Claim]) -> Spf | None:
     mailfrom, helo = _only(worst, "smtp.mailfrom"), _only(worst, "smtp.helo")
     if any(key == "smtp.mailfrom" for key, _ in worst.properties):
         helo = None  # it was asked about the sender, whoever that is
-    written = (mailfrom or helo or "").rpartition("@")[2]
-    domain = domains.a_label(written)
+    domain = domains.of_address(mailfrom or helo or "")
     result = words.meaning(worst.result)
     result = result if result in RESULTS and domain is not None else "neutral"
     return Spf(result, domain, "mailfrom" if mailfrom else "helo", mailfrom or "", why="as a host of ours states")

@@ -17,7 +17,10 @@ from dkimgate.evidence.authentication_results import MAX_LENGTH, Reading
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*+"
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++"
+ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~-"
+"""Inside the brackets of a pattern: the characters of an atom (RFC 5322 section 3.2.3)."""
+
+_ATOM = rf"[{ATEXT}]++"
 _LOCAL = rf"{_ATOM}(?:\.{_ATOM})*+"
 _ADDRESS = rf"(?:{_LOCAL}@)?{_DOMAIN}"
 _IP = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{1,40}(?:\.[0-9]{1,3}){0,3}"

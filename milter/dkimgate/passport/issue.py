@@ -67,7 +67,7 @@ def _dmarc_word(claim: Claim, author: str | None) -> str:
     """The result, if it helps nobody or was found for the author domain: a passport states it of that domain."""
     word = _word(claim.result)
     said_of = claim.property("header.from")
-    about_author = author is not None and (said_of is None or domains.a_label(said_of.rpartition("@")[2]) == author)
+    about_author = author is not None and (said_of is None or domains.of_address(said_of) == author)
     return word if word in HURTING or about_author else "unknown"
 
 
@@ -75,7 +75,7 @@ def _found_for(claim: Claim) -> str | None:
     keys = [key for key, _ in claim.properties]
     # of a property that is there twice, nobody knows which one is meant
     values = (claim.property(name) for name in _FOUND_FOR[claim.method] if keys.count(name) == 1)
-    return next((name for value in values if value and (name := domains.a_label(value.rpartition("@")[2]))), None)
+    return next((name for value in values if value and (name := domains.of_address(value))), None)
 
 
 def _list(results: list[Result]) -> str:
