@@ -125,7 +125,7 @@ class Passage:
         try:
             self._assessment = self._engine.sent(self._assessment, self._body)
         except Exception as error:  # noqa: BLE001 - law 4
-            self._fail("judging", error)
+            self._fail("foretelling", error)
 
     @property
     def wants_body(self) -> bool:
@@ -151,7 +151,7 @@ class Passage:
             self._conclude_late()
         self._see_sent()
         self._cpu += cpu_seconds() - cpu
-        if self._cpu > MOST_SECONDS and not self._again:
+        if self._cpu > MOST_SECONDS and not self._again and self._engine.policy.mode != "observe":
             return self._too_costly()
         fields = self._fields()
         signed = bool(fields)
@@ -209,8 +209,8 @@ class Passage:
         self._record(())
 
     def _fields(self) -> tuple[tuple[str, bytes], ...]:
-        """The fields to add: the signatures."""
-        if self._body is None or not self._keys:
+        """The fields to add: the signatures. None once something went wrong."""
+        if self._body is None or not self._keys or self._error is not None:
             return ()
         try:
             digest = self._body.sent_digest()

@@ -124,6 +124,7 @@ STAGES = [
     ("dkimgate.policy.verdict.guard.refuses_signature", "judging"),
     ("dkimgate.policy.verdict.departure.predict", "judging"),
     ("dkimgate.passage.SentBody.update", "reading the body"),
+    ("dkimgate.engine.Engine.sent", "foretelling"),
     ("dkimgate.passage.SentBody.sent_digest", "signing"),
     ("dkimgate.passage.sign", "signing"),
 ]
