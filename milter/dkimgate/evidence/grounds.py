@@ -50,13 +50,11 @@ def of_the_arrival(claims: Iterable[Claim], message: Message, route: Route) -> l
     above = [hop.position for hop in route.hops if hop.position < entry.position and not _is_this_host(hop.ip)]
     newer = max(above, default=-1)
     by_network = not _is_this_host(message.connection.ip) and message.connection.auth is None
+    claims = list(claims)
+    helping = {claim.position for claim in claims if _helps(claim)}
+    later = {at for at in helping if at < newer or by_network or _tells_another(message.header[at].text, entry.ip)}
     found = [
-        replace(claim, standing=Standing.UPSTREAM, why=_LATER)
-        if claim.is_believed()
-        and words.helps(claim.result)
-        and (claim.position < newer or by_network or _tells_another(claim, message, entry.ip))
-        else claim
-        for claim in claims
+        replace(claim, standing=Standing.UPSTREAM, why=_LATER) if claim.position in later and _helps(claim) else claim for claim in claims
     ]
     return found if border is not None else stated(map(_without_spf, found), _NO_REASON)
 
@@ -67,16 +65,23 @@ def _without_spf(claim: Claim) -> Claim:
     return claim
 
 
-def _tells_another(claim: Claim, message: Message, ip: str | None) -> bool:
-    told = _ADDRESS_TOLD.findall(message.header[claim.position].text)
-    return any(_same(address) != _same(ip or "") for address in told)
+def _helps(claim: Claim) -> bool:
+    return claim.is_believed() and words.helps(claim.result)
+
+
+def _tells_another(text: str, ip: str | None) -> bool:
+    """Does a field tell a client of another address?"""
+    client = _same(ip or "")
+    return any(_same(address) != client for address in _ADDRESS_TOLD.findall(text))
 
 
 def _same(address: str) -> str:
+    """The address as it is compared: one of IPv4 that an IPv6 socket took (RFC 4291 section 2.5.5.2) is one of IPv4."""
     try:
-        return str(ipaddress.ip_address(address))
+        found = ipaddress.ip_address(address)
     except ValueError:
         return address
+    return str(getattr(found, "ipv4_mapped", None) or found)
 
 
 def _is_this_host(ip: str | None) -> bool:

@@ -34,8 +34,8 @@ class Entry:
     sender: str | None = None
 
 
-def entry_of(message: Message, route: Route, sender_kept: bool = False) -> Entry:
-    """The session that SPF is about. `sender_kept`: the configuration vouches that nothing between the border and here changes senders.
+def entry_of(message: Message, route: Route) -> Entry:
+    """The session that SPF is about.
 
     Where this session is the border, it is at hand. For re-injected mail, address and HELO name stand in the border's Received field. The
     reverse path does not: the one of this session may be that of an alias, a list, or a user's `sendmail -f`. If it were taken
@@ -49,8 +49,6 @@ def entry_of(message: Message, route: Route, sender_kept: bool = False) -> Entry
     border = route.border_hop
     if border is None or route.ours_above < border.position or route.login_in_session:
         return Entry()  # a user who logged in above the border may have made all that stands below, the border's field too
-    if sender_kept:
-        return Entry(border.ip, border.helo, message.envelope.sender)
     paths = [field.text for field in message.header[: route.ours_above] if field.key == "return-path"]
     return Entry(border.ip, border.helo, _path(paths[-1]) if paths else None)
 
