@@ -259,6 +259,17 @@ def _bounded(results: Sequence[Result]) -> list[Result]:
     return kept
 
 
+def names_a_trusted_sealer(header: Sequence[HeaderField], trusted_sealers: Collection[str]) -> bool:
+    """Does the newest set name trusted sealers (as in `claims`) in its seal and message signature? Anybody can write their names; but
+    without them nothing of the chain is trusted, and no DNS needs to be asked to know it. Never raises."""
+    try:
+        fields = field_sets(header)
+        named = (seal_of(fields[-1].seal).domain, message_signature_of(fields[-1].message_signature).domain) if fields else (None,)
+    except Broken:
+        return False
+    return all(_is_trusted(domain, trusted_sealers) for domain in named)
+
+
 def _standing(chain: Chain, newest: ArcSet, reading: Reading, trusted_sealers: Collection[str], author: str | None) -> tuple[Standing, str]:
     problem: str | None = None
     if chain.cv is not Validation.PASS:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
+
+import spf
 
 from dkimgate import domains
 from dkimgate.evidence import words
@@ -97,6 +99,8 @@ def stated_spf(claims: Iterable[Claim]) -> Spf | None:
     domain = domains.of_address(mailfrom or helo or "")
     result = words.meaning(worst.result)
     result = result if result in RESULTS and domain is not None else "neutral"
+    if result == "temperror" and not worst.is_believed():
+        result = "fail"  # that it may have passed would help, and anybody can write it
     return Spf(result, domain, "mailfrom" if mailfrom else "helo", mailfrom or "", why="as a host of ours states")
 
 
@@ -121,8 +125,30 @@ def check_spf(ip: str | None, helo: str | None, sender: str | None, lookup: Look
     domain = _domain(written) if len(sender) <= LONGEST_SENDER and (not sender or "@" in sender) else None
     if domain is None:
         return Spf("none", None, identity, sender, str(address), "no domain with SPF could be of that form")  # section 4.3
-    result, why = _evaluate(Query(address, local or "postmaster", domain, helo, lookup, count_voids=True))
+    result, why = _evaluate(_OfAClient(address, local or "postmaster", domain, helo, lookup, count_voids=True))
     return Spf(result, domain, identity, sender, str(address), why)
+
+
+MOST_NAMES = 10
+"""Names of a client's address that are looked at (RFC 7208 section 4.6.4)."""
+
+
+class _OfAClient(Query):
+    """SPF of a client whom we don't know: he chooses what name servers answer for his address."""
+
+    def validated_ptrs(self) -> list[str]:
+        """The names of the client (RFC 7208 section 5.5). Where DNS fails for them, `ptr` does not match: else whoever lets the DNS of his
+        own address fail would turn `fail` into `temperror`."""
+        with self.lookup.part_of_the_time():
+            names = [str(name) for name in self._quietly(self.dns_ptr, self.i)[:MOST_NAMES]]
+            return [name for name in names if self.cidrmatch(self._quietly(self.dns_a, name, self.A), self.cidrmax)]
+
+    @staticmethod
+    def _quietly(ask: Callable[..., list[object]], *about: str) -> list[object]:
+        try:
+            return ask(*about)
+        except spf.TempError:
+            return []
 
 
 def _evaluate(query: Query) -> tuple[str, str]:
