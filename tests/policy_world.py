@@ -11,6 +11,7 @@ from random import Random
 
 from dkimgate.facts import DMARC_RESULTS, Arrival, Border, Disposition, EnvelopeAction, Facts, HeaderSigns, Origin, Sign, Spam, Upstream
 from dkimgate.message import Connection
+from dkimgate.policy.fact import Kind
 from dkimgate.policy.model import (
     All,
     Any,
@@ -34,7 +35,7 @@ from dkimgate.policy.model import (
     leaves,
 )
 from dkimgate.policy.proof import world
-from dkimgate.policy.vocabulary import FACTS, Kind
+from dkimgate.policy.vocabulary import FACTS
 
 OPERATORS: tuple[Operator, ...] = ("<", "<=", ">", ">=", "==", "!=")
 NETWORKS = [

@@ -21,6 +21,7 @@ from dkimgate.policy import globs, reach, verdict
 from dkimgate.policy.conditions import holds, leaf_holds
 from dkimgate.policy.decide import decide
 from dkimgate.policy.explain import describe, why_not
+from dkimgate.policy.fact import Kind
 from dkimgate.policy.guard import refuses_signature
 from dkimgate.policy.model import (
     All,
@@ -43,7 +44,7 @@ from dkimgate.policy.model import (
     Word,
 )
 from dkimgate.policy.risk import risk_of
-from dkimgate.policy.vocabulary import FACTS, Kind
+from dkimgate.policy.vocabulary import FACTS
 
 floats = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from([0.0, 4.99, 5.0, 14.9, 1e308, -1.0])
 words = st.sampled_from(["none", "pass", "fail", "softfail", "temperror", "permerror", "neutral", "policy", "weird", ""])
