@@ -73,12 +73,11 @@ class Route:
     @property
     def ours_above(self) -> int:
         """Fields at positions below this number stand above the border and above every login: only hosts of ours wrote there."""
-        if self.login_in_session:
+        if self.login_in_session or (self.border_hop is None and self.origin is not Origin.RELAYED):
             return 0
-        ends = [] if self.border_hop is None else [self.border_hop.position]
-        ends += [] if self.unnamed is None or not (ends or self.origin is Origin.RELAYED) else [max(self.unnamed, 0)]
-        ends += [] if self.login is None or not ends else [self.login]
-        return min(ends, default=0)
+        border = self.border_hop.position if self.border_hop is not None else None
+        ends = [position for position in (border, self.unnamed, self.login) if position is not None]
+        return max(min(ends, default=0), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,8 @@ class _Client:
     here: bool
 
     def wrote(self, hop: Hop) -> bool:
-        """May that field be his? A host has many names for itself; what another one wrote bears a name that he gave, or his address."""
+        """May that field be his? A host has many names for itself, so where he isn't `here`, the field must bear one of those by which we
+        know him, or his address."""
         known = self.names - _NO_NAMES
         return self.here or hop.nameless or hop.by in known or self.ip in hop.own or not known.isdisjoint(hop.own)
 
@@ -162,8 +162,8 @@ class _Walk:
         return self.ended(Origin.LOCAL, "every hop is ours" if self._hops else "no hop and no other trace of a journey: made on this host")
 
     def _handed_in(self) -> Route | None:
-        """`submitted`, where somebody has logged in. Where a field tells that it was verified here, which users' mail is not, Received
-        fields may be missing between that and the login, or below it."""
+        """`submitted`, where somebody has logged in. But users' mail is not verified here: where a field tells that this one was, it may
+        have come from outside, and Received fields were removed, above the login or below it. Then it is `forwarded`."""
         auth = self._message.connection.auth
         if auth is not None:
             return self.ended(Origin.SUBMITTED, f"the client of this session logged in as {auth}")
@@ -173,7 +173,8 @@ class _Walk:
             return relayed
         header, at = self._message.header, self._login.position
         trace = None if self._stated_well(at) else _trace(header[:at], self._hops)
-        # what a user redirects may have lost its Received fields, but bears our own results; what an Exchange mailbox does, anybody's
+        # below the login: results of ours tell that a user redirects what we took in. In a mailbox of Exchange there is mail of anybody's,
+        # so what it redirects may bear results of any host
         trace = trace or next((_name(f) for f in header[at:] if (f.key in _VERDICTS if self._login.mapi else self._is_our_result(f))), None)
         return self.ended(Origin.FORWARDED, _removed(trace)) if trace is not None else self.ended(Origin.SUBMITTED, _login_why(self._login))
 
