@@ -40,8 +40,8 @@ _BRACKETED = re.compile(r"\[(?:IPv6:)?([0-9.]+(?=:\d+\])|[0-9a-fA-F:.]+(?:%[\w.-
 _BARE = re.compile(r"[\s,=]+")
 _PORT = re.compile(r"\A([0-9.]{7,15}):\d{1,5}\Z")
 _ZONE = re.compile(r"[^%]*(?:%[\w.-]{1,32})?")
-# what the client says of itself, in the words of Exim, and of CommuniGate and qmail
-_CLAIMED = re.compile(r"(?<!\S)(?:helo|ident|port)=\S+|\A(?:account \S+ )?(?:HELO|EHLO)\s.*", re.IGNORECASE)
+# what the client says of itself, in the words of Exim, of CommuniGate and qmail, and, of its certificate, of Postfix
+_CLAIMED = re.compile(r"(?<!\S)(?:helo|ident|port)=\S+|\A(?:account \S+ )?(?:HELO|EHLO)\s.*|\AClient CN \".*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,8 @@ class Hop:
     """One Received field: host `by` took the message from the client `ip`, which called itself `helo`, by `protocol`.
 
     `position`: index in the header from the top. `local`: there was no client, a process of that host handed the message in. `login`: the
-    client had logged in, says the field. `mapi`: an Exchange took it out of a mailbox of its own. `nameless`: a field of qmail's that names
-    no host; the host that wrote the field above wrote it too. `incomplete`: such a field, of a message from the network: a second field of
-    the same host must stand below it.
+    client had logged in, says the field. `mapi`: an Exchange took it out of a mailbox of its own. `nameless`: qmail's field that names no
+    host, of the host that wrote the one above; `incomplete`: and says that another of that host stands below.
 
     `named`: every address that the from clause names, the client's own words among them; `names`: every word there that may be the
     client's name. `own`: addresses and names that the by clause gives the host itself.
