@@ -197,6 +197,29 @@ def test_a_stranger_has_no_passport_at_the_gate(tmp_path: Path) -> None:
     assert (outcome.fields, len(outcome.remove)) == ((), 1)
 
 
+@pytest.mark.parametrize(
+    ("written", "spam"),
+    [
+        (b"X-Spam-Status: Yes, score=14.9 required=3.0\r\n", True),
+        (b"X-Spam-Flag: YES\r\n", True),
+        (b"X-Spam: Yes\r\n", True),
+        (b"", False),
+    ],
+)
+@pytest.mark.parametrize("when", ["missing", "never"])
+def test_what_a_border_took_off_hurts_in_its_own_session_too(written: bytes, spam: bool, when: str, tmp_path: Path) -> None:
+    """The gate stands behind the border in one session, for virtual aliases: the client is a stranger, and the border has removed what
+    another host had found."""
+    host = Host(tmp_path)
+    header = host.border(written + GOOD)
+    host.gate.config = host.gate.config.model_copy(update={"verify": host.gate.config.verify.model_copy(update={"when": when})})
+    outcome = host.out(header, connection=STRANGER)
+    arrival = host.record["arrival"]
+    assert arrival["spam"]["flag"] is spam
+    assert arrival["dmarc"] == ("pass" if when == "missing" else "unknown"), "what helps is not taken from it"
+    assert len(outcome.fields) == (when == "missing" and not spam), host.record["claims"]
+
+
 def test_another_message_with_that_passport(tmp_path: Path) -> None:
     host = Host(tmp_path)
     passport = host.border(GOOD)[1]

@@ -2,9 +2,9 @@
 
 `issue` makes it, `field` says how it is written, `binding` what it is bound to; here it is read and judged.
 
-A border issues it, having removed every field of that name that came from outside; a listener behind it reads it, and only where the
-client is ours; the message loses it on departure, so that no outsider ever sees one. Were one seen all the same, what it is good for is
-small: the same message (author, Message-ID, Date), unchanged, from a client of ours, within `max_age`.
+A border issues it, having removed every field of that name that came from outside; a listener behind it reads it; the message loses it on
+departure, so that no outsider ever sees one. Were one seen all the same, what it is good for is small: the same message (author,
+Message-ID, Date), unchanged, from a client of ours, within `max_age`.
 
 There is no memory of passports seen. One message rightly comes back several times: once for each alias, and again after
 every deferral. And workers and hosts share nothing that could remember.
@@ -12,6 +12,8 @@ every deferral. And workers and hosts share nothing that could remember.
 What counts when:
 
 - One field that fits counts. A copy of it is the same one. Two that fit and contradict each other give nothing that helps.
+- In a stranger's session nothing that helps is left. What hurts is as true there: a border ahead of us in the same session has taken off
+  the fields that said so.
 - Where something was changed that the operator does not allow, nothing that helps is left; what hurts is as true as before.
 - A field that does not fit (another message's, stale, of the future) gives nothing that helps. What hurts in it counts as upstream.
 - A field without a valid MAC may be anybody's. Beside one that fits it is ignored: else whoever can add a field could
@@ -80,12 +82,14 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the passports of a header come to. `changes` counts where some field fits; `body_read` tells whether the body was compared."""
+    """What the passports of a header come to. `changes` counts where some field fits; `body_read` tells whether the body was compared;
+    `ours`: a client of ours handed the message in."""
 
     outcome: Outcome
     fields: tuple[Judged, ...] = ()
     changes: frozenset[Part] = frozenset()
     body_read: bool = False
+    ours: bool = True
 
     @property
     def fitting(self) -> tuple[Judged, ...]:
@@ -95,11 +99,11 @@ class Reading:
     def helps(self, allowed: Collection[Part] = ()) -> bool:
         """May what helps be believed? `allowed`: changes that the operator permits. A body not compared counts as changed."""
         changes = self.changes if self.body_read else self.changes | {Part.BODY}
-        return self.outcome in _FITS and changes <= set(allowed)
+        return self.ours and self.outcome in _FITS and changes <= set(allowed)
 
     def wants_body(self, allowed: Collection[Part] = ()) -> bool:
         """Could comparing the body make it help? If not, there is no need to read the body for the passport's sake."""
-        return not self.body_read and not self.helps(allowed) and self.outcome in _FITS and self.changes <= set(allowed)
+        return self.ours and not self.body_read and not self.helps(allowed) and self.outcome in _FITS and self.changes <= set(allowed)
 
 
 # --- reading -------------------------------------------------------------------------------------------------------------------------
@@ -108,8 +112,8 @@ class Reading:
 def read(header: Sequence[HeaderField], secrets: Secrets, now: float, max_age: float, body_hash: bytes | None) -> Reading:
     """Read the passports of a header. Never raises, and takes time linear in its size.
 
-    Ask only where the client is ours. With `body_hash` None (the body is still to come) a passport that fits is UNREAD: ask again
-    when it is there. `now` in seconds since 1970, `max_age` in seconds.
+    Where the client is not ours, say so of what is read. With `body_hash` None (the body is still to come) a passport that fits is
+    UNREAD: ask again when it is there. `now` in seconds since 1970, `max_age` in seconds.
     """
     standing = [(position, field) for position, field in enumerate(header) if field.key == KEY]
     if not standing:
@@ -174,7 +178,7 @@ def claims(reading: Reading, allowed: Collection[Part] = ()) -> tuple[Claim, ...
         told.add((field.outcome, said))
         fits = field.outcome in _FITS
         by = said.host if field.outcome in _AUTHENTIC else None  # a name that nobody vouches for is not repeated
-        standing = Standing.TRUSTED if fits else Standing.UPSTREAM
+        standing = Standing.TRUSTED if fits and reading.ours else Standing.UPSTREAM
         why = _why(reading if fits else None, field, helps)
         for result in _stated(said):
             if result.result in HURTING or result.result == "yes" or (fits and helps):
@@ -213,6 +217,8 @@ def _properties(result: Result, said: Passport) -> tuple[tuple[str, str], ...]:
 def _why(reading: Reading | None, field: Judged, helps: bool) -> str:
     if reading is None:
         return f"a passport that does not count ({field.outcome}): only what hurts was taken from it"
+    if not reading.ours:
+        return "a passport in a stranger's session: only what hurts was taken from it"
     changed = " and ".join(sorted(reading.changes))
     match reading.outcome:
         case Outcome.SEVERAL:
