@@ -30,7 +30,6 @@ help:
 	@echo "make laws     the laws over EXAMPLES=100000 random policies and messages each: an hour on two cores"
 	@echo "make install  into /opt/dkimgate and /etc/dkimgate (see systemd/README.md); starts nothing"
 	@echo "make format   put the code into shape"
-	@echo "make reference  write the tables of config/README.md anew"
 	@echo "make lock     resolve the dependencies of pyproject.toml anew into requirements*.txt"
 	@echo "make clean    remove what the others made"
 
@@ -49,7 +48,7 @@ test: check test-packages
 
 # the laws over what is drawn at random: 2,000 examples each in `make test`, the same each time; here others, and for as long as
 # one likes
-LAWS := tests/laws/test_laws_generated.py tests/laws/test_laws_generated_messages.py
+LAWS := tests/laws/test_laws_generated.py tests/laws/test_laws_generated_messages.py tests/laws/test_laws_monotony.py
 EXAMPLES ?= 100000
 laws: $(VENV)/dev
 	DKIMGATE_SEED=$${DKIMGATE_SEED:-fresh} DKIMGATE_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q -n auto --dist worksteal -m heavy $(LAWS)
@@ -103,10 +102,6 @@ $(VENV)/runtime: requirements.txt pyproject.toml $(VENV)/built
 $(VENV)/dev: requirements-dev.txt $(VENV)/runtime
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-build-isolation --require-hashes -r requirements-dev.txt
 	@touch $@
-
-.PHONY: reference
-reference: $(VENV)/runtime
-	$(BIN)/python -m dkimgate.policy.reference config/README.md
 
 lock: $(VENV)/built
 	@$(BIN)/pip install -q uv

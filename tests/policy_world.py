@@ -11,7 +11,6 @@ from random import Random
 
 from dkimgate.facts import DMARC_RESULTS, Arrival, Border, Disposition, EnvelopeAction, Facts, HeaderSigns, Origin, Sign, Spam, Upstream
 from dkimgate.message import Connection
-from dkimgate.policy.fact import Kind
 from dkimgate.policy.model import (
     All,
     Any,
@@ -35,7 +34,7 @@ from dkimgate.policy.model import (
     leaves,
 )
 from dkimgate.policy.proof import world
-from dkimgate.policy.vocabulary import FACTS
+from dkimgate.policy.vocabulary import FACTS, Kind
 
 OPERATORS: tuple[Operator, ...] = ("<", "<=", ">", ">=", "==", "!=")
 NETWORKS = [
@@ -151,8 +150,7 @@ class _Draw:
                 atoms[leaf.fact] += leaf.atoms
         self.domains = ["hosted.example", "other.test", *_texts(atoms["from"])]
         self.texts = {
-            name: ["x", *_texts(atoms[name])]
-            for name in ("client.name", "client.helo", "client.auth", "client.daemon", "border.by", "arrival.pass_of")
+            name: ["x", *_texts(atoms[name])] for name in ("client.name", "client.helo", "client.auth", "client.daemon", "border.by")
         }
         self.senders = ["", "friend@hosted.example", "x", *_texts(atoms["sender"])]
         self.recipients = ["victim@receiver.example", *_texts(atoms["recipients"]), *_texts(atoms["recipients.all"])]
@@ -196,7 +194,6 @@ class _Draw:
                 pick(("none", "pass", "fail", *world.WORDS["arrival.arc"])) or "none",
                 chance() < 0.3,
                 Spam(score >= required, score, required),
-                pick((None, *self.texts["arrival.pass_of"])),
             ),
             upstream=Upstream(pick(world.WORDS["upstream.dmarc"])),
             header=HeaderSigns(**signs),

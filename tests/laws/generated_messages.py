@@ -249,7 +249,7 @@ ODDITIES = [
 GENUINE = ["@hosted", "@open", "@partner", "@attacker", "@gate", "@own open", _ARC_FIELDS]
 """Signatures that are valid where nobody changes what they cover."""
 
-_SIGNERS = {
+SIGNERS = {
     "@hosted": Signer(),
     "@gate": Signer("gate"),
     "@own open": Signer("gate", "open.example"),
@@ -351,9 +351,9 @@ def fields_of(parts: Sequence[str]) -> tuple[HeaderField, ...]:
     """The parts from the top down; those that begin with @ are made for what stands below them."""
     found: tuple[HeaderField, ...] = ()
     for part in reversed(parts):
-        if part in _SIGNERS:
+        if part in SIGNERS:
             crlf = b"".join(each.name + b":" + each.value.replace(b"\n", b"\r\n") + b"\r\n" for each in found)
-            octets = _SIGNERS[part].sign(crlf, BODY).replace(b"\r\n", b"\n")
+            octets = SIGNERS[part].sign(crlf, BODY).replace(b"\r\n", b"\n")
         else:
             octets = (stolen_passport() if part == "@stolen passport" else part).encode("latin-1", "replace")
         found = (*split_message(b"X-First: \n" + octets + b"\n")[0][1:], *found)
@@ -453,14 +453,14 @@ def verified(passed: Passed) -> list[str]:
     for at in range(sum(dkim_fields)):
         try:
             checked = dkim.DKIM(passed.raw)
-            if checked.verify(idx=at, dnsfunc=_dkim_dns):
+            if checked.verify(idx=at, dnsfunc=dkim_dns):
                 found.append(checked.domain.decode())
         except Exception:  # noqa: BLE001 - what dkimpy can't read, it does not verify
             continue
     return found
 
 
-def _dkim_dns(name: bytes, timeout: int = 5) -> bytes | None:
+def dkim_dns(name: bytes, timeout: int = 5) -> bytes | None:
     texts = DNS.get(name.decode().rstrip("."), {}).get("TXT", [])
     return texts[0].encode() if texts else None
 
@@ -479,7 +479,17 @@ def spf_domain(passed: Passed) -> str | None:
     domain = sender.rpartition("@")[2] if "@" in sender else "" if sender else "mx.forwarder.example"
     if not domain or not domain.isascii():
         return None
-    query = _Spf(i=HERE, s=sender or f"postmaster@{domain}", h="mx.forwarder.example")
+    return _spf(HERE, sender, domain, "mx.forwarder.example")
+
+
+def spf_passes(ip: str, sender: str, helo: str) -> str | None:
+    """The domain for which SPF passes of that session; None where it does not pass."""
+    domain = sender.rpartition("@")[2] if sender else helo
+    return _spf(ip, sender, domain, helo) if "." in domain and re.fullmatch(r"[A-Za-z0-9.-]+", domain) else None
+
+
+def _spf(ip: str, sender: str, domain: str, helo: str) -> str | None:
+    query = _Spf(i=ip, s=sender or f"postmaster@{domain}", h=helo)
     query.o = query.d = domain
     return domain if query.check()[0] == "pass" else None
 

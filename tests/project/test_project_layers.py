@@ -15,7 +15,6 @@ LAYERS = (
     "yamlfile",
     "systemdunit",
     "credentials",
-    "permissions",
     "secretfile",
     "postfix",
     "authserv",
