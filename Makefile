@@ -30,6 +30,7 @@ help:
 	@echo "make laws     the laws over EXAMPLES=100000 random policies and messages each: an hour on two cores"
 	@echo "make install  into /opt/dkimgate and /etc/dkimgate (see systemd/README.md); starts nothing"
 	@echo "make format   put the code into shape"
+	@echo "make reference  write the tables of config/README.md anew"
 	@echo "make lock     resolve the dependencies of pyproject.toml anew into requirements*.txt"
 	@echo "make clean    remove what the others made"
 
@@ -102,6 +103,10 @@ $(VENV)/runtime: requirements.txt pyproject.toml $(VENV)/built
 $(VENV)/dev: requirements-dev.txt $(VENV)/runtime
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-build-isolation --require-hashes -r requirements-dev.txt
 	@touch $@
+
+.PHONY: reference
+reference: $(VENV)/runtime
+	$(BIN)/python -m dkimgate.policy.reference config/README.md
 
 lock: $(VENV)/built
 	@$(BIN)/pip install -q uv

@@ -11,6 +11,7 @@ from random import Random
 
 from dkimgate.facts import DMARC_RESULTS, Arrival, Border, Disposition, EnvelopeAction, Facts, HeaderSigns, Origin, Sign, Spam, Upstream
 from dkimgate.message import Connection
+from dkimgate.policy.fact import Kind
 from dkimgate.policy.model import (
     All,
     Any,
@@ -34,7 +35,7 @@ from dkimgate.policy.model import (
     leaves,
 )
 from dkimgate.policy.proof import world
-from dkimgate.policy.vocabulary import FACTS, Kind
+from dkimgate.policy.vocabulary import FACTS
 
 OPERATORS: tuple[Operator, ...] = ("<", "<=", ">", ">=", "==", "!=")
 NETWORKS = [
@@ -150,7 +151,8 @@ class _Draw:
                 atoms[leaf.fact] += leaf.atoms
         self.domains = ["hosted.example", "other.test", *_texts(atoms["from"])]
         self.texts = {
-            name: ["x", *_texts(atoms[name])] for name in ("client.name", "client.helo", "client.auth", "client.daemon", "border.by")
+            name: ["x", *_texts(atoms[name])]
+            for name in ("client.name", "client.helo", "client.auth", "client.daemon", "border.by", "arrival.pass_of")
         }
         self.senders = ["", "friend@hosted.example", "x", *_texts(atoms["sender"])]
         self.recipients = ["victim@receiver.example", *_texts(atoms["recipients"]), *_texts(atoms["recipients.all"])]
@@ -194,6 +196,7 @@ class _Draw:
                 pick(("none", "pass", "fail", *world.WORDS["arrival.arc"])) or "none",
                 chance() < 0.3,
                 Spam(score >= required, score, required),
+                pick((None, *self.texts["arrival.pass_of"])),
             ),
             upstream=Upstream(pick(world.WORDS["upstream.dmarc"])),
             header=HeaderSigns(**signs),

@@ -21,9 +21,6 @@ from collections.abc import Iterator
 
 from dkimgate import domains
 
-DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Marks of text direction: programs write them beside Hebrew and Arabic names."""
-
 
 class Unclear(Exception):
     """Readers may find different domains, or none; the text says why."""

@@ -7,6 +7,7 @@ the gate that sees the message again on its way out.
 from __future__ import annotations
 
 from dkimgate import departure, record
+from dkimgate.budget import AGAIN
 from dkimgate.evidence import spam
 from dkimgate.evidence.dkim_content import asks_simple
 from dkimgate.evidence.gather import Seen, facts_of
@@ -49,7 +50,7 @@ class BorderPassage(Passage):
         engine = self._engine
         now = engine.now()
         own = engine.check(seen, body, engine.resolver.lookup(), now) if body is not None else ()
-        facts = record.recordable(facts_of(seen, engine.config, (), lambda author, hosted: (False, "unaligned"), own, now=now))
+        facts = record.recordable(facts_of(seen, engine.config, (), lambda author: (False, "unaligned"), own, now=now))
         self._assessment = Assessment(facts, Decision(RULE), departure.predict(facts, False))
 
     def end(self) -> Outcome:
@@ -63,8 +64,9 @@ class BorderPassage(Passage):
         """Why forged fields may be left in the header, or None."""
         if self._forged is None:
             return "the header could not be searched for forged fields"
-        if self._seen is not None and self._message.problem is not None and not self._is_host_of_ours(self._seen):
-            return self._message.problem
+        problem = self._message.problem
+        if self._seen is not None and problem not in (None, AGAIN) and not self._is_host_of_ours(self._seen):
+            return problem  # of the header, which is not whole then
         if len(self._forged) > MOST_REMOVED:
             return f"more than {MOST_REMOVED} forged fields"
         return None

@@ -35,6 +35,17 @@ def is_there(file: Path) -> bool:
     return True
 
 
+def is_new(file: Path) -> bool:
+    """Does its service run without it? Then it has been named since the service started, and takes a restart, not a reload."""
+    try:
+        file.stat()
+    except FileNotFoundError:
+        return file.parent.is_dir()
+    except OSError:
+        return False  # not for us to see
+    return False
+
+
 def origin(file: Path) -> Origin:
     """What a credential is made from, by the files of its unit."""
     unit, name = file.relative_to(FOLDER).parts

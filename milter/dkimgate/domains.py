@@ -32,6 +32,11 @@ def a_label(domain: str) -> str | None:
     return name
 
 
+def of_address(text: str) -> str | None:
+    """`a_label` of what stands behind the last @ of an address; a text without one is a domain alone."""
+    return a_label(text.rpartition("@")[2])
+
+
 def _a_label(label: str) -> str | None:
     if label.isascii():
         label = label.lower()

@@ -42,11 +42,15 @@ _PIECE = 65_536  # a whole body goes in pieces too: canonicalization takes many 
 @dataclass(frozen=True, slots=True)
 class Questions:
     """What the header leaves open. `checks`: our own checks want the body. `compares`: a passport, or a signature that may be our own,
-    wants its hash. `chain`: an ARC set may go on top of others, which are validated over the body then."""
+    wants its hash. `chain`: an ARC set may go on top of others, which are validated over the body then.
+
+    And what was found on the way, for `conclude`: `earns`: a pass would earn the message something. `ours`: what may be our own work."""
 
     checks: bool
     compares: bool
     chain: bool
+    earns: bool
+    ours: own_signature.Ours
 
 
 class Engine:
@@ -144,7 +148,8 @@ class Engine:
         forms = hashed.forms()
         questions = self.questions(seen)
         compared = hashed.digest() if questions.checks or questions.compares else None  # as the daemon does, to the letter
-        assessment = self.conclude(seen, forms if questions.checks else None, compared, now, hashed.sent_digest() if compared else None)
+        checked = forms if questions.checks else None
+        assessment = self.conclude(seen, questions, checked, compared, now, hashed.sent_digest() if compared else None)
         assessment = self.sent(assessment, hashed)
         leaving = header_changes.leaving(message.header, assessment.changes)
         made = self.seal(message, assessment, leaving, forms, hashed.sent_digest(), now) if sealer.wanted(assessment) else ()
@@ -155,30 +160,39 @@ class Engine:
         reading = self._passports(seen, None)
         allowed = self._allowed_changes()
         claims = seen.claims + passports.claims(reading, allowed)
-        compares = reading.wants_body(allowed) or own_signature.wants_body(self._ours(seen), seen.domain)
+        ours = own_signature.look_for(seen.message.header, self._key_names, seen.route.entered)
+        compares = reading.wants_body(allowed) or own_signature.wants_body(ours, seen.domain)
         chain = self.policy.seals and has_chain(seen.message.header)
-        checks = own_checks.wanted(claims, seen.route, self.config, seen.domain, self._earns(seen))
-        return Questions(checks, compares, chain)
+        earns = self._earns(seen)
+        checks = own_checks.wanted(claims, seen.route, self.config, seen.domain, earns)
+        return Questions(checks, compares, chain, earns, ours)
 
     def conclude(
-        self, seen: Seen, body: BodyForms | None, body_hash: bytes | None, now: float | None = None, sent_hash: bytes | None = None
+        self,
+        seen: Seen,
+        questions: Questions,
+        body: BodyForms | None,
+        body_hash: bytes | None,
+        now: float | None = None,
+        sent_hash: bytes | None = None,
     ) -> Assessment:
-        """The one way to a decision, for the daemon and for `explain`. With a `body`, what the header leaves open is checked here; one
-        that is larger than verify.body_limit stands for one that could not be checked. With a `body_hash`, passports and our own
-        signatures are compared to it. `sent_hash`: of the body as Postfix will send it, where that is another."""
+        """The one way to a decision, for the daemon and for `explain`. `questions`: those of the same message. With a `body`, what the
+        header leaves open is checked here; one that is larger than verify.body_limit stands for one that could not be checked. With a
+        `body_hash`, passports and our own signatures are compared to it. `sent_hash`: of the body as Postfix will send it, where that is
+        another."""
         now = self.now() if now is None else now
         lookup = self.resolver.lookup()
         reading = self._passports(seen, body_hash)
         own = passports.claims(reading, self._allowed_changes())
-        ours = own_signature.verify(self._ours(seen), seen.message.header, body_hash, seen.domain, now)
-        earns = self._earns(seen) and not ours.valid  # what rests on a signature of ours is discounted, so it needs no proof
+        ours = own_signature.verify(questions.ours, seen.message.header, body_hash, seen.domain, now)
+        earns = questions.earns and not ours.valid  # what rests on a signature of ours is discounted, so it needs no proof
         if body is not None and own_checks.wanted(seen.claims + own, seen.route, self.config, seen.domain, earns):
             own += self.check(replace(seen, claims=seen.claims + own), body, lookup, now)
         gathered = facts_of(
             seen,
             self.config,
             self._key_domains,
-            lambda author, _: outgoing_spf(seen.message.envelope.sender, self.way_out, author, lookup),
+            lambda author: outgoing_spf(seen.message.envelope.sender, self.way_out, author, lookup),
             own,
             passports.spam(reading),
             now,
@@ -187,7 +201,7 @@ class Engine:
         )
         gathered = replace(gathered, sending=Sending(eight_bit=self.smtp.converts_8bit and sending.eight_bit(seen.message.header)))
         if sent_hash not in (None, body_hash):
-            lasting = own_signature.verify(self._ours(seen), seen.message.header, sent_hash, seen.domain, now).valid
+            lasting = own_signature.verify(questions.ours, seen.message.header, sent_hash, seen.domain, now).valid
             gathered = replace(gathered, own_signature=gathered.hosted in lasting)
         gathered = self._strictly(gathered, lookup)
         rewritten = self._rewritten(gathered, now)
@@ -274,9 +288,6 @@ class Engine:
             return passports.Reading(passports.Outcome.ABSENT)
         reading = passports.read(seen.message.header, self.secrets, self.now(), self.config.passport.max_age, body_hash)
         return replace(reading, ours=self.config.trust.is_client(seen.message.connection.ip))
-
-    def _ours(self, seen: Seen) -> own_signature.Ours:
-        return own_signature.look_for(seen.message.header, self._key_names, seen.route.entered)
 
     def _allowed_changes(self) -> frozenset[passports.Part]:
         section = self.config.passport

@@ -114,7 +114,9 @@ class Spam:
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """What is known of the message as it entered. `dmarc` is one of DMARC_RESULTS; the other three are RFC 8601 results
-    ("none" where nobody says). `aligned`: a believed SPF or DKIM pass is of a domain aligned with the author domain."""
+    ("none" where nobody says). `aligned`: a believed SPF or DKIM pass is of a domain aligned with the author domain. `pass_of`: the
+    domain of a believed DMARC pass that is not the author domain, because From was changed after the border (by a mailing list,
+    for example); None otherwise."""
 
     dmarc: str = "unknown"
     spf: str = "none"
@@ -122,6 +124,7 @@ class Arrival:
     arc: str = "none"
     aligned: bool = False
     spam: Spam = field(default_factory=Spam)
+    pass_of: str | None = None
 
     @property
     def badly(self) -> bool:

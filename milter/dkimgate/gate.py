@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 
-from dkimgate import srs
+from dkimgate import secretfile, srs
 from dkimgate.border import BorderPassage
 from dkimgate.engine import Engine
 from dkimgate.message import Message
 from dkimgate.passage import Outcome, Passage
+from dkimgate.way_out import Known
 
 __all__ = ["Gate", "Outcome"]
 
@@ -18,10 +19,18 @@ class Gate(Engine):
 
     @property
     def loaded(self) -> dict[str, str]:
-        """What was read beside the configuration, by name, so that it can be told what has changed."""
+        """What was read beside the configuration or found out, by name, so that it can be told what has changed."""
         rules = len(self.policy.rules)
-        policy = {"policy": f"{rules} rule{'s' if rules != 1 else ''}, mode: {self.policy.mode}, sha256:{self.policy.digest[:12]}"}
-        return policy | {f"the key {key.name}": key.fingerprint for key in self.keys}
+        found = {"policy": f"{rules} rule{'s' if rules != 1 else ''}, mode: {self.policy.mode}, sha256:{self.policy.digest[:12]}"}
+        found |= {f"the key {key.name}": key.fingerprint for key in self.keys}
+        if self.srs_secrets is not None:
+            found["unalign.secret_file"] = secretfile.mark(self.srs_secrets.all)
+        if self.secrets is not None:
+            found["passport.secret_file"] = secretfile.mark([secret.id.encode() + b":" + secret.key for secret in self.secrets.all])
+        way = self.way_out
+        if way.known is not Known.CONFIGURED:
+            found["departure.addresses"] = f"found {', '.join(map(str, way.addresses))}" if way.addresses else f"unknown ({way.why})"
+        return found
 
     @property
     def trouble(self) -> str:

@@ -49,8 +49,9 @@ class Hop:
     """One Received field: host `by` took the message from the client `ip`, which called itself `helo`, by `protocol`.
 
     `position`: index in the header from the top. `local`: there was no client, a process of that host handed the message in. `login`: the
-    client had logged in, says the field. `mapi`: an Exchange took it out of a mailbox of its own. `nameless`: qmail's field that names no
-    host, of the host that wrote the one above; `incomplete`: and says that another of that host stands below.
+    client had logged in, says the field. `mapi`: an Exchange took it out of a mailbox of its own. `nameless`: a field of qmail's that names
+    no host; the host that wrote the field above wrote it too. `incomplete`: such a field, of a message from the network: a second field of
+    the same host must stand below it.
 
     `named`: every address that the from clause names, the client's own words among them; `names`: every word there that may be the
     client's name. `own`: addresses and names that the by clause gives the host itself.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from dkimgate import departure, record, sealer
 from dkimgate.author import kind_of_problem
 from dkimgate.budget import AGAIN, DEFERRED, MOST_SECONDS
-from dkimgate.engine import Engine
+from dkimgate.engine import Engine, Questions
 from dkimgate.evidence import spam
 from dkimgate.evidence.gather import Seen, see
 from dkimgate.facts import Assessment, Disposition
@@ -47,6 +47,8 @@ class Outcome:
 
 class Passage:
     """One message's way through the gate. Ends with exactly one of `end` and `abort`, and with it exactly one record."""
+
+    _questions: Questions  # set where it begins
 
     def __init__(self, engine: Engine, message: Message) -> None:
         self._engine = engine
@@ -88,7 +90,7 @@ class Passage:
             log(f"{self._message.queue_id}: our own mail ({seen.route.origin}) is not signed: {problem} (told once a day)")
 
     def _begin(self, seen: Seen) -> None:
-        questions = self._engine.questions(seen)
+        self._questions = questions = self._engine.questions(seen)
         self._checks = questions.checks
         self._waits = questions.checks or questions.compares
         if not self._waits:
@@ -101,7 +103,7 @@ class Passage:
 
     def _conclude(self, seen: Seen, body: BodyForms | None, body_hash: bytes | None, sent_hash: bytes | None = None) -> None:
         """Come to the decision, and find the keys for it."""
-        assessment = self._engine.conclude(seen, body, body_hash, sent_hash=sent_hash)
+        assessment = self._engine.conclude(seen, self._questions, body, body_hash, sent_hash=sent_hash)
         self._assessment = assessment
         self._keys = [key for key in self._engine.keys if key.domain == assessment.signer]
         if assessment.overruled is not None and assessment.decision.mode != "observe":
@@ -123,7 +125,7 @@ class Passage:
         try:
             self._assessment = self._engine.sent(self._assessment, self._body)
         except Exception as error:  # noqa: BLE001 - law 4
-            self._fail("judging", error)
+            self._fail("foretelling", error)
 
     @property
     def wants_body(self) -> bool:
@@ -149,7 +151,7 @@ class Passage:
             self._conclude_late()
         self._see_sent()
         self._cpu += cpu_seconds() - cpu
-        if self._cpu > MOST_SECONDS and not self._again:
+        if self._cpu > MOST_SECONDS and not self._again and self._engine.policy.mode != "observe":
             return self._too_costly()
         fields = self._fields()
         signed = bool(fields)
@@ -183,7 +185,7 @@ class Passage:
         text = texts.fill(decision.text, facts, decision) if decision.text is not None else None
         if decision.disposition is Disposition.HOLD:
             # Postfix shows no reason for what it holds
-            log(f"{self._message.queue_id}: held by rule {decision.rule!r}: {text or 'no text'}")
+            log(f"{self._message.queue_id}: held by rule {decision.rule!r}: {text or self._assessment.overruled or 'no text'}")
         remove = tuple(sorted({*remove, *changes.removed}))
         return Outcome(decision.disposition, text, fields + changes.fields, remove, self._assessment.sender, changes.changed)
 
@@ -207,8 +209,8 @@ class Passage:
         self._record(())
 
     def _fields(self) -> tuple[tuple[str, bytes], ...]:
-        """The fields to add: the signatures."""
-        if self._body is None or not self._keys:
+        """The fields to add: the signatures. None once something went wrong."""
+        if self._body is None or not self._keys or self._error is not None:
             return ()
         try:
             digest = self._body.sent_digest()

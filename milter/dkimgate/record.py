@@ -151,6 +151,7 @@ def recordable(facts: Facts) -> Facts:
             _cut(arrival.arc),
             arrival.aligned,
             Spam(arrival.spam.flag, _number(arrival.spam.score), _number(arrival.spam.required)),
+            _text(arrival.pass_of),
         ),
         upstream=Upstream(_text(facts.upstream.dmarc)),
         spf_source=_cut(facts.spf_source),
@@ -279,6 +280,7 @@ def _of_arrival(arrival: Arrival) -> dict[str, object]:
         "arc": arrival.arc,
         "aligned": arrival.aligned,
         "spam": {"flag": arrival.spam.flag, "score": arrival.spam.score, "required": arrival.spam.required},
+        "pass_of": arrival.pass_of,
     }
 
 
@@ -347,6 +349,7 @@ def _facts_of(record: dict[str, Any]) -> Facts:
             str(arrival["arc"]),
             bool(arrival["aligned"]),
             Spam(bool(spam["flag"]), float(spam["score"]), float(spam["required"])),
+            _words(arrival.get("pass_of")),
         ),
         upstream=Upstream(_words(record["upstream"]["dmarc"])),
         # a record that is older than a sign doesn't tell of it

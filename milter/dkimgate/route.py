@@ -31,8 +31,9 @@ _VERDICTS = (
     "x-dkimgate-passport",
 )
 _DELIVERIES = ("delivered-to", "x-original-to")
-_DMARC = re.compile(r"(?<![\w.-])dmarc\s*=\s*(\w*)", re.IGNORECASE)
-_FOUND_OF = re.compile(r"(?<![\w.-])header\.from\s*=\s*([\w.-]*)", re.IGNORECASE)
+_READ_BY_VERIFIERS = (*_VERDICTS, "dkim-signature")
+# all that OpenDMARC writes behind the authserv-id, and nothing beside it
+_WELL = re.compile(r"\s*dmarc=(?:pass|none)(?:\s+\(p=[a-z]+(?: sp=[a-z]+)?(?: pct=[0-9]+)? dis=[a-z]+\))?\s+header\.from=([A-Za-z0-9.-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +73,11 @@ class Route:
     @property
     def ours_above(self) -> int:
         """Fields at positions below this number stand above the border and above every login: only hosts of ours wrote there."""
-        if self.login_in_session:
+        if self.login_in_session or (self.border_hop is None and self.origin is not Origin.RELAYED):
             return 0
-        ends = [] if self.border_hop is None else [self.border_hop.position]
-        ends += [] if self.unnamed is None or not (ends or self.origin is Origin.RELAYED) else [max(self.unnamed, 0)]
-        ends += [] if self.login is None or not ends else [self.login]
-        return min(ends, default=0)
+        border = self.border_hop.position if self.border_hop is not None else None
+        ends = [position for position in (border, self.unnamed, self.login) if position is not None]
+        return max(min(ends, default=0), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,8 @@ class _Client:
     here: bool
 
     def wrote(self, hop: Hop) -> bool:
-        """May that field be his? A host has many names for itself; what another one wrote bears a name that he gave, or his address."""
+        """May that field be his? A host has many names for itself, so where he isn't `here`, the field must bear one of those by which we
+        know him, or his address."""
         known = self.names - _NO_NAMES
         return self.here or hop.nameless or hop.by in known or self.ip in hop.own or not known.isdisjoint(hop.own)
 
@@ -161,8 +162,8 @@ class _Walk:
         return self.ended(Origin.LOCAL, "every hop is ours" if self._hops else "no hop and no other trace of a journey: made on this host")
 
     def _handed_in(self) -> Route | None:
-        """`submitted`, where somebody has logged in. Where a field tells that it was verified here, which users' mail is not, Received
-        fields may be missing between that and the login, or below it."""
+        """`submitted`, where somebody has logged in. But users' mail is not verified here: where a field tells that this one was, it may
+        have come from outside, and Received fields were removed, above the login or below it. Then it is `forwarded`."""
         auth = self._message.connection.auth
         if auth is not None:
             return self.ended(Origin.SUBMITTED, f"the client of this session logged in as {auth}")
@@ -171,8 +172,9 @@ class _Walk:
         if (relayed := self._by_anybody()) is not None:
             return relayed
         header, at = self._message.header, self._login.position
-        trace = None if self._stated_well(header[:at]) else _trace(header[:at], self._hops)
-        # what a user redirects may have lost its Received fields, but bears our own results; what an Exchange mailbox does, anybody's
+        trace = None if self._stated_well(at) else _trace(header[:at], self._hops)
+        # below the login: results of ours tell that a user redirects what we took in. In a mailbox of Exchange there is mail of anybody's,
+        # so what it redirects may bear results of any host
         trace = trace or next((_name(f) for f in header[at:] if (f.key in _VERDICTS if self._login.mapi else self._is_our_result(f))), None)
         return self.ended(Origin.FORWARDED, _removed(trace)) if trace is not None else self.ended(Origin.SUBMITTED, _login_why(self._login))
 
@@ -191,18 +193,16 @@ class _Walk:
     def _is_our_result(self, field: HeaderField) -> bool:
         return field.key == _RESULTS and self._trust.is_authserv_id(field.text.partition(";")[0].strip())
 
-    def _stated_well(self, above: tuple[HeaderField, ...]) -> bool:
-        """A submission host that states results of its own users' mail finds a DMARC pass or none, of the author domain. If a pipe had
-        removed what stood between that field and a login that the sender made up, then this is how the message arrived: well."""
-        fields = [field for field in above if field.key in _VERDICTS]
-        author = author_of(self._message.header).domain if fields else None
-        if author is None or not all(map(self._is_our_result, fields)):
+    def _stated_well(self, login: int) -> bool:
+        """A submission host whose OpenDMARC sees its own users' mail too finds `pass` or `none`, of the author domain. If a pipe had
+        removed what stood between that field and a login that the sender made up, then this is how the message arrived: well. So it counts
+        only where he can't have brought it about: nothing but that stands above, and below there is nothing that a verifier reads."""
+        header = self._message.header
+        if any(field.key in _READ_BY_VERIFIERS for field in header[login + 1 :]):
             return False
-        stated = [field.text for field in fields]
-        results = [word.lower() for text in stated for word in _DMARC.findall(text)]
-        of = [domains.a_label(name) for text in stated for name in _FOUND_OF.findall(text)]
-        newest = bool(_DMARC.search(stated[0]))  # a field that says nothing of DMARC may stand above one that the sender wrote
-        return newest and set(results) <= {"pass", "none"} and set(of) == {author}
+        stated = [field for field in header[:login] if field.key in _VERDICTS]
+        author = author_of(header).domain if stated else None
+        return author is not None and all(self._is_our_result(field) and _found_well(field, author) for field in stated)
 
     def _stranger(self, hop: Hop) -> str | None:
         """Why that field can't be of a host of ours; None where it is."""
@@ -231,6 +231,11 @@ class _Walk:
         in_session = self._message.connection.auth is not None
         relay = origin is Origin.RELAYED and self._unnamed is None
         return Route(tuple(self._hops), origin, why, border, in_session, login, relay, self._unnamed)
+
+
+def _found_well(field: HeaderField, author: str) -> bool:
+    match = _WELL.fullmatch(field.text.partition(";")[2])
+    return match is not None and domains.a_label(match[1]) == author
 
 
 def _removed(trace: str) -> str:

@@ -4,14 +4,16 @@ read them."""
 from __future__ import annotations
 
 import grp
+import hashlib
 import os
 import pwd
 import shlex
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from dkimgate import credentials
+from dkimgate import credentials, permissions
 from dkimgate.yamlfile import ConfigError
 
 ACCOUNT = "dkimgate"
@@ -77,6 +79,16 @@ def _is_missing(file: Path) -> bool:
     return False
 
 
+_MARKED_WITH = os.urandom(16)
+
+
+def mark(secrets: Sequence[bytes]) -> str:
+    """How many there are, and a mark that tells them from others as long as this process lives: a digest under a key that nobody else has,
+    so that it is no help in guessing one."""
+    digest = hashlib.blake2b(b"\0".join(secrets), digest_size=4, key=_MARKED_WITH).hexdigest()
+    return f"{len(secrets)} secret{'s' if len(secrets) != 1 else ''} (mark {digest})"
+
+
 def give(descriptor: int, account: str) -> None:
     """Let the daemon's account read a new file: root:GROUP, mode 0640. Nothing happens where there is no such account, or root does not
     ask. Raises OSError."""
@@ -93,7 +105,12 @@ def handed(file: Path, account: str) -> str:
     group = _group_of_account(account)
     if group is None:
         return f"{shown}. There is no account {account} here: the group of the daemon's user must be able to read it."
-    if pwd.getpwnam(account).pw_uid == state.st_uid or (group == state.st_gid and state.st_mode & stat.S_IRGRP):
+    if permissions.may(state, account, stat.S_IRUSR):
+        closed = permissions.closed_folder(file, account)
+        if closed is not None:
+            return (
+                f"{shown}: but the daemon ({account}) may not enter {closed}. Move it to a folder of the daemon's, such as /etc/dkimgate."
+            )
         return f"{shown}: the daemon ({account}) can read it."
     name = shlex.quote(str(file))
     return f"{shown}: the daemon ({account}) can't read it. As root: chown root:{_name(group, grp)} {name} && chmod 0640 {name}"

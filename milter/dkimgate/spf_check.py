@@ -80,10 +80,14 @@ def outgoing_spf(sender: str, way: WayOut, author: str | None, lookup: Lookup | 
     local = sender.rpartition("@")[0] or sender or "postmaster"
     # of the null sender each name is asked about as the one that was said
     asked = [(name, name if not sender else helo) for name in aligned for helo in (way.helos or (None,))]
-    results = [_check(address, local, name, helo, lookup) for name, helo in dict.fromkeys(asked) for address in way.addresses]
-    if Result.PASS in results:
-        return True, LOOKUP
-    return (True, ASSUMED) if Result.TEMPERROR in results else (False, LOOKUP)
+    unknown = False
+    for name, helo in dict.fromkeys(asked):
+        for address in way.addresses:
+            result = _check(address, local, name, helo, lookup)
+            if result is Result.PASS:
+                return True, LOOKUP  # the others cost a record's evaluation each
+            unknown = unknown or result is Result.TEMPERROR
+    return (True, ASSUMED) if unknown else (False, LOOKUP)
 
 
 class Result(StrEnum):

@@ -32,7 +32,7 @@ class Query(spf.query):  # type: ignore[misc]
         super().__init__(i=str(address), s=f"{local}@{domain}", h=helo or "unknown")
         # pyspf splits at the first @, which a quoted local part may hold
         self.l, self.o, self.d = local, domain, domain
-        self._lookup = lookup
+        self.lookup = lookup
         self._count_voids = count_voids
 
     def dns(self, name: str, qtype: str, cnames: object = None, ignore_void: bool = False) -> list[object]:
@@ -49,23 +49,23 @@ class Query(spf.query):  # type: ignore[misc]
         and more, and section 4.6.4 is there against names that nobody has set up."""
         match qtype:
             case "AAAA":
-                return self._lookup.a(name).status is not Status.NONE
+                return self.lookup.a(name).status is not Status.NONE
             case "A":
-                return self._lookup.aaaa(name).status is not Status.NONE
+                return self.lookup.aaaa(name).status is not Status.NONE
         return False
 
     def _ask(self, name: str, qtype: str) -> list[object]:
         match qtype:
             case "TXT":
-                return [(_bounded(text),) for text in _values(self._lookup.txt(name))]
+                return [(_bounded(text),) for text in _values(self.lookup.txt(name))]
             case "A":
-                return [str(address) for address in _values(self._lookup.a(name))]
+                return [str(address) for address in _values(self.lookup.a(name))]
             case "AAAA":
-                return [str(address) for address in _values(self._lookup.aaaa(name))]
+                return [str(address) for address in _values(self.lookup.aaaa(name))]
             case "MX":
-                return list(_values(self._lookup.mx(name)))
+                return list(_values(self.lookup.mx(name)))
             case "PTR":
-                return list(_values(self._lookup.ptr(name)))
+                return list(_values(self.lookup.ptr(name)))
         return []
 
     def expand(self, text: str, stripdot: bool = True) -> object:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dkimgate.domains import a_label, aligned, covering, may_align, organizational, readings
+from dkimgate.domains import a_label, aligned, covering, may_align, of_address, organizational, readings
 
 
 @pytest.mark.parametrize(
@@ -201,3 +201,19 @@ def test_readings_hold_what_a_lenient_receiver_sees(written: str, among: str) ->
 @given(st.text(max_size=300))
 def test_readings_never_fail(text: str) -> None:
     assert readings(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "domain"),
+    [
+        ("ann@Hosted.Example", "hosted.example"),
+        ("@hosted.example", "hosted.example"),
+        ("hosted.example", "hosted.example"),
+        ('"a@b.example"@hosted.example', "hosted.example"),
+        ("ann@", None),
+        ("", None),
+        ("ann@hosted.example>", None),
+    ],
+)
+def test_the_domain_of_an_address(text: str, domain: str | None) -> None:
+    assert of_address(text) == domain

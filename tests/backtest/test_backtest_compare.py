@@ -16,11 +16,12 @@ from dkimgate import record, yamlfile
 from dkimgate.backtest.compare import Action, Compared, Kind, Side, Skipped, compare, door, kinds, why
 from dkimgate.backtest.tally import Period, Tally
 from dkimgate.border import RULE as BORDER
-from dkimgate.facts import Arrival, Facts, Origin, Sign, Spam
+from dkimgate.facts import Arrival, Facts, Origin, Spam
 from dkimgate.message import Message
-from dkimgate.policy import guard, loader
+from dkimgate.policy import loader
 from dkimgate.policy.decide import decide
 from dkimgate.policy.model import Policy
+from dkimgate.policy.verdict import guarded
 
 CONFIG = Path(__file__).parents[2] / "config"
 POLICIES = {path.stem: loader.load(path) for path in [CONFIG / "policy.yaml", *sorted((CONFIG / "policies").glob("*.yaml"))]}
@@ -29,6 +30,9 @@ COUNT = 150
 FORGED = Facts(author="hosted.example", hosted="hosted.example", arrival=Arrival("fail"), spf_passes=True)
 PASSED = replace(FORGED, arrival=Arrival("pass", aligned=True), spf_passes=False)
 OWN = replace(FORGED, origin=Origin.SUBMITTED, arrival=Arrival("none"))
+
+
+SECOND_DOOR = "its envelope would pass SPF, though it came from outside with dmarc=fail"
 
 
 def policy(text: str) -> Policy:
@@ -60,8 +64,7 @@ def test_every_record_is_decided_as_decide_does(name: str) -> None:
             continue
         decided += 1
         expected = decide(record.facts_of(told), new)
-        if guard.refuses(found.facts, expected):
-            expected = replace(expected, sign=Sign.NONE)
+        expected, _ = guarded(found.facts, expected)
         assert found.verdict.decision == expected
         seal = expected.seal and expected.mode != "observe" and expected.disposition in ("accept", "hold")
         assert found.new.decided == Action(expected.sign, seal, expected.envelope, expected.disposition)
@@ -77,6 +80,10 @@ def test_the_policy_that_a_journal_was_written_under_changes_nothing(name: str) 
 
 CAREFUL = policy("rules: [{name: own, when: {origin: submitted}, sign: author}]\ndefault: {sign: none}")
 CARELESS = policy('rules: [{name: all, when: {risk: ">= 0"}, sign: author}]')
+LEAKING = policy(
+    "rules: [{name: own, when: {origin: submitted}, sign: author}]\ndefault: {sign: none}\n"
+    "allow_laundering: [default]\nlaundering_reason: a test\n"
+)
 WATCHING = replace(CAREFUL, mode="observe")
 CLOSED = policy("rules: [{name: own, when: {origin: submitted}, sign: author}]\ndefault: {envelope: unalign, otherwise: reject}")
 
@@ -90,14 +97,17 @@ CLOSED = policy("rules: [{name: own, when: {origin: submitted}, sign: author}]\n
         (PASSED, CARELESS, CAREFUL, [Kind.UNSIGNED, Kind.WORSE]),
         # the guard stands behind every policy, but not behind one that observes
         (FORGED, CAREFUL, CARELESS, [Kind.RULE]),
-        (FORGED, WATCHING, CAREFUL, [Kind.UNSIGNED]),
-        (FORGED, CAREFUL, WATCHING, [Kind.SIGNED]),
+        (FORGED, WATCHING, CAREFUL, [Kind.UNSIGNED, Kind.HELD]),
+        (FORGED, CAREFUL, WATCHING, [Kind.SIGNED, Kind.ACCEPTED]),
         (FORGED, WATCHING, replace(CARELESS, mode="observe"), [Kind.RULE]),
         (OWN, WATCHING, CAREFUL, []),
         # what does not leave has no departure
         (FORGED, CAREFUL, CLOSED, [Kind.REJECTED]),
-        (FORGED, CLOSED, CAREFUL, [Kind.ACCEPTED]),
-        (replace(FORGED, unalignable=True), CAREFUL, CLOSED, [Kind.WORSE, Kind.ENVELOPE]),
+        (FORGED, CLOSED, LEAKING, [Kind.ACCEPTED]),
+        (replace(FORGED, unalignable=True), LEAKING, CLOSED, [Kind.WORSE, Kind.ENVELOPE]),
+        # the guard shuts the second door, too
+        (FORGED, CLOSED, CAREFUL, [Kind.HELD]),
+        (replace(FORGED, unalignable=True), CAREFUL, CLOSED, []),
         (PASSED, CAREFUL, policy("default: {disposition: hold}"), [Kind.HELD]),
         (PASSED, CAREFUL, policy("default: {disposition: discard}"), [Kind.DISCARDED]),
         (PASSED, CAREFUL, policy("default: {disposition: defer}"), [Kind.DEFERRED]),
@@ -120,7 +130,8 @@ def test_none_and_fail_are_told_apart() -> None:
 @pytest.mark.parametrize(
     ("facts", "new", "laundered"),
     [
-        (FORGED, CAREFUL, "SPF passes for its envelope at the next receiver"),
+        (FORGED, LEAKING, "SPF passes for its envelope at the next receiver"),
+        (FORGED, CAREFUL, None),
         (replace(FORGED, spf_passes=False), CAREFUL, None),
         (replace(FORGED, spf_passes=False), WATCHING, "a signature of ours is aligned"),
         (FORGED, CLOSED, None),
@@ -140,7 +151,7 @@ def test_laundering_is_found(facts: Facts, new: Policy, laundered: str | None) -
 @pytest.mark.parametrize(
     ("facts", "old", "new", "reason"),
     [
-        (FORGED, CAREFUL, CARELESS, "the guard refuses the signature of all: it came from outside with dmarc=fail"),
+        (FORGED, CAREFUL, CARELESS, f"the guard overrules all: it came from outside with dmarc=fail; {SECOND_DOOR}"),
         (replace(PASSED, hosted=None), CAREFUL, CARELESS, "all would sign, but no key is aligned with the author domain hosted.example"),
         (PASSED, CAREFUL, CLOSED, "the same rule does something else"),
         (PASSED, CARELESS, CAREFUL, "no rule is called all any more"),

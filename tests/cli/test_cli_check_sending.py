@@ -99,6 +99,13 @@ def test_the_journal_is_read_from_its_end_and_not_for_ever(tmp_path: Path, monke
     assert said(tmp_path, line(BROKEN), line(OWN), line(OWN)) == []
 
 
+@pytest.mark.parametrize("odd", ['"fields_broken": 3', '"fields_broken": [["x"]]', '"fields_broken": {"a": 1}'])
+def test_a_record_that_nobody_of_this_version_wrote_stops_nothing(odd: str, tmp_path: Path) -> None:
+    text = f'{{"v": 9, "decision": {{"signatures": [1]}}, "departure": {{"signature_holds": "no"}}, "sending": {{{odd}}}}}\n'
+    told = said(tmp_path, text.encode(), line(BROKEN))
+    assert len(told) == 1 and told[0].startswith("warning: of the last 2 messages that were signed here") and "references 1" in told[0]
+
+
 def test_a_journal_that_is_not_there_yet(tmp_path: Path) -> None:
     settings = Config(journal=JournalSection(file=tmp_path / "none.jsonl"))
     assert list(check_sending.findings(settings, Smtp())) == []

@@ -53,6 +53,73 @@ def test_a_folder_that_is_missing(tmp_path: Path) -> None:
     assert said == f"listen: unix:{tmp_path}/none/milter.sock: {tmp_path}/none: No such file or directory"
 
 
+@pytest.mark.parametrize("what", ["file", "folder", "link"])
+def test_what_stands_in_the_place_of_a_socket(what: str, tmp_path: Path) -> None:
+    """The daemon would refuse to start: it removes nothing but sockets."""
+    path = tmp_path / "milter.sock"
+    match what:
+        case "file":
+            path.touch()
+        case "folder":
+            path.mkdir()
+        case _:
+            path.symlink_to(tmp_path / "none")
+    assert list(attempts(settings(tmp_path))) == [f"listen: unix:{path}: this file is no socket: remove it, or name another path"]
+    assert os.path.lexists(path)
+
+
+def test_the_socket_of_a_daemon_that_runs_is_no_problem(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as running:
+        running.bind(str(tmp_path / "milter.sock"))
+        assert list(attempts(settings(tmp_path))) == []
+
+
+HOLD = """
+import os, socket, sys, time
+with socket.socket() as held:
+    held.bind(("127.0.0.1", 0))
+    held.listen()
+    os.setuid(int(sys.argv[1]))
+    print(held.getsockname()[1], flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("name", ["dkimgate", "another"])
+def test_a_port_that_a_daemon_holds_which_has_given_up_root(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own user can't see what it has open."""
+    need_root("to give it up")
+    monkeypatch.setattr(systemdunit, "FOLDERS", ())
+    nobody = pwd.getpwnam("nobody").pw_uid
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(nobody), name], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        listen = f"inet:127.0.0.1:{int(holder.stdout.readline())}"
+        told = settings(tmp_path, listen, user="nobody").model_copy(update={"journal": config.Journal(file=Path("/dev/null"))})
+        found = [each.text for each in check_start.tried(tmp_path / "dkimgate.yaml", told)]
+        holder.kill()
+    assert found == ([] if name == "dkimgate" else [f"listen: {listen}: Address already in use (tried as nobody)"])
+
+
+IN_A_SANDBOX = """
+import subprocess, sys
+from dkimgate.daemon.attempt import _holder
+subprocess.run(["mount", "-t", "proc", "-o", "subset=pid,hidepid=invisible", "proc", "/proc"], check=True)
+import socket
+with socket.socket() as held:
+    held.bind(("127.0.0.1", 0))
+    held.listen()
+    print(_holder(held.getsockname()[1]))
+"""
+
+
+@pytest.mark.servers
+def test_who_holds_a_port_is_seen_where_a_unit_says_procsubset_pid(tmp_path: Path) -> None:
+    need_namespace("--mount")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "milter")}
+    command = ["unshare", "--mount", "--pid", "--fork", sys.executable, "-c", IN_A_SANDBOX]
+    assert "subset=pid" in subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+
+
 SMALL = """
 import subprocess, sys
 from pathlib import Path

@@ -276,7 +276,33 @@ def test_a_large_journal_is_read_from_its_end(tmp_path: Path, capsys: pytest.Cap
     assert ids(capsys.readouterr().out) == ["LAST"]
 
 
-def test_right_after_a_rotation_the_last_messages_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+ODD_RECORDS = (
+    {"v": 99, "queue_id": "ODD"},
+    {"v": 99, "queue_id": "ODD", "time": 7, "decision": None, "from": ["x"]},
+    {"v": [], "queue_id": "ODD", "message_id": {}, "decision": "x"},
+    {**json.loads(own("ODD")), "decision": {}},
+    {**json.loads(own("ODD")), "claims": 3},
+    {**json.loads(own("ODD")), "envelope": None},
+)
+
+
+@pytest.mark.parametrize("odd", ODD_RECORDS)
+def test_a_record_that_cannot_be_shown_is_told_of(odd: dict[str, object], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a later version, or of nobody."""
+    file = tmp_path / "decisions.jsonl"
+    file.write_text(json.dumps(odd) + "\n" + own("OWN").decode())
+    assert cli.main(["log", "show", "--file", str(file), "ODD"]) == 0
+    assert f"a record of version {odd['v']!r} that can't be shown: --json prints it as it is\n" in capsys.readouterr().out
+    assert cli.main(["log", "show", "--json", "--file", str(file), "ODD"]) == 0
+    assert json.loads(capsys.readouterr().out) == odd
+    for options in ([], ["--rule", "own-*"], ["--from", "*"], ["--since", "2026-01-01"]):
+        assert tail(file, *options) == 0
+        assert "OWN" in capsys.readouterr().out
+
+
+def test_right_after_a_rotation_the_last_messages_are_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "decisions.jsonl"
     (tmp_path / "decisions.jsonl.1").write_bytes(phish("OLD1") + phish("OLD2", 1))
     assert tail(file) == 0, "logrotate has moved it, and nothing came since"
@@ -284,6 +310,10 @@ def test_right_after_a_rotation_the_last_messages_are_shown(tmp_path: Path, caps
     file.touch()
     assert tail(file, "-n", "1") == 0, "logrotate has made a new one"
     assert ids(capsys.readouterr().out) == ["OLD2"]
+    with monkeypatch.context() as patched:
+        patched.setattr("dkimgate.cli.log.follow", lambda *_, start: iter([own("NEW", 2)] if start == 0 else []))
+        assert tail(file, "-n", "1", "-f") == 0
+    assert ids(capsys.readouterr().out) == ["OLD2", "NEW"], "also ahead of those to come"
     file.write_bytes(own("NEW", 2))
     assert tail(file, "-n", "2") == 0
     assert ids(capsys.readouterr().out) == ["NEW"], "from then on that file alone, unless --rotated is said"

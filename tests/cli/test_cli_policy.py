@@ -141,9 +141,9 @@ def test_cases_that_see_nothing_wrong_do_not_hide_that_a_policy_launders(folder:
 
 
 def test_another_policy_can_be_tested_by_the_same_cases(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One that launders, too: the guard still stands, and the second door is seen."""
+    """One that launders, too: the guard still stands at both doors."""
     (folder / "new.yaml").write_text("version: 1\nrules:\n  - {name: all, sign: author}\n")
-    cases = FORGED + "  expect: {rule: all, sign: none, overruled: true, departure: pass, departure.spf_aligned: true}\n"
+    cases = FORGED + "  expect: {rule: all, sign: none, overruled: true, envelope: unalign, departure: fail}\n"
     assert cli.main(["policy", "test", "--policy", "new.yaml", write(folder, cases)]) == 0
     (folder / "new.yaml").write_text(
         'version: 1\nrules:\n  - {name: all, sign: author}\nallow_laundering: [all]\nlaundering_reason: "as a test"\n'

@@ -149,3 +149,27 @@ def test_the_commands_work_while_the_daemon_is_down(host: Path, capsys: pytest.C
     texts = [each["text"] for each in json.loads(capsys.readouterr().out)["findings"]]
     assert any("does not run, so" in text and str(source) in text for text in texts)
     assert not any("can't read this key" in text for text in texts), "it is systemd that reads it"
+
+
+def test_one_that_is_named_while_the_service_runs_takes_a_restart(host: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Root can read what it will be made from; the daemon is given it at its next start, and would refuse a reload."""
+    source, made, file = host / "store" / "a.pem", host / "run" / UNIT / "a.pem", host / "dkimgate.yaml"
+    assert cli.main(["keys", "new", "hosted.example", "default", "--type", "ed25519", "--out", str(source)]) == 0
+    unit(host, f"[Service]\nLoadCredential=a.pem:{source}\n")
+    file.write_text(
+        f"listen: unix:{host}/sock\ntrust: {{hosts: [mx.forwarder.example]}}\n"
+        f"keys: [{{domain: hosted.example, selector: default, file: {made}}}]\njournal: {{file: decisions.jsonl}}\n"
+        f"verify: {{nameservers: [127.0.0.9], deadline: 0.1}}\n"
+    )
+    (host / "policy.yaml").write_bytes((Path(__file__).parents[2] / "config" / "policy.yaml").read_bytes())
+    assert cli.main(["run", "--test", "--config", str(file)]) == 0, "the service is down: the next start makes it"
+    made.parent.mkdir()
+    capsys.readouterr()
+    assert cli.main(["run", "--test", "--config", str(file)]) == 2
+    assert f"{made}: systemd makes this file when {UNIT} starts: systemctl restart {UNIT}" in capsys.readouterr().err
+    assert cli.main(["check", "--config", str(file), "--json"]) == 1
+    told = [each["text"] for each in json.loads(capsys.readouterr().out)["findings"] if str(made.parent) in each["text"]]
+    assert len(told) == 1 and told[0].startswith(f"{made}: {UNIT} runs, and systemd makes this file when it starts")
+    made.touch(mode=0o600)
+    made.write_bytes(source.read_bytes())
+    assert cli.main(["run", "--test", "--config", str(file)]) == 0

@@ -103,3 +103,27 @@ def test_run_test_as_root_sees_with_the_eyes_of_the_daemon(tmp_path: Path, capsy
     file.chmod(0o640)
     assert cli.main(["run", "--test", "--config", str(file)]) == 2
     assert f"{file}: nobody can't read this file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("user", ["", "user: nobody\n"])
+@pytest.mark.parametrize("text", [None, "", "garbage"])
+def test_run_test_tells_of_a_key_that_a_reload_would_be_refused_for(
+    text: str | None, user: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The daemon goes on with the old keys then, and `systemctl reload` must not say that all went well."""
+    file, good, bad = (tmp_path / name for name in ("dkimgate.yaml", "good.pem", "bad.pem"))
+    assert cli.main(["keys", "new", "hosted.example", "default", "--type", "ed25519", "--out", str(good)]) == 0
+    if text is not None:
+        bad.write_text(text)
+        bad.chmod(0o600)
+    file.write_text(
+        f"listen: unix:{tmp_path}/sock\ntrust: {{}}\njournal: {{file: /dev/null}}\n{user}keys:\n"
+        "  - {domain: hosted.example, selector: default, file: good.pem}\n  - {domain: other.example, selector: default, file: bad.pem}\n"
+    )
+    (tmp_path / "policy.yaml").write_bytes((SHIPPED.parent / "policy.yaml").read_bytes())
+    capsys.readouterr()
+    assert cli.main(["run", "--test", "--config", str(file)]) == 2
+    (told, *more) = [line for line in capsys.readouterr().err.splitlines() if f"{bad}: " in line]
+    why = {None: "can't read the key: No such file or directory", "": "the file is empty", "garbage": "no private key in it"}[text]
+    assert f"{bad}: {why}" in told
+    assert not any("let its group" in line for line in more) or text is not None, "a file that is missing has no group"

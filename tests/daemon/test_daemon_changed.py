@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
-from dkimgate import config
+from dkimgate import config, postfix, system
 from dkimgate.daemon.changed import changes
+from dkimgate.gate import Gate
+from dkimgate.passport import secrets as passports
+from dkimgate.resolver import Answer, Status
 from dkimgate.yamlfile import Document
 
 BASE = {
@@ -94,3 +99,43 @@ def test_every_part_of_the_configuration_is_compared() -> None:
         told = [line for line, _ in changes(base, other, {}, {})]
         assert len(told) == (getattr(base, name) is not None), name
         assert all(line.startswith(f"{name}: ") for line in told)
+
+
+def test_what_is_found_out_and_what_is_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret that was replaced, and an address that the host has got, are changes too. Nothing that is printed tells of the secret."""
+    (tmp_path / "policy.yaml").write_bytes((Path(__file__).parents[2] / "config" / "policy.yaml").read_bytes())
+    srs_file, passport_file, file = (tmp_path / name for name in ("srs.secret", "passport.secret", "dkimgate.yaml"))
+    for secret, line in ((srs_file, "0123456789abcdef"), (passport_file, passports.new_secret("2026a"))):
+        secret.touch(mode=0o600)
+        secret.write_text(line + "\n")
+    file.write_text(
+        "listen: unix:/run/x\ntrust: {}\nkeys: []\nunalign: {domain: b.example, secret_file: srs.secret}\n"
+        "passport: {secret_file: passport.secret}\n"
+    )
+    host = postfix_host("192.0.2.1")
+    monkeypatch.setattr("dkimgate.system.this_host", lambda: host)
+    monkeypatch.setattr("dkimgate.resolver.Resolver.ask", lambda *_: Answer(Status.NONE))
+
+    gate = Gate.load(file)
+
+    def reloaded() -> list[str]:
+        nonlocal gate
+        before, gate = gate, Gate.load(file)
+        return [text for text, _ in changes(before.config, gate.config, before.loaded, gate.loaded)]
+
+    assert reloaded() == []
+    srs_file.write_text("fedcba9876543210\n" + srs_file.read_text())
+    (said,) = reloaded()
+    assert re.fullmatch(r"unalign\.secret_file: 2 secrets \(mark \w{8}\); 1 secret \(mark \w{8}\) before", said)
+    passport_file.write_text(passports.new_secret("2026a") + "\n")
+    (said,) = reloaded()
+    assert re.fullmatch(r"passport\.secret_file: 1 secret \(mark \w{8}\); 1 secret \(mark \w{8}\) before", said)
+    host = postfix_host("192.0.2.2")
+    assert reloaded() == ["departure.addresses: found 192.0.2.2; found 192.0.2.1 before"]
+    host = system.System()
+    assert any(said.startswith("departure.addresses: unknown (no Postfix on this host") for said in reloaded())
+
+
+def postfix_host(address: str) -> system.System:
+    values = {"myhostname": "mx.forwarder.example", "inet_protocols": "ipv4", "default_transport": "smtp", "myorigin": "forwarder.example"}
+    return system.System(lambda: postfix.Settings(values), lambda: (ipaddress.ip_address(address),), lambda _: ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 import unicodedata
@@ -11,7 +12,7 @@ import pytest
 
 from dkimgate.cli.screen import Screen, complain
 from dkimgate.daemon.notify import notify
-from dkimgate.journal.writer import _to_stderr
+from dkimgate.journal import Journal, JournalError
 from dkimgate.log import describe, log, log_lines, visible
 
 HIDDEN = [chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")]
@@ -35,7 +36,7 @@ def test_visible_text_stays_as_it_is() -> None:
 def test_a_text_is_one_line_whatever_is_in_it(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JOURNAL_STREAM", raising=False)
     text = "".join(f"x{char}dkimgate[1]: stopped" for char in HIDDEN if ord(char) < 0xE000 or ord(char) % 997 == 0)
-    for write in (log, complain, _to_stderr, Screen().line, lambda said: Screen().table([[said, said]])):
+    for write in (log, complain, Screen().line, lambda said: Screen().table([[said, said]])):
         write(text)
         captured = capfd.readouterr()
         lines = (captured.out + captured.err).splitlines()
@@ -55,6 +56,17 @@ def test_only_a_line_feed_divides_texts_of_our_own(capfd: pytest.CaptureFixture[
 def test_an_exception_is_told_in_one_line(capfd: pytest.CaptureFixture[str]) -> None:
     log(describe(ValueError("one\u2028two\x85three\nfour\udc85")))
     assert len(capfd.readouterr().err.splitlines()) == 1
+
+
+def test_what_defers_all_mail_is_an_error_in_the_journal_of_systemd(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`journalctl -p err` shows it."""
+    status = os.fstat(2)
+    monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
+    with pytest.raises(JournalError):
+        Journal(tmp_path / "none\u2028" / "decisions.jsonl").write(b"{}\n")
+    assert capfd.readouterr().err == f"<3>journal: {tmp_path}/none\\u2028: no such directory\n"
 
 
 def test_no_text_becomes_a_state_for_systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,8 @@ import spf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dkimgate.resolver import FakeResolver
+from dkimgate import spf_check
+from dkimgate.resolver import Address, FakeResolver, Lookup
 from dkimgate.spf_check import outgoing_spf
 from dkimgate.way_out import WayOut
 
@@ -106,6 +107,20 @@ def test_what_the_record_says(domain: str, passes: bool) -> None:
 )
 def test_any_address_of_ours_is_enough(addresses: tuple[object, ...], passes: bool) -> None:
     assert ask("friend@hosted.example", "hosted.example", addresses=addresses)[0] == (passes, "lookup")
+
+
+def test_behind_a_pass_nothing_more_is_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record takes up to 15 ms an address, and mail may leave from dozens."""
+    checked: list[Address] = []
+    real = spf_check._check
+
+    def counted(address: Address, local: str, domain: str, helo: str | None, lookup: Lookup) -> spf_check.Result:
+        checked.append(address)
+        return real(address, local, domain, helo, lookup)
+
+    monkeypatch.setattr(spf_check, "_check", counted)
+    assert ask("friend@hosted.example", "hosted.example", addresses=(OTHER, OURS, OURS6))[0] == (True, "lookup")
+    assert checked == [OTHER, OURS]
 
 
 @pytest.mark.parametrize(

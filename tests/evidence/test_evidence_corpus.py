@@ -27,7 +27,7 @@ def arrived(name: str) -> tuple[Message, Facts, dict[str, Any]]:
     mail = Message(Connection(**expected["connection"]), Envelope("friend@hosted.example", ("v@receiver.example",)), header, "4F2B")
     trust = Trust.model_validate(expected["trust"])
     settings = Config(trust=trust)
-    return mail, facts_of(see(mail, settings), settings, ["hosted.example"], lambda author, hosted: (False, "lookup")), expected
+    return mail, facts_of(see(mail, settings), settings, ["hosted.example"], lambda author: (False, "lookup")), expected
 
 
 def in_words(claim: Claim) -> str:

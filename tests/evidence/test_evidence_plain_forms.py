@@ -6,8 +6,9 @@ import pytest
 
 from dkimgate.config import Trust
 from dkimgate.evidence import authentication_results, misleading, plain_forms
+from dkimgate.evidence.authentication_results import Reading
 from dkimgate.message import Connection, Envelope, Message
-from dkimgate.route import route_of
+from dkimgate.route import Route, route_of
 from echoes import table
 from headers import BORDER, REINJECTED
 
@@ -84,6 +85,11 @@ ODD = {
 }
 
 
+def in_zone(message: Message, route: Route) -> dict[int, Reading]:
+    fields = enumerate(message.header[: route.ours_above])
+    return {position: authentication_results.read(field.text) for position, field in fields if field.key == "authentication-results"}
+
+
 @pytest.mark.parametrize("what", ODD)
 def test_odd_words_are_told(what: str) -> None:
     above, below, words = ODD[what]
@@ -91,7 +97,7 @@ def test_odd_words_are_told(what: str) -> None:
     message = Message(REINJECTED, Envelope("ask@hosted.example"), header)
     trust = Trust(hosts=("mx.forwarder.example",), authserv_ids=("mx.forwarder.example",))
     route = route_of(message, trust)
-    odd = misleading.odd_words(message, route, frozenset(range(route.ours_above)), trust)
+    odd = misleading.odd_words(message, route, in_zone(message, route), trust)
     assert odd is not None and words in odd
     assert len(odd) < 200 and odd.isascii() and odd.isprintable()
 
@@ -102,6 +108,6 @@ def test_plain_mail_has_none() -> None:
     for sender in ("ask@hosted.example", ""):
         message = Message(REINJECTED, Envelope(sender), header)
         route = route_of(message, trust)
-        assert misleading.odd_words(message, route, frozenset(range(route.ours_above)), trust) is None
+        assert misleading.odd_words(message, route, in_zone(message, route), trust) is None
     stranger = Message(Connection(ip="192.0.2.66", helo="x?y", name="c.example"), Envelope("a@b.example"), header[2:])
-    assert misleading.odd_words(stranger, route_of(stranger, trust), frozenset(), trust) == "'x?y' in EHLO"
+    assert misleading.odd_words(stranger, route_of(stranger, trust), {}, trust) == "'x?y' in EHLO"

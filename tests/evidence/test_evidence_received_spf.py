@@ -80,7 +80,7 @@ def test_any_text_can_be_read(text: str) -> None:
 
 
 def _facts(header: str, connection: Connection = REINJECTED, settings: Config = CONFIG) -> Facts:
-    return facts_of(see(message(header, connection), settings), settings, ["hosted.example"], lambda author, hosted: (False, "lookup"))
+    return facts_of(see(message(header, connection), settings), settings, ["hosted.example"], lambda author: (False, "lookup"))
 
 
 PASS = "Received-SPF: Pass (x) client-ip=192.0.2.66; envelope-from=friend@hosted.example; receiver=mx.forwarder.example\n"

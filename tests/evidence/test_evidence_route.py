@@ -299,6 +299,59 @@ def test_nothing_below_a_login_is_ours() -> None:
     assert route.ours_above == 0
 
 
+WELL = "dmarc=pass header.from=hosted.example"
+OURS = "Authentication-Results: mx.forwarder.example; "
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        WELL,
+        WELL.replace("pass", "none"),
+        WELL.replace("pass", "pass (p=reject dis=none)"),
+        "dmarc=none (p=none sp=none pct=50 dis=none) header.from=hosted.example",
+    ],
+)
+def test_good_results_of_our_own_users_mail_are_no_trace_of_a_journey(stated: str) -> None:
+    """OpenDMARC, where it sees what users submit."""
+    assert route_of(message(f"{OURS}{stated}\n" + LOGIN + AUTHOR), TRUST).origin is Origin.SUBMITTED
+
+
+@pytest.mark.parametrize(
+    "above",
+    {
+        "a selector, raw": f"{OURS}dkim=permerror header.d=attacker.example header.s=x {WELL}\n",
+        "an identity, decoded": f"{OURS}dkim=permerror header.d=attacker.example header.i=x; {WELL}\n",
+        "in quotation marks": f'{OURS}dkim=permerror header.d=attacker.example header.s="x; {WELL}"\n',
+        "the text of an SPF record": f"{OURS}spf=fail (x; {WELL}) smtp.mailfrom=attacker.example\n",
+        "a local part": f"{OURS}{WELL} smtp.mailfrom=x\n",
+        "a reason": f'{OURS}dmarc=fail reason="x; {WELL}" header.from=hosted.example\n',
+        "beside a result of DKIM": f"{OURS}{WELL}\n{OURS}dkim=none\n",
+        "Received-SPF of ours": f"{OURS}{WELL}\nReceived-SPF: pass\n",
+    }.items(),
+    ids=lambda item: item[0],
+)
+def test_what_a_verifier_may_have_printed_vouches_for_no_login(above: tuple[str, str]) -> None:
+    """A pipe that drops the border's Received field alone leaves a login that the sender wrote as the newest."""
+    assert route_of(message(above[1] + LOGIN + AUTHOR), TRUST).origin is Origin.FORWARDED
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        "Received-SPF: pass (x) envelope-from=friend@hosted.example\n",
+        "Authentication-Results: (x) mx.forwarder.example; spf=pass smtp.mailfrom=hosted.example\n",
+        "DKIM-Signature: v=1; d=attacker.example; s=header.d=hosted.example; b=abcd\n",
+        "ARC-Seal: i=1; d=attacker.example\n",
+    ],
+    ids=lambda text: text.partition(":")[0],
+)
+def test_what_may_have_misled_a_verifier_stands_below_no_login(below: str) -> None:
+    assert route_of(message(f"{OURS}{WELL}\n" + LOGIN + below + AUTHOR), TRUST).origin is Origin.FORWARDED
+    assert route_of(message(f"{OURS}{WELL}\n" + LOGIN + AUTHOR + below), TRUST).origin is Origin.FORWARDED
+    assert route_of(message(LOGIN + below.replace("mx.forwarder", "x") + AUTHOR), TRUST).origin is Origin.SUBMITTED, "a user's own"
+
+
 @given(st.text(max_size=200), st.sampled_from([BORDER, USERID + BORDER, AMAVIS + BORDER, LMTP + BORDER]))
 def test_nothing_a_sender_writes_moves_the_border(below: str, above: str) -> None:
     """Whatever stands below the border's field, Received fields of any kind among it, origin and border stay."""

@@ -155,7 +155,7 @@ def test_a_short_write_is_an_error_and_spoils_no_other_record(tmp_path: Path) ->
     assert "only 40 of" in said[0]
     assert "size limit" in said[1]
     assert said[-1] == "[3, 4, 5, 6, 7, 8, 9] 7"
-    assert ran.stderr.count("dkimgate: journal:") == 1
+    assert ran.stderr.count(": journal: ") == 1
     reader = Reader()
     assert [record["number"] for record in reader.records(forwards(file))] == [0, 1, 2, 99]
     assert reader.torn == 1
@@ -332,3 +332,10 @@ def test_a_full_disk_is_an_error_and_the_journal_goes_on_when_there_is_room(tmp_
     assert int(failed) >= 20
     assert (counted, again) == ("True", "True")
     assert "journal:" in ran.stderr
+
+
+def test_probe_of_a_user_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that is run by a number."""
+    monkeypatch.setattr("os.geteuid", lambda: 2_000_000_001)
+    tmp_path.chmod(0o500)
+    assert f"{tmp_path}: 2000000001 may not write here" in (Journal(tmp_path / "x.jsonl").probe() or "")

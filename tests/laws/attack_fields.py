@@ -315,6 +315,10 @@ OTHERS = {
             "the same, checked always",
             "an inner host asks the gate in its session",
             "a field that tells another client",
+            "behind a bridge",
+            "behind a bridge, never checked",
+            "behind a proxy that SPF lists",
+            "behind a bridge, an inner host verifies the MX",
         )
     },
     "a name in EHLO that OpenDMARC prints": Attempt("", "a name in EHLO prints a result", sender=""),

@@ -190,6 +190,10 @@ PRINTED = (
     "mx.lists.example; dkim=neutral header.d=attacker.example header.i=x; dmarc=pass header.from=hosted.example"
     " header.x=@attacker.example header.b=AAAA"
 )
+PRINTED_SENDER = (
+    "mx.lists.example; spf=pass (sender SPF authorized) smtp.mailfrom=attacker.example (client-ip=192.0.2.66; helo=x; envelope-from=x);"
+    " dmarc=pass header.from=hosted.example; dkim=pass header.d=hosted.example (@attacker.example; receiver=<unknown>)"
+)
 SPF_BAIT = b"Received-SPF: pass (mx.lists.example: domain of hosted.example) client-ip=192.0.2.66\r\n"
 ONLY_DMARC = "mx.lists.example; dmarc=pass header.from=hosted.example"
 SEALS = {
@@ -241,6 +245,7 @@ SEALS = {
     "a trusted set, with results more": sealed(TRUSTED.changed(b"From: ", f"ARC-Authentication-Results: i=1; {SAYS}\r\nFrom: ".encode())),
     "a trusted set whose key DNS does not tell": sealed(TRUSTED, failing=("arc._domainkey.lists.example",)),
     "a trusted sealer that prints the sender's identity as results": sealed(mail(OPENDKIM_PRINTS + LETTER).sealed(LIST, PRINTED)),
+    "a trusted sealer that prints the envelope sender in a comment": sealed(mail(LETTER).sealed(LIST, PRINTED_SENDER)),
     "a trusted sealer whose verifier takes the sender's Received-SPF": sealed(mail(SPF_BAIT + LETTER).sealed(LIST, ONLY_DMARC)),
     "a trusted sealer whose verifier takes results in its name": sealed(
         mail(b"Authentication-Results: mx.lists.example; spf=pass smtp.mailfrom=hosted.example\r\n" + LETTER).sealed(LIST, ONLY_DMARC)

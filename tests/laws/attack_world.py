@@ -26,7 +26,7 @@ POLICIES = ("shipped", "careless")
 HOSTED_KEY, ATTACKERS_KEY = 2048, 1024
 ZONE: dict[str, dict[str, list[str]]] = {
     **ARC_ZONE,
-    "hosted.example": {"TXT": ["v=spf1 ip4:203.0.113.10 include:shared.example -all"], "A": ["203.0.113.10"]},
+    "hosted.example": {"TXT": ["v=spf1 ip4:203.0.113.10/31 include:shared.example -all"], "A": ["203.0.113.10"]},
     "_dmarc.hosted.example": {"TXT": ["v=DMARC1; p=reject"]},
     "s._domainkey.hosted.example": {"TXT": [rsa_record(HOSTED_KEY)]},
     "e._domainkey.hosted.example": {"TXT": [ed25519_record()]},
@@ -56,6 +56,7 @@ BORDER = (
     "Received: from c.attacker.example (c.attacker.example [192.0.2.66])\n\tby mx.forwarder.example (Postfix) with ESMTP id 4F2A\n"
     "\tfor <ask@hosted.example>; Sat, 21 Nov 2026 16:20:25 +0000 (UTC)\n"
 )
+BRIDGE = BORDER.replace("c.attacker.example [192.0.2.66]", "gateway [172.17.0.1]")
 DMARC = "Authentication-Results: mx.forwarder.example; dmarc=fail (p=reject dis=none) header.from=hosted.example\n"
 DKIM = "Authentication-Results: mx.forwarder.example; dkim=none\n"
 AMAVIS = "Received: from mx.forwarder.example ([127.0.0.1])\n\tby localhost (mx.forwarder.example [127.0.0.1]) (amavisd-new, port 10024)\n\twith ESMTP id Q7; x\n"
@@ -134,6 +135,13 @@ WIRINGS = {
     "the same, never checked": Wiring(MISLED + SPF_PASSES + SECOND_HOST.replace("127.0.0.2", "203.0.113.10") + "{}", verify="never"),
     "the same, checked always": Wiring(MISLED + SPF_PASSES + SECOND_HOST.replace("127.0.0.2", "203.0.113.10") + "{}", verify="always"),
     "an inner host asks the gate in its session": Wiring(MISLED + SPF_PASSES + "{}", Connection(ip="203.0.113.10", name="mx", helo="mx")),
+    # a client in trust.networks, and not in trust.relays: anybody may stand behind it
+    "behind a bridge": Wiring(MISLED + SPF_PASSES + BRIDGE),
+    "behind a bridge, never checked": Wiring(MISLED + SPF_PASSES + BRIDGE, verify="never"),
+    "behind a proxy that SPF lists": Wiring(MISLED + SPF_PASSES + BRIDGE.replace("172.17.0.1", "203.0.113.11")),
+    "behind a bridge, an inner host verifies the MX": Wiring(
+        MISLED + SPF_PASSES + SECOND_HOST.replace("127.0.0.2", "203.0.113.10") + BRIDGE
+    ),
     "a field that tells another client": Wiring(MISLED + TELLS_THE_MX + "{}"),
     "a name in EHLO prints a result": Wiring(
         "Authentication-Results: mx.forwarder.example; spf=none smtp.helo=c.attacker.example; dmarc=pass header.from=hosted.example\n{}",
@@ -178,7 +186,7 @@ class Forwarder:
         (folder / "dkimgate.yaml").write_text(
             "listen:\n  - {socket: inet:127.0.0.1:8891, role: border}\n  - inet:127.0.0.1:8892\n"
             "trust: {hosts: [mx.forwarder.example, '*.mail.forwarder.example'], authserv_ids: [mx.forwarder.example],\n"
-            '  networks: [127.0.0.0/8, "::1/128", 203.0.113.10/32], relays: [203.0.113.10],\n'
+            '  networks: [127.0.0.0/8, "::1/128", 203.0.113.10/32, 203.0.113.11/32, 172.17.0.0/16], relays: [203.0.113.10],\n'
             f"  arc_sealers: [lists.example], border_strips_forgeries: {str(wiring.strips).lower()}}}\n"
             "keys: [{domain: hosted.example, selector: gate, file: key.pem}]\n"
             f"verify: {{when: {wiring.verify}, body_limit: 100000}}\n"

@@ -27,7 +27,7 @@ PASS = "Authentication-Results: mx.forwarder.example; dmarc=pass header.from=hos
 
 
 def _facts(header: str) -> Facts:
-    return facts_of(see(message(header), CONFIG), CONFIG, ["hosted.example"], lambda author, hosted: (False, "lookup"))
+    return facts_of(see(message(header), CONFIG), CONFIG, ["hosted.example"], lambda author: (False, "lookup"))
 
 
 @given(
@@ -42,7 +42,7 @@ def _facts(header: str) -> Facts:
 def test_law_1_no_promotion(origin: Origin, dmarc: str, score: float, flag: bool, author: str | None, aligns: bool, sign: Sign) -> None:
     arrival = Arrival(dmarc=dmarc, spam=Spam(flag, score, 5.0))
     facts = Facts(author=author, hosted=author, origin=origin, arrival=arrival, forwarder_aligns=aligns)
-    allowed = guard.refuses(facts, Decision("any", sign)) is None
+    allowed = guard.refuses_signature(facts, Decision("any", sign)) is None
     aligned = sign is Sign.AUTHOR or (sign is Sign.FORWARDER and aligns)
     if origin in (Origin.FORWARDED, Origin.INBOUND, Origin.RELAYED) and aligned:
         assert not allowed or (dmarc in ("pass", "none") and score < 5.0 and not flag)
@@ -121,9 +121,10 @@ def _pass(loaded: Gate, arrived: Message) -> gate.Outcome:
 STAGES = [
     ("dkimgate.engine.facts_of", "judging"),
     ("dkimgate.policy.verdict.decide", "judging"),
-    ("dkimgate.policy.verdict.guard.refuses", "judging"),
+    ("dkimgate.policy.verdict.guard.refuses_signature", "judging"),
     ("dkimgate.policy.verdict.departure.predict", "judging"),
     ("dkimgate.passage.SentBody.update", "reading the body"),
+    ("dkimgate.engine.Engine.sent", "foretelling"),
     ("dkimgate.passage.SentBody.sent_digest", "signing"),
     ("dkimgate.passage.sign", "signing"),
 ]

@@ -32,7 +32,7 @@ PASS = "mx.forwarder.example; dmarc=pass header.from=hosted.example"
 
 
 def facts(header: str, connection: Connection = REINJECTED, config: Config = CONFIG) -> Facts:
-    return facts_of(see(message(header, connection), config), config, ["hosted.example"], lambda author, hosted: (False, "lookup"))
+    return facts_of(see(message(header, connection), config), config, ["hosted.example"], lambda author: (False, "lookup"))
 
 
 def signed(header: str, connection: Connection = REINJECTED, config: Config = CONFIG) -> list[str]:
@@ -41,7 +41,7 @@ def signed(header: str, connection: Connection = REINJECTED, config: Config = CO
     won = []
     for name, policy in (("shipped", SHIPPED), ("careless", CARELESS)):
         decision = decide(found, policy)
-        if guard.refuses(found, decision) is not None:
+        if guard.refuses_signature(found, decision) is not None:
             decision = replace(decision, sign=Sign.NONE)
         if decision.sign is Sign.AUTHOR:
             won.append(f"{name}: {found}")

@@ -248,7 +248,7 @@ STAGES = (
     "dkimgate.engine.header_changes.plan",
     "dkimgate.engine.record.recordable",
     "dkimgate.policy.verdict.decide",
-    "dkimgate.policy.verdict.guard.refuses",
+    "dkimgate.policy.verdict.guard.refuses_signature",
     "dkimgate.policy.verdict.departure.predict",
     "dkimgate.policy.texts.fill",
     "dkimgate.evidence.gather.author_of",

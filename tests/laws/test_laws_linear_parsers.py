@@ -117,6 +117,17 @@ def test_and_as_long_as_postfix_hands_over(name: str, prefix: str) -> None:
     assert _slow(_read(name), prefix, LONG, _some(name, prefix)) is None
 
 
+@pytest.mark.parametrize("unit", ["; spf=pass", "; dmarc=none", "; dkim=pass (client-ip=192.0.2.66)", "; x", "(", " ", '"'])
+def test_a_field_where_only_ours_stand(unit: str) -> None:
+    """More is done with it, and a verifier may print there what a sender wrote."""
+    below, _ = split_message(BORDER.encode() + AUTHOR + b"\n")
+
+    def run(text: str) -> None:
+        see(Message(REINJECTED, Envelope("a@b.example"), (HeaderField(b"Authentication-Results", text.encode()), *below)), CONFIG)
+
+    assert linear.grows(run, linear.Text(" mx.forwarder.example", unit, ""), 8000, 4 * FLOOR) is None
+
+
 # --- what is no field ------------------------------------------------------------------------------------------------------------
 
 SECRETS = Secrets.parse(b"0123456789abcdef0123456789abcdef\n", Path("srs"))

@@ -124,6 +124,7 @@ HONEST_MAIL = {
     "SPF passes for the null sender's HELO": Attempt(
         "", "inbound", client=replace(STRANGER, ip="203.0.113.10", helo="hosted.example"), sender=""
     ),
+    "signed by its author, behind a bridge": Attempt(SIGNED, "behind a bridge"),
     "sealed by the list that we trust": sealed(TRUSTED),
     "sealed by the list that we trust, through the border": sealed(TRUSTED, "border"),
     "with verdicts of other hosts below": Attempt(

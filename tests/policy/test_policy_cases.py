@@ -11,8 +11,9 @@ from dkimgate import yamlfile
 from dkimgate.facts import Facts, Origin, Spam
 from dkimgate.policy import cases, stating
 from dkimgate.policy.cases import Suite
+from dkimgate.policy.fact import Kind
 from dkimgate.policy.stating import COMPUTED, World
-from dkimgate.policy.vocabulary import FACTS, Kind
+from dkimgate.policy.vocabulary import FACTS
 from dkimgate.yamlfile import ConfigError
 
 OURS = World(("forwarder.example", "hosted.example"), "forwarder.example")

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from dkimgate import yamlfile
-from dkimgate.facts import Arrival, Decision, Disposition, Facts, Origin, Sign, Spam
+from dkimgate.facts import Arrival, Decision, Disposition, EnvelopeAction, Facts, Origin, Sign, Spam
 from dkimgate.policy.decide import decide, withheld
-from dkimgate.policy.guard import refuses
+from dkimgate.policy.guard import refuses_envelope, refuses_signature
 from dkimgate.policy.loader import from_document
 from dkimgate.policy.model import Policy, Rule
+from dkimgate.policy.verdict import guarded
 
 OURS = Facts(author="hosted.example", hosted="hosted.example", origin=Origin.SUBMITTED, arrival=Arrival("none"))
 
@@ -91,12 +92,56 @@ REFUSED = [
 @pytest.mark.parametrize(("facts", "why"), REFUSED)
 def test_no_promotion_whatever_the_policy_says(facts: Facts, why: str | None) -> None:
     """Law 1: the guard stands behind a policy that signs everything."""
-    assert refuses(facts, Decision("everything", Sign.AUTHOR)) == why
-    assert refuses(replace(facts, forwarder_aligns=True), Decision("everything", Sign.FORWARDER)) == why
-    assert refuses(facts, Decision("nothing", Sign.NONE)) is None
+    assert refuses_signature(facts, Decision("everything", Sign.AUTHOR)) == why
+    assert refuses_signature(replace(facts, forwarder_aligns=True), Decision("everything", Sign.FORWARDER)) == why
+    assert refuses_signature(facts, Decision("nothing", Sign.NONE)) is None
+
+
+BY_SPF = replace(OUTSIDE, arrival=Arrival("fail"), spf_passes=True)
+WITH_SPF = "its envelope would pass SPF, though it came from outside with dmarc={}"
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        (BY_SPF, WITH_SPF.format("fail")),
+        (replace(BY_SPF, arrival=Arrival("unknown")), WITH_SPF.format("unknown")),
+        (replace(BY_SPF, origin=Origin.INBOUND, arrival=Arrival("temperror")), WITH_SPF.format("temperror")),
+        (replace(BY_SPF, origin=Origin.RELAYED), WITH_SPF.format("fail")),
+        (replace(BY_SPF, author=None), WITH_SPF.format("fail")),
+        (replace(BY_SPF, origin=Origin.RELAYED, relay=True), None),
+        (replace(BY_SPF, origin=Origin.SUBMITTED), None),
+        (replace(BY_SPF, spf_passes=False), None),
+        # it leaves as good as it came
+        (replace(BY_SPF, arrival=Arrival("pass")), None),
+        (replace(BY_SPF, arrival=Arrival("none")), None),
+    ],
+)
+def test_the_second_door_has_a_guard_too(facts: Facts, why: str | None) -> None:
+    """Law 1: behind a policy that accepts everything, the sender is rewritten, or else the message is held."""
+    accepting = Decision("everything", Sign.NONE)
+    assert refuses_envelope(facts, accepting) == why
+    assert guarded(facts, accepting) == (accepting if why is None else replace(accepting, disposition=Disposition.HOLD), why)
+    unalignable = replace(facts, unalignable=True)
+    unaligned = replace(accepting, envelope=EnvelopeAction.UNALIGN)
+    assert guarded(unalignable, accepting) == (accepting if why is None else unaligned, why)
+    for safe in (
+        unaligned,
+        replace(accepting, disposition=Disposition.REJECT),
+        replace(accepting, disposition=Disposition.HOLD),
+        replace(accepting, laundering="the operator says so"),
+    ):
+        assert refuses_envelope(facts, safe) is None
+
+
+def test_both_doors_are_told() -> None:
+    signing = Decision("everything", Sign.AUTHOR)
+    decision, why = guarded(BY_SPF, signing)
+    assert (decision.sign, decision.disposition) == (Sign.NONE, Disposition.HOLD)
+    assert why == f"it came from outside with dmarc=fail; {WITH_SPF.format('fail')}"
 
 
 def test_the_forwarders_own_signature_is_no_promotion() -> None:
     bad = replace(OUTSIDE, arrival=Arrival("fail", spam=SPAM))
-    assert refuses(bad, Decision("rule", Sign.FORWARDER)) is None
-    assert refuses(replace(bad, author=None), Decision("rule", Sign.FORWARDER)) == "there is not exactly one author domain"
+    assert refuses_signature(bad, Decision("rule", Sign.FORWARDER)) is None
+    assert refuses_signature(replace(bad, author=None), Decision("rule", Sign.FORWARDER)) == "there is not exactly one author domain"

@@ -9,9 +9,10 @@ import pytest
 
 from dkimgate import yamlfile
 from dkimgate.policy import plain
+from dkimgate.policy.fact import Kind
 from dkimgate.policy.loader import from_document, load
 from dkimgate.policy.model import Policy
-from dkimgate.policy.vocabulary import FACTS, Kind
+from dkimgate.policy.vocabulary import FACTS
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -95,7 +96,6 @@ def test_what_happens(keys: str, said: list[str]) -> None:
 
 
 def test_there_are_words_for_every_fact_and_every_value() -> None:
-    assert set(FACTS) == plain.KNOWN
     for name, fact in FACTS.items():
         values = {Kind.WORD: list(fact.words), Kind.FLAG: ["true", "false"], Kind.NUMBER: ['"> 7"'], Kind.ADDRESS: ["192.0.2.1"]}
         for value in [*values.get(fact.kind, ["x.partner.example"]), *(["present"] if fact.optional else [])]:

@@ -253,6 +253,22 @@ def test_rules_that_do_the_same_shadow_nothing() -> None:
     )
 
 
+BY_SENDMAIL = "- {name: list, when: {origin: forwarded, arrival.pass_of: present, arrival.dmarc: unknown, spam: false}, sign: author}\n"
+
+
+def test_who_signs_what_a_list_made_of_a_pass_has_to_say_so() -> None:
+    proof = check(parse(BY_SENDMAIL))
+    found = next(each for each in proof.launders if each.rule.name == "list")
+    assert any("dmarc=pass header.from=member.example" in line for line in example.message(found.facts))
+    allowed = parse(BY_SENDMAIL, RISK + "allow_laundering: [list]\nlaundering_reason: only the lists change From here\n")
+    assert not [line for line in example.problems(allowed, check(allowed)) if "unreachable" in line or "nothing" in line]
+
+
+def test_no_message_has_a_pass_of_its_own_and_one_of_another_domain() -> None:
+    proof = check(parse("- {name: a, when: {arrival.dmarc: pass, arrival.pass_of: present}, sign: none}\n"))
+    assert [rule.name for rule in proof.unreachable] == ["a"]
+
+
 ALLOWED = "allow_laundering: [sign, default]\nlaundering_reason: the old server needs it\n"
 
 

@@ -136,7 +136,7 @@ _WORDS = {
 
 
 def gathered(mail: Message, settings: Config) -> Facts:
-    return facts_of(see(mail, settings), settings, ["hosted.example"], lambda author, hosted: (author is not None, "lookup"))
+    return facts_of(see(mail, settings), settings, ["hosted.example"], lambda author: (author is not None, "lookup"))
 
 
 @pytest.mark.parametrize("file", sorted(CORPUS.glob("*.eml")), ids=lambda path: path.stem)

@@ -14,13 +14,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+import policy_world
 from dkimgate.facts import DMARC_RESULTS, Arrival, Border, Decision, Disposition, Facts, HeaderSigns, Origin, Sign, Spam, Upstream
 from dkimgate.message import Connection
-from dkimgate.policy import globs, reach
+from dkimgate.policy import globs, reach, verdict
 from dkimgate.policy.conditions import holds, leaf_holds
 from dkimgate.policy.decide import decide
 from dkimgate.policy.explain import describe, why_not
-from dkimgate.policy.guard import refuses
+from dkimgate.policy.fact import Kind
+from dkimgate.policy.guard import refuses_signature
 from dkimgate.policy.model import (
     All,
     Any,
@@ -42,7 +44,7 @@ from dkimgate.policy.model import (
     Word,
 )
 from dkimgate.policy.risk import risk_of
-from dkimgate.policy.vocabulary import FACTS, Kind
+from dkimgate.policy.vocabulary import FACTS
 
 floats = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from([0.0, 4.99, 5.0, 14.9, 1e308, -1.0])
 words = st.sampled_from(["none", "pass", "fail", "softfail", "temperror", "permerror", "neutral", "policy", "weird", ""])
@@ -161,7 +163,7 @@ def test_decide_never_raises_and_the_first_rule_that_holds_decides(facts: Facts,
 def test_no_promotion(facts: Facts, policy: Policy) -> None:
     """Law 1, over every policy: what the guard lets through from outside had arrived well and has one author."""
     decision = decide(facts, policy)
-    if decision.sign is Sign.NONE or refuses(facts, decision) is not None:
+    if decision.sign is Sign.NONE or refuses_signature(facts, decision) is not None:
         return
     assert facts.author is not None
     aligned = decision.sign is Sign.AUTHOR or facts.forwarder_aligns
@@ -170,12 +172,23 @@ def test_no_promotion(facts: Facts, policy: Policy) -> None:
         assert not facts.arrival.badly
 
 
+@given(facts_, st.integers(0, 2**32))
+@settings(deadline=None)
+def test_law_1_under_any_policy_a_departure_of_pass_needs_an_arrival_of_pass(facts: Facts, seed: int) -> None:
+    """Also under one that the prover would refuse: the guards stand behind each."""
+    policy = policy_world.policies(Random(seed))
+    assume(facts.outside)
+    reached = verdict.reach(facts, replace(policy, allow_laundering=()))
+    if reached.departure.dmarc == "pass" and reached.decision.disposition is Disposition.ACCEPT:
+        assert facts.arrival.dmarc == "pass"
+
+
 @given(facts_)
 @settings(deadline=None)
 def test_the_guard_refuses_whatever_arrived_badly_from_outside(facts: Facts) -> None:
     assume(facts.outside and facts.arrival.badly)
-    assert refuses(facts, Decision("x", Sign.AUTHOR)) is not None
-    assert refuses(replace(facts, forwarder_aligns=True), Decision("x", Sign.FORWARDER)) is not None
+    assert refuses_signature(facts, Decision("x", Sign.AUTHOR)) is not None
+    assert refuses_signature(replace(facts, forwarder_aligns=True), Decision("x", Sign.FORWARDER)) is not None
 
 
 @given(facts_, weights, st.floats(allow_nan=False), st.floats(allow_nan=False), st.floats(allow_nan=False))

@@ -48,7 +48,7 @@ def test_everybody_agrees_on_what_is_outside(origin: Origin, relay: bool, outsid
     leaves = Departure("pass", True, True)
     told = json.loads(record.to_line(record.make(Message(), Assessment(facts, decision, leaves), time=0, ms=0, policy_hash="")))
     assert facts.outside is outside is is_outside(origin, relay)
-    assert (guard.refuses(facts, decision) is not None) is outside
+    assert (guard.refuses_signature(facts, decision) is not None) is outside
     assert laws.breaks(laws.Law.SIGNATURE, facts, decision) is outside
     assert laws.breaks(laws.Law.DEPARTURE, facts, decision) is outside
     assert laundered(told) is outside

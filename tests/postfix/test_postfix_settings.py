@@ -82,6 +82,7 @@ def test_where_only_the_services_can_not_be_read_main_cf_counts(tmp_path: Path) 
     assert settings == Settings({"myhostname": "a.example"})
 
 
+@pytest.mark.servers
 def test_the_real_one_answers() -> None:
     """Whatever is configured here: every parameter that a Postfix of Debian 12 has is told, and quickly."""
     need_program("postconf")

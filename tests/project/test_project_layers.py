@@ -15,6 +15,7 @@ LAYERS = (
     "yamlfile",
     "systemdunit",
     "credentials",
+    "permissions",
     "secretfile",
     "postfix",
     "authserv",

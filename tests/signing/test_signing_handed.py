@@ -32,12 +32,31 @@ def for_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(config, "DEFAULT_FILE", file)
 
 
+def open_to_all(folder: Path) -> None:
+    for each in (folder, *folder.parents):
+        if each.is_relative_to("/tmp") and each != Path("/tmp"):
+            each.chmod(0o755)
+
+
+@pytest.mark.usefixtures("for_nobody")
+@pytest.mark.parametrize("command", MAKERS, ids=" ".join)
+def test_a_folder_that_keeps_the_daemon_out(command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Such as /root, where root made it."""
+    need_root("to give files to others")
+    open_to_all(tmp_path)
+    (tmp_path / "root").mkdir(mode=0o700)
+    (tmp_path / "root" / "deeper").mkdir()
+    assert cli.main([*command, "--out", str(tmp_path / "root" / "deeper" / "made")]) == 0
+    assert f"mode 0640: but the daemon (nobody) may not enter {tmp_path}/root. Move it" in capsys.readouterr().out
+
+
 @pytest.mark.usefixtures("for_nobody")
 @pytest.mark.parametrize("command", MAKERS, ids=" ".join)
 def test_what_root_makes_the_daemon_can_read_and_nobody_else(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     need_root("to give files to others")
+    open_to_all(tmp_path)
     file = tmp_path / "made"
     assert cli.main([*command, "--out", str(file)]) == 0
     state = file.stat()

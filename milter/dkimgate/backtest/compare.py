@@ -159,7 +159,7 @@ def why(compared: Compared, policy: Policy) -> str:
     """Why the new policy does something else with this message, in words."""
     facts, reached = compared.facts, compared.verdict
     if reached.overruled is not None:
-        return f"the guard refuses the signature of {compared.new.rule}: {reached.overruled}"
+        return f"the guard overrules {compared.new.rule}: {reached.overruled}"
     rule = policy.rule(compared.new.rule)
     held_back = withheld(rule, facts) if rule is not None else None
     if held_back is not None:

@@ -20,7 +20,7 @@ from dkimgate.config import Config, Listener
 from dkimgate.facts import EnvelopeAction, Sign
 from dkimgate.gate import Gate
 from dkimgate.journal import Journal
-from dkimgate.journal.permissions import may_read
+from dkimgate.permissions import may_read
 from dkimgate.policy import unheard
 from dkimgate.policy.explain import describe, does
 from dkimgate.policy.model import Policy, Rule

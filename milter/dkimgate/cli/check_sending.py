@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -90,7 +91,7 @@ class _Seen:
     no_author: Counter[str] = field(default_factory=Counter)
 
     def add(self, record: Record) -> None:
-        """Records of any version; what is odd in one is passed over."""
+        """Records of any version. Raises TypeError for one that is odd."""
         self._add_own(record)
         decision, departure, sending = record.get("decision"), record.get("departure"), record.get("sending")
         if not isinstance(decision, dict) or not isinstance(departure, dict) or not decision.get("signatures"):
@@ -118,7 +119,8 @@ class _Seen:
 def _of_journal(file: Path) -> Iterator[Finding]:
     seen = _Seen()
     for record in _newest(file):
-        seen.add(record)
+        with contextlib.suppress(TypeError):  # of a later version, or of nobody
+            seen.add(record)
     of = f"of the last {seen.signed} messages that were signed here"
     if seen.holds["no"]:
         yield Finding(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import pwd
 import re
 import subprocess
 import sys
@@ -16,7 +15,8 @@ from dkimgate import credentials, systemdunit
 from dkimgate.cli.finding import Finding
 from dkimgate.config import Config
 from dkimgate.daemon import privileges
-from dkimgate.daemon.attempt import attempts
+from dkimgate.daemon.attempt import attempts, is_served
+from dkimgate.permissions import own_name
 
 UNIT = "dkimgate.service"
 BOOTED = Path("/run/systemd/system")
@@ -31,12 +31,19 @@ def credentials_from_elsewhere(settings: Config) -> Iterator[Finding]:
     secrets = [each.secret_file for each in (settings.unalign, settings.passport) if each is not None]
     files = (*(key.file for key in settings.keys), *secrets)
     absent = [file for file in files if credentials.is_credential(file) and not credentials.is_there(file)]
-    if absent:
-        names = ", ".join(sorted({f"{file.name} ({credentials.origin(file).file})" for file in absent}))
-        yield Finding(
-            "note",
-            f"the service does not run, so {absent[0].parent} is not there; what LoadCredential= makes it from was read instead: {names}",
-        )
+    for file in absent:
+        if credentials.is_new(file):
+            unit = file.parent.name
+            yield Finding(
+                "warning",
+                f"{file}: {unit} runs, and systemd makes this file when it starts: `systemctl restart {unit}`; a reload is refused",
+            )
+    read = [file for file in absent if not credentials.is_new(file)]
+    if read:
+        names = ", ".join(sorted({f"{file.name} ({credentials.origin(file).file})" for file in read}))
+        folder = read[0].parent
+        why = f"only root sees {folder}" if folder.is_dir() else f"the service does not run, so {folder} is not there"
+        yield Finding("note", f"{why}; what LoadCredential= makes it from was read instead: {names}")
 
 
 def tried(file: Path, settings: Config) -> Iterator[Finding]:
@@ -44,6 +51,7 @@ def tried(file: Path, settings: Config) -> Iterator[Finding]:
     unit = systemdunit.read(UNIT)
     if unit is not None and not any(str(file.absolute()) in line for line in unit.get("ExecStart", ())):
         unit = None  # the file of another daemon, or a draft
+    ours = tuple(f"listen: {each.socket}: " for each in settings.listen if is_served(each.socket))
     if unit is not None and BOOTED.is_dir() and os.geteuid() == 0:
         command = sandboxed(unit, [sys.executable, "-m", "dkimgate", "run", "--attempt", "--config", str(file.absolute())], os.getpid())
         try:
@@ -52,11 +60,13 @@ def tried(file: Path, settings: Config) -> Iterator[Finding]:
             why = str(error)
         else:
             if done.returncode == 0 or (done.returncode == 1 and done.stdout):
-                yield from (Finding("problem", f"{line} (tried in the sandbox of {UNIT})") for line in done.stdout.splitlines())
+                lines = [line for line in done.stdout.splitlines() if not line.startswith(ours)]
+                yield from (Finding("problem", f"{line} (tried in the sandbox of {UNIT})") for line in lines)
                 return
             why = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
         yield Finding("note", f"what the daemon will do could not be tried in the sandbox of {UNIT}: {why}. It was tried without")
-    yield from (Finding("problem", f"{line} (tried as {_tried_as(settings)})") for line in _as_the_user(settings))
+    lines = [line for line in _as_the_user(settings) if not line.startswith(ours)]
+    yield from (Finding("problem", f"{line} (tried as {_tried_as(settings)})") for line in lines)
     if unit is not None:
         yield from (Finding("problem", text) for text in hidden(unit, file, settings))
 
@@ -111,7 +121,7 @@ def _writable(unit: Mapping[str, tuple[str, ...]]) -> list[Path]:
 
 
 def _tried_as(settings: Config) -> str:
-    return settings.user if settings.user and os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+    return settings.user if settings.user and os.geteuid() == 0 else own_name()
 
 
 def _as_the_user(settings: Config) -> list[str]:

@@ -7,7 +7,7 @@ import fnmatch
 import itertools
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -94,14 +94,13 @@ def run_tail(options: argparse.Namespace) -> int:
     wanted = _filter(options)
     reader = Reader()
     printer = _Printer(options.json)
-    sources = _sources(options, file)
     try:
         # one border between past and future, so that no record is missed and none comes twice
-        now = file.stat().st_size if options.follow and file.exists() else None
-        printer.print(*_last(reader, sources, now, wanted, options))
+        now = file.stat().st_size if file.exists() else 0
+        printer.print(*_last(reader, _sources(options, file, now), {file: now}, wanted, options))
         _tell_torn(reader, file)
         if options.follow:
-            for line in follow(file, start=now or 0):
+            for line in follow(file, start=now):
                 printer.print(*filter(wanted, reader.of_line(line)))
     except OSError as error:
         if isinstance(error, BrokenPipeError):
@@ -110,13 +109,20 @@ def run_tail(options: argparse.Namespace) -> int:
     return 0 if printer.printed or options.follow else 1
 
 
-def _sources(options: argparse.Namespace, file: Path) -> list[Path]:
-    """The files to read, the oldest first. Right after a rotation the last messages stand in the file before."""
+def _sources(options: argparse.Namespace, file: Path, size: int) -> list[Path]:
+    """The files to read, the oldest first. Right after a rotation, `size` being 0, the last messages stand in the file before."""
     everything = files_of(file)
     if options.rotated:
         return everything or [file]
-    nothing_yet = not file.exists() or not file.stat().st_size
-    return [each for each in everything if each != file][-1:] or [file] if nothing_yet else [file]
+    return [file] if size else [each for each in everything if each != file][-1:] or [file]
+
+
+_ODD = (KeyError, TypeError, ValueError, AttributeError)
+"""What comes of a record that another version wrote, or nobody did."""
+
+
+def _cannot(record: Record) -> str:
+    return f"a record of version {record.get('v')!r} that can't be shown"
 
 
 def run_show(options: argparse.Namespace) -> int:
@@ -132,8 +138,11 @@ def run_show(options: argparse.Namespace) -> int:
             if options.json:
                 print(json.dumps(record))
             else:
-                screen.line((f"{record['queue_id'] or '-'}  {record['message_id'] or ''}", TITLE))
-                show(record, screen)
+                screen.line((f"{record.get('queue_id') or '-'}  {record.get('message_id') or ''}", TITLE))
+                try:
+                    show(record, screen)
+                except _ODD:
+                    screen.line(f"{_cannot(record)}: --json prints it as it is")
                 screen.line()
     except OSError as error:
         if isinstance(error, BrokenPipeError):
@@ -172,17 +181,19 @@ def _filter(options: argparse.Namespace) -> Wanted:
             return False
         if options.author and not fnmatch.fnmatchcase(str(record.get("from") or ""), options.author.lower()):
             return False
-        return not options.rule or fnmatch.fnmatchcase(str(record["decision"].get("rule") or ""), options.rule)
+        decision = record.get("decision")
+        rule = decision.get("rule") if isinstance(decision, dict) else None
+        return not options.rule or fnmatch.fnmatchcase(str(rule or ""), options.rule)
 
     return wanted
 
 
-def _last(reader: Reader, files: list[Path], end: int | None, wanted: Wanted, options: argparse.Namespace) -> list[Record]:
-    """The last records that are wanted, the oldest first; of the newest file nothing behind `end`."""
+def _last(reader: Reader, files: list[Path], ends: Mapping[Path, int], wanted: Wanted, options: argparse.Namespace) -> list[Record]:
+    """The last records that are wanted, the oldest first; of a file nothing behind its end, where `ends` has one."""
 
     def newest_first() -> Iterator[Record]:
         for file in reversed(files):
-            for line in backwards(file, end if file is files[-1] else None):
+            for line in backwards(file, ends.get(file)):
                 for record in reversed(reader.of_line(line)):
                     if options.since and _far_before(str(record.get("time")), options.since):
                         return
@@ -247,12 +258,8 @@ class _Printer:
     def _cells(self, record: Record) -> list[Cell]:
         try:
             return summary(record)
-        except (KeyError, TypeError, ValueError, AttributeError):
-            return [
-                str(record.get("time", "-")),
-                str(record.get("queue_id", "-")),
-                f"a record of version {record.get('v')!r} that can't be shown",
-            ]
+        except _ODD:
+            return [str(record.get("time", "-")), str(record.get("queue_id", "-")), _cannot(record)]
 
 
 def _text(cell: Cell) -> str:

@@ -12,8 +12,8 @@ from dkimgate.config import DEFAULT_FILE
 from dkimgate.daemon.attempt import attempts
 from dkimgate.daemon.server import serve
 from dkimgate.gate import Gate
-from dkimgate.journal.permissions import may_read
 from dkimgate.log import visible
+from dkimgate.permissions import may_read
 from dkimgate.yamlfile import ConfigError
 
 _DESCRIPTION = """\
@@ -29,9 +29,9 @@ signals:
 
 exit code: 0 after TERM or INT, 2 if it can't start (`dkimgate check` says more).
 
-With --test it only loads what a start or a reload would; as root, it also looks whether `user` may read it.
-Exit code: 0 if that would be taken, 2 if not. The systemd unit does so first, so that `systemctl reload` of
-something broken fails.
+With --test it only loads what a reload would; as root, it also looks whether `user` may read it. Exit code:
+0 if all of it is good, 2 if not, also where a start would go on without a key that can't be used. The systemd
+unit does so first, so that `systemctl reload` of something broken fails.
 """
 
 
@@ -65,17 +65,20 @@ def _load(file: Path) -> Gate:
 
 
 def _test(file: Path) -> None:
-    """Raises ConfigError where a start or a reload would. Root sees what the daemon's user does not, so the permissions are looked at."""
+    """Raises ConfigError where a reload would be refused. Root sees what the daemon's user does not, so the permissions are looked at."""
     settings = config.load_whole(file)
     gate = Gate.load(file)
     user = settings.user if os.geteuid() == 0 else None
     problem = gate.journal.probe(user)
-    problems = [f"journal.file: {problem}"] if problem is not None else []
-    if user is not None:
-        secrets = [each.secret_file for each in (settings.unalign, settings.passport) if each is not None]
-        files = [file, settings.policy, *(key.file for key in settings.keys), *secrets]
-        unreadable = [each for each in files if not credentials.is_credential(each) and not may_read(each, user)]
-        problems += [f"{each}: {user} can't read this file: let its group be that of {user}, with mode 0640" for each in unreadable]
+    problems = [*gate.broken] + ([f"journal.file: {problem}"] if problem is not None else [])
+    secrets = [each.secret_file for each in (settings.unalign, settings.passport) if each is not None]
+    for each in (file, settings.policy, *(key.file for key in settings.keys), *secrets):
+        if credentials.is_credential(each):
+            if credentials.is_new(each):
+                unit = each.parent.name
+                problems.append(f"{each}: systemd makes this file when {unit} starts: systemctl restart {unit} in the place of a reload")
+        elif user is not None and each.exists() and not may_read(each, user):
+            problems.append(f"{each}: {user} can't read this file: let its group be that of {user}, with mode 0640")
     if problems:
         raise ConfigError(*problems)
 

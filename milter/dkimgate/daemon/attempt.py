@@ -65,6 +65,8 @@ def _unix(path: Path) -> str | None:
         except OSError as error:
             return _said(path.parent, error)
         trial.unlink(missing_ok=True)
+    if os.path.lexists(path) and not stat.S_ISSOCK(path.lstat().st_mode):
+        return "this file is no socket: remove it, or name another path"
     return None
 
 
@@ -80,16 +82,24 @@ def _inet(kind: str, place: str) -> str | None:
             listening.bind(found[0][4])
     except OSError as error:
         holder = _holder(int(port)) if error.errno == errno.EADDRINUSE else None
-        if holder is not None and "dkimgate" in holder:
-            return None  # the daemon that runs now
-        return f"{error.strerror}{f' ({holder})' if holder else ''}"
+        return None if _is_ours(holder) else f"{error.strerror}{f' ({holder[:200]})' if holder else ''}"
     return None
+
+
+def is_served(listener: str) -> bool:
+    """Is that a port of a dkimgate that runs now? Root sees it; the user of a daemon that has given up root doesn't see whose it is."""
+    kind, _, place = listener.partition(":")
+    return kind != "unix" and _is_ours(_holder(int(place.rpartition(":")[2])))
+
+
+def _is_ours(holder: str | None) -> bool:
+    return holder is not None and "dkimgate" in holder
 
 
 def _holder(port: int) -> str | None:
     """The command line of whoever listens on that port; None where it can't be seen."""
     inodes = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+    for table in ("/proc/self/net/tcp", "/proc/self/net/tcp6"):  # ProcSubset=pid leaves nothing else of /proc
         try:
             lines = Path(table).read_text().splitlines()[1:]
         except OSError:
@@ -99,7 +109,7 @@ def _holder(port: int) -> str | None:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if any(str(link.readlink()) in inodes for link in (process / "fd").iterdir()):
-                return (process / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()[:200]
+                return (process / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
         except OSError:
             continue
     return None

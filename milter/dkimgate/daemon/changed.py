@@ -10,8 +10,8 @@ from dkimgate.config import Config, Key, Listener, SpamField
 
 
 def changes(old: Config, new: Config, loaded_before: Mapping[str, str], loaded: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
-    """Each change, and whether something is gone that was there. `loaded` is what was read beside the configuration, by name: the policy,
-    key files."""
+    """Each change, and whether something is gone that was there. `loaded` is what was read beside the configuration or found out, by name:
+    the policy, key files, secrets, the addresses that mail leaves from."""
     yield from _of_section("", old, new)
     for name, value in loaded.items():
         before = loaded_before.get(name, value)  # a new one is told of where it is named

@@ -16,7 +16,8 @@ Whoever tries to borrow the word of a trusted sealer meets this:
 - A From that was rewritten behind the result: the result must name the author domain in header.from (a pass: or its organizational one), or
   nothing of it is trusted.
 - A sealer can be misled as a verifier of ours can (see `misleading`), so own_checks believes its DMARC pass only where an aligned pass of
-  SPF or DKIM in the same results is reason for it.
+  SPF or DKIM in the same results is reason for it. And what its verifiers print may hold the sender's words, as ours may: results that
+  are not of the forms that verifiers write for plain words (`plain_forms`) are not trusted.
 - A second From, or one that readers take for different ones, has no author domain, so nothing is trusted.
 
 Where nothing is trusted, what hurts counts all the same, from every set, of broken chains too (law 2).
@@ -31,7 +32,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dkimgate import domains
-from dkimgate.evidence import authentication_results
+from dkimgate.evidence import authentication_results, plain_forms
 from dkimgate.evidence.arc_fields import (
     RESULTS,
     Broken,
@@ -207,9 +208,9 @@ def claims(chain: Chain, trusted_sealers: Collection[str], author: str | None) -
     `trusted_sealers` as in `trust.arc_sealers`: domains, or `*.` and a domain for all below it. `author` is the author domain.
 
     The results of the newest set are trusted under all these conditions: the chain passes; the set was sealed, and the message signed
-    with it, by a trusted sealer; the message signature covers SHOWN; the field follows its grammar; it has a DMARC result,
-    and every one of them names the author domain in header.from. Otherwise they are `upstream`. Of the older sets only what hurts
-    is taken, as `upstream`: each bad result once, however often it is said.
+    with it, by a trusted sealer; the message signature covers SHOWN; the field follows its grammar, and is of the forms that verifiers
+    write for plain words; it has a DMARC result, and every one of them names the author domain in header.from. Otherwise they are
+    `upstream`. Of the older sets only what hurts is taken, as `upstream`: each bad result once, however often it is said.
     """
     made = [_own_claim(chain)]
     newest = chain.newest
@@ -258,6 +259,17 @@ def _bounded(results: Sequence[Result]) -> list[Result]:
     return kept
 
 
+def names_a_trusted_sealer(header: Sequence[HeaderField], trusted_sealers: Collection[str]) -> bool:
+    """Does the newest set name trusted sealers (as in `claims`) in its seal and message signature? Anybody can write their names; but
+    without them nothing of the chain is trusted, and no DNS needs to be asked to know it. Never raises."""
+    try:
+        fields = field_sets(header)
+        named = (seal_of(fields[-1].seal).domain, message_signature_of(fields[-1].message_signature).domain) if fields else (None,)
+    except Broken:
+        return False
+    return all(_is_trusted(domain, trusted_sealers) for domain in named)
+
+
 def _standing(chain: Chain, newest: ArcSet, reading: Reading, trusted_sealers: Collection[str], author: str | None) -> tuple[Standing, str]:
     problem: str | None = None
     if chain.cv is not Validation.PASS:
@@ -270,6 +282,8 @@ def _standing(chain: Chain, newest: ArcSet, reading: Reading, trusted_sealers: C
         problem = f"sealed by {newest.sealer}, but {' and '.join(chain.uncovered)} could have been changed since"
     elif not reading.strict:
         problem = "the field does not follow RFC 8601: only what hurts was taken from it"
+    elif not plain_forms.is_plain_seal(newest.results.text, reading):
+        problem = f"sealed by {newest.sealer}, but not as verifiers write for plain words: a sender may have written it through them"
     elif not _is_about(reading, author):
         problem = f"sealed by {newest.sealer}, but its DMARC result does not name the author domain in header.from"
     if problem is not None:
@@ -298,4 +312,4 @@ def _names(result: Result, author: str) -> bool:
 
 
 def _named_authors(result: Result) -> set[str | None]:
-    return {domains.a_label(value.rpartition("@")[2]) for name, value in result.properties if name == "header.from"}
+    return {domains.of_address(value) for name, value in result.properties if name == "header.from"}

@@ -5,12 +5,12 @@ Law 2 lives here: what hurts is believed from anyone, what helps only where an o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from dkimgate import domains
 from dkimgate.config import Trust
-from dkimgate.evidence import authentication_results, below_border, grounds, misleading, received_spf, results_elsewhere, spam
+from dkimgate.evidence import authentication_results, below_border, grounds, misleading, received_spf, results_elsewhere, spam, words
 from dkimgate.evidence.authentication_results import Reading
 from dkimgate.facts import Arrival, Claim, Spam, Standing, Upstream
 from dkimgate.message import HeaderField, Message
@@ -24,43 +24,27 @@ MAX_CLAIMS = 1000
 MAX_FIELDS = 100
 """Of Authentication-Results fields behind these, and behind MAX_CLAIMS, only what hurts is read: it takes a tenth of the time."""
 
-# from good to bad; a word that stands nowhere here is `unknown`
-_DMARC = ("pass", "none", "unknown", "temperror", "permerror", "fail")
-_SAME_AS = {
-    "bestguesspass": "none",  # Microsoft: no record, it would have passed a guessed one
-    "hardfail": "fail",
-    "reject": "fail",
-    "quarantine": "fail",
-    "error": "temperror",
-    "timeout": "temperror",  # Microsoft, of a key that it could not look up
-    **dict.fromkeys(("tempfail", "temp_fail", "temp-fail"), "temperror"),
-    **dict.fromkeys(("permfail", "perm_fail", "perm-fail", "invalid"), "permerror"),  # AOL, Yahoo, Mail.ru
-}
-_HURTS = {
-    "dmarc": {"fail", "permerror", "temperror"},
-    "spf": {"fail", "softfail", "permerror", "temperror"},
-    "dkim": {"fail", "permerror", "temperror"},
-    "arc": {"fail", "permerror", "temperror"},
-}
-_BADNESS = ("pass", "neutral", "none", "policy", "temperror", "permerror", "softfail", "fail")
-
 
 def claims_of(message: Message, route: Route, trust: Trust, verdicts: Iterable[spam.Verdict] | None = None) -> tuple[Claim, ...]:
     """Every claim of the header, from the top down, each with its standing. `verdicts`: what it says of spam, where that is known."""
     zone = _zone(message, route, trust)
     stated = {verdict.position: verdict.spam for verdict in (spam.verdicts_of(message.header) if verdicts is None else verdicts)}
     claims: list[Claim] = []
+    in_zone: dict[int, Reading] = {}
     fields = 0
     for position, field in enumerate(message.header):
         if field.key == FIELD:
             fields += 1
             whole = fields <= MAX_FIELDS and len(claims) < MAX_CLAIMS
-            claims += _from_results(field, position, zone, trust, whole)
+            reading = authentication_results.read(field.text) if whole else authentication_results.read_what_hurts(field.text)
+            if position in zone:
+                in_zone[position] = reading
+            claims += _from_results(reading, field, position, position in zone, trust)
         elif field.key == "received-spf":
             claims += _from_received_spf(field, position)
-        elif (reading := results_elsewhere.read(field)) is not None:
+        elif (elsewhere := results_elsewhere.read(field)) is not None:
             why = "another field than Authentication-Results: only what hurts was taken from it"
-            claims += _as_claims(reading, field, position, Standing.UPSTREAM, why)
+            claims += _as_claims(elsewhere, field, position, Standing.UPSTREAM, why)
         if (verdict := stated.get(position)) is not None:
             claims.append(
                 Claim(
@@ -75,18 +59,27 @@ def claims_of(message: Message, route: Route, trust: Trust, verdicts: Iterable[s
                 )
             )
     claims = grounds.of_the_arrival(claims, message, route)
-    if (odd := misleading.odd_words(message, route, zone, trust)) is not None:
-        why = f"our authserv-id, but a sender may have written it through a verifier of ours: {odd}"
-        claims = [replace(claim, standing=Standing.UPSTREAM, why=why) if claim.is_believed() else claim for claim in claims]
-    elif misleading.offers_a_pass(message, zone, route.ours_above, trust):
-        claims = grounds.stated(claims, "our own pass, but it may rest on an SPF result that the sender wrote")
+    if any(claim.is_believed() for claim in claims):
+        claims = _not_by_the_sender(claims, message, route, zone, in_zone, trust)
     if len(claims) > MAX_CLAIMS:
         claims = sorted(sorted(claims, key=_harmless)[:MAX_CLAIMS], key=lambda claim: claim.position)
     return tuple(claims)
 
 
+def _not_by_the_sender(
+    claims: list[Claim], message: Message, route: Route, zone: frozenset[int], in_zone: Mapping[int, Reading], trust: Trust
+) -> list[Claim]:
+    """The claims, those of ours made upstream that a sender may have brought about through our own verifiers."""
+    if (odd := misleading.odd_words(message, route, in_zone, trust)) is not None:
+        why = f"our authserv-id, but a sender may have written it through a verifier of ours: {odd}"
+        return [replace(claim, standing=Standing.UPSTREAM, why=why) if claim.is_believed() else claim for claim in claims]
+    if misleading.offers_a_pass(message, zone, route.ours_above, trust):
+        return grounds.stated(claims, "our own pass, but it may rest on an SPF result that the sender wrote")
+    return claims
+
+
 def _harmless(claim: Claim) -> bool:
-    return claim.result not in _HURTS.get(claim.method, {"yes"})
+    return claim.result not in words.HURTS.get(claim.method, ("yes",))
 
 
 def _zone(message: Message, route: Route, trust: Trust) -> frozenset[int]:
@@ -115,10 +108,9 @@ def _plainly_ours(field: HeaderField, trust: Trust) -> bool:
     return field.name.lower() == FIELD.encode() and bool(semicolon) and trust.is_spelled_authserv_id(authserv_id)
 
 
-def _from_results(field: HeaderField, position: int, zone: frozenset[int], trust: Trust, whole: bool) -> list[Claim]:
-    reading = authentication_results.read(field.text) if whole else authentication_results.read_what_hurts(field.text)
+def _from_results(reading: Reading, field: HeaderField, position: int, in_zone: bool, trust: Trust) -> list[Claim]:
     ours = trust.is_authserv_id(reading.authserv_id)
-    standing = Standing.TRUSTED if ours and position in zone and reading.strict else Standing.UPSTREAM
+    standing = Standing.TRUSTED if ours and in_zone and reading.strict else Standing.UPSTREAM
     if standing is Standing.TRUSTED:
         why = "our authserv-id, where only our hosts write"
     elif not reading.strict:
@@ -155,7 +147,7 @@ def arrival_of(claims: Iterable[Claim], author: str | None, outside: bool, trust
     """What the claims and the spam verdict come to. `author` is the author domain, `outside` whether the origin is."""
     claims = tuple(claims)
     dmarc = _dmarc(claims, author, outside, trust)
-    upstream = [_dmarc_word(c) for c in claims if c.method == "dmarc" and _elsewhere(c, trust) and _dmarc_word(c) in _HURTS["dmarc"]]
+    upstream = [_dmarc_word(c) for c in claims if c.method == "dmarc" and _elsewhere(c, trust) and _dmarc_word(c) in words.HURTS["dmarc"]]
     arrival = Arrival(
         dmarc=dmarc,
         spf=combined(claims, "spf"),
@@ -163,17 +155,18 @@ def arrival_of(claims: Iterable[Claim], author: str | None, outside: bool, trust
         arc=combined(claims, "arc"),
         aligned=author is not None and any(grounds.aligned_pass(claim, author) for claim in claims),
         spam=verdict,
+        pass_of=None if dmarc == "pass" else _pass_of(claims, author),
     )
-    return arrival, Upstream(max(upstream, key=_DMARC.index, default=None))
+    return arrival, Upstream(max(upstream, key=words.DMARC.index, default=None))
 
 
 def _dmarc(claims: tuple[Claim, ...], author: str | None, outside: bool, trust: Trust) -> str:
     mine = [c for c in claims if c.method == "dmarc" and not _elsewhere(c, trust)]
-    results = [_dmarc_of(c, author) for c in mine if c.is_believed() or _dmarc_word(c) in _HURTS["dmarc"]]
-    if not any(c.is_believed() for c in mine):
-        # a sender's own permerror in our name must not stand for another's fail
-        results = [word for c in claims if c.method == "dmarc" and (word := _dmarc_word(c)) in _HURTS["dmarc"]]
-    return max(results, key=_DMARC.index, default="unknown" if outside else "none")
+    results = [_dmarc_of(c, author) for c in mine if c.is_believed() or _dmarc_word(c) in words.HURTS["dmarc"]]
+    if not any(c.is_believed() and _dmarc_of(c, author) != "unknown" for c in mine):
+        # what was found for another domain, or says nothing, is no answer to another's fail
+        results += [word for c in claims if c.method == "dmarc" and (word := _dmarc_word(c)) in words.HURTS["dmarc"]]
+    return max(results, key=words.DMARC.index, default="unknown" if outside else "none")
 
 
 def _elsewhere(claim: Claim, trust: Trust) -> bool:
@@ -182,8 +175,7 @@ def _elsewhere(claim: Claim, trust: Trust) -> bool:
 
 
 def _dmarc_word(claim: Claim) -> str:
-    word = _SAME_AS.get(claim.result, claim.result)
-    return word if word in _DMARC else "unknown"
+    return words.dmarc_meaning(claim.result)
 
 
 def _dmarc_of(claim: Claim, author: str | None) -> str:
@@ -192,8 +184,14 @@ def _dmarc_of(claim: Claim, author: str | None) -> str:
     said_of = claim.property("header.from")
     if word not in ("pass", "none") or said_of is None:
         return word
-    named = domains.a_label(said_of.rpartition("@")[2])
+    named = domains.of_address(said_of)
     return word if named == author or (word == "pass" and domains.is_or_heads(named, author)) else "unknown"
+
+
+def _pass_of(claims: Iterable[Claim], author: str | None) -> str | None:
+    """Arrival.pass_of. Two domains are one too many: then nobody knows whose message it was."""
+    found = {named for claim in claims if claim.is_believed() and (named := grounds.pass_of_another(claim, author)) is not None}
+    return found.pop() if len(found) == 1 else None
 
 
 def passes_of_others_told(claims: Iterable[Claim], author: str | None, trust: Trust) -> tuple[Claim, ...]:
@@ -205,7 +203,7 @@ def passes_of_others_told(claims: Iterable[Claim], author: str | None, trust: Tr
 def _told_whose(claim: Claim, author: str | None, trust: Trust) -> Claim:
     if claim.method != "dmarc" or claim.result != "pass" or _elsewhere(claim, trust) or _dmarc_of(claim, author) != "unknown":
         return claim
-    named = domains.a_label((claim.property("header.from") or "").rpartition("@")[2])
+    named = domains.of_address(claim.property("header.from") or "")
     whose = f"of {named}" if named is not None else "of another domain"
     now = f"From now names {author}" if author is not None else "there is no single author domain now"
     return replace(claim, why=f"{claim.why}; but it is a pass {whose}, and {now}, for which it says nothing")
@@ -214,9 +212,9 @@ def _told_whose(claim: Claim, author: str | None, trust: Trust) -> Claim:
 def combined(claims: Iterable[Claim], method: str) -> str:
     """The best of the believed results (one good signature is enough, RFC 6376 section 6.1), else the worst that anyone says. A sender
     can add a signature of which we say `neutral`: that is no answer to another's `fail`."""
-    words = [(_SAME_AS.get(c.result, c.result), c.is_believed()) for c in claims if c.method == method]
-    counting = [word for word, ours in words if ours and word in _BADNESS]
+    stated = [(words.meaning(c.result), c.is_believed()) for c in claims if c.method == method]
+    counting = [word for word, ours in stated if ours and word in words.BADNESS]
     if "pass" in counting:
         return "pass"
-    bad = counting + [word for word, _ in words if word in _HURTS[method]]
-    return max(bad, key=_BADNESS.index, default="none")
+    bad = counting + [word for word, _ in stated if word in words.HURTS[method]]
+    return max(bad, key=words.BADNESS.index, default="none")

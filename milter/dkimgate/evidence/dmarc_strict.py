@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dkimgate.evidence import dmarc_walk
-from dkimgate.evidence.dmarc_walk import Found, Unanswered
+from dkimgate.evidence.dmarc_walk import Unanswered
 from dkimgate.resolver import Lookup
 
 
@@ -22,14 +22,10 @@ def strictness(author: str, lookup: Lookup) -> Strict:
     """Ask. Strict only where every record that a receiver may go by says so, the one of RFC 9989 and the one of RFC 7489. Where DNS fails,
     or there is none, it is not. Never raises."""
     try:
-        records = [found.record for found in (_by_tree(author, lookup), dmarc_walk.listed_policy_of(author, lookup)) if found is not None]
+        applying = (dmarc_walk.tree_policy_of(author, lookup), dmarc_walk.listed_policy_of(author, lookup))
     except Unanswered:
         return Strict()
+    records = [found.record for found in applying if found is not None]
     if not records or any(record.problem is not None or record.no_policy for record in records):
         return Strict()
     return Strict(all(record.strict_dkim for record in records), all(record.strict_spf for record in records))
-
-
-def _by_tree(author: str, lookup: Lookup) -> Found | None:
-    own = dmarc_walk.record_at(author, lookup)
-    return Found(author, own) if own is not None else dmarc_walk.policy_of(author, dmarc_walk.walk(author, lookup))

@@ -84,6 +84,12 @@ def policy_of(author: str, found: tuple[Found, ...]) -> Found | None:
     return own or next((step for step in found if step.record.psd == "y"), None)
 
 
+def tree_policy_of(author: str, lookup: Lookup) -> Found | None:
+    """The record that applies by RFC 9989: the author domain's, else what a walk finds. Raises Unanswered."""
+    own = record_at(author, lookup)
+    return Found(author, own) if own is not None else policy_of(author, walk(author, lookup))
+
+
 def listed_policy_of(author: str, lookup: Lookup) -> Found | None:
     """The record that applies by RFC 7489 section 6.6.3: the author domain's, else its organizational domain's. Raises Unanswered.
 

@@ -12,13 +12,13 @@ from dkimgate.evidence import grounds, own_signature, spam
 from dkimgate.evidence.claims import arrival_of, claims_of, passes_of_others_told
 from dkimgate.evidence.own_signature import Ours
 from dkimgate.evidence.signs import message_id, signs_of
-from dkimgate.facts import Claim, Facts, Spam
+from dkimgate.facts import Arrival, Claim, Facts, Spam
 from dkimgate.message import Message
 from dkimgate.route import Route, route_of
 from dkimgate.wire import LONGEST_LINE
 
-OutgoingSpf = Callable[[str | None, bool], tuple[bool, str]]
-"""(author domain, is it hosted) -> would the envelope pass SPF, aligned, at the next hop; and whence that is known."""
+OutgoingSpf = Callable[[str | None], tuple[bool, str]]
+"""author domain -> would the envelope pass SPF, aligned, at the next hop; and whence that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def facts_of(
     if ours is not None:
         claims, arrival = own_signature.discounted(claims, arrival, domain, ours)
     hosted = domains.covering(domain, key_domains) if domain else None
-    spf_passes, spf_source = outgoing_spf(domain, hosted is not None)
+    spf_passes, spf_source = outgoing_spf(domain)
     return Facts(
         client=message.connection,
         sender=message.envelope.sender,
@@ -86,7 +86,7 @@ def facts_of(
         author_problem=message.problem or seen.author.problem,
         hosted=hosted,
         origin=route.origin,
-        origin_why=route.why,
+        origin_why=_origin_why(route, arrival),
         border=route.border,
         claims=claims,
         arrival=arrival,
@@ -99,6 +99,12 @@ def facts_of(
         relay=route.relay,
         own_signature=ours is not None and hosted in ours.valid,
     )
+
+
+def _origin_why(route: Route, arrival: Arrival) -> str:
+    if arrival.pass_of is None:
+        return route.why
+    return f"{route.why}; From was changed after that: the message arrived with the DMARC pass of {arrival.pass_of}"
 
 
 def _forwarder_aligns(config: Config, author: str | None) -> bool:

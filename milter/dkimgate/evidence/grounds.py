@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from dkimgate import domains
+from dkimgate.evidence import words
 from dkimgate.facts import Claim, Standing
 from dkimgate.hops import is_loopback
 from dkimgate.message import Message
@@ -24,11 +25,10 @@ from dkimgate.route import Route
 _PROOFS = ("X-Dkimgate-Passport", "ARC-Authentication-Results")
 """Fields whose trusted claims are proved by themselves: the MAC of a passport, or the seal of a trusted sealer, was verified here."""
 
-_HELPING = ("pass", "none")
-
-
 _ADDRESS_TOLD = re.compile(r"(?:client-ip=|designates? )([0-9A-Fa-f:.]{2,45})")
 _LATER = "our own word, but of a later hop: it says what came from a host of ours, not how the message arrived"
+_OF_ANYBODY = "our own word, but SPF was asked of a client behind which anybody may stand (trust.relays does not name it)"
+_NO_REASON = "our own word, but for all that is known it rests on SPF of a client behind which anybody may stand"
 
 
 def of_the_arrival(claims: Iterable[Claim], message: Message, route: Route) -> list[Claim]:
@@ -39,33 +39,49 @@ def of_the_arrival(claims: Iterable[Claim], message: Message, route: Route) -> l
     one over the network (no SPF record lists a loopback address); and not at all where a host of the network hands the message to this
     session, for a verifier of this session writes in the same place. Where the field tells an address, it has to be that of the
     border's client.
+
+    Behind a client of trust.networks that trust.relays does not name (a bridge, a proxy) nobody sees the border, so the same holds of the
+    session with that client; and SPF of its address, which may be one of ours, says nothing of who stands behind it.
     """
     border = route.border_hop
-    if border is None:
+    entry = border or next((hop for hop in route.hops if hop.position == route.unnamed), None)
+    if entry is None:
         return list(claims)
-    above = [hop.position for hop in route.hops if hop.position < border.position and not _is_this_host(hop.ip)]
+    above = [hop.position for hop in route.hops if hop.position < entry.position and not _is_this_host(hop.ip)]
     newer = max(above, default=-1)
     by_network = not _is_this_host(message.connection.ip) and message.connection.auth is None
-    return [
-        replace(claim, standing=Standing.UPSTREAM, why=_LATER)
-        if claim.is_believed()
-        and claim.result in _HELPING
-        and (claim.position < newer or by_network or _tells_another(claim, message, border.ip))
-        else claim
-        for claim in claims
+    claims = list(claims)
+    helping = {claim.position for claim in claims if _helps(claim)}
+    later = {at for at in helping if at < newer or by_network or _tells_another(message.header[at].text, entry.ip)}
+    found = [
+        replace(claim, standing=Standing.UPSTREAM, why=_LATER) if claim.position in later and _helps(claim) else claim for claim in claims
     ]
+    return found if border is not None else stated(map(_without_spf, found), _NO_REASON)
 
 
-def _tells_another(claim: Claim, message: Message, ip: str | None) -> bool:
-    told = _ADDRESS_TOLD.findall(message.header[claim.position].text)
-    return any(_same(address) != _same(ip or "") for address in told)
+def _without_spf(claim: Claim) -> Claim:
+    if claim.method == "spf" and claim.result == "pass" and claim.is_believed():
+        return replace(claim, standing=Standing.UPSTREAM, why=_OF_ANYBODY)
+    return claim
+
+
+def _helps(claim: Claim) -> bool:
+    return claim.is_believed() and words.helps(claim.result)
+
+
+def _tells_another(text: str, ip: str | None) -> bool:
+    """Does a field tell a client of another address?"""
+    client = _same(ip or "")
+    return any(_same(address) != client for address in _ADDRESS_TOLD.findall(text))
 
 
 def _same(address: str) -> str:
+    """The address as it is compared: one of IPv4 that an IPv6 socket took (RFC 4291 section 2.5.5.2) is one of IPv4."""
     try:
-        return str(ipaddress.ip_address(address))
+        found = ipaddress.ip_address(address)
     except ValueError:
         return address
+    return str(getattr(found, "ipv4_mapped", None) or found)
 
 
 def _is_this_host(ip: str | None) -> bool:
@@ -77,7 +93,7 @@ def domains_of(claim: Claim) -> list[str]:
     """The domains that a result of SPF or DKIM speaks of. Of a property that is there twice, nobody knows which one is meant."""
     names = {"spf": ("smtp.mailfrom",), "dkim": ("header.d", "header.i")}.get(claim.method, ())
     keys = [key for key, _ in claim.properties]
-    found = (domains.a_label(value.rpartition("@")[2]) for name in names if keys.count(name) == 1 and (value := claim.property(name)))
+    found = (domains.of_address(value) for name in names if keys.count(name) == 1 and (value := claim.property(name)))
     return [domain for domain in found if domain is not None]
 
 
@@ -97,22 +113,38 @@ def stated(claims: Iterable[Claim], why: str) -> list[Claim]:
 def _has_reason(claim: Claim, found: set[str]) -> bool:
     if claim.method != "dmarc" or claim.result != "pass" or not claim.is_believed():
         return True
-    author = domains.a_label((claim.property("header.from") or "").rpartition("@")[2])
+    author = domains.of_address(claim.property("header.from") or "")
     return author is not None and any(domains.aligned(domain, author) for domain in found)
 
 
 def wants_proof(claims: Iterable[Claim], author: str | None) -> bool:
     """Is there a statement of ours that would help, and is not proved yet?"""
     claims = tuple(claims)
-    return any(_is_word(claim) and claim.method == "dmarc" and claim.result in _HELPING for claim in claims) and not _proved(claims, author)
+    return any(_is_word(claim) and claim.method == "dmarc" and words.helps(claim.result) for claim in claims) and not _proved(
+        claims, author
+    )
 
 
 def proved(claims: Iterable[Claim], author: str | None) -> tuple[Claim, ...]:
     """The claims, those of ours that help without a ground made upstream. `author` is the author domain."""
     claims = tuple(claims)
-    if _proved(claims, author):
-        return claims
-    return tuple(_unproved(claim, author) for claim in claims)
+    whole = _proved(claims, author)
+    return tuple(claim if _keeps(claim, claims, author, whole) else _unproved(claim, author) for claim in claims)
+
+
+def _keeps(claim: Claim, claims: tuple[Claim, ...], author: str | None, whole: bool) -> bool:
+    """Is there a ground for what the claim says? `whole`: there is one for the author domain. A pass of another domain needs its own."""
+    another = pass_of_another(claim, author)
+    return whole if another is None else any(_spf_word_of(each, another) for each in claims)
+
+
+def pass_of_another(claim: Claim, author: str | None) -> str | None:
+    """The domain of a DMARC pass that says nothing for the author domain, as From was changed since; None for every other claim. A
+    verifier may name the domain of the policy, which heads the author's: that is no other one."""
+    if claim.method != "dmarc" or claim.result != "pass":
+        return None
+    named = domains.of_address(claim.property("header.from") or "")
+    return None if named is None or domains.is_or_heads(named, author) else named
 
 
 def without_words(claims: Iterable[Claim], why: str) -> tuple[Claim, ...]:
@@ -130,15 +162,20 @@ def _proved(claims: tuple[Claim, ...], author: str | None) -> bool:
     if author is None:
         return False
     for claim in claims:
-        if claim.method == "dmarc" and claim.result in _HELPING and claim.is_believed() and not _is_word(claim):
+        helps = claim.method == "dmarc" and words.helps(claim.result) and claim.is_believed()
+        if helps and not _is_word(claim) and pass_of_another(claim, author) is None:
             return True
-        if claim.method == "spf" and _is_word(claim) and claim.result == "pass" and domains_of(claim) == [author]:
+        if _spf_word_of(claim, author):
             return True
     return False
 
 
+def _spf_word_of(claim: Claim, domain: str) -> bool:
+    return claim.method == "spf" and _is_word(claim) and claim.result == "pass" and domains_of(claim) == [domain]
+
+
 def _unproved(claim: Claim, author: str | None) -> Claim:
-    if not _is_word(claim) or claim.result not in _HELPING:
+    if not _is_word(claim) or not words.helps(claim.result):
         return claim
     if claim.method == "dmarc":
         return replace(claim, standing=Standing.UPSTREAM, why="our own word, but nothing that was checked here is reason for it")

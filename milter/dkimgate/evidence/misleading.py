@@ -14,10 +14,11 @@ they say helps: somebody may have written it through them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from dkimgate.config import Trust
 from dkimgate.evidence import authentication_results, plain_forms
+from dkimgate.evidence.authentication_results import Reading
 from dkimgate.facts import Origin
 from dkimgate.message import HeaderField, Message
 from dkimgate.route import Route
@@ -32,7 +33,7 @@ _PLAIN_TAGS = {
     "d": re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*+\.?"),
     "s": re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*+"),
     # decoded (RFC 6376 section 2.11); an ARC field has a number there
-    "i": re.compile(r"(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]*@)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*+\.?"),
+    "i": re.compile(rf"(?:[.{plain_forms.ATEXT}]*@)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*+\.?"),
     "a": re.compile(r"[A-Za-z0-9-]+"),
     "b": re.compile(r"[A-Za-z0-9+/=\s]*"),
 }
@@ -42,21 +43,22 @@ _ENCODED = re.compile(r"=([0-9A-Fa-f]{2})")
 _GROUND = re.compile(r"spf|dkim|(?<!dm)arc", re.IGNORECASE)  # what a DMARC verifier reads
 
 
-def odd_words(message: Message, route: Route, zone: frozenset[int], trust: Trust) -> str | None:
+def odd_words(message: Message, route: Route, in_zone: Mapping[int, Reading], trust: Trust) -> str | None:
     """The first words by which the sender may have written into results of ours, and where they are; None where all is plain.
 
-    `zone`: the positions where only our hosts can have written an Authentication-Results field of ours.
+    `in_zone`: what the Authentication-Results fields say at the positions where only our hosts can have written one in our name.
     """
-    return next(_oddities(message, route, zone, trust), None)
+    return next(_oddities(message, route, in_zone, trust), None)
 
 
-def _oddities(message: Message, route: Route, zone: frozenset[int], trust: Trust) -> Iterator[str]:
+def _oddities(message: Message, route: Route, in_zone: Mapping[int, Reading], trust: Trust) -> Iterator[str]:
     above = route.ours_above
     signatures = 0
     for position, field in enumerate(message.header):
         key = field.key
-        if key == "authentication-results" and position in zone:
-            if names_us(field.text, trust) and (words := _not_of_a_form(field.text)) is not None:
+        if position in in_zone:
+            text = field.text
+            if _names_us(text, trust) and (words := _not_of_a_form(text, in_zone[position])) is not None:
                 yield _told(words, field)
         elif key == "received-spf" and position < above:
             if not plain_forms.is_plain_received_spf(field.text):
@@ -80,16 +82,16 @@ def _told(words: str, where: HeaderField | str) -> str:
     return f"{words.strip()[:_SHOWN]!a} in {place}"
 
 
-def _not_of_a_form(text: str) -> str | None:
+def _not_of_a_form(text: str, reading: Reading) -> str | None:
     """The part of a field of ours that no verifier writes; None where the whole is of one form."""
-    if plain_forms.form_of(text, authentication_results.read(text)) is not None:
+    if plain_forms.form_of(text, reading) is not None:
         return None
     authserv_id, _, results = text.partition(";")
     odd = (part for part in results.split(";") if plain_forms.form_of(f"{authserv_id};{part}", _read(authserv_id, part)) is None)
     return next(odd, results)
 
 
-def _read(authserv_id: str, part: str) -> authentication_results.Reading:
+def _read(authserv_id: str, part: str) -> Reading:
     return authentication_results.read(f"{authserv_id};{part}")
 
 
@@ -116,7 +118,7 @@ def _names_said(message: Message, route: Route) -> tuple[str, ...]:
     return tuple(name for name in told if name)
 
 
-def names_us(text: str, trust: Trust) -> bool:
+def _names_us(text: str, trust: Trust) -> bool:
     """Does an authserv-id of ours stand anywhere in the text?"""
     text = text.lower()
     return any(name in text for name in trust.authserv_spellings)
@@ -132,7 +134,7 @@ def offers_a_pass(message: Message, zone: frozenset[int], ours_above: int, trust
         if field.key == "received-spf":
             doubtful = position >= ours_above
         elif field.key == "authentication-results" and position not in zone:
-            doubtful = names_us(field.text, trust) and _GROUND.search(field.text) is not None
+            doubtful = _names_us(field.text, trust) and _GROUND.search(field.text) is not None
         else:
             continue
         if doubtful and "pass" in field.text.lower():

@@ -11,7 +11,7 @@ from dataclasses import replace
 from dkimgate.config import Config
 from dkimgate.evidence import arc, grounds, misleading
 from dkimgate.evidence.gather import Seen
-from dkimgate.evidence.own_dkim import check_signatures
+from dkimgate.evidence.own_dkim import ask_for_keys, check_signatures
 from dkimgate.evidence.own_dmarc import BOTH, check_dmarc, prepare
 from dkimgate.evidence.own_spf import check_spf, entry_of, stated_spf
 from dkimgate.facts import Claim, Origin, Standing
@@ -46,19 +46,29 @@ def own_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now:
     nobody else has stated one: what he changed, no check here could pass. So his chain comes first; a stranger's comes last,
     where it can't use up the time and the questions of the other checks.
     """
+    _ask_ahead(seen, body, config, lookup)
     if config.verify.when == "missing" and _settled(seen.claims):
         return _proof(seen, body, config, lookup, now)
-    sealers = config.trust.arc_sealers
     chained = any(field.key == _ARC for field in seen.message.header)
+    trusted = chained and arc.names_a_trusted_sealer(seen.message.header[seen.route.entered :], config.trust.arc_sealers)
     found: tuple[Claim, ...] = ()
-    if chained and sealers:
+    if trusted:
         found = _arc_claims(seen, body, config, lookup, now)
         if _settled(found) and config.verify.when != "always":
             return found
     found += _dmarc_claims(seen, body, config, lookup, now)
-    if chained and not sealers:
+    if chained and not trusted:
         found += _arc_claims(seen, body, config, lookup, now)
     return found
+
+
+def _ask_ahead(seen: Seen, body: BodyForms, config: Config, lookup: Lookup) -> None:
+    """Ask what DMARC hangs on before anything that a stranger chose: his SPF record, the keys of his own signatures and of his seals share
+    the message's time and questions, and could use them up. Then nobody would know of a signature in our user's name that it
+    is none, and `fail` would become `temperror`."""
+    if seen.domain is not None:
+        prepare(seen.domain, lookup)
+        ask_for_keys(seen.message.header, body, seen.domain, lookup, seen.route.entered, config.verify.signatures)
 
 
 def too_large(limit: int) -> tuple[Claim, ...]:
@@ -82,8 +92,6 @@ def _proof(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now: flo
 
 def _dmarc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
     author = seen.domain
-    if author is not None:
-        prepare(author, lookup)
     entry = entry_of(seen.message, seen.route)
     spf = check_spf(entry.ip, entry.helo, entry.sender, lookup)
     claims = [spf.claim()] if spf is not None else []
@@ -98,8 +106,9 @@ def _arc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now
     """A sealer's verifiers can be misled as ours can: to print what the sender wrote, and to a pass that nothing aligned supports."""
     above = seen.route.entered
     chain = arc.validate(seen.message.header[above:], body, lookup, now)
-    odd = misleading.odd_words(seen.message, seen.route, frozenset(), config.trust)
-    sealers = () if odd is not None else config.trust.arc_sealers
+    sealers = config.trust.arc_sealers
+    if sealers and misleading.odd_words(seen.message, seen.route, {}, config.trust) is not None:
+        sealers = ()
     why = "a sealer's pass, but no pass of SPF or DKIM in its results is reason for it"
     claims = grounds.stated(arc.claims(chain, sealers, seen.domain), why)
     made = [replace(claim, position=claim.position + above) for claim in claims]

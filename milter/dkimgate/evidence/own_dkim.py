@@ -76,10 +76,29 @@ def check_signatures(
     Of the fields that are left the topmost MOST_READ are looked at, and `most` of them verified.
     """
     content = Content(header[above:], body)
+    return tuple(_check(at, field, content, author, lookup, now) for at, field, _ in _ranked(header, author, above)[:most])
+
+
+def ask_for_keys(
+    header: Sequence[HeaderField], body: BodyForms, author: str, lookup: Lookup, above: int = 0, most: int = MOST_VERIFIED
+) -> None:
+    """Ask for the keys of those signatures that may align with the author domain and fit the body. `lookup` remembers the answers, for
+    check_signatures. Never raises."""
+    for _, field, aligned in _ranked(header, author, above)[:most]:
+        try:
+            tags = dkim_signature.read(field.value) if aligned else None
+            fits = tags is not None and tags.body_hash == body.form(tags.body_form).digest
+        except (Refused, ValueError):
+            continue
+        if tags is not None and fits:
+            published_key(tags.domain, tags.selector, tags.algorithm, lookup)
+
+
+def _ranked(header: Sequence[HeaderField], author: str | None, above: int) -> list[tuple[int, HeaderField, bool]]:
+    """Position and field of each signature, and may it align with the author domain? Those that may come first."""
     found = [(at, field) for at, field in enumerate(header) if at >= above and field.key == "dkim-signature"][:MOST_READ]
-    ranked = sorted(found, key=lambda item: not _may_align(dkim_signature.claimed_domain(item[1].value), author))
-    checked = [_check(at, field, content, author, lookup, now) for at, field in ranked[:most]]
-    return tuple(checked)
+    told = [(at, field, _may_align(dkim_signature.claimed_domain(field.value), author)) for at, field in found]
+    return sorted(told, key=lambda item: not item[2])
 
 
 def _may_align(domain: str | None, author: str | None) -> bool:

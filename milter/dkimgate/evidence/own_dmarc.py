@@ -115,8 +115,7 @@ def _identifiers(spf: Spf | None, signatures: Sequence[Signature]) -> tuple[Iden
 def _by_tree(author: str, identifiers: tuple[Identifier, ...], spf_checked: bool, lookup: Lookup) -> Verdict:
     """RFC 9989 section 5.3."""
     try:
-        own = dmarc_walk.record_at(author, lookup)
-        found = Found(author, own) if own else dmarc_walk.policy_of(author, dmarc_walk.walk(author, lookup))
+        found = dmarc_walk.tree_policy_of(author, lookup)
     except Unanswered as failure:
         return Verdict(RFC9989, "temperror", str(failure))
     if found is None:

@@ -74,7 +74,7 @@ def _supports(claim: Claim, author: str | None) -> bool:
 
 
 def _domain(name: str | None) -> str | None:
-    return domains.a_label(name.rpartition("@")[2]) if name else None
+    return domains.of_address(name) if name else None
 
 
 def _dmarc(facts: Facts) -> list[str]:

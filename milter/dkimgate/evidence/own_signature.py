@@ -170,7 +170,7 @@ def _speaks_of_ours(claim: Claim, ours: Ours) -> bool:
     if claim.method != "dkim" or claim.result != "pass" or not claim.is_believed():
         return False
     told = {name: _once(claim, name) for name in ("header.d", "header.i", "header.s", "header.b")}
-    domain = domains.a_label((told["header.d"] or told["header.i"] or "").rpartition("@")[2])
+    domain = domains.of_address(told["header.d"] or told["header.i"] or "")
     if domain is None:
         return False
     if told["header.d"] and told["header.s"]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+import spf
+
 from dkimgate import domains
+from dkimgate.evidence import words
 from dkimgate.facts import Claim, Origin, Standing
 from dkimgate.message import Message
 from dkimgate.resolver import Lookup
@@ -16,8 +19,6 @@ from dkimgate.route import Route
 from dkimgate.spf_query import Query
 
 RESULTS = ("pass", "fail", "softfail", "neutral", "none", "temperror", "permerror")
-
-_HURTS = ("fail", "softfail", "permerror", "temperror")
 
 LONGEST_SENDER = 512
 """Characters of a reverse path; RFC 5321 section 4.5.3.1.3 permits 256. Macros of a record repeat it."""
@@ -35,8 +36,8 @@ class Entry:
     sender: str | None = None
 
 
-def entry_of(message: Message, route: Route, sender_kept: bool = False) -> Entry:
-    """The session that SPF is about. `sender_kept`: the configuration vouches that nothing between the border and here changes senders.
+def entry_of(message: Message, route: Route) -> Entry:
+    """The session that SPF is about.
 
     Where this session is the border, it is at hand. For re-injected mail, address and HELO name stand in the border's Received field. The
     reverse path does not: the one of this session may be that of an alias, a list, or a user's `sendmail -f`. If it were taken
@@ -50,8 +51,6 @@ def entry_of(message: Message, route: Route, sender_kept: bool = False) -> Entry
     border = route.border_hop
     if border is None or route.ours_above < border.position or route.login_in_session:
         return Entry()  # a user who logged in above the border may have made all that stands below, the border's field too
-    if sender_kept:
-        return Entry(border.ip, border.helo, message.envelope.sender)
     paths = [field.text for field in message.header[: route.ours_above] if field.key == "return-path"]
     return Entry(border.ip, border.helo, _path(paths[-1]) if paths else None)
 
@@ -89,7 +88,7 @@ def stated_spf(claims: Iterable[Claim]) -> Spf | None:
     one that is no pass counts, and before all one that hurts, whoever states it.
     """
     claims = [claim for claim in claims if claim.method == "spf"]
-    hurting = [claim for claim in claims if claim.result in _HURTS]
+    hurting = [claim for claim in claims if words.meaning(claim.result) in words.HURTS["spf"]]
     stated = hurting or [claim for claim in claims if claim.standing is Standing.TRUSTED]
     worst = next((claim for claim in stated if claim.result != "pass"), stated[0] if stated else None)
     if worst is None:
@@ -97,9 +96,11 @@ def stated_spf(claims: Iterable[Claim]) -> Spf | None:
     mailfrom, helo = _only(worst, "smtp.mailfrom"), _only(worst, "smtp.helo")
     if any(key == "smtp.mailfrom" for key, _ in worst.properties):
         helo = None  # it was asked about the sender, whoever that is
-    written = (mailfrom or helo or "").rpartition("@")[2]
-    domain = domains.a_label(written)
-    result = worst.result if worst.result in RESULTS and domain is not None else "neutral"
+    domain = domains.of_address(mailfrom or helo or "")
+    result = words.meaning(worst.result)
+    result = result if result in RESULTS and domain is not None else "neutral"
+    if result == "temperror" and not worst.is_believed():
+        result = "fail"  # that it may have passed would help, and anybody can write it
     return Spf(result, domain, "mailfrom" if mailfrom else "helo", mailfrom or "", why="as a host of ours states")
 
 
@@ -124,8 +125,30 @@ def check_spf(ip: str | None, helo: str | None, sender: str | None, lookup: Look
     domain = _domain(written) if len(sender) <= LONGEST_SENDER and (not sender or "@" in sender) else None
     if domain is None:
         return Spf("none", None, identity, sender, str(address), "no domain with SPF could be of that form")  # section 4.3
-    result, why = _evaluate(Query(address, local or "postmaster", domain, helo, lookup, count_voids=True))
+    result, why = _evaluate(_OfAClient(address, local or "postmaster", domain, helo, lookup, count_voids=True))
     return Spf(result, domain, identity, sender, str(address), why)
+
+
+MOST_NAMES = 10
+"""Names of a client's address that are looked at (RFC 7208 section 4.6.4)."""
+
+
+class _OfAClient(Query):
+    """SPF of a client whom we don't know: he chooses what name servers answer for his address."""
+
+    def validated_ptrs(self) -> list[str]:
+        """The names of the client (RFC 7208 section 5.5). Where DNS fails for them, `ptr` does not match: else whoever lets the DNS of his
+        own address fail would turn `fail` into `temperror`."""
+        with self.lookup.part_of_the_time():
+            names = [str(name) for name in self._quietly(self.dns_ptr, self.i)[:MOST_NAMES]]
+            return [name for name in names if self.cidrmatch(self._quietly(self.dns_a, name, self.A), self.cidrmax)]
+
+    @staticmethod
+    def _quietly(ask: Callable[..., list[object]], *about: str) -> list[object]:
+        try:
+            return ask(*about)
+        except spf.TempError:
+            return []
 
 
 def _evaluate(query: Query) -> tuple[str, str]:

@@ -17,7 +17,10 @@ from dkimgate.evidence.authentication_results import MAX_LENGTH, Reading
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*+"
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++"
+ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~-"
+"""Inside the brackets of a pattern: the characters of an atom (RFC 5322 section 3.2.3)."""
+
+_ATOM = rf"[{ATEXT}]++"
 _LOCAL = rf"{_ATOM}(?:\.{_ATOM})*+"
 _ADDRESS = rf"(?:{_LOCAL}@)?{_DOMAIN}"
 _IP = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{1,40}(?:\.[0-9]{1,3}){0,3}"
@@ -32,6 +35,7 @@ _DKIM = r"dkim=(?:pass|fail|neutral|none|policy|temperror|permerror)"
 _ARC = r"arc=(?:pass|fail|none)"
 _DMARC = r"dmarc=(?:pass|fail|none|temperror|permerror|bestguesspass)"
 _SENDER = rf"smtp\.(?:mailfrom=(?:{_ADDRESS}|<>)|helo=(?:{_HELO}|\"{_HELO}\"))"
+_KEYS = rf"(?: header\.(?:d={_DOMAIN}|i=(?:{_LOCAL})?@{_DOMAIN}|s={_NAME}|a=[a-z0-9-]+|b=(?:{_BASE64}|\"{_BASE64}\")))*+"
 _OF = rf"(?:{_ADDRESS}|\"(?:{_ADDRESS}|\[(?:{_IP})\])\")"  # rspamd puts quotes around what holds more than letters, as `a+b=c`
 _DESIGNATES = (
     rf"\({_NAME}: (?:domain of (?:transitioning )?{_OF} (?:designates|does not designate) (?:{_IP}) as permitted sender"
@@ -88,7 +92,7 @@ _FORMS: dict[str, tuple[str, ...]] = {
     # the border of ours, and others that write no comments
     "without comments": (
         rf"spf=[a-z]+(?: {_SENDER})?",
-        rf"dkim=[a-z]+(?: header\.(?:d={_DOMAIN}|i=(?:{_LOCAL})?@{_DOMAIN}|s={_NAME}|a=[a-z0-9-]+|b=(?:{_BASE64}|\"{_BASE64}\")))*+",
+        rf"dkim=[a-z]+{_KEYS}",
         r"arc=[a-z]+",
         rf"dmarc=[a-z]+(?: header\.from={_DOMAIN})?(?: policy\.dmarc=[a-z]+)?",
         r"none",
@@ -106,6 +110,17 @@ _ALONE = {
 _FIELDS = {verifier: re.compile(rf"{_HEAD} ?; ?{result}(?: ?;)?+") for verifier, result in _ALONE.items()} | {
     verifier: re.compile(rf"{_HEAD}(?: ?; ?(?:{'|'.join(results)}))++(?: ?;)?+") for verifier, results in _FORMS.items()
 }
+# what else stands in sealed results, where the verifier is another host's
+_SEALED = (
+    rf"arc=[a-z]+(?: smtp\.remote-ip=(?:{_IP}|\"(?:{_IP})\"))?(?: header\.oldest-pass=[0-9]+)?",
+    rf"{_DMARC}(?: \([A-Za-z0-9 =,.-]+\))?(?: action=[a-z.]+)? header\.from={_ADDRESS}(?: policy\.dmarc=[a-z]+)?",
+    rf"{_SPF} (?:\(sender ip is (?:{_IP})\) )?(?:smtp\.rcpttodomain={_DOMAIN} )?{_SENDER}(?: smtp\.remote-ip=(?:{_IP}))?",
+    rf"{_DKIM}(?: \([A-Za-z0-9 ,-]+\))?{_KEYS}",
+    r"x-spam=yes policy\.score=[0-9.]+ policy\.required=[0-9.]+",  # ours
+)
+_EVERY = "|".join((*_ALONE.values(), *(result for results in _FORMS.values() for result in results), *_SEALED))
+_ONE_OF_THEM = re.compile(rf" ?; ?(?>(?:{_EVERY})(?= ?(?:;|\Z)))")
+_SEAL_HEAD = re.compile(_HEAD)
 _SPACE = re.compile(r"[ \t\n]+")
 
 
@@ -115,6 +130,19 @@ def form_of(text: str, reading: Reading) -> str | None:
         return None
     line = _SPACE.sub(" ", text).strip()
     return next((verifier for verifier, field in _FIELDS.items() if field.fullmatch(line)), None)
+
+
+def is_plain_seal(text: str, reading: Reading) -> bool:
+    """Is every result of a sealed field (RFC 8617 section 4.1.1) of some verifier's form? A host seals what all of its verifiers say in one
+    field, so that no single one has written it. `text` is what stands behind the instance."""
+    if not reading.strict or len(text) > MAX_LENGTH or _says_too_much(reading):
+        return False
+    line = _SPACE.sub(" ", text).strip().rstrip("; ")
+    head = _SEAL_HEAD.match(line)
+    at = head.end() if head is not None else 0
+    while (result := _ONE_OF_THEM.match(line, at)) is not None:
+        at = result.end()
+    return at == len(line)
 
 
 def _says_too_much(reading: Reading) -> bool:

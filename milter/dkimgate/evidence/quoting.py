@@ -1,7 +1,7 @@
 """Comments and quoted strings (RFC 5322 section 3.2) taken out of a text, in time that grows with it whatever a stranger writes.
 
-A pattern that wants the closing mark tries anew at every opening one, and reads to the end of the text each time where none closes. So the
-patterns here match what is not closed too, and leave it as it stands: what is unclosed from one opening mark is so from each behind it.
+A pattern that demands the closing mark starts anew at every opening mark, and each time reads to the end of the text where no mark closes.
+So the patterns here also match, up to the end, what is not closed; that part stays in the text as it is.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def _return_path_mismatch(message: Message, author: Author) -> bool:
     path = next((field.text for field in message.fields("return-path")), message.envelope.sender)
     if author.domain is None or len(path) > _MAX_LENGTH:
         return False
-    domain = domains.a_label(path.strip(" <>").rpartition("@")[2])
+    domain = domains.of_address(path.strip(" <>"))
     return domain is not None and not domains.aligned(domain, author.domain)
 
 

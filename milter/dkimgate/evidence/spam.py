@@ -68,8 +68,8 @@ def verdicts_of(header: Sequence[HeaderField], own: Sequence[SpamField] = (), ou
 
 
 def _runs(header: Sequence[HeaderField], ours_above: int) -> Iterator[range]:
-    """Where the verdicts of a filter of ours stand in a row. Only there does one field tell how another is meant: below, a sender could
-    put a field with a limit of 1000 beside the one that our filter writes, whose score he may well foretell."""
+    """Where the verdicts of a filter of ours stand in a row, as ranges of positions. Only there does one field tell how another is meant:
+    below, a sender could put a field with a limit of 1000 beside the one that our filter writes, whose score he may well foretell."""
     start = 0
     for position in range(min(ours_above, len(header)) + 1):
         if position == ours_above or position == len(header) or not of_a_filter(header[position].key):
@@ -79,7 +79,8 @@ def _runs(header: Sequence[HeaderField], ours_above: int) -> Iterator[range]:
 
 
 def _share_limit(found: dict[int, _Read], run: range) -> None:
-    """Where all fields of the run that name a limit name one, it holds for those beside them that state the same score without a limit."""
+    """Some fields of a run name the score from which on it is spam. Where they all name the same, it also holds for the fields beside them
+    that state the same score and name no such limit."""
     read = [found[position] for position in run if position in found]
     naming = [each.spam for each in read if each.names_required]
     if len({spam.required for spam in naming}) != 1:

@@ -12,9 +12,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import pwd
 import stat
-import sys
 import threading
 import time
 import weakref
@@ -22,11 +20,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dkimgate.journal.notice import Notice
-from dkimgate.journal.permissions import may
-from dkimgate.log import visible
+from dkimgate.log import Level, log
+from dkimgate.permissions import may, own_name
 
 SHOUT_SECONDS = 5.0
-"""At most one line on stderr in that time, however many records fail."""
+"""At most one line in the log in that time, however many records fail."""
 
 LOOKS = 10
 LOOK_SECONDS = 0.005
@@ -44,10 +42,8 @@ class JournalError(Exception):
         self.public = public
 
 
-def _to_stderr(text: str) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(f"dkimgate: {visible(text)}\n")
-        sys.stderr.flush()
+def _to_log(text: str) -> None:
+    log(text, Level.ERROR)
 
 
 class Journal:
@@ -62,7 +58,7 @@ class Journal:
         self,
         file: Path,
         *,
-        shout: Callable[[str], None] = _to_stderr,
+        shout: Callable[[str], None] = _to_log,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -140,7 +136,7 @@ class Journal:
                 return f"{self.file}: {error.strerror or error}"
 
     def _denied(self, path: Path, user: str | None, status: os.stat_result) -> str:
-        name = user or pwd.getpwuid(os.geteuid()).pw_name
+        name = user or own_name()
         cant = f"{path}: {name} may not write here ({stat.filemode(status.st_mode)})"
         if stat.S_ISDIR(status.st_mode) and status.st_uid == 0:  # others keep their files there too
             own = path / "dkimgate"

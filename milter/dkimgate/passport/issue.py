@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 from dkimgate import domains
+from dkimgate.evidence.words import meaning
 from dkimgate.facts import Claim, Spam
 from dkimgate.message import Message
 from dkimgate.passport.binding import Binding, binding_of
@@ -15,7 +16,6 @@ from dkimgate.passport.secrets import Secrets
 _SPLIT_AT = 1000  # octets; above this the names that results were found for are left out
 _DOMAINS = 4  # passes of one method that are told apart by domain
 _WORDS = frozenset(("pass", "none", "neutral", "policy", "fail", "softfail", "permerror", "temperror"))
-_SAME_AS = {"hardfail": "fail", "reject": "fail", "quarantine": "fail", "error": "temperror"}
 _FOUND_FOR = {"spf": ("smtp.mailfrom",), "dkim": ("header.d", "header.i")}
 _MOST_POINTS = 1e6
 
@@ -59,7 +59,7 @@ def _results(claims: list[Claim], method: str, author: str | None) -> list[Resul
 
 
 def _word(result: str) -> str:
-    word = _SAME_AS.get(result, result)
+    word = meaning(result)
     return word if word in _WORDS else "unknown"
 
 
@@ -67,7 +67,7 @@ def _dmarc_word(claim: Claim, author: str | None) -> str:
     """The result, if it helps nobody or was found for the author domain: a passport states it of that domain."""
     word = _word(claim.result)
     said_of = claim.property("header.from")
-    about_author = author is not None and (said_of is None or domains.a_label(said_of.rpartition("@")[2]) == author)
+    about_author = author is not None and (said_of is None or domains.of_address(said_of) == author)
     return word if word in HURTING or about_author else "unknown"
 
 
@@ -75,7 +75,7 @@ def _found_for(claim: Claim) -> str | None:
     keys = [key for key, _ in claim.properties]
     # of a property that is there twice, nobody knows which one is meant
     values = (claim.property(name) for name in _FOUND_FOR[claim.method] if keys.count(name) == 1)
-    return next((name for value in values if value and (name := domains.a_label(value.rpartition("@")[2]))), None)
+    return next((name for value in values if value and (name := domains.of_address(value))), None)
 
 
 def _list(results: list[Result]) -> str:

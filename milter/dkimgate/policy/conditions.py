@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from dkimgate.facts import Facts, Risk
 from dkimgate.policy import globs
+from dkimgate.policy.fact import Author, IPAddress, Value
 from dkimgate.policy.model import (
     All,
     Any,
@@ -24,7 +25,7 @@ from dkimgate.policy.model import (
     Within,
     Word,
 )
-from dkimgate.policy.vocabulary import Author, IPAddress, Value, value_of
+from dkimgate.policy.vocabulary import value_of
 
 _RELATIONS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,

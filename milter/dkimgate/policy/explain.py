@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dkimgate.facts import Disposition, EnvelopeAction, Facts, Risk
 from dkimgate.policy.conditions import holds, leaf_holds
+from dkimgate.policy.fact import Author, Value
 from dkimgate.policy.model import (
     All,
     Any,
@@ -23,7 +24,7 @@ from dkimgate.policy.model import (
     Word,
     leaves,
 )
-from dkimgate.policy.vocabulary import Author, Value, value_of
+from dkimgate.policy.vocabulary import value_of
 
 
 def why_not(rule: Rule, facts: Facts, risk: Risk) -> str | None:

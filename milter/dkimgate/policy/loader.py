@@ -9,10 +9,11 @@ from typing import cast
 from dkimgate import yamlfile
 from dkimgate.facts import DMARC_RESULTS
 from dkimgate.policy import actions, parse, reach
+from dkimgate.policy.fact_table import ARC_RESULTS, DKIM_RESULTS, SPF_RESULTS, UPSTREAM_DMARC_RESULTS
 from dkimgate.policy.model import Condition, Mode, Policy, Rule, Weights
 from dkimgate.policy.problems import Problems, shown, trap
 from dkimgate.policy.risk import MAX_PART
-from dkimgate.policy.vocabulary import ARC_RESULTS, DKIM_RESULTS, FACTS, SIGNS, SPF_RESULTS, UPSTREAM_DMARC_RESULTS
+from dkimgate.policy.vocabulary import FACTS, SIGNS
 from dkimgate.yamlfile import Where, nearest
 
 VERSION = 1

@@ -8,6 +8,7 @@ import math
 import re
 from typing import cast
 
+from dkimgate.policy.fact import Fact, Kind
 from dkimgate.policy.model import (
     All,
     Any,
@@ -28,7 +29,7 @@ from dkimgate.policy.model import (
 )
 from dkimgate.policy.problems import Problems, shown, trap
 from dkimgate.policy.reach import impossible
-from dkimgate.policy.vocabulary import FACTS, Fact, Kind
+from dkimgate.policy.vocabulary import FACTS
 from dkimgate.yamlfile import Where, nearest
 
 MAX_DEPTH = 20

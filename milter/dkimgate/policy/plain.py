@@ -6,6 +6,7 @@ Every condition becomes a sentence about the message ("it is spam"); what a rule
 from __future__ import annotations
 
 from dkimgate.facts import Disposition, EnvelopeAction, Sign
+from dkimgate.policy.fact import Kind
 from dkimgate.policy.model import (
     All,
     Any,
@@ -26,7 +27,7 @@ from dkimgate.policy.model import (
     Word,
 )
 from dkimgate.policy.reach import always
-from dkimgate.policy.vocabulary import FACTS, Kind
+from dkimgate.policy.vocabulary import FACTS
 
 _ORIGIN = {
     frozenset({"submitted"}): "a user of ours who logged in has sent it",
@@ -39,48 +40,6 @@ _ORIGIN = {
     frozenset({"forwarded", "inbound", "relayed"}): "it came from outside, or a host or device of ours has handed it in, without a login",
 }
 
-_FLAGS = {
-    "arrival.aligned": ("it proved to come from its author's domain", "nothing proved that it comes from its author's domain"),
-    "arrival.badly": ("it arrived badly (DMARC failed or could not be checked, or it is spam)", "it did not arrive badly"),
-    "spam": ("it is spam", "it is not spam"),
-    "outgoing.spf_passes": (
-        "its sender address alone would make it look genuine to the next receiver",
-        "its sender address alone does not make it look genuine to the next receiver",
-    ),
-    "outgoing.unalignable": ("its sender address can be rewritten", "its sender address can't be rewritten"),
-    "client.relay": (
-        "it came only by hosts or devices of ours that send for nobody else",
-        "it did not come only by hosts or devices of ours that send for nobody else",
-    ),
-    "own_signature": ("it bears a signature of ours already", "it bears no signature of ours yet"),
-    "header.from_equals_to": ("author and recipient are one address", "author and recipient are not one address"),
-    "header.return_path_mismatch": ("bounces go to somebody else than its author", "bounces go to its author"),
-    "header.message_id_missing": ("it has no Message-ID", "it has a Message-ID"),
-    "header.message_id_malformed": ("its Message-ID is malformed", "its Message-ID is not malformed"),
-    "header.date_missing": ("it has no date that can be read", "it has a date"),
-    "header.date_far_off": ("its date is far in the past or in the future", "its date is not far off"),
-    "header.display_name_address": ("the author's name shows an address that is not his", "the author's name shows no other address"),
-    "header.lookalike_domain": ("its author's domain is made to look like one of ours", "its author's domain is no imitation of ours"),
-    "header.recipients_malformed": ("its list of recipients is malformed", "its list of recipients is not malformed"),
-    "header.repeated_singletons": ("a field that may stand once stands twice", "no field stands twice that may stand once"),
-    "header.no_received": ("no host on its way has left a trace in it", "hosts on its way have left their traces in it"),
-    "header.third_party_signature_only": (
-        "it is signed by others than its author's domain alone",
-        "it is not signed by others than its author's domain alone",
-    ),
-    "header.aligned_signature": ("it bears a signature of its author's domain", "it bears no signature of its author's domain"),
-    "header.expired_signature": ("a signature on it has expired", "no signature on it has expired"),
-    "header.limited_signature": ("a signature on it covers only a part", "no signature on it covers only a part"),
-}
-"""What is said of a flag that is true, and of one that is not."""
-
-_CHECKS = {
-    "arrival.dmarc": "on arrival DMARC",
-    "arrival.spf": "on arrival SPF",
-    "arrival.dkim": "on arrival its signature (DKIM)",
-    "arrival.arc": "on arrival its seal (ARC)",
-    "upstream.dmarc": "at a host that isn't ours DMARC",
-}
 _RESULTS = {
     "pass": "passed",
     "fail": "failed",
@@ -94,33 +53,9 @@ _RESULTS = {
     "present": "did badly",
 }
 
-_NUMBERS = {
-    "risk": "its risk",
-    "spam.score": "its spam score",
-    "spam.required": "the score from which the filter calls it spam",
-    "spam.ratio": "its spam score, as a share of what makes it spam,",
-    "recipients.count": "the number of its recipients",
-}
 _RELATIONS = {"<": "is below", "<=": "is at most", ">": "is above", ">=": "is at least", "==": "is", "!=": "is not"}
 
-_TEXTS = {
-    "sender": ("its sender address", ""),
-    "recipients": ("one of its recipients", "it has a recipient"),
-    "recipients.all": ("every one of its recipients", "it has a recipient"),
-    "client.ip": ("the address of the computer that hands it in", "a computer with an address hands it in"),
-    "client.name": ("the name of the computer that hands it in", "the computer that hands it in has a name"),
-    "client.helo": ("what the computer that hands it in calls itself", "the computer that hands it in has said its name"),
-    "client.auth": ("the login of who hands it in", "who hands it in has logged in"),
-    "client.daemon": ("the service of ours that takes it", "a service of ours with a name takes it"),
-    "border.ip": ("the address from which it came in from outside", "it came in from an address outside"),
-    "border.by": ("the host of ours at which it came in from outside", "it came in from outside"),
-}
-"""What the fact is called, and what is said where it is there at all."""
-
 _AUTHOR = "its author's domain"
-
-KNOWN = frozenset({"origin", "from", *_FLAGS, *_CHECKS, *_NUMBERS, *_TEXTS})
-"""The facts for which there are words."""
 
 _SIGNED = {
     Sign.AUTHOR: "signed for its author's domain, if that is ours",
@@ -150,7 +85,7 @@ def sentence(condition: Condition) -> str:
         case Any(parts):
             return _joined(parts, "or")
         case Not(Leaf(fact, (Flag(wanted),))):
-            return _FLAGS[fact][wanted]
+            return FACTS[fact].plain[wanted]
         case Not(part):
             return f"it is not so that {sentence(part)}" if isinstance(part, Leaf) else f"it is not so that ({sentence(part)})"
 
@@ -161,24 +96,24 @@ def _joined(parts: tuple[Condition, ...], word: str) -> str:
 
 
 def _leaf(leaf: Leaf) -> str:
-    fact, atoms = leaf.fact, leaf.atoms
+    fact, atoms, row = leaf.fact, leaf.atoms, FACTS[leaf.fact]
     if fact == "origin":
         words = frozenset(atom.word for atom in atoms if isinstance(atom, Word))
         return _ORIGIN.get(words) or " or ".join(_ORIGIN[frozenset({word})] for word in sorted(words))
     if fact == "from":
         return _either([_author(atom) for atom in atoms])
     if any(isinstance(atom, Present) for atom in atoms):
-        return f"{_CHECKS[fact]} {_RESULTS['present']}" if fact in _CHECKS else _TEXTS[fact][1]
-    match FACTS[fact].kind:
+        return f"{row.plain[0]} {_RESULTS['present']}" if row.kind is Kind.WORD else row.plain[1]
+    match row.kind:
         case Kind.FLAG:
-            return _either([_FLAGS[fact][0 if atom == Flag(True) else 1] for atom in atoms])
+            return _either([row.plain[0 if atom == Flag(True) else 1] for atom in atoms])
         case Kind.WORD:
-            return f"{_CHECKS[fact]} " + " or ".join(_RESULTS.get(_said(atom), _said(atom)) for atom in atoms)
+            return f"{row.plain[0]} " + " or ".join(_RESULTS.get(_said(atom), _said(atom)) for atom in atoms)
         case Kind.NUMBER:
-            return f"{_NUMBERS[fact]} " + " or ".join(_said(atom) for atom in atoms)
+            return f"{row.plain[0]} " + " or ".join(_said(atom) for atom in atoms)
     if fact == "sender" and atoms == (Glob(""),):
         return "it is a bounce (it has no sender address)"
-    return f"{_TEXTS[fact][0]} is {' or '.join(_said(atom) for atom in atoms)}"
+    return f"{row.plain[0]} is {' or '.join(_said(atom) for atom in atoms)}"
 
 
 def _author(atom: Atom) -> str:
@@ -248,5 +183,5 @@ def part(name: str) -> str:
     fact, equals, word = name.partition("=")
     if equals:
         fact = fact if fact.startswith("upstream.") else f"arrival.{fact}"
-        return f"{_CHECKS[fact]} {_RESULTS.get(word, word)}"
-    return _FLAGS[name][0]
+        return f"{FACTS[fact].plain[0]} {_RESULTS.get(word, word)}"
+    return FACTS[name].plain[0]

@@ -8,8 +8,9 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network
 
 from dkimgate.policy.conditions import leaf_holds
+from dkimgate.policy.fact import Fact, Kind
 from dkimgate.policy.model import All, Any, Atom, Compare, Condition, Flag, Leaf, Not, Present, Rule, Within, Word
-from dkimgate.policy.vocabulary import FACTS, Fact, Kind
+from dkimgate.policy.vocabulary import FACTS
 
 
 def impossible(compare: Compare, fact: Fact) -> bool:

@@ -10,9 +10,10 @@ from typing import Any
 from dkimgate.config import FIELD_NAME
 from dkimgate.facts import Disposition, Sign
 from dkimgate.policy import actions, loader, meanings
+from dkimgate.policy.fact import Fact, Kind
 from dkimgate.policy.parse import COMPARISON
 from dkimgate.policy.risk import MAX_PART
-from dkimgate.policy.vocabulary import DISPOSITIONS, FACTS, SIGNS, Fact, Kind
+from dkimgate.policy.vocabulary import DISPOSITIONS, FACTS, SIGNS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -64,7 +65,7 @@ def _top() -> dict[str, Schema]:
 
 
 def _weights(names: dict[str, str]) -> Schema:
-    told: Schema = {name: meanings.FACTS[part] for name, part in names.items() if part in meanings.FACTS}
+    told: Schema = {name: FACTS[part].meaning for name, part in names.items() if part in FACTS}
     return _mapping({name: {"type": "number", "minimum": 0, "maximum": MAX_PART} for name in names}, told)
 
 
@@ -72,7 +73,8 @@ def _when() -> Schema:
     branch = {"$ref": "#/$defs/when"}
     several = {"type": "array", "items": branch, "minItems": 1}
     facts = {name: _fact(fact) for name, fact in FACTS.items()}
-    return _mapping({**facts, "any": several, "all": several, "not": branch}, {**meanings.FACTS, **meanings.BRANCHES})
+    told = {name: fact.meaning for name, fact in FACTS.items()} | meanings.BRANCHES
+    return _mapping({**facts, "any": several, "all": several, "not": branch}, told)
 
 
 def _fact(fact: Fact) -> Schema:

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import ipaddress
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from dkimgate import domains
-from dkimgate.facts import Arrival, Border, Claim, Facts, Origin, Spam, Standing, Upstream, is_outside
+from dkimgate.facts import Arrival, Border, Claim, Facts, Origin, Spam, Standing, is_outside
 from dkimgate.message import Connection
+from dkimgate.policy.fact import Fact, Kind
 from dkimgate.policy.parse import fact_hint
 from dkimgate.policy.problems import Problems, shown, trap
-from dkimgate.policy.vocabulary import FACTS, Fact, Kind
+from dkimgate.policy.vocabulary import FACTS, put
 from dkimgate.yamlfile import Where
 
-COMPUTED = {
-    "risk": "it is computed from the policy's weights: `expect: {risk: ...}` checks it",
-    "arrival.badly": "it follows from arrival.dmarc and spam: state those",
-    "spam.ratio": "it follows from spam.score and spam.required: state those",
-    "recipients.all": "it follows from recipients: state those",
-}
+COMPUTED = {name: fact.instead for name, fact in FACTS.items() if fact.instead}
 """Facts that can't be stated, and what to do."""
 
 HOSTED = "hosted"
@@ -186,30 +182,17 @@ def facts(stated: Mapping[str, Any], world: World) -> Facts:
 
 def state(base: Facts, stated: Mapping[str, Any], world: World) -> Facts:
     """The facts of `base` with those that are stated in their place."""
-
-    def under(area: str, names: Collection[str]) -> dict[str, Any]:
-        return {name: stated[f"{area}.{name}"] for name in names if f"{area}.{name}" in stated}
-
-    border = base.border
-    found = under("border", ("by", "ip"))
-    if found:
-        border = replace(border or Border("", None), **{"by": "", **found} if found.get("by", "") is None else found)
-    arrival = replace(base.arrival, **under("arrival", ("dmarc", "spf", "dkim", "arc", "aligned")), spam=_spam(base.arrival.spam, stated))
-    signs = {name.removeprefix("header.") for name in stated if name.startswith("header.")}
+    values = {name: value for name, value in stated.items() if not name.startswith(("spam", "recipients"))}
+    if "origin" in values:
+        values["origin"] = Origin(values["origin"])
+    if any(name.startswith("border.") for name in values):
+        base = replace(base, border=base.border or Border("", None))
+        values |= {"border.by": ""} if values.get("border.by", "") is None else {}
+    made = put(base, values)
     made = replace(
-        base,
-        client=replace(base.client, **under("client", ("ip", "name", "helo", "auth", "daemon"))),
-        origin=Origin(stated.get("origin", base.origin)),
-        border=border,
-        arrival=arrival,
-        upstream=Upstream(stated.get("upstream.dmarc", base.upstream.dmarc)),
-        header=replace(base.header, **under("header", signs)),
-        sender=stated.get("sender", base.sender),
+        made,
+        arrival=replace(made.arrival, spam=_spam(base.arrival.spam, stated)),
         recipients=_recipients(base.recipients, stated),
-        spf_passes=stated.get("outgoing.spf_passes", base.spf_passes),
-        unalignable=stated.get("outgoing.unalignable", base.unalignable),
-        own_signature=stated.get("own_signature", base.own_signature),
-        relay=stated.get("client.relay", base.relay),
     )
     return _signed(_written(made, stated, world), stated)
 

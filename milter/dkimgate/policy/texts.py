@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from dkimgate.facts import Decision, Facts
-from dkimgate.policy.vocabulary import FACTS, Author, Value, value_of
+from dkimgate.policy.fact import Author, Value
+from dkimgate.policy.vocabulary import FACTS, value_of
 from dkimgate.yamlfile import nearest
 
 LONGEST = 400

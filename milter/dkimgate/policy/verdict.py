@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from dkimgate import departure
-from dkimgate.facts import Decision, Departure, EnvelopeAction, Facts, Sign
+from dkimgate.facts import Decision, Departure, Disposition, EnvelopeAction, Facts, Sign
 from dkimgate.policy import guard
 from dkimgate.policy.decide import decide
 from dkimgate.policy.model import Policy
@@ -16,7 +16,7 @@ from dkimgate.policy.model import Policy
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`decision` is what the guard has left of it; `overruled` says why the guard refused the signature, or is None. `made` is the
+    """`decision` is what the guard has left of it; `overruled` says why the guard refused what the policy chose, or is None. `made` is the
     signature that is made: where a rule only observes, it is not the one that was decided on. `unaligned`: the envelope is rewritten."""
 
     decision: Decision
@@ -28,12 +28,23 @@ class Verdict:
 
 def reach(facts: Facts, policy: Policy) -> Verdict:
     """What the gate does with a message of these facts under that policy."""
-    decision = decide(facts, policy)
-    overruled = guard.refuses(facts, decision)
-    if overruled is not None:
-        decision = replace(decision, sign=Sign.NONE)
+    decision, overruled = guarded(facts, decide(facts, policy))
     made = signature_made(facts, decision.sign, observed=decision.mode == "observe")
     return Verdict(decision, departs(facts, decision), made, _unaligned(decision), overruled)
+
+
+def guarded(facts: Facts, decision: Decision) -> tuple[Decision, str | None]:
+    """The decision without what the guard refuses, and why it does: no signature; a sender that is rewritten, or else a message that is
+    held, so that a person sees it."""
+    signature, envelope = guard.refuses_signature(facts, decision), guard.refuses_envelope(facts, decision)
+    if signature is not None:
+        decision = replace(decision, sign=Sign.NONE)
+    if envelope is not None and facts.unalignable:
+        decision = replace(decision, envelope=EnvelopeAction.UNALIGN)
+    elif envelope is not None:
+        decision = replace(decision, disposition=Disposition.HOLD)
+    why = "; ".join(reason for reason in (signature, envelope) if reason is not None)
+    return decision, why or None
 
 
 def departs(facts: Facts, decision: Decision) -> Departure:

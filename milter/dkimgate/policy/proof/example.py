@@ -109,7 +109,9 @@ def _results(facts: Facts) -> list[str]:
     ]
     by = facts.border.by if facts.border else _US
     lines = [f"Authentication-Results: {by}; {'; '.join(stated)}"] if stated else []
-    if arrival.dmarc == "unknown":
+    if arrival.pass_of is not None:
+        lines.append(f"Authentication-Results: {by}; dmarc=pass header.from={arrival.pass_of}")
+    elif arrival.dmarc == "unknown":
         lines.append("(nobody who is believed states a result of DMARC)")
     if facts.upstream.dmarc is not None:
         lines.append(f"Authentication-Results: mx.elsewhere.example; dmarc={facts.upstream.dmarc}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dkimgate.policy.fact import Kind
 from dkimgate.policy.model import (
     All,
     Any,
@@ -28,7 +29,7 @@ from dkimgate.policy.proof import stores, world
 from dkimgate.policy.proof.language import Budget, Language, Writing
 from dkimgate.policy.proof.ranges import ADDRESSES, PRESENT_ADDRESSES, Cents, Counts, Floats, network_range, rank, union
 from dkimgate.policy.proof.stores import HOSTED, NONE, PLAIN, Literal
-from dkimgate.policy.vocabulary import FACTS, Kind
+from dkimgate.policy.vocabulary import FACTS
 
 
 class Both:

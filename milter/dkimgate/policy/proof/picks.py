@@ -30,7 +30,7 @@ def picked(state: State, languages: dict[str, Language], sums: Sums) -> Facts | 
     values |= {name: unrank(numbers[name]) for name in world.NUMBERS}
     origin = Origin(values["origin"])
     for name, language in languages.items():
-        if name in ("client.name", "client.helo", "client.daemon"):
+        if name in ("client.name", "client.helo", "client.daemon", "arrival.pass_of"):
             values[name] = _text(state, name, language, (NONE, PLAIN))
         elif name == "client.auth":
             values[name] = _text(state, name, language, (PLAIN, NONE) if origin is Origin.SUBMITTED else (NONE, PLAIN))

@@ -8,39 +8,23 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Collection
-from dataclasses import fields
 
-from dkimgate.facts import DMARC_RESULTS, Arrival, Border, Facts, HeaderSigns, Origin, Risk, Spam, Upstream, is_outside
-from dkimgate.message import Connection
+from dkimgate.facts import Arrival, Border, Facts, Origin, Risk, Spam, is_outside
 from dkimgate.policy.conditions import holds
 from dkimgate.policy.explain import describe
+from dkimgate.policy.fact import Kind
 from dkimgate.policy.model import All, Any, Condition, Flag, Glob, Hosted, Leaf, NoAuthor, Not, Present, Word, leaves
 from dkimgate.policy.proof.language import Writing, writable
 from dkimgate.policy.proof.ranges import Ranges, rank, union
 from dkimgate.policy.risk import MAX_PART
-from dkimgate.policy.vocabulary import SPF_RESULTS, value_of
-
-_RESULTS = ("none", *(word for word in SPF_RESULTS if word != "none"))
+from dkimgate.policy.vocabulary import FACTS, put, value_of
 
 WORDS: dict[str, tuple[str | None, ...]] = {
-    "origin": (Origin.FORWARDED, Origin.INBOUND, Origin.SUBMITTED, Origin.LOCAL, Origin.RELAYED),
-    "arrival.dmarc": DMARC_RESULTS,
-    # our own hosts may state any result of RFC 8601 for any method, also one that a policy can't name
-    "arrival.spf": _RESULTS,
-    "arrival.dkim": _RESULTS,
-    "arrival.arc": _RESULTS,
-    "upstream.dmarc": (None, "fail", "permerror", "temperror"),
+    fact.name: (*((None,) if fact.optional else ()), *(fact.found or fact.words)) for fact in FACTS.values() if fact.kind is Kind.WORD
 }
-"""Facts that are one of a few words, the likeliest first; None where a message may be without it."""
+"""Facts that are one of a few words; None where a message may be without it."""
 
-FLAGS = (
-    "arrival.aligned",
-    "outgoing.spf_passes",
-    "outgoing.unalignable",
-    "own_signature",
-    "client.relay",
-    *(f"header.{sign.name}" for sign in fields(HeaderSigns)),
-)
+FLAGS = tuple(fact.name for fact in FACTS.values() if fact.kind is Kind.FLAG and fact.place)
 
 MAX_SCORE = 1e12
 """Of spam scores, and of what filters require: evidence reads twelve digits."""
@@ -58,16 +42,13 @@ RISKS = union((0, 100_000_000_000))
 COUNTS = union((0, 1_000_000))
 """Of recipients: Postfix takes a thousandth of that, unless told otherwise."""
 
-NETWORKS = ("client.ip", "border.ip")
+NETWORKS = tuple(fact.name for fact in FACTS.values() if fact.kind is Kind.ADDRESS)
 
+_WRITING = {Kind.AUTHOR: Writing.DOMAIN, Kind.MAILBOX: Writing.MAILBOX, Kind.HOST: Writing.HOST, Kind.TEXT: Writing.TEXT}
 TEXTS: dict[str, tuple[Writing, bool, tuple[str, ...]]] = {
-    "from": (Writing.DOMAIN, True, ("hosted.example", "partner.example")),
-    "sender": (Writing.MAILBOX, False, ("friend@hosted.example", "sender@partner.example", "")),
-    "client.name": (Writing.HOST, True, ("mail.sender.example",)),
-    "client.helo": (Writing.HOST, True, ("mail.sender.example",)),
-    "client.auth": (Writing.TEXT, True, ("user", "user@hosted.example")),
-    "client.daemon": (Writing.TEXT, True, ("smtpd",)),
-    "border.by": (Writing.HOST, True, ("mx.forwarder.example",)),
+    fact.name: (_WRITING[fact.kind], fact.optional or fact.kind is Kind.AUTHOR, fact.examples)
+    for fact in FACTS.values()
+    if fact.kind in _WRITING
 }
 """How a text is written, whether a message may be without it, and texts that one can read."""
 
@@ -106,6 +87,8 @@ TIES: tuple[Condition, ...] = (
     _only_if(_there("border.by"), _is("origin", "forwarded")),
     _only_if(_there("border.ip"), _there("border.by")),
     _only_if(_true("arrival.aligned"), All((Not(_NO_AUTHOR), Any((_is("arrival.spf", "pass"), _is("arrival.dkim", "pass")))))),
+    # the author domain has no pass of its own then
+    _only_if(_there("arrival.pass_of"), Not(_is("arrival.dmarc", "pass"))),
     # the sender is rewritten where that changes something, and what it must not be aligned with is known
     _only_if(_true("outgoing.unalignable"), All((_true("outgoing.spf_passes"), Not(Leaf("sender", (Glob(""),))), Not(_NO_AUTHOR)))),
     _only_if(_true("own_signature"), Leaf("from", (Hosted(),))),
@@ -147,31 +130,14 @@ def is_possible(facts: Facts) -> str | None:
 def message(values: dict[str, typing.Any]) -> Facts:
     """The facts that have these values, by the names of `WORDS`, `FLAGS` and the others here; everything else as it is by default."""
     author, is_hosted = values["from"]
-    by, ip = values["border.by"], values["border.ip"]
-    score, required = values["spam.score"], values["spam.required"]
-    client = {name: values[f"client.{name}"] for name in ("ip", "name", "helo", "auth", "daemon")}
-    return Facts(
-        client=Connection(**client),
-        sender=values["sender"],
-        recipients=values["recipients"],
+    by, score, required = values["border.by"], values["spam.score"], values["spam.required"]
+    blank = Facts(
         author=author,
         author_problem=None if author else "2 From fields",
         hosted=author if is_hosted else None,
-        origin=Origin(values["origin"]),
-        border=Border(by, ip) if by is not None else None,
-        arrival=Arrival(
-            values["arrival.dmarc"],
-            values["arrival.spf"],
-            values["arrival.dkim"],
-            values["arrival.arc"],
-            values["arrival.aligned"],
-            Spam(score >= required, score, required),
-        ),
-        upstream=Upstream(values["upstream.dmarc"]),
-        header=HeaderSigns(**{name.removeprefix("header."): values[name] for name in FLAGS if name.startswith("header.")}),
-        spf_passes=values["outgoing.spf_passes"],
+        border=Border("", None) if by is not None else None,
+        arrival=Arrival(spam=Spam(score >= required)),
         spf_source="lookup" if values["outgoing.spf_passes"] else "unaligned",
-        unalignable=values["outgoing.unalignable"],
-        own_signature=values["own_signature"],
-        relay=values["client.relay"],
     )
+    known = {name: value for name, value in values.items() if by is not None or not name.startswith("border.")}
+    return put(blank, {**known, "origin": Origin(values["origin"])})

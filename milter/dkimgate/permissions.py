@@ -9,6 +9,14 @@ import stat
 from pathlib import Path
 
 
+def own_name() -> str:
+    """The user of this process, by number where it has no name (in a container)."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
 def may(status: os.stat_result, user: str | None, wanted: int) -> bool:
     """Do the permission bits give `user` (None: this process's) what the owner's bits in `wanted` say?
 
@@ -30,8 +38,12 @@ def may(status: os.stat_result, user: str | None, wanted: int) -> bool:
 
 def may_read(file: Path, user: str | None) -> bool:
     """May `user` read that file, through all the directories above it?"""
-    path = file.absolute()
     try:
-        return may(path.stat(), user, stat.S_IRUSR) and all(may(folder.stat(), user, stat.S_IXUSR) for folder in path.parents)
+        return may(file.stat(), user, stat.S_IRUSR) and closed_folder(file, user) is None
     except OSError:
         return False
+
+
+def closed_folder(file: Path, user: str | None) -> Path | None:
+    """The topmost directory above that file which keeps `user` out; None where there is no such. Raises OSError."""
+    return next((folder for folder in reversed(file.absolute().parents) if not may(folder.stat(), user, stat.S_IXUSR)), None)

@@ -1,0 +1,30 @@
+"""A word of ours helps where it is about the session in which the message entered."""
+
+from __future__ import annotations
+
+import pytest
+
+from dkimgate.evidence.gather import see
+from headers import AUTHOR, BORDER, CONFIG, message
+
+OURS = "Authentication-Results: mx.forwarder.example; spf=pass (mailfrom) smtp.mailfrom=ask@hosted.example (client-ip={};"
+OURS += " helo=client.attacker.example; envelope-from=ask@hosted.example; receiver=<UNKNOWN>)\n"
+
+
+@pytest.mark.parametrize(
+    ("border", "told", "same"),
+    [
+        ("192.0.2.66", "192.0.2.66", True),
+        ("192.0.2.66", "192.0.2.67", False),
+        ("192.0.2.66", "::ffff:192.0.2.66", True),
+        ("::ffff:192.0.2.66", "192.0.2.66", True),
+        ("::ffff:192.0.2.66", "192.0.2.67", False),
+        ("IPv6:2001:db8::66", "2001:DB8:0::66", True),
+        ("IPv6:2001:db8::66", "2001:db8::67", False),
+        ("192.0.2.66", "2001:db8::66", False),
+    ],
+)
+def test_it_tells_the_address_of_the_borders_client(border: str, told: str, same: bool) -> None:
+    seen = see(message(OURS.format(told) + BORDER.replace("192.0.2.66", border) + AUTHOR), CONFIG)
+    (claim,) = seen.claims
+    assert claim.is_believed() is same, claim.why

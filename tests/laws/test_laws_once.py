@@ -1,0 +1,44 @@
+"""Law 7: what takes time is done once a message, in its whole way through the gate."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dkimgate import engine
+from dkimgate.engine import Engine
+from dkimgate.evidence import authentication_results, misleading, own_signature, spam
+from laws.attack_world import WIRINGS, Attempt, Forwarder
+
+SIGNED = "DKIM-Signature: v=1; a=rsa-sha256; d=hosted.example; s=gate; h=from; bh=AAAA; b=AAAA\nX-Spam-Status: No\nX-DMARC-Result: none\n"
+
+
+def counted(calls: Counter[str], name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*given: Any, **named: Any) -> Any:
+        calls[f"{name} {given[0] if isinstance(given[0], str) else ''}".strip()] += 1
+        return function(*given, **named)
+
+    return call
+
+
+@pytest.mark.parametrize("wiring", ["verified, SPF passes", "misled", "inbound, verified", "checked by the gate"])
+def test_once_a_message(wiring: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    forwarder = Forwarder(tmp_path / "gate", WIRINGS[wiring], "shipped")
+    calls: Counter[str] = Counter()
+    for module, name in (
+        (authentication_results, "read"),
+        (misleading, "odd_words"),
+        (misleading, "offers_a_pass"),
+        (own_signature, "look_for"),
+        (spam, "verdicts_of"),
+        (engine, "strictness"),
+        (Engine, "_earns"),
+    ):
+        monkeypatch.setattr(module, name, counted(calls, name, getattr(module, name)))
+    forwarder.departs(Attempt(SIGNED, wiring))
+    assert calls["look_for"] == calls["_earns"] == calls["verdicts_of"] == 1
+    assert set(calls.values()) == {1}, calls

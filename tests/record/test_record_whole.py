@@ -1,0 +1,57 @@
+"""Law 5: whatever the facts hold, a record tells and gives back. A field that is added to them can't be forgotten."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import types
+import typing
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any
+
+from dkimgate import record
+from dkimgate.facts import Assessment, Decision, Departure, Facts, Origin, Risk, Sign
+from dkimgate.message import Message
+
+ODD: dict[type, object] = {str: "unlike", bool: True, float: 7.5, int: 7}
+
+
+def unlike_default(kind: Any, default: object = None) -> Any:
+    """A value of that type, other than the default, with every field of it other than its default."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return unlike_default(next(each for each in inner if each is not type(None)))
+    if origin is tuple:
+        return (unlike_default(inner[0]),) if inner[-1] is Ellipsis else tuple(unlike_default(each) for each in inner)
+    if is_dataclass(kind) and isinstance(kind, type):
+        hints = typing.get_type_hints(kind)
+        blank = None
+        with contextlib.suppress(TypeError):  # it has fields without a default
+            blank = kind()
+        return kind(**{each.name: unlike_default(hints[each.name], getattr(blank, each.name, None)) for each in fields(kind)})
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return next(each for each in kind if each != default)
+    return (not default) if kind is bool else ODD[kind]
+
+
+def leaves_alike(value: Any, default: Any, way: str = "facts") -> list[str]:
+    """The places where a value is what it is by default."""
+    if is_dataclass(value) and not isinstance(value, type) and type(value) is type(default):
+        return [
+            place
+            for each in fields(value)
+            for place in leaves_alike(getattr(value, each.name), getattr(default, each.name), f"{way}.{each.name}")
+        ]
+    return [way] if value == default else []
+
+
+def test_law_5_a_record_gives_back_every_field_of_the_facts() -> None:
+    made = unlike_default(Facts)
+    assert leaves_alike(made, Facts()) == [], "the test itself"
+    assessment = Assessment(made, Decision("rule", Sign.NONE, risk=Risk()), Departure("fail", False, False))
+    line = record.to_line(record.make(Message(), assessment, time=0, ms=0, policy_hash="x"))
+    found = record.facts_of(json.loads(line))
+    assert record.recordable(made) == made
+    assert found == made
+    assert found.origin is Origin(made.origin)
