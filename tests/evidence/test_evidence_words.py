@@ -77,6 +77,17 @@ def test_only_an_answer_about_the_author_domain_answers_a_fail(result: str, name
     assert beside == ("fail" if alone == "unknown" else alone)
 
 
+@pytest.mark.parametrize("named", ["hosted.example", "x y", None])
+@pytest.mark.parametrize("result", ALL)
+def test_no_word_helps_a_message_without_an_author(result: str, named: str | None) -> None:
+    """Law 6: a sender who breaks his From gains nothing by it."""
+    claim = said("dmarc", result, *([("header.from", named)] if named else []))
+    broken = arrival_of([claim], None, True, OURS, Spam())[0].dmarc
+    whole = arrival_of([claim], "hosted.example", True, OURS, Spam())[0].dmarc
+    assert broken not in ("pass", "none")
+    assert words.DMARC.index(broken) >= words.DMARC.index(whole)
+
+
 @pytest.mark.parametrize("method", ["spf", "dkim", "arc"])
 @pytest.mark.parametrize("result", ALL)
 def test_the_same_meaning_counts_the_same(method: str, result: str) -> None:

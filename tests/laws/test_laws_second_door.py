@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
+from dkimgate.author import author_of
 from dkimgate.facts import Disposition
 from dkimgate.gate import Gate
 from dkimgate.message import Connection, Envelope, Message, split_message
 from dkimgate.passage import Outcome
 from dkimgate.resolver import FakeResolver
 from dkimgate.srs import new_secret
-from laws.attack_world import AUTHOR, HOSTED_KEY, NOW, SHIPPED, STRANGER, ZONE
+from laws.attack_authors import AUTHORS
+from laws.attack_world import AUTHOR, BORDER, HOSTED_KEY, NOW, REINJECTED, SHIPPED, STRANGER, ZONE
 from verify.dkim_world import pem
 
 OURS = "v=spf1 ip4:203.0.113.10 -all"
@@ -100,6 +102,26 @@ def test_law_1_an_author_without_a_domain_opens_no_door(author: str, door: Door)
         assert (record["from"], record["outgoing"]["spf_passes"]) == (None, passes)
         assert outcome.disposition is (Disposition.HOLD if passes else Disposition.ACCEPT)
         assert outcome.fields == ()
+
+
+NO_AUTHOR = [
+    name for name, attempt in AUTHORS.items() if author_of(split_message(attempt.author + b"\n")[0]).domain is None and not attempt.fields
+]
+
+
+@pytest.fixture(scope="module")
+def same_door(tmp_path_factory: pytest.TempPathFactory) -> Door:
+    return Door(tmp_path_factory.mktemp("door"))
+
+
+@pytest.mark.parametrize("name", NO_AUTHOR)
+def test_law_6_a_from_that_is_no_author_gains_nothing_by_a_word_of_ours(name: str, same_door: Door) -> None:
+    """rspamd says `dmarc=none` of a From that it can't read, and names no domain. The next receiver may read hosted.example in it."""
+    for result in ("dmarc=none", "dmarc=pass", "dkim=none; dmarc=none", "dmarc=none header.from=hosted.example"):
+        header = f"Authentication-Results: mx.forwarder.example; {result}\n{BORDER}".encode() + AUTHORS[name].author
+        outcome, record = same_door.passes(header, "friend@hosted.example", REINJECTED)
+        assert (record["from"], record["arrival"]["dmarc"]) == (None, "unknown")
+        assert outcome.disposition is Disposition.HOLD
 
 
 @pytest.mark.parametrize("change", [{"masquerades": ("example",)}, {"rewritten_by": ("sender_canonical_maps",)}])

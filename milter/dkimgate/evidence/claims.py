@@ -179,10 +179,15 @@ def _dmarc_word(claim: Claim) -> str:
 
 
 def _dmarc_of(claim: Claim, author: str | None) -> str:
-    """The result, if it was found for the author domain that we see: a pass or none of another domain says nothing about this one."""
+    """The result, if it was found for the author domain that we see: a pass or none of another domain says nothing about this one. Where
+    there is no single author domain, a verifier may have found another than the next receiver will: rspamd says `dmarc=none` then."""
     word = _dmarc_word(claim)
+    if not words.helps(word):
+        return word
+    if author is None:
+        return "unknown"
     said_of = claim.property("header.from")
-    if word not in ("pass", "none") or said_of is None:
+    if said_of is None:
         return word
     named = domains.of_address(said_of)
     return word if named == author or (word == "pass" and domains.is_or_heads(named, author)) else "unknown"
@@ -203,8 +208,9 @@ def passes_of_others_told(claims: Iterable[Claim], author: str | None, trust: Tr
 def _told_whose(claim: Claim, author: str | None, trust: Trust) -> Claim:
     if claim.method != "dmarc" or claim.result != "pass" or _elsewhere(claim, trust) or _dmarc_of(claim, author) != "unknown":
         return claim
-    named = domains.of_address(claim.property("header.from") or "")
-    whose = f"of {named}" if named is not None else "of another domain"
+    said_of = claim.property("header.from")
+    named = domains.of_address(said_of or "")
+    whose = f"of {named}" if named is not None else "of a domain that it does not name" if said_of is None else "of another domain"
     now = f"From now names {author}" if author is not None else "there is no single author domain now"
     return replace(claim, why=f"{claim.why}; but it is a pass {whose}, and {now}, for which it says nothing")
 
