@@ -14,7 +14,8 @@ import pytest
 from rich.console import Console
 
 from dkimgate import cli
-from dkimgate.cli import check
+from dkimgate.cli import check, keys, run, srs
+from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import Screen, complain
 from dkimgate.log import visible
 from terminal import on_terminal
@@ -195,3 +196,55 @@ def test_in_the_systems_journal_complaints_are_errors(monkeypatch: pytest.Monkey
     monkeypatch.setattr("dkimgate.cli.screen.to_journal", lambda: True)
     complain("it can't run")
     assert capsys.readouterr().err == "<3>it can't run\n"
+
+
+SIGNALS = """\
+signals:
+  HUP      take the new configuration, policy and keys; broken ones are reported
+           and the old stay in force.
+  TERM     stop
+
+A paragraph whose two lines are a little wider than what the terminal has, the first
+and the second. It is wrapped as one.
+
+examples:
+  dkimgate one
+  dkimgate two                                   what it does, in some words
+  dkimgate three FILE
+            what that does, in more words than go on a line of it
+"""
+
+
+def test_what_belongs_together_is_wrapped_together() -> None:
+    assert Formatter("dkimgate", width=60)._fill_text(SIGNALS, 60, "").split("\n") == [
+        "signals:",
+        "  HUP      take the new configuration, policy and keys;",
+        "           broken ones are reported and the old stay in",
+        "           force.",
+        "  TERM     stop",
+        "",
+        "A paragraph whose two lines are a little wider than what the",
+        "terminal has, the first and the second. It is wrapped as",
+        "one.",
+        "",
+        "examples:",
+        "  dkimgate one",
+        "  dkimgate two",
+        "      what it does, in some words",
+        "  dkimgate three FILE",
+        "            what that does, in more words than go on a line",
+        "            of it",
+    ]
+
+
+def test_where_there_is_room_help_stays_as_it_was_written() -> None:
+    assert Formatter("dkimgate")._fill_text(SIGNALS, 200, "").split("\n") == SIGNALS.splitlines()
+
+
+@pytest.mark.parametrize("width", [30, 60, 80, 100])
+def test_no_word_of_help_is_lost(width: int) -> None:
+    for module in (check, run, srs, keys):
+        texts = [text for name, text in vars(module).items() if isinstance(text, str) and name.isupper()]
+        assert texts
+        for text in texts:
+            assert Formatter("dkimgate")._fill_text(text, width, "").split() == text.split()

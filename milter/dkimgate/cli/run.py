@@ -29,8 +29,8 @@ signals:
 
 exit code: 0 after TERM or INT, 2 if it can't start (`dkimgate check` says more).
 
-With --test it only loads what a reload would; as root, it also looks whether `user` may read it. Exit code:
-0 if all of it is good, 2 if not, also where a start would go on without a key that can't be used. The systemd
+With --test it only loads what a reload would; as root, it also looks whether `user` may read it. The exit code
+is 0 if all of it is good, 2 if not, also where a start would go on without a key that can't be used. The systemd
 unit does so first, so that `systemctl reload` of something broken fails.
 """
 
