@@ -26,6 +26,8 @@ SIGNS = [
     (AUTHOR, "bounce@attacker.example", HeaderSigns(return_path_mismatch=True)),
     (AUTHOR, "bounce@lists.hosted.example", HeaderSigns()),
     ("Return-Path: <x@attacker.example>\n" + AUTHOR, "friend@hosted.example", HeaderSigns(return_path_mismatch=True)),
+    ("Return-Path: <ask@hosted.example>\n" + AUTHOR, "bounce@attacker.example", HeaderSigns(return_path_mismatch=True)),
+    ("Return-Path: <>\n" + AUTHOR, "bounce@attacker.example", HeaderSigns(return_path_mismatch=True)),
     (AUTHOR.replace("Message-ID: <4711@hosted.example>", "Message-ID:"), "", HeaderSigns(message_id_missing=True)),
     (AUTHOR.replace("To: victim@receiver.example", "To: " + "(" * 3000), "", HeaderSigns(recipients_malformed=True)),
     ("", "friend@hosted.example", HeaderSigns(message_id_missing=True, date_missing=True)),

@@ -18,6 +18,8 @@ from dkimgate.message import Message
 
 _MAX_LENGTH = 4000  # of a recipient or path field; a longer one says nothing
 
+_MOST_PATHS = 10  # Return-Path fields; each delivery on the way may have left one
+
 _MAX_NESTED = 50  # comments and groups: getaddresses() recurses into nested ones
 
 DAYS_PAST = 7
@@ -75,12 +77,15 @@ def _from_equals_to(message: Message, author: Author) -> bool:
 
 
 def _return_path_mismatch(message: Message, author: Author) -> bool:
-    """Bounces go to another organization than the author's. Read from Return-Path, else from the envelope; a null sender is none."""
-    path = next((field.text for field in message.fields("return-path")), message.envelope.sender)
-    if author.domain is None or len(path) > _MAX_LENGTH:
-        return False
+    """Bounces go to another organization than the author's: by the envelope, or by any Return-Path, so that nobody who writes such a field
+    hides the envelope. A null sender is none."""
+    paths = (message.envelope.sender, *(field.text for field in message.fields("return-path")[:_MOST_PATHS]))
+    return author.domain is not None and any(_is_of_another(path, author.domain) for path in paths if len(path) <= _MAX_LENGTH)
+
+
+def _is_of_another(path: str, author: str) -> bool:
     domain = domains.of_address(path.strip(" <>"))
-    return domain is not None and not domains.aligned(domain, author.domain)
+    return domain is not None and not domains.aligned(domain, author)
 
 
 _MAX_DATE = 200  # characters; a date with a comment takes fifty
