@@ -22,6 +22,7 @@ class Record:
     `psd` is "y", "n" or "u". `reports`: it names an address for reports, which saves a record with a bad policy: it counts as `p=none`.
     `problem` says why the record can't be read, or is None. `no_policy` says why DMARC does not apply, or is None: a bad policy
     without an address for reports (RFC 9989 section 4.10.1, RFC 7489 section 6.6.3), or several records where RFC 7489 ends its search.
+    `only_np`: it is np= alone that is bad, a tag which RFC 7489 does not know: there the record applies.
     """
 
     policy: str | None = None
@@ -34,6 +35,7 @@ class Record:
     reports: bool = False
     problem: str | None = None
     no_policy: str | None = None
+    only_np: bool = False
 
 
 def find(texts: Sequence[bytes]) -> Record | None:
@@ -85,6 +87,7 @@ def parse(text: bytes) -> Record | None:
         reports=reports,
         problem=problem,
         no_policy=no_policy if problem is None else None,
+        only_np=bad == "np",
     )
 
 

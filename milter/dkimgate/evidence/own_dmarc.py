@@ -7,7 +7,7 @@ our signature, so by default both are evaluated and the worse result counts.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dkimgate import domains
 from dkimgate.evidence import dmarc_record, dmarc_walk
@@ -156,6 +156,8 @@ def _by_list(author: str, identifiers: tuple[Identifier, ...], spf_checked: bool
         return Verdict(RFC7489, "temperror", str(failure))
     if found is None:
         return Verdict(RFC7489, "none", "no DMARC record")
+    if found.record.only_np:
+        found = replace(found, record=replace(found.record, no_policy=None))
     record = found.record
     if record.policy is None and record.problem is None and record.no_policy is None and not record.reports:
         # section 6.6.3, step 6: no valid p=, and nobody to report to. RFC 9989 takes the same record for p=none.
