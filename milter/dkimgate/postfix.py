@@ -19,20 +19,17 @@ _LONGEST_FILE = 1000  # octets of the file that myorigin may name
 
 NAMES = (
     # who we are
-    *("myhostname", "mydomain", "myorigin", "mydestination", "smtp_helo_name"),
+    *("myhostname", "mydomain", "myorigin", "smtp_helo_name"),
     # where mail leaves from
-    *("inet_interfaces", "inet_protocols", "proxy_interfaces", "smtp_bind_address", "smtp_bind_address6"),
+    *("inet_interfaces", "inet_protocols", "smtp_bind_address", "smtp_bind_address6"),
     *("relayhost", "smtp_fallback_relay", "default_transport", "transport_maps", "content_filter"),
     *("sender_dependent_relayhost_maps", "sender_dependent_default_transport_maps", "multi_instance_directories"),
     # what becomes of addresses behind a milter (ADDRESS_REWRITING_README)
-    *("append_at_myorigin", "append_dot_mydomain", "swap_bangpath", "allow_percent_hack", "remote_header_rewrite_domain"),
-    *("local_header_rewrite_clients", "canonical_maps", "canonical_classes", "sender_canonical_maps", "sender_canonical_classes"),
-    *("masquerade_domains", "masquerade_classes", "masquerade_exceptions", "smtp_generic_maps", "rewrite_service_name"),
+    *("append_at_myorigin", "append_dot_mydomain", "canonical_maps", "canonical_classes", "sender_canonical_maps"),
+    *("sender_canonical_classes", "masquerade_domains", "masquerade_classes", "smtp_generic_maps"),
     # what becomes of the message behind it
     *("smtp_header_checks", "smtp_mime_header_checks", "smtp_nested_header_checks", "smtp_body_checks", "smtp_line_length_limit"),
-    *("disable_mime_output_conversion", "header_size_limit", "line_length_limit", "milter_header_checks"),
-    # where milters are asked
-    *("smtpd_milters", "non_smtpd_milters", "internal_mail_filter_classes", "milter_default_action", "queue_directory"),
+    *("disable_mime_output_conversion", "header_size_limit", "milter_header_checks"),
 )
 """What is asked: all that dkimgate wants to know anywhere, so that one question does."""
 

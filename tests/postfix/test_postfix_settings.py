@@ -82,6 +82,12 @@ def test_where_only_the_services_can_not_be_read_main_cf_counts(tmp_path: Path) 
     assert settings == Settings({"myhostname": "a.example"})
 
 
+def test_nothing_is_asked_that_nobody_wants_to_know() -> None:
+    modules = (path for path in Path(postfix.__file__).parent.rglob("*.py") if path.name != "postfix.py")
+    read = "".join(path.read_text("utf-8") for path in modules)
+    assert [name for name in postfix.NAMES if f'"{name}"' not in read] == []
+
+
 @pytest.mark.servers
 def test_the_real_one_answers() -> None:
     """Whatever is configured here: every parameter that a Postfix of Debian 12 has is told, and quickly."""
