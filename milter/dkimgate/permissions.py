@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import shlex
 import stat
 from pathlib import Path
 
@@ -36,12 +37,27 @@ def may(status: os.stat_result, user: str | None, wanted: int) -> bool:
     return (status.st_mode & (wanted >> shift)) == wanted >> shift
 
 
-def may_read(file: Path, user: str | None) -> bool:
-    """May `user` read that file, through all the directories above it?"""
+def hindrance(file: Path, user: str) -> str | None:
+    """Why `user` can't read a file, and what to do. None where it can, and where the file is not there or not to be seen: whoever reads it
+    tells that."""
     try:
-        return may(file.stat(), user, stat.S_IRUSR) and closed_folder(file, user) is None
+        closed = closed_folder(file, user)
+        readable = may(file.stat(), user, stat.S_IRUSR)
     except OSError:
-        return False
+        return None
+    if closed is not None:
+        return f"{file}: {user} may not enter {closed}: move the file to a folder of the daemon's, such as /etc/dkimgate"
+    name = shlex.quote(str(file))
+    return None if readable else f"{file}: {user} can't read this file: chgrp {group_of(user)} {name} && chmod 0640 {name}"
+
+
+def group_of(user: str) -> str:
+    """The group of a user, by name. Raises KeyError for a user that does not exist."""
+    number = pwd.getpwnam(user).pw_gid
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
 
 
 def closed_folder(file: Path, user: str | None) -> Path | None:

@@ -20,7 +20,7 @@ from dkimgate.config import Config, Listener
 from dkimgate.facts import EnvelopeAction, Sign
 from dkimgate.gate import Gate
 from dkimgate.journal import Journal
-from dkimgate.permissions import may_read
+from dkimgate.permissions import hindrance
 from dkimgate.policy import unheard
 from dkimgate.policy.explain import describe, does
 from dkimgate.policy.model import Policy, Rule
@@ -89,16 +89,10 @@ def _user(gate: Gate, settings: Config) -> Iterator[Finding]:
     except KeyError:
         yield Finding("problem", f"user: there is no user {settings.user!r} here: `adduser --system --group {settings.user}`")
         return
-    for key in settings.keys:
-        if credentials.is_credential(key.file):
-            continue  # systemd hands these over by ACLs, to nobody but the service
-        if not may_read(key.file, settings.user):
-            yield Finding("problem", f"{key.file}: {settings.user} can't read this key: `chgrp {settings.user}` and `chmod 0640` it")
-    for file in (each.secret_file for each in (settings.unalign, settings.passport) if each is not None):
-        if not credentials.is_credential(file) and not may_read(file, settings.user):
-            yield Finding("problem", f"{file}: {settings.user} can't read these secrets: `chgrp {settings.user}` and `chmod 0640` it")
-    if not may_read(settings.policy, settings.user):
-        yield Finding("problem", f"{settings.policy}: {settings.user} can't read the policy, so a reload would fail: `chmod 0644` it")
+    # systemd hands credentials over by ACLs, to nobody but the service
+    secrets = [each.secret_file for each in (settings.unalign, settings.passport) if each is not None]
+    files = [file for file in (settings.policy, *(key.file for key in settings.keys), *secrets) if not credentials.is_credential(file)]
+    yield from (Finding("problem", text) for file in files if (text := hindrance(file, settings.user)) is not None)
 
 
 def _journal(gate: Gate, settings: Config) -> Iterator[Finding]:

@@ -9,11 +9,12 @@ from pathlib import Path
 from dkimgate import config, credentials
 from dkimgate.cli.help_text import Formatter
 from dkimgate.config import DEFAULT_FILE
+from dkimgate.daemon import privileges
 from dkimgate.daemon.attempt import attempts
 from dkimgate.daemon.server import serve
 from dkimgate.gate import Gate
 from dkimgate.log import visible
-from dkimgate.permissions import may_read
+from dkimgate.permissions import hindrance
 from dkimgate.yamlfile import ConfigError
 
 _DESCRIPTION = """\
@@ -68,17 +69,23 @@ def _test(file: Path) -> None:
     """Raises ConfigError where a reload would be refused. Root sees what the daemon's user does not, so the permissions are looked at."""
     settings = config.load_whole(file)
     gate = Gate.load(file)
+    problems = [*gate.broken]
     user = settings.user if os.geteuid() == 0 else None
+    if user is not None:
+        try:
+            privileges.owner_of(settings)
+        except privileges.StartError as error:
+            raise ConfigError(*problems, str(error)) from None
     problem = gate.journal.probe(user)
-    problems = [*gate.broken] + ([f"journal.file: {problem}"] if problem is not None else [])
+    problems += [f"journal.file: {problem}"] if problem is not None else []
     secrets = [each.secret_file for each in (settings.unalign, settings.passport) if each is not None]
     for each in (file, settings.policy, *(key.file for key in settings.keys), *secrets):
         if credentials.is_credential(each):
             if credentials.is_new(each):
                 unit = each.parent.name
                 problems.append(f"{each}: systemd makes this file when {unit} starts: systemctl restart {unit} in the place of a reload")
-        elif user is not None and each.exists() and not may_read(each, user):
-            problems.append(f"{each}: {user} can't read this file: let its group be that of {user}, with mode 0640")
+        elif user is not None and (text := hindrance(each, user)) is not None:
+            problems.append(text)
     if problems:
         raise ConfigError(*problems)
 

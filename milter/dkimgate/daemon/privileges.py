@@ -33,7 +33,9 @@ def owner_of(config: Config) -> Owner | None:
     try:
         entry = pwd.getpwnam(config.user)
     except KeyError:
-        raise StartError(f"user: there is no user {config.user!r}: create it (adduser --system {config.user}) or name another") from None
+        raise StartError(
+            f"user: there is no user {config.user!r}: create it (adduser --system --group {config.user}) or name another"
+        ) from None
     if entry.pw_uid == 0:
         raise StartError("user: root is no user to change to: name one that owns nothing but what dkimgate needs")
     if os.geteuid() == entry.pw_uid:
