@@ -23,6 +23,7 @@ _CLAUSES = ("from", "by", "via", "with", "id", "for")
 _LOGIN = re.compile(r"(?:UTF8SMTP|E?SMTP)S?A", re.IGNORECASE)  # RFC 3848, RFC 6531 section 4.3; LMTP has deliveries alone
 _WEB = re.compile(r"HTTPS?", re.IGNORECASE)
 _LOCAL = re.compile(r"local(?:-(?:e?smtp|bsmtp))?", re.IGNORECASE)  # Exim, of a process on its own host
+_EXIM = re.compile(r"Exim\b.*")
 _SUBMIT = re.compile(r"[\w.+-]+(?:/[\w.+-]+)*/Submit")  # Sendmail's mail submission program
 _OPENSMTPD, _OPENSMTPD_LOCAL = re.compile("OpenSMTPD"), re.compile(r"\S+ \[local\]")
 _QMAIL = re.compile(r"qmail \d+ invoked (?:by uid \d+|by alias|for bounce|(from network))")
@@ -108,6 +109,11 @@ class _Clauses:
     words: dict[str, list[str]] = field(default_factory=dict)
     comments: dict[str, list[str]] = field(default_factory=dict)
 
+    @property
+    def of_exim(self) -> bool:
+        """Does a comment say that it is Exim's?"""
+        return any(self.says(where, _EXIM) for where in self.comments)
+
     def says(self, where: str, pattern: re.Pattern[str]) -> bool:
         """Does a whole comment there match?"""
         return any(pattern.fullmatch(text.strip()) for text in self.comments.get(where, ()))
@@ -125,7 +131,7 @@ def parse_hop(field: HeaderField, position: int = 0) -> Hop:
     return Hop(
         position,
         by=_host(values.get("by")),
-        ip=None if local else _client_address(name, comments, others),
+        ip=None if local else _client_address(name, comments, others, bool(comments) or clauses.of_exim),
         named=() if local else _addresses_named(name, comments, others),
         helo=_host(name),
         protocol=protocol,
@@ -218,11 +224,13 @@ def _parts(text: str) -> list[tuple[str, str]]:
     return parts
 
 
-def _client_address(name: str | None, comments: list[str], others: list[str]) -> str | None:
+def _client_address(name: str | None, comments: list[str], others: list[str], in_place_too: bool) -> str | None:
     """The client's address: in brackets in a comment (Postfix, sendmail, Gmail), bare in it (Exchange, qmail), or in brackets in place
-    of the name where no comment could hold it (Exim), or behind it (fetchmail). Two different addresses are none."""
+    of the name where the comment holds nothing but what the client claims (Exim, CommuniGate), or behind it (fetchmail). Two different
+    addresses are none. Without a comment, what stands in place of the name is the client's address in a field of Exim; where others tell
+    of a client nothing but its name, it is what the client said in EHLO."""
     told = [text for comment in comments if (text := _CLAIMED.sub("", comment).strip())]
-    in_place = [] if told else _BRACKETED.findall(name or "")
+    in_place = _BRACKETED.findall(name or "") if in_place_too and not told else []
     for candidates in (_bracketed(told), _bare(told), in_place, _bracketed(others)):
         addresses = {address for candidate in candidates if (address := _address(candidate))}
         if addresses:

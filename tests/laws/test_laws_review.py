@@ -186,6 +186,8 @@ HELO = {
     "qmail and its kin": "from unknown (HELO [127.0.0.1]) (192.0.2.66)\n  by {} with SMTP; x",
     "XMail": "from 127.0.0.1 (192.0.2.66:4711)\n\tby {} with [XMail 1.27 ESMTP Server] id 1; x",
     "a client without an address": "from [127.0.0.1] (unknown)\n\tby {} with SMTP id 1; x",
+    "a host that tells nothing but the name": "from [127.0.0.1] by {} (MDaemon PRO v10) with ESMTP id 1; x",
+    "and an IPv6 address as that name": "from [IPv6:::1] by {} with SMTP id 1; x",
     "Postfix": "from [127.0.0.1] (unknown [192.0.2.66])\n\tby {} (Postfix) with ESMTP id 1; x",
     "Exchange": "from [127.0.0.1] (192.0.2.66) by {}\n (10.0.0.1) with Microsoft SMTP Server id 1; x",
 }
@@ -217,6 +219,7 @@ def test_the_border_of_a_record_is_not_the_helo_name(value: str, ip: str) -> Non
 def test_our_own_hosts_are_still_ours() -> None:
     for by in (
         "from [127.0.0.1] (helo=web.forwarder.example) by {} with esmtp (Exim 4.96) id 1; x",
+        "from [127.0.0.1] by {} with esmtp (Exim 4.96) id 1; x",
         "from [127.0.0.1] (localhost [127.0.0.1]) by {} with ESMTP id 1; x",
     ):
         assert route_of(message("Received: " + by.format(HOST) + "\n" + AUTHOR), TRUST).origin is Origin.LOCAL
