@@ -165,7 +165,8 @@ _INTEGER = re.compile(r"-?\d{1,6}")
 def _is_tenfold(header: Sequence[HeaderField], position: int) -> bool:
     """cPanel writes X-Spam-Status with the score, X-Spam-Score with ten times the score, and X-Spam-Bar, one below the other.
 
-    Only where all three agree: a stranger's field between those of a filter would have to know its score.
+    Only where all three stand in a row and agree: filters add their fields above those of the sender or below them, so he can't put
+    two of his around one of theirs.
     """
     if not 0 < position < len(header) - 1:
         return False
