@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate import cli, record
+from dkimgate import budget, cli, record
 from dkimgate.config import Journal
 from dkimgate.facts import Arrival, Assessment, Decision, Departure, Disposition, Facts, HeaderChanges, Origin, Risk, Sign, Spam
 from dkimgate.message import Connection, Envelope, Message
@@ -241,6 +241,30 @@ def test_the_journal_of_the_configuration_is_the_default(journal: Path, capsys: 
     config.write_text("journal: {file: decisions.jsonl}\n")
     assert cli.main(["log", "tail", "-n", "1", "--config", str(config)]) == 0
     assert ids(capsys.readouterr().out) == ["OWN99"]
+
+
+@pytest.mark.parametrize(
+    ("error", "departs"),
+    [
+        ("aborted: the MTA aborted the message", False),
+        (budget.DEFERRED, False),
+        ("deferred: the header could not be searched for forged fields", False),
+        ("signing: ValueError", True),
+        (None, True),
+    ],
+)
+def test_what_was_given_up_or_deferred_departs_nowhere(
+    error: str | None, departs: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "decisions.jsonl"
+    facts = Facts(sender="a@other.example", author="other.example", origin=Origin.FORWARDED, arrival=Arrival("pass"))
+    file.write_bytes(line("X", facts, Decision("others"), Departure("pass", True, False), 0, error=error))
+    assert tail(file) == 0
+    row = capsys.readouterr().out
+    assert ("departs=pass" in row, "departs=-" in row, "accept" in row) == (departs, not departs, False)
+    assert cli.main(["log", "show", "--file", str(file), "X"]) == 0
+    said = capsys.readouterr().out
+    assert ("none; if it were let go" in said) is not departs and "accept" not in said
 
 
 @pytest.mark.heavy

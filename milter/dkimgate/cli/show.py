@@ -53,10 +53,15 @@ def laundered(record: Record) -> bool:
     return departure["dmarc"] == "pass" or any(key["domain"] == record["hosted"] for key in record["decision"]["signatures"])
 
 
-def departs(record: Record) -> bool:
-    """It goes on its way, also where enforcing would have stopped it."""
+def _stopped(record: Record) -> bool:
+    """The policy has stopped it."""
     decision = record["decision"]
-    return decision["disposition"] in ("accept", None) or decision["mode"] == "observe"
+    return decision["disposition"] not in ("accept", None) and decision["mode"] != "observe"
+
+
+def departs(record: Record) -> bool:
+    """It goes on its way, also where enforcing would have stopped it. What was given up, or deferred for its cost, comes again or never."""
+    return not _stopped(record) and not str(record["error"] or "").startswith(("aborted: ", "deferred"))
 
 
 def signed_by(record: Record) -> str:
@@ -81,7 +86,7 @@ def summary(record: Record) -> list[Cell]:
         (f"signed={signed}", DIM if signed == "none" else GOOD),
         (f"departs={departure['dmarc'] if departure and departs(record) else '-'}", BAD if laundered(record) else ""),
     ]
-    if not departs(record):
+    if _stopped(record):
         cells.append((str(decision["disposition"]), DOUBT))
     if (record["outgoing"] or {}).get("sender"):
         cells.append("sender rewritten")
@@ -176,7 +181,7 @@ def _end(record: Record) -> list[list[Cell]]:
         signed = signed_by(record)
         style = GOOD if signed != "none" else DOUBT
         text = f"signed by {signed}" if signed != "none" else "no signature of ours"
-        if not departs(record):
+        if _stopped(record):
             text += f", {_disposition(decision)}"
         rows.append([("decision", DIM), (text, style)])
         rows.append(["", f"rule {decision['rule']}"])
