@@ -5,6 +5,7 @@
 # doesn't look, nothing in it runs, and pip is gone with it. So one that doesn't run is built anew, aside, and takes the old one's place
 # only when it is whole: a daemon that still runs goes on, and a build that fails changes nothing.
 set -eu
+umask 022 # root's own may be 027 or 077, and the daemon is another user
 prefix=$1 python=$2
 
 runs() {

@@ -43,9 +43,9 @@ def clone(tmp_path: Path) -> Path:
     return folder
 
 
-def install(clone: Path, python: str = sys.executable) -> subprocess.CompletedProcess[str]:
-    script = ROOT / "systemd" / "install-python.sh"
-    return subprocess.run(["sh", str(script), str(clone.parent / "opt"), python], cwd=clone, capture_output=True, text=True, check=False)
+def install(clone: Path, python: str = sys.executable, umask: int = 0o022) -> subprocess.CompletedProcess[str]:
+    command = ["sh", str(ROOT / "systemd" / "install-python.sh"), str(clone.parent / "opt"), python]
+    return subprocess.run(command, cwd=clone, capture_output=True, text=True, check=False, umask=umask)
 
 
 def other_minor(opt: Path) -> None:
@@ -85,6 +85,12 @@ def test_what_does_not_run_is_built_anew(clone: Path, damage: Callable[[Path], N
     assert (opt / "share" / "README.md").read_text() == "documents"
     assert sorted(path.name for path in clone.parent.iterdir()) == ["clone", "opt"], "nothing is left beside it"
     assert ".new" not in (opt / "bin" / "dkimgate").read_text() + (opt / "pyvenv.cfg").read_text()
+
+
+def test_the_daemons_user_can_read_it_whatever_roots_umask_is(clone: Path) -> None:
+    assert install(clone, umask=0o077).returncode == 0
+    opt = clone.parent / "opt"
+    assert not [path for path in (opt, *opt.rglob("*")) if path.lstat().st_mode & 0o004 == 0]
 
 
 def test_what_runs_stays(clone: Path) -> None:
