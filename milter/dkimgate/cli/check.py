@@ -99,7 +99,7 @@ def _journal(gate: Gate, settings: Config) -> Iterator[Finding]:
     user = settings.user if settings.user and _exists(settings.user) else None
     problem = Journal(settings.journal.file).probe(user)
     if problem is not None:
-        what = "all mail is deferred" if settings.journal.on_failure == "defer" else "mail goes on without a record"
+        what = "all mail is deferred" if settings.journal.on_failure == "defer" else "mail leaves unsigned and without a record"
         yield Finding("problem", f"journal: {problem}; until then {what} (journal.on_failure)")
     if settings.user is None and os.geteuid() == 0:
         yield Finding(

@@ -20,7 +20,7 @@ def attempts(settings: Config) -> Iterator[str]:
     """What this process could not do of it, for the operator. Nothing stays behind, and no other daemon is disturbed."""
     problem = _journal(settings.journal.file)
     if problem is not None:
-        what = "all mail would be deferred" if settings.journal.on_failure == "defer" else "mail would go on without a record"
+        what = "all mail would be deferred" if settings.journal.on_failure == "defer" else "mail would leave unsigned and without a record"
         yield f"journal.file: {problem}: {what}"
     for listener in settings.listen:
         kind, _, place = listener.socket.partition(":")
