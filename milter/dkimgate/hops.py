@@ -40,7 +40,8 @@ _ACCOUNTS: tuple[tuple[str, re.Pattern[str], str, re.Pattern[str]], ...] = (
 _BRACKETED = re.compile(r"\[(?:IPv6:)?([0-9.]+(?=:\d+\])|[0-9a-fA-F:.]+(?:%[\w.-]{1,32})?)(?::\d+)?\]")
 _BARE = re.compile(r"[\s,=]+")
 _PORT = re.compile(r"\A([0-9.]{7,15}):\d{1,5}\Z")
-_ZONE = re.compile(r"[^%]*(?:%[\w.-]{1,32})?")
+# asked first: what `ipaddress` refuses, it refuses slowly, and every word of a comment may be one
+_LIKE_ADDRESS = re.compile(r"(?=[0-9A-Fa-f]{0,4}[.:])[0-9A-Fa-f.:]{2,45}(?:%[\w.-]{1,32})?")
 # what the client says of itself, in the words of Exim, of CommuniGate and qmail, and, of its certificate, of Postfix
 _CLAIMED = re.compile(r"(?<!\S)(?:helo|ident|port)=\S+|\A(?:account \S+ )?(?:HELO|EHLO)\s.*|\AClient CN \".*", re.IGNORECASE)
 
@@ -156,10 +157,13 @@ def _is_local(clauses: _Clauses, name: str | None, protocol: str | None) -> bool
         return True
     if name is None and not clauses.comments.get("from"):
         return protocol is None  # Postfix, Sendmail. By a protocol of the network from nobody: OpenSMTPD that hides its clients
+    submit = clauses.says("by", _SUBMIT)
+    if not submit and not (clauses.says("by", _OPENSMTPD) and clauses.says("from", _OPENSMTPD_LOCAL)):
+        return False
     addresses = _addresses_named(name, clauses.comments.get("from", []), clauses.words.get("from", []))
-    if any(_SUBMIT.fullmatch(text.strip()) for text in clauses.comments.get("by", [])):
+    if submit:
         return (name or "").lower().rstrip(".") in LOOPBACK_NAMES and all(map(is_loopback, addresses))
-    return not addresses and clauses.says("from", _OPENSMTPD_LOCAL) and clauses.says("by", _OPENSMTPD)
+    return not addresses
 
 
 def _is_login(clauses: _Clauses, protocol: str | None) -> bool:
@@ -266,6 +270,6 @@ def _bare(comments: list[str]) -> list[str]:
 
 def _address(text: str) -> str | None:
     try:
-        return str(ipaddress.ip_address(text)) if _ZONE.fullmatch(text) else None
+        return str(ipaddress.ip_address(text)) if _LIKE_ADDRESS.fullmatch(text) else None
     except ValueError:
         return None
