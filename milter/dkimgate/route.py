@@ -16,7 +16,7 @@ from dkimgate.facts import Border, Origin, is_outside
 from dkimgate.hops import LOOPBACK_NAMES, Hop, is_loopback, parse_hop
 from dkimgate.message import HeaderField, Message
 
-__all__ = ["MAX_HOPS", "Hop", "Route", "parse_hop", "route_of"]
+__all__ = ["MAX_HOPS", "Hop", "Route", "hops_below", "parse_hop", "route_of"]
 
 MAX_HOPS = 100
 """Postfix bounces a message with more than 50 Received fields (hopcount_limit); what stands behind these is not read."""
@@ -38,7 +38,8 @@ _WELL = re.compile(r"\s*dmarc=(?:pass|none)(?:\s+\(p=[a-z]+(?: sp=[a-z]+)?(?: pc
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The way a message came. `hops` newest first; `border_hop` is one of them or None; `why` tells how the origin was found.
+    """The way a message came. `hops` newest first, as far as they had to be read; `border_hop` is one of them or None; `why` tells how the
+    origin was found.
     `login`: the position of the hop that is the login, where the client of this session has not logged in itself. `relay`: it was
     relayed, and trust.relays names every client that did it. `unnamed`: the position of the newest hop whose client stands in
     trust.networks and not in trust.relays, -1 for this session: strangers may have written what stands below."""
@@ -101,50 +102,61 @@ _NO_NAMES = frozenset(("unknown", *LOOPBACK_NAMES))
 
 def route_of(message: Message, trust: Trust) -> Route:
     """Find hops, border and origin of a message. Whatever is doubtful makes it `forwarded`."""
-    received = [(at, f) for at, f in enumerate(message.header) if f.key == "received"]
-    walk = _Walk(message, trust, [parse_hop(f, at) for at, f in received[:MAX_HOPS]])
     client = message.connection
     if client.auth is None and not trust.is_client(client.ip):
-        return walk.ended(Origin.INBOUND, f"the client {client.ip or '(no address)'} is not in trust.networks and has not logged in")
-    return walk.route(len(received) > MAX_HOPS)
+        return Route((), Origin.INBOUND, f"the client {client.ip or '(no address)'} is not in trust.networks and has not logged in")
+    return _Walk(message, trust).route()
+
+
+def hops_below(route: Route, message: Message) -> tuple[Hop, ...]:
+    """The hops that nobody needed for the route, newest first: for whoever shows them. Of no more than MAX_HOPS in all."""
+    return tuple(parse_hop(field, at) for at, field in _received(message)[len(route.hops) : MAX_HOPS])
+
+
+def _received(message: Message) -> list[tuple[int, HeaderField]]:
+    return [(at, field) for at, field in enumerate(message.header) if field.key == "received"]
 
 
 class _Walk:
-    """From the newest field down to the first that is not surely of a host of ours, or whose client is not."""
+    """From the newest field down to the first that is not surely of a host of ours, or whose client is not. What stands below, which a
+    sender wrote, is not even read."""
 
-    def __init__(self, message: Message, trust: Trust, hops: list[Hop]) -> None:
+    def __init__(self, message: Message, trust: Trust) -> None:
         self._message = message
         self._trust = trust
-        self._hops = hops
+        self._hops: list[Hop] = []
         self._login: Hop | None = None
         self._relayed: list[tuple[int, str | None]] = []  # by clients of that address, at that position
         client = message.connection
         names = frozenset(name.lower().rstrip(".").strip("[]") for name in (client.name, client.helo) if name)
         self._client: _Client | None = _Client(client.ip, names, is_loopback(client.ip))  # None: whoever has logged in
 
-    def route(self, unread: bool) -> Route:
-        """`unread`: more Received fields stand below the hops."""
+    def route(self) -> Route:
+        received = _received(self._message)
         if self._message.connection.auth is not None:
             self._client = None
         elif self._client is not None and not self._client.here:
             self._relayed.append((-1, self._client.ip))
-        for at, hop in enumerate(self._hops):
+        for position, field in received[:MAX_HOPS]:
+            hop = parse_hop(field, position)
             stranger = self._stranger(hop)
             if stranger is not None:
-                return self._handed_in() or self.ended(Origin.FORWARDED, stranger)
+                self._hops.append(hop)
+                return self._handed_in() or self._ended(Origin.FORWARDED, stranger)
             inside = _is_inside(hop, self._trust)
-            self._hops[at] = hop = replace(hop, ours=True, inside=inside)
-            if hop.login or (hop.mapi and at == len(self._hops) - 1 and not unread):
+            hop = replace(hop, ours=True, inside=inside)
+            self._hops.append(hop)
+            if hop.login or (hop.mapi and len(self._hops) == len(received)):
                 self._login, self._client = self._login or hop, None
             elif not inside:
                 why = f"{hop.by} took it from {hop.ip or 'an unnamed client'}, which is not ours"
-                return self.ended(Origin.FORWARDED, why, hop)
+                return self._ended(Origin.FORWARDED, why, hop)
             elif self._client is not None:
                 self._client = _Client(hop.ip, hop.names, hop.from_itself)
                 if not self._client.here:
                     self._relayed.append((hop.position, hop.ip))
-        if unread:
-            return self._handed_in() or self.ended(Origin.FORWARDED, f"it has more than {MAX_HOPS} Received fields")
+        if len(received) > MAX_HOPS:
+            return self._handed_in() or self._ended(Origin.FORWARDED, f"it has more than {MAX_HOPS} Received fields")
         return self._at_the_end()
 
     def _at_the_end(self) -> Route:
@@ -153,20 +165,20 @@ class _Walk:
         if handed_in is not None:
             return handed_in
         if self._hops and self._hops[-1].incomplete:
-            return self.ended(Origin.FORWARDED, "qmail took it from the network, and the field that says from whom was removed")
+            return self._ended(Origin.FORWARDED, "qmail took it from the network, and the field that says from whom was removed")
         trace = _trace(self._message.header, self._hops)
         if trace is not None:
-            return self.ended(Origin.FORWARDED, _removed(trace))
+            return self._ended(Origin.FORWARDED, _removed(trace))
         if self._relayed:
-            return self.ended(Origin.RELAYED, f"{self._relayed[-1][1]}, which trust.relays names, handed it in without a login")
-        return self.ended(Origin.LOCAL, "every hop is ours" if self._hops else "no hop and no other trace of a journey: made on this host")
+            return self._ended(Origin.RELAYED, f"{self._relayed[-1][1]}, which trust.relays names, handed it in without a login")
+        return self._ended(Origin.LOCAL, "every hop is ours" if self._hops else "no hop and no other trace of a journey: made on this host")
 
     def _handed_in(self) -> Route | None:
         """`submitted`, where somebody has logged in. But users' mail is not verified here: where a field tells that this one was, it may
         have come from outside, and Received fields were removed, above the login or below it. Then it is `forwarded`."""
         auth = self._message.connection.auth
         if auth is not None:
-            return self.ended(Origin.SUBMITTED, f"the client of this session logged in as {auth}")
+            return self._ended(Origin.SUBMITTED, f"the client of this session logged in as {auth}")
         if self._login is None:
             return None
         if (relayed := self._by_anybody()) is not None:
@@ -176,7 +188,9 @@ class _Walk:
         # below the login: results of ours tell that a user redirects what we took in. In a mailbox of Exchange there is mail of anybody's,
         # so what it redirects may bear results of any host
         trace = trace or next((_name(f) for f in header[at:] if (f.key in _VERDICTS if self._login.mapi else self._is_our_result(f))), None)
-        return self.ended(Origin.FORWARDED, _removed(trace)) if trace is not None else self.ended(Origin.SUBMITTED, _login_why(self._login))
+        return (
+            self._ended(Origin.FORWARDED, _removed(trace)) if trace is not None else self._ended(Origin.SUBMITTED, _login_why(self._login))
+        )
 
     def _by_anybody(self) -> Route | None:
         """`relayed`, where it came by a client behind which a stranger may stand: nothing that this one wrote is believed."""
@@ -184,7 +198,7 @@ class _Walk:
         if unnamed is None:
             return None
         ip = next(ip for position, ip in self._relayed if position == unnamed)
-        return self.ended(Origin.RELAYED, f"{ip} handed it in without a login, and trust.relays does not name it: it may be anybody's")
+        return self._ended(Origin.RELAYED, f"{ip} handed it in without a login, and trust.relays does not name it: it may be anybody's")
 
     @property
     def _unnamed(self) -> int | None:
@@ -225,7 +239,7 @@ class _Walk:
         known = self._trust.is_client(hop.ip) and self._trust.is_host(hop.helo)
         return known and "." not in hop.by and not hop.login
 
-    def ended(self, origin: Origin, why: str, border: Hop | None = None) -> Route:
+    def _ended(self, origin: Origin, why: str, border: Hop | None = None) -> Route:
         """The route, with what has been found out of its hops."""
         login = self._login.position if self._login is not None else None
         in_session = self._message.connection.auth is not None

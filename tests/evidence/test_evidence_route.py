@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from dkimgate.config import Trust
 from dkimgate.facts import Origin
 from dkimgate.message import Connection, HeaderField
-from dkimgate.route import parse_hop, route_of
+from dkimgate.route import MAX_HOPS, hops_below, parse_hop, route_of
 from headers import AUTHOR, BORDER, OUTSIDE, REINJECTED, TRUST, message
 
 HOPS = [
@@ -291,6 +291,20 @@ def test_the_border_is_the_newest_hop_with_a_client_not_ours() -> None:
     assert route.border is not None
     assert (route.border.by, route.border.ip) == ("mx.forwarder.example", "192.0.2.66")
     assert route.ours_above == 1
+
+
+@pytest.mark.parametrize(
+    ("above", "connection", "read"),
+    [("", OUTSIDE, 0), (BORDER, REINJECTED, 1), (USERID + AMAVIS + BORDER, REINJECTED, 3), ("", REINJECTED, 1)],
+)
+def test_what_a_sender_wrote_is_not_read_but_shown(above: str, connection: Connection, read: int) -> None:
+    """Law 7: his Received fields cost no more than it takes to find them."""
+    arrived = message(above + STRANGER * 150 + AUTHOR, connection)
+    route = route_of(arrived, TRUST)
+    assert len(route.hops) == read
+    shown = (*route.hops, *hops_below(route, arrived))
+    assert [hop.position for hop in shown] == list(range(MAX_HOPS))
+    assert {hop.by for hop in shown[max(read, 1) :]} == {"mx.elsewhere.example"}
 
 
 def test_nothing_below_a_login_is_ours() -> None:

@@ -21,6 +21,7 @@ from dkimgate.evidence.own_spf import check_spf
 from dkimgate.journal.reader import Reader
 from dkimgate.message import Envelope, HeaderField, Message, split_message
 from dkimgate.resolver import FakeResolver
+from dkimgate.route import hops_below
 from dkimgate.signing import published
 from dkimgate.signing.canonical import BodyHash, relaxed_field
 from dkimgate.spf_check import envelope_domains
@@ -74,7 +75,7 @@ def _message(name: str, value: str) -> Message:
 def _read(name: str) -> Callable[[str], object]:
     def run(value: str) -> None:
         message = _message(name, value)
-        see(message, CONFIG)
+        hops_below(see(message, CONFIG).route, message)
         stripping.strip(message.header, TRUST.authserv_ids)
         relaxed_field(message.header[-1])
 

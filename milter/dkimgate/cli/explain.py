@@ -19,7 +19,7 @@ from dkimgate.hops import Hop
 from dkimgate.message import Connection, Message
 from dkimgate.policy.decide import withheld
 from dkimgate.policy.explain import does, why_not
-from dkimgate.route import route_of
+from dkimgate.route import hops_below, route_of
 
 _EPILOG = """\
 What is decided is decided by the same code as in the daemon; nothing is signed, sent or recorded. Where the addresses that mail leaves
@@ -113,7 +113,7 @@ def _record(gate: Gate, message: Message, assessment: Assessment, ms: float) -> 
 def _route(message: Message, gate: Gate) -> list[list[Cell]]:
     route = route_of(message, gate.config.trust)
     border = route.border_hop.position if route.border_hop else None
-    rows: list[list[Cell]] = [_hop(hop, hop.position == border) for hop in route.hops]
+    rows: list[list[Cell]] = [_hop(hop, hop.position == border) for hop in (*route.hops, *hops_below(route, message))]
     return rows or [[("no Received field", DIM)]]
 
 
