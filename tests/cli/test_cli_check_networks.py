@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import sys
+from pathlib import Path
 
 import pytest
 
-from dkimgate.cli.check_networks import of
+from dkimgate.cli.check_networks import hidden6, of
 from dkimgate.config import Trust
 
 pytestmark = pytest.mark.skipif(sys.byteorder != "little", reason="the tables are of a little-endian machine")
@@ -54,3 +56,50 @@ def test_routes_that_cannot_be_read_say_nothing(routes: str) -> None:
 def test_a_relay_outside_the_trusted_networks() -> None:
     trust = Trust(networks=("10.0.0.0/24",), relays=("10.0.0.5/32", "10.0.1.5/32"))
     assert ["10.0.1.5/32" in finding.text for finding in of(trust, "", ())] == [True]
+
+
+def route6(destination: str, length: int, gateway: str, flags: int, interface: str) -> str:
+    address, by = (ipaddress.IPv6Address(text).packed.hex() for text in (destination, gateway))
+    return f"{address} {length:02x} {'0' * 32} 00 {by} 00000100 00000001 00000000 {flags:08x} {interface:>8}\n"
+
+
+ROUTES6 = (
+    route6("::", 0, "2001:db8:1::1", 3, "eth0")
+    + route6("2001:db8:1::", 64, "::", 1, "eth0")
+    + route6("fd00:17::", 64, "::", 1, "docker0")
+    + route6("fd00:18::", 64, "::", 0, "docker0")  # not up
+    + route6("::1", 128, "::", 0x80200001, "lo")
+)
+
+
+@pytest.mark.parametrize(
+    ("network", "bridges", "wide", "said"),
+    [
+        ("2001:db8:1::/64", (), False, ["holds the gateway 2001:db8:1::1 of this host"]),
+        ("2001:db8:1::7/128", (), False, []),
+        ("fd00:17::/64", ("docker0",), False, ["holds the network of the bridge docker0"]),
+        ("fd00:17::1/128", ("docker0",), False, ["holds the network of the bridge docker0"]),
+        ("fd00:17::/64", ("docker0",), True, []),
+        ("fd00:17::/64", (), False, []),
+        ("fd00:18::/64", ("docker0",), False, []),
+        ("::1/128", ("lo",), False, []),
+    ],
+)
+def test_a_trusted_network_of_ipv6(network: str, bridges: tuple[str, ...], wide: bool, said: list[str]) -> None:
+    found = [finding.text for finding in of(Trust(networks=(network,), wide=wide), ROUTES, bridges, ROUTES6)]
+    assert len(found) == len(said), found
+    assert all(words in text for words, text in zip(said, found, strict=True)), found
+
+
+@pytest.mark.parametrize(
+    "routes", ["\n", "fd00\n", f"{'f' * 40} 40 0 0 0 0 0 0 1 docker0\n", f"{'0' * 32} ff 0 0 0 0 0 0 1 docker0\n", "z z z\n"]
+)
+def test_routes_of_ipv6_that_cannot_be_read_say_nothing(routes: str) -> None:
+    assert list(of(Trust(networks=("fd00::/64",)), "", ("docker0",), routes)) == []
+
+
+def test_what_the_kernel_here_prints_is_read() -> None:
+    text = Path("/proc/net/ipv6_route").read_text() if Path("/proc/net/ipv6_route").exists() else ""
+    names = {line.split()[-1] for line in text.splitlines()}
+    up = [line for line in text.splitlines() if int(line.split()[8], 16) & 1]
+    assert len(hidden6(text, names)) == len(up)

@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import ipaddress
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from dkimgate.cli.finding import Finding
 from dkimgate.config import Config, Network, Trust
 
-_ROUTES, _INTERFACES = Path("/proc/net/route"), Path("/sys/class/net")
+_ROUTES, _ROUTES6, _INTERFACES = Path("/proc/net/route"), Path("/proc/net/ipv6_route"), Path("/sys/class/net")
 _UP = 0x1  # RTF_UP of the column Flags
 
 
 def findings(settings: Config) -> Iterator[Finding]:
     """What `check` says of `trust.networks`, by what the kernel says of this host."""
+    bridges = frozenset(path.parent.name for path in _INTERFACES.glob("*/bridge"))
+    yield from of(settings.trust, _read(_ROUTES), bridges, _read(_ROUTES6))
+
+
+def _read(file: Path) -> str:
     try:
-        routes = _ROUTES.read_text("ascii", "replace")
-        bridges = frozenset(path.parent.name for path in _INTERFACES.glob("*/bridge"))
+        return file.read_text("ascii", "replace")
     except OSError:
-        routes, bridges = "", frozenset()
-    yield from of(settings.trust, routes, bridges)
+        return ""
 
 
-def of(trust: Trust, routes: str, bridges: Collection[str]) -> Iterator[Finding]:
-    """The same, of the text of /proc/net/route and the names of the bridges. Nothing where the configuration says that it is meant so."""
+def of(trust: Trust, routes: str, bridges: Collection[str], routes6: str = "") -> Iterator[Finding]:
+    """The same, of the texts of /proc/net/route and /proc/net/ipv6_route and the names of the bridges. Nothing where the configuration says
+    that it is meant so."""
     if not trust.wide:
+        held = [*hidden(routes, bridges), *hidden6(routes6, bridges)]
         for network in trust.networks:
-            yield from _of_network(network, routes, bridges)
+            yield from _of_network(network, held)
     for relay in trust.relays:
         if not any(relay.version == network.version and relay.subnet_of(network) for network in trust.networks):  # type: ignore[arg-type]
             yield Finding(
@@ -36,10 +41,10 @@ def of(trust: Trust, routes: str, bridges: Collection[str]) -> Iterator[Finding]
             )
 
 
-def _of_network(network: Network, routes: str, bridges: Collection[str]) -> Iterator[Finding]:
+def _of_network(network: Network, held: Sequence[tuple[Network, str]]) -> Iterator[Finding]:
     if network.is_loopback:
         return
-    told = [text for held, text in hidden(routes, bridges) if held.version == network.version and held.overlaps(network)]
+    told = [text for other, text in held if other.version == network.version and other.overlaps(network)]
     if told:
         yield Finding(
             "warning",
@@ -71,6 +76,27 @@ def hidden(routes: str, bridges: Collection[str]) -> list[tuple[Network, str]]:
                 network = ipaddress.ip_network(f"{_address(destination)}/{_address(mask)}")
                 found.append((network, f"the network of the bridge {interface}"))
         except (IndexError, ValueError, struct.error):
+            continue
+    return found
+
+
+def hidden6(routes: str, bridges: Collection[str]) -> list[tuple[Network, str]]:
+    """The same, in the text of /proc/net/ipv6_route (destination, length, source, length, gateway, metric, counters, flags, interface)."""
+    found: list[tuple[Network, str]] = []
+    for line in routes.splitlines():
+        words = line.split()
+        try:
+            destination, length, gateway, flags = (int(words[at], 16) for at in (0, 1, 4, 8))
+            interface = words[9]
+            if not flags & _UP:
+                continue
+            if gateway:
+                by = ipaddress.IPv6Address(gateway)
+                found.append((ipaddress.ip_network(by), f"the gateway {by} of this host"))
+            elif interface in bridges:
+                network = ipaddress.IPv6Network((destination, length))
+                found.append((network, f"the network of the bridge {interface}"))
+        except (IndexError, ValueError):
             continue
     return found
 
