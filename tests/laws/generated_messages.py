@@ -34,6 +34,7 @@ from laws.attack_world import (
     AUTHOR,
     BODY,
     BORDER,
+    BRIDGE,
     DKIM,
     DMARC,
     LMTP,
@@ -44,6 +45,7 @@ from laws.attack_world import (
     QUOTED,
     REINJECTED,
     SECOND_HOST,
+    SPF_PASSES,
     STRANGER,
     ZONE,
 )
@@ -76,7 +78,13 @@ DNS: dict[str, dict[str, list[str]]] = {
     "bounce.forwarder.example": {"TXT": [f"v=spf1 ip4:{HERE} -all"]},
 }
 
-OURS = Trust(hosts=("mx.forwarder.example", "*.mail.forwarder.example"), authserv_ids=("mx.forwarder.example",))
+OURS = Trust.model_validate(
+    {
+        "hosts": ["mx.forwarder.example", "*.mail.forwarder.example"],
+        "authserv_ids": ["mx.forwarder.example"],
+        "networks": ["127.0.0.0/8", "::1/128", "172.17.0.0/16"],
+    }
+)
 WHOLE = Config(
     trust=OURS,
     forwarder=Forwarder(domain="forwarder.example"),
@@ -148,6 +156,7 @@ ABOVE = [
     AMAVIS,
     LMTP,
     SECOND_HOST,
+    SPF_PASSES,
     US + "dmarc=none header.from=open.example\n",
     US + "dmarc=pass header.from=open.example\n",
     US + "dmarc=pass header.from=partner.example\n",
@@ -170,6 +179,7 @@ BORDERS = [
     *OUTSIDE,
     BORDER.replace("ESMTP", "ESMTPSA"),
     BORDER.replace("192.0.2.66", "127.0.0.1"),
+    BRIDGE,
     "Received: from x by mx.elsewhere.example with ESMTP id 1; x\n",
     "",
 ]
@@ -535,6 +545,9 @@ _WAYS = st.sampled_from(
         ([AMAVIS, DMARC], BORDER, REINJECTED, False),
         ([SECOND_HOST], BORDER, REINJECTED, True),
         ([DMARC], BORDER, LOGIN, False),
+        # anybody may stand behind the bridge, and our own verifiers asked SPF about its address, or about one of ours
+        ([MISLED, SPF_PASSES], BRIDGE, REINJECTED, False),
+        ([MISLED, SPF_PASSES, SECOND_HOST], BRIDGE, REINJECTED, False),
         # Received fields removed: were DMARC not stated either, a border that the sender invented would be taken for ours
         ([DMARC], "", REINJECTED, False),
         ([], "", STRANGER, False),
