@@ -113,8 +113,8 @@ class Scene:
 
     @property
     def found_fail(self) -> bool:
-        """The relay has found that DMARC fails."""
-        return "dmarc=fail" in BETWEEN[self.between]
+        """The relay has found that DMARC fails, and nobody of ours takes off the field that says so."""
+        return "dmarc=fail" in BETWEEN[self.between] and "authentication-results" not in self.wired.loses
 
     @property
     def sender(self) -> str:
@@ -203,8 +203,14 @@ def has_record(author: str) -> bool:
 def _signed(header: Fields, body: bytes) -> list[str]:
     if not any(each.key == "dkim-signature" and b"AAAA" not in each.value for each in header):
         return []
-    raw = b"".join(each.name + b":" + each.value.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") + b"\r\n" for each in header)
-    return _verified(raw + b"\r\n" + body)
+    lines = (name + b":" + value.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") for name, value in map(_named, header))
+    return _verified(b"".join(line + b"\r\n" for line in lines) + b"\r\n" + body)
+
+
+def _named(field: HeaderField) -> tuple[bytes, bytes]:
+    """Name and value; of a field whose name dkimpy can't read no signature speaks, and it must not keep it from reading the others."""
+    name = field.name.strip(b" \t\0")
+    return (name, field.value) if re.fullmatch(rb"[!-9;-~]+", name) else (b"X-Odd", b" x")
 
 
 @functools.lru_cache(maxsize=20)
@@ -343,6 +349,11 @@ def shipped(scene: Scene) -> Scene:
     return replace(scene, policy=scene.policy % len(SHIPPED))
 
 
-def without_signs(facts: Facts) -> Facts:
-    """The facts of a message whose header gives nothing away."""
-    return replace(facts, header=HeaderSigns())
+def at_best(facts: Facts) -> tuple[Facts, ...]:
+    """The facts of a message whose header gives nothing away, and where it arrived badly, with each of the results that say so: which of them
+    it is, an outsider can choose, by what he has in DNS or writes so that nobody can tell; what each is worth is the policy's matter."""
+    plain = replace(facts, header=HeaderSigns())
+    if not facts.outside or facts.arrival.dmarc in ("pass", "none"):
+        return (plain,)
+    bad = ("fail", "permerror", "temperror", "unknown")
+    return tuple(replace(plain, arrival=replace(facts.arrival, dmarc=result)) for result in bad)

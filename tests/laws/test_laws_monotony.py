@@ -161,6 +161,13 @@ def healed(scene: Scene, facts: Facts, bare: Facts) -> list[str]:
         found.append(f"{bare.arrival.spam} -> {facts.arrival.spam}")
     if scene.found_fail and facts.upstream.dmarc is None:
         found.append("what failed at the relay is forgotten")
+    believed = any(claim.method == "dmarc" and claim.is_believed() for claim in facts.claims)
+    if scene.found_fail and not believed and facts.arrival.dmarc in (*RANK, "unknown"):
+        found.append(f"it failed at the relay, and arrived with {facts.arrival.dmarc}")
+    domain = scene.sender.rpartition("@")[2]
+    disagree = facts.author is not None and re.fullmatch(r"[a-z.]+", domain) and organization(domain) != organization(facts.author)
+    if disagree and not facts.header.return_path_mismatch:
+        found.append("nobody sees that the envelope sender is another's")
     return found
 
 
@@ -179,7 +186,7 @@ LEAST = {Disposition.ACCEPT: 0, Disposition.HOLD: 1, Disposition.DEFER: 2, Dispo
 
 def better_decision(scene: Scene, after: Assessment, plain: list[Assessment]) -> list[str]:
     """Than that of a message without any sign in its header, of which a sender has the choice."""
-    best = [scene.gate.decided(arrivals.without_signs(each.facts), each.sender) for each in plain]
+    best = [scene.gate.decided(facts, each.sender) for each in plain for facts in arrivals.at_best(each.facts)]
     found = []
     if after.signer is not None and all(each.signer is None for each in best):
         found.append(f"signed by {after.signer}")
