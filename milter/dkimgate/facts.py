@@ -8,7 +8,7 @@ from enum import StrEnum
 from dkimgate.message import Connection
 
 DMARC_RESULTS = ("pass", "none", "fail", "permerror", "temperror", "unknown")
-"""What arrival.dmarc may be. `unknown`: it came from outside and nobody we believe says anything about DMARC."""
+"""What arrival.dmarc may be. `unknown`: it came from outside and nobody we believe says anything about its author domain."""
 
 
 class Origin(StrEnum):

@@ -42,7 +42,7 @@ ROWS = (
         "arrival.dmarc",
         Kind.WORD,
         (
-            "DMARC as it entered. `unknown`: it came from outside, and nobody we believe says anything. "
+            "DMARC as it entered. `unknown`: it came from outside, and nobody we believe says anything about its author domain. "
             "`none` is also what own mail has of which nothing is stated, and what becomes of a `pass` "
             "that rests on our own signature alone (see `own_signature`)"
         ),
