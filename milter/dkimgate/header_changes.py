@@ -17,6 +17,7 @@ from dkimgate.evidence.dkim_signature import Refused, tag_list
 from dkimgate.facts import Claim, Decision, Disposition, Facts, HeaderChanges, Standing
 from dkimgate.message import HeaderField, Message
 from dkimgate.policy import texts
+from dkimgate.signing import arc_set
 from dkimgate.signing.canonical import relaxed_field
 from dkimgate.wire import LONGEST_LINE, folded, has_long_line, sent
 
@@ -97,7 +98,7 @@ def _with_folds(
     for at in long:
         field = _as_changed(header, values, at)
         covering = [signature for signature in signatures if signature.covers(field.key) or signature.position == at]
-        if not covering and field.key not in signed:
+        if not covering and field.key not in signed and field.key not in arc_set.KINDS:  # those a seal covers, in relaxed form
             continue
         value = folded(HeaderField(field.name, b" " + field.value.removeprefix(b" ")), limit)
         simple = next((signature for signature in covering if not signature.relaxed), None)
