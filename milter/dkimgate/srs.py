@@ -220,7 +220,7 @@ def _is_address(local: str, host: str) -> bool:
 
 def _srs0(local: str, host: str, domain: str, secrets: Secrets, now: float) -> str:
     """With a hash of letters and digits alone: some hosts refuse a sender with `/` or `+` in it (Yandex does). An eighth of the hashes have
-    one, and an earlier day has another hash."""
+    one, and an earlier day has another hash: such an address is good for some days less."""
     stamps = [_stamp(now - back * _DAY) for back in range(_DAYS_BACK)]
     hashes = [_newest_hash((stamp, host, local), secrets) for stamp in stamps]
     at = next((at for at, found in enumerate(hashes) if found.isalnum()), 0)
@@ -253,7 +253,7 @@ def _hash(parts: tuple[str, ...], secret: bytes) -> str:
     return base64.b64encode(digest).decode("ascii").rstrip("=")
 
 
-# postsrsd 2.2.6 and later write `-` and `_` for `+` and `/`, older ones read the latter alone
+# postsrsd 2.2.6 and later write `-` and `_` in the place of `+` and `/`; older ones read nothing but `+` and `/`
 _SAFE = str.maketrans("+/", "-_")
 _ONE_SPELLING = str.maketrans("-_", "+/")
 _DAYS_BACK = 6
