@@ -22,6 +22,7 @@ USED = {
     "evidence.plain_forms._FIELDS[": "evidence.plain_forms:field.fullmatch(",
     "evidence.misleading._PLAIN_TAGS[": "evidence.misleading:plain.fullmatch(",
     "hops._OPENSMTPD_LOCAL": "hops:pattern.fullmatch(",
+    "hops._SUBMIT": "hops:pattern.fullmatch(",
 }
 """Patterns that are used under another name than their own, and the words of the source that use them. `finditer` is assumed of others."""
 
