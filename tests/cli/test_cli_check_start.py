@@ -201,6 +201,19 @@ def test_the_sandbox_is_the_units_and_starts_nothing_of_it() -> None:
     assert not [each for each in properties if each.startswith(("Exec", "Type", "Restart=", "RestartSec", "KillMode", "Timeout"))]
 
 
+def test_what_a_drop_in_says_of_the_output_is_left_out_and_what_it_forbids_is_not() -> None:
+    """Else `check` would read nothing of what the trial prints."""
+    unit = dict.fromkeys(
+        ("StandardOutput", "StandardError", "StandardInput", "RemainAfterExit", "PIDFile", "ExecStartPre", "RestartSec"), ("x",)
+    )
+    unit |= dict.fromkeys(("ExecPaths", "NoExecPaths", "RestrictNamespaces", "SystemCallFilter", "Environment"), ("x",))
+    properties = {
+        each.removeprefix("--property=").partition("=")[0] for each in check_start.sandboxed(unit, ["python"], 7) if "--prop" in each
+    }
+    kept = {"ExecPaths", "NoExecPaths", "RestrictNamespaces", "SystemCallFilter", "Environment"}
+    assert properties == kept | {"RuntimeDirectoryPreserve"}
+
+
 def test_a_path_is_told_of_once() -> None:
     told = [Finding("problem", "/k/a.pem: nobody can't read this key: `chgrp nobody`"), Finding("note", "n")]
     trials = [

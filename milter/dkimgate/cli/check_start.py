@@ -22,7 +22,23 @@ UNIT = "dkimgate.service"
 BOOTED = Path("/run/systemd/system")
 """There where systemd runs (sd_booted(3))."""
 _SECONDS = 60.0
-_NOT_OF_A_SANDBOX = ("Exec", "Type", "NotifyAccess", "Restart", "Timeout", "Watchdog", "KillMode", "RuntimeDirectoryPreserve", "OOMPolicy")
+_NOT_OF_A_SANDBOX = (
+    *(
+        "ExecStart",
+        "ExecStop",
+        "ExecReload",
+        "ExecCondition",
+        "Type",
+        "NotifyAccess",
+        "Restart",
+        "Timeout",
+        "Watchdog",
+        "KillMode",
+        "PIDFile",
+    ),
+    *("RemainAfterExit", "RuntimeDirectoryPreserve", "OOMPolicy", "StandardInput", "StandardOutput", "StandardError"),
+)
+"""What says how the daemon is run and where it writes to, by the beginnings of the names. ExecPaths= is of the sandbox."""
 _HOMES = ("/home", "/root", "/run/user")
 
 
