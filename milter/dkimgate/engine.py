@@ -141,7 +141,7 @@ class Engine:
     def assess(self, message: Message, body: bytes, now: float | None = None) -> Assessment:
         """Facts, decision and departure of a whole message, `body` with CRLF line ends: for `explain`. `now`: as if it were that time, in
         seconds since the epoch."""
-        seen = see(message, self.config)
+        seen = see(message, self.config, self.way_out.addresses)
         hashed = self.body_of(message, compared=True)
         for start in range(0, len(body), _PIECE):
             hashed.update(body[start : start + _PIECE])

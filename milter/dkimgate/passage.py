@@ -65,7 +65,7 @@ class Passage:
         self._seen: Seen | None = None
         started, cpu = time.perf_counter(), cpu_seconds()
         try:
-            self._seen = see(message, engine.config)
+            self._seen = see(message, engine.config, engine.way_out.addresses)
             self._tell_unread(self._seen)
             self._tell_no_author(self._seen)
             self._begin(self._seen)

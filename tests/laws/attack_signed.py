@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from arc import sealing
 from arc.sealing import LIST, RELAY, Mail, mail
@@ -127,6 +128,8 @@ SIGNATURES = {
 
 SHARED = Connection(ip="203.0.113.70", name="out.shared.example", helo="out.shared.example")
 BY_SHARED = BORDER.replace("192.0.2.66", "203.0.113.70")
+FORGOTTEN = Connection(ip="203.0.113.71", name="mx1.mail.forwarder.example", helo="mx1.mail.forwarder.example")
+BY_FORGOTTEN = BORDER.replace("c.attacker.example", "mx1.mail.forwarder.example").replace("192.0.2.66", "203.0.113.71")
 ENVELOPES = {
     "a sender of ours from elsewhere": Attempt("", "inbound", sender="ask@hosted.example"),
     "a sender of one's own, who passes": Attempt("", "inbound", sender="eve@attacker.example"),
@@ -162,6 +165,13 @@ ENVELOPES = {
     "an address that our SPF allows, in HELO of the border's field": Attempt(
         "", border=BORDER.replace("c.attacker.example (", "[203.0.113.10] ("), sender="ask@hosted.example"
     ),
+    # a host of ours by its name, which the hosted domain's SPF lists, and trust.networks forgot
+    "handed on by a host of ours": Attempt("", "inbound", sender="ask@hosted.example", client=FORGOTTEN),
+    "handed on by a host of ours that DNS alone calls so": Attempt(
+        "", "inbound", sender="ask@hosted.example", client=replace(FORGOTTEN, helo="laptop")
+    ),
+    "handed on by a host of ours, through the border": Attempt("", "border", sender="ask@hosted.example", client=FORGOTTEN),
+    "handed on by a host of ours, and verified": Attempt("", "verified, SPF passes", border=BY_FORGOTTEN),
     "LMTP with a Return-Path that SPF refuses": Attempt(_own(), "LMTP", sender="friend@hosted.example"),
 }
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from dkimgate import domains
 from dkimgate.author import Author, author_of, own_author_of
 from dkimgate.config import Config
-from dkimgate.evidence import grounds, own_signature, spam
+from dkimgate.evidence import grounds, own_host, own_signature, spam
 from dkimgate.evidence.claims import arrival_of, claims_of, passes_of_others_told
 from dkimgate.evidence.own_signature import Ours
 from dkimgate.evidence.signs import message_id, signs_of
 from dkimgate.facts import Arrival, Claim, Facts, Spam
 from dkimgate.message import Message
+from dkimgate.resolver import Address
 from dkimgate.route import Route, route_of
 from dkimgate.wire import LONGEST_LINE
 
@@ -23,7 +24,7 @@ OutgoingSpf = Callable[[str | None], tuple[bool, str]]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the header of a message says: its author, the way it came, and every claim with its standing."""
+    """What the header of a message says: its author, the way it came, and every claim with its standing. `by_own_host`: see own_host."""
 
     message: Message
     author: Author
@@ -31,18 +32,22 @@ class Seen:
     route: Route
     claims: tuple[Claim, ...]
     verdicts: tuple[spam.Verdict, ...]
+    by_own_host: bool = False
 
 
-def see(message: Message, config: Config) -> Seen:
-    """Read a header. Asks nobody."""
+def see(message: Message, config: Config, addresses: Collection[Address] = ()) -> Seen:
+    """Read a header. Asks nobody. `addresses`: what our own mail may leave from."""
     route = route_of(message, config.trust)
     # of our own mail the gate folds the lines, and one domain behind every reading of From is enough
     author = author_of(message.header, _longest_line(config)) if route.outside else own_author_of(message.header, 0)
     verdicts = tuple(spam.verdicts_of(message.header, config.spam_fields, route.ours_above))
     claims = claims_of(message, route, config.trust, verdicts)
+    by_own_host = own_host.handed_in(message, route, config.trust, addresses)
+    if by_own_host:
+        claims = grounds.without_spf(claims, own_host.WHY)
     if route.outside and config.demands_passport:
         claims = grounds.without_words(claims, "our own word, but no valid passport: passport.required wants one of what came by a border")
-    return Seen(message, author, None if message.problem else author.domain, route, claims, verdicts)
+    return Seen(message, author, None if message.problem else author.domain, route, claims, verdicts, by_own_host)
 
 
 def _longest_line(config: Config) -> int:

@@ -27,8 +27,7 @@ _PROOFS = ("X-Dkimgate-Passport", "ARC-Authentication-Results")
 
 _ADDRESS_TOLD = re.compile(r"(?:client-ip=|designates? )([0-9A-Fa-f:.]{2,45})")
 _LATER = "our own word, but of a later hop: it says what came from a host of ours, not how the message arrived"
-_OF_ANYBODY = "our own word, but SPF was asked of a client behind which anybody may stand (trust.relays does not name it)"
-_NO_REASON = "our own word, but for all that is known it rests on SPF of a client behind which anybody may stand"
+_OF_ANYBODY = "anybody may stand behind the client that SPF was asked of (trust.relays does not name it)"
 
 
 def of_the_arrival(claims: Iterable[Claim], message: Message, route: Route) -> list[Claim]:
@@ -56,13 +55,19 @@ def of_the_arrival(claims: Iterable[Claim], message: Message, route: Route) -> l
     found = [
         replace(claim, standing=Standing.UPSTREAM, why=_LATER) if claim.position in later and _helps(claim) else claim for claim in claims
     ]
-    return found if border is not None else stated(map(_without_spf, found), _NO_REASON)
+    return found if border is not None else list(without_spf(found, _OF_ANYBODY))
 
 
-def _without_spf(claim: Claim) -> Claim:
-    if claim.method == "spf" and claim.result == "pass" and claim.is_believed():
-        return replace(claim, standing=Standing.UPSTREAM, why=_OF_ANYBODY)
-    return claim
+def without_spf(claims: Iterable[Claim], why: str) -> tuple[Claim, ...]:
+    """The claims where SPF was asked of a client whose address says nothing of the author: no pass of it helps, and no pass of DMARC that
+    for all that is known rests on it."""
+    known = [
+        replace(claim, standing=Standing.UPSTREAM, why=f"our own word, but {why}")
+        if claim.method == "spf" and claim.result == "pass" and claim.is_believed()
+        else claim
+        for claim in claims
+    ]
+    return tuple(stated(known, f"our own word, but it may rest on SPF, and {why}"))
 
 
 def _helps(claim: Claim) -> bool:

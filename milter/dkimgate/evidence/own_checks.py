@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dkimgate.config import Config
-from dkimgate.evidence import arc, grounds, misleading
+from dkimgate.evidence import arc, grounds, misleading, own_host
 from dkimgate.evidence.gather import Seen
 from dkimgate.evidence.own_dkim import ask_for_keys, check_signatures
 from dkimgate.evidence.own_dmarc import BOTH, check_dmarc, prepare
@@ -94,6 +94,8 @@ def _dmarc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, n
     author = seen.domain
     entry = entry_of(seen.message, seen.route)
     spf = check_spf(entry.ip, entry.helo, entry.sender, lookup)
+    if spf is not None and spf.result == "pass" and seen.by_own_host:
+        spf = replace(spf, result="neutral", why=own_host.WHY)
     claims = [spf.claim()] if spf is not None else []
     signatures = check_signatures(seen.message.header, body, author, lookup, now, seen.route.entered, config.verify.signatures)
     claims += [signature.claim() for signature in signatures]

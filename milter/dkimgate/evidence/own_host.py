@@ -1,0 +1,39 @@
+"""Did a host of ours hand the message in that trust.networks forgot?
+
+It counts as a stranger then, and its hop as the border. But SPF records of the author domain list the hosts of ours, so what such a host
+passes on passes SPF, whoever wrote it: that is no ground for anything. A host of ours gives itself a name that trust.hosts names, or
+has one in DNS; or it comes from an address that our own mail leaves from, as a container does behind the address of its host. Whoever
+says such a name and is not ours only loses a pass.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection
+
+from dkimgate.config import Trust
+from dkimgate.facts import Origin
+from dkimgate.message import Message
+from dkimgate.resolver import Address
+from dkimgate.route import Route
+
+WHY = "the client is a host of ours by its name or address, so SPF of it says nothing of the author: trust.networks should name it"
+
+
+def handed_in(message: Message, route: Route, trust: Trust, addresses: Collection[Address]) -> bool:
+    """Is the border's client a host of ours? `addresses`: what our own mail may leave from."""
+    if route.origin is Origin.INBOUND:
+        ip, names = message.connection.ip, {message.connection.name, message.connection.helo}
+    elif route.border_hop is not None:
+        ip, names = route.border_hop.ip, {route.border_hop.helo, *route.border_hop.names}
+    else:
+        return False
+    return any(map(trust.is_host, names)) or _address(ip) in addresses
+
+
+def _address(ip: str | None) -> Address | None:
+    try:
+        address = ipaddress.ip_address(ip or "")
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
