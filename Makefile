@@ -30,7 +30,7 @@ help:
 	@echo "make laws     the laws over EXAMPLES=100000 random policies and messages each: an hour on two cores"
 	@echo "make install  into /opt/dkimgate and /etc/dkimgate (see systemd/README.md); starts nothing"
 	@echo "make format   put the code into shape"
-	@echo "make reference  write the tables of config/README.md anew"
+	@echo "make reference  write the tables of config/configuration.md and config/policy.md anew"
 	@echo "make lock     resolve the dependencies of pyproject.toml anew into requirements*.txt"
 	@echo "make clean    remove what the others made"
 
@@ -106,7 +106,8 @@ $(VENV)/dev: requirements-dev.txt $(VENV)/runtime
 
 .PHONY: reference
 reference: $(VENV)/runtime
-	$(BIN)/python -m dkimgate.policy.reference config/README.md
+	$(BIN)/python -m dkimgate.config_reference config/configuration.md
+	$(BIN)/python -m dkimgate.policy.reference config/policy.md
 
 lock: $(VENV)/built
 	@$(BIN)/pip install -q uv
@@ -133,7 +134,7 @@ install: base-packages
 	@install -D -m 0644 systemd/dkimgate.sysusers /etc/sysusers.d/dkimgate.conf
 	@install -D -m 0644 systemd/dkimgate.tmpfiles /etc/tmpfiles.d/dkimgate.conf
 	@install -D -m 0644 systemd/dkimgate.logrotate /etc/logrotate.d/dkimgate
-	@for file in README.md config/README.md config/policy.yaml systemd/README.md; do install -D -m 0644 $$file $(PREFIX)/share/$$file; done
+	@for file in README.md config/*.md config/policy.yaml systemd/*.md; do install -D -m 0644 $$file $(PREFIX)/share/$$file; done
 	@getent passwd dkimgate >/dev/null || systemd-sysusers dkimgate.conf 2>/dev/null || \
 		useradd --system --user-group --home-dir /nonexistent --shell /usr/sbin/nologin dkimgate
 	@install -d -o root -g dkimgate -m 0750 /etc/dkimgate /etc/dkimgate/keys
@@ -141,7 +142,7 @@ install: base-packages
 	@if getent group postfix >/dev/null; then install -d -o dkimgate -g postfix -m 2750 /var/spool/postfix/dkimgate; fi
 	@for file in dkimgate.yaml policy.yaml; do \
 		test -e /etc/dkimgate/$$file || install -o root -g dkimgate -m 0640 config/$$file /etc/dkimgate/$$file; done
-	@install -o root -g dkimgate -m 0644 config/README.md /etc/dkimgate/README.md
+	@ln -sfn $(PREFIX)/share /etc/dkimgate/doc && ln -sf doc/config/README.md /etc/dkimgate/README.md
 	@install -d $(PREFIX)/share/examples && install -m 0644 milter/dkimgate/cli/demo_messages/*.eml $(PREFIX)/share/examples/
 	@for folder in config/policies config/policies/cases; do \
 		install -d $(PREFIX)/share/$$folder && install -m 0644 $$folder/*.yaml $(PREFIX)/share/$$folder/; done

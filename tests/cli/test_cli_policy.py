@@ -12,6 +12,7 @@ import pytest
 
 from dkimgate import cli
 from dkimgate.cli.demo_world import demo_file
+from documents import EXAMPLES, Example
 
 ROOT = Path(__file__).parents[2]
 CASES = sorted((ROOT / "config" / "policies" / "cases").glob("*.yaml"))
@@ -62,12 +63,15 @@ def test_every_shipped_policy_has_its_cases() -> None:
     assert {file.name for file in CASES} == shipped | {"policy.yaml"}
 
 
-def test_the_example_of_the_reference_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = (ROOT / "config" / "README.md").read_text("utf-8")
-    block = next(block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if block.startswith("policy:"))
+@pytest.mark.parametrize("example", [each for each in EXAMPLES if each.is_cases], ids=str)
+def test_the_example_of_the_reference_runs(example: Example, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "policy.yaml").write_bytes((ROOT / "config" / "policy.yaml").read_bytes())
-    (folder / "cases.yaml").write_text(block)
+    (folder / "cases.yaml").write_text(example.text)
     assert cli.main(["policy", "test", "cases.yaml"]) == 0, capsys.readouterr().out
+
+
+def test_the_reference_has_an_example() -> None:
+    assert "config/policy-tests.md" in {str(each.file.relative_to(ROOT)) for each in EXAMPLES if each.is_cases}
 
 
 def test_a_line_a_case_and_a_diff_where_one_fails(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,10 +18,11 @@ from dkimgate.policy.decide import decide
 from dkimgate.policy.guard import refuses_signature
 from dkimgate.policy.loader import from_document, load
 from dkimgate.policy.vocabulary import FACTS
+from documents import POLICIES, Example
 
 FOLDER = Path(__file__).parents[2] / "config"
 POLICY = load(FOLDER / "policy.yaml")
-REFERENCE = (FOLDER / "README.md").read_text("utf-8")
+REFERENCE = (FOLDER / "policy.md").read_text("utf-8")
 
 OURS = Facts(author="hosted.example", hosted="hosted.example", origin=Origin.SUBMITTED, arrival=Arrival("none"))
 PHISH = replace(
@@ -127,19 +128,25 @@ def test_what_is_commented_out_is_valid_too(tmp_path: Path) -> None:
     assert loaded.verify == config.Verify() and loaded.drain_seconds == config.Config().drain_seconds
 
 
-BLOCKS = [block for block in re.findall(r"```yaml\n(.*?)```", REFERENCE, re.DOTALL) if not block.startswith("policy:")]
+@pytest.mark.parametrize("example", POLICIES, ids=str)
+def test_every_example_in_the_documents_loads(example: Example) -> None:
+    from_document(yamlfile.parse(example.policy, example.file))
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=[block.splitlines()[-1].strip() for block in BLOCKS])
-def test_every_example_of_the_reference_loads(block: str) -> None:
-    if block.startswith("- name:"):
-        block = "version: 1\nrules:\n" + block
-    elif block.startswith("when:"):
-        block = "version: 1\nrules:\n  - name: example\n    sign: none\n" + re.sub(r"(?m)^", "    ", block)
-    from_document(yamlfile.parse(block, FOLDER / "README.md"))
+def test_the_examples_were_found() -> None:
+    """As many as the documents mark as YAML: none is passed over because it looks like nothing that is known."""
+    marked = [
+        line for file in (FOLDER / "policy.md", FOLDER / "recipes.md") for line in re.findall(r"(?m)^ *```yaml$", file.read_text("utf-8"))
+    ]
+    assert len([each for each in POLICIES if each.file.name in ("policy.md", "recipes.md")]) == len(marked) >= 10
 
 
 def test_the_table_of_facts_in_the_reference_is_of_today() -> None:
-    assert reference.renewed(REFERENCE) == REFERENCE, "run `make reference`"
-    table = REFERENCE.partition("### The facts")[2].partition("## Risk")[0]
+    assert reference.PART.renewed(REFERENCE) == REFERENCE, "run `make reference`"
+    table = REFERENCE.partition("### The facts")[2].partition(reference.PART.end)[0]
     assert set(re.findall(r"(?m)^\| `([a-z_.]+)` \|", table)) == set(FACTS)
+
+
+def test_a_stale_table_of_facts_would_be_seen() -> None:
+    stale = REFERENCE.replace("| `arrival.dmarc` | word:", "| `arrival.dmarc` | glob:")
+    assert stale != REFERENCE and reference.PART.renewed(stale) == REFERENCE

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.console import Console
 from rich.table import Table
 
-from dkimgate import config, secretfile
+from dkimgate import config, config_values, secretfile
 from dkimgate.cli.account import account
 from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import complain
@@ -179,7 +179,7 @@ def _yaml(text: str) -> str:
 
 def _domain(text: str) -> str:
     try:
-        return pydantic.TypeAdapter(config.Domain).validate_python(text)
+        return pydantic.TypeAdapter(config_values.Domain).validate_python(text)
     except pydantic.ValidationError as error:
         raise argparse.ArgumentTypeError(str(error.errors()[0]["ctx"]["error"])) from None
 

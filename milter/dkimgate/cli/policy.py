@@ -12,7 +12,7 @@ from dkimgate.cli.help_text import Formatter
 from dkimgate.policy.schema import schema
 
 _TEST_HELP = """\
-A case is a message, by its facts or whole, and what is expected to become of it. The format is in config/README.md:
+A case is a message, by its facts or whole, and what is expected to become of it. The format is in config/policy-tests.md:
 
   policy: policy.yaml
   cases:

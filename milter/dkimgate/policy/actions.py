@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
-from dkimgate.config import FIELD_NAME
+from dkimgate.config_values import FIELD_NAME
 from dkimgate.evidence.results_elsewhere import states_results
 from dkimgate.evidence.spam_fields import scale_of
 from dkimgate.facts import Disposition, EnvelopeAction, Sign

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from dkimgate import config, yamlfile
-from dkimgate.config import Config, Domain, FilePath, Forwarder, Section, SpamField, Trust, Verify
+from dkimgate.config import Config, Forwarder, Section, SpamField, Trust, Verify
+from dkimgate.config_values import Domain, FilePath
 from dkimgate.message import split_message
 from dkimgate.policy import expecting, stating
 from dkimgate.policy.expecting import Expectation

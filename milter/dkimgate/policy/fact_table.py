@@ -1,7 +1,7 @@
 """The one table of facts: a row for everything that a condition of a policy may name.
 
 From it come the checks of a policy file, the JSON Schema for editors, `policy show`, what test cases may state, the messages that the proof
-searches among, and the reference in config/README.md (`make reference`).
+searches among, and the reference in config/policy.md (`make reference`).
 """
 
 from __future__ import annotations

@@ -1,15 +1,10 @@
-"""The table of facts in config/README.md, made from the table of facts. `make reference` writes it anew."""
+"""The table of facts in config/policy.md, made from the table of facts. `make reference` writes it anew."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
+from dkimgate import marks
 from dkimgate.policy.fact import Fact, Kind
 from dkimgate.policy.vocabulary import FACTS
-
-BEGIN = "<!-- The table of facts: made by `make reference` from milter/dkimgate/policy/fact_table.py -->\n"
-END = "<!-- end of the table of facts -->\n"
 
 _WRITTEN = {
     Kind.FLAG: "flag",
@@ -31,15 +26,7 @@ def _kind(fact: Fact) -> str:
     return written + ("; may be absent" if fact.optional else "")
 
 
-def renewed(text: str) -> str:
-    """The document with today's table. Raises ValueError where the marks around the table are missing."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the lines {BEGIN.strip()!r} and {END.strip()!r} must stand around the table of facts")
-    return before + begin + table() + end + after
-
+PART = marks.Part("the table of facts", table)
 
 if __name__ == "__main__":
-    file = Path(sys.argv[1])
-    file.write_text(renewed(file.read_text("utf-8")), "utf-8")
+    marks.write(PART)

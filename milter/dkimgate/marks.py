@@ -1,0 +1,40 @@
+"""The part of a document that a program writes: what is between two lines of marks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One such part: what it is called, and what makes its text."""
+
+    name: str
+    text: Callable[[], str]
+
+    @property
+    def begin(self) -> str:
+        """The line in front of it."""
+        return f"<!-- {self.name}: `make reference` writes it. Do not change it here -->\n"
+
+    @property
+    def end(self) -> str:
+        """The line behind it."""
+        return f"<!-- end: {self.name} -->\n"
+
+    def renewed(self, document: str) -> str:
+        """The document with today's text. Raises ValueError where the marks are missing."""
+        before, begin, rest = document.partition(self.begin)
+        _, end, after = rest.partition(self.end)
+        if not begin or not end:
+            raise ValueError(f"the lines {self.begin.strip()!r} and {self.end.strip()!r} must stand around it")
+        return before + begin + self.text() + end + after
+
+
+def write(part: Part) -> None:
+    """Renew the document that the command line names."""
+    file = Path(sys.argv[1])
+    file.write_text(part.renewed(file.read_text("utf-8")), "utf-8")

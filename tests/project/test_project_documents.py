@@ -1,0 +1,88 @@
+"""The documents can be followed: links lead somewhere, examples load, commands exist."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dkimgate import cli, config
+from documents import DOCUMENTS, EXAMPLES, ROOT, Example
+
+LINK = re.compile(r"\[[^\]\n]+\]\(([^)\s]+)\)")
+COMMAND = re.compile(r"(?m)(?:^ {4,}(?:sudo )?|`(?:sudo )?)(dkimgate [a-z][^`#\n]*)")
+OF_THE_SHELL = re.compile(r"\s(?:[|<]|>>?)\s.*|\$\(.*")
+
+
+def anchors(file: Path) -> set[str]:
+    """The names that headings get, as a web page of a repository makes them."""
+    headings = re.findall(r"(?m)^#+ (.+)$", file.read_text("utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def links() -> Iterator[tuple[Path, str]]:
+    for file in DOCUMENTS:
+        for link in LINK.findall(file.read_text("utf-8")):
+            yield file, link
+
+
+@pytest.mark.parametrize(("file", "link"), list(links()), ids=lambda each: each if isinstance(each, str) else str(each.relative_to(ROOT)))
+def test_every_link_leads_somewhere(file: Path, link: str) -> None:
+    path, _, anchor = link.partition("#")
+    target = file.parent / path if path else file
+    assert target.exists()
+    assert not anchor or anchor in anchors(target)
+
+
+def test_a_link_into_the_void_would_be_seen() -> None:
+    assert len(list(links())) > 20
+    assert "no-such-heading" not in anchors(ROOT / "README.md")
+
+
+@pytest.mark.parametrize("example", [each for each in EXAMPLES if not each.is_cases and not each.is_policy], ids=str)
+def test_every_example_of_the_configuration_loads(example: Example, tmp_path: Path) -> None:
+    (tmp_path / "dkimgate.yaml").write_text(example.text)
+    config.load(tmp_path / "dkimgate.yaml")
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    for file in DOCUMENTS:
+        for command in COMMAND.findall(file.read_text("utf-8")):
+            yield str(file.relative_to(ROOT)), OF_THE_SHELL.sub("", command).strip()
+
+
+def parses(command: str) -> bool:
+    """Would the command line take it? What is only named (`dkimgate keys`) is a command if its help says so."""
+    words = shlex.split(command)[1:]
+    said = io.StringIO()
+    with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(said):
+        try:
+            cli.parser().parse_args(words)
+        except SystemExit:
+            with contextlib.suppress(SystemExit):
+                cli.parser().parse_args([*words, "--help"])
+            return said.getvalue().startswith(f"usage: {command} ")
+    return True
+
+
+@pytest.mark.parametrize(("file", "command"), sorted(set(commands())))
+def test_every_command_exists(file: str, command: str) -> None:
+    assert parses(command)
+
+
+@pytest.mark.parametrize("command", ["dkimgate sing x", "dkimgate check --colour", "dkimgate log list", "dkimgate keys new --size 3 a b"])
+def test_a_command_that_does_not_exist_would_be_seen(command: str) -> None:
+    assert not parses(command)
+
+
+def test_the_entry_page_names_every_document_beside_it() -> None:
+    entry = (ROOT / "config" / "README.md").read_text("utf-8")
+    beside = {file.name for file in (ROOT / "config").glob("*.md")} - {"README.md"}
+    assert {name for name in beside if f"({name})" not in entry} == set()
+    policies = {file.name for file in (ROOT / "config" / "policies").glob("*.yaml")}
+    assert {name for name in policies if f"`{name}`" not in entry} == set()
