@@ -352,6 +352,9 @@ PLAIN = {
     " header.a=rsa-sha256 header.s=s1 header.b=AbC12; dmarc=pass header.from=author.example",
     "ours": 'arc=pass smtp.remote-ip="2001:db8::1" header.oldest-pass=0; spf=none; dkim=pass header.d=author.example header.s=s1;'
     " dmarc=pass header.from=author.example; x-spam=yes policy.score=7.0 policy.required=5.0",
+    "rspamd, on top of another set": 'dkim=pass header.d=author.example header.s=s1 header.b=AbC12; spf=pass (mx: domain of "a+b=c@author.example"'
+    ' designates 192.0.2.1 as permitted sender) smtp.mailfrom="a+b=c@author.example"; dmarc=pass (policy=none) header.from=author.example;'
+    ' arc=pass ("relay.example:s=2026-a:i=1")',
     "Microsoft, of a message from outside": "spf=pass (sender ip is 192.0.2.1) smtp.rcpttodomain=lists.example smtp.mailfrom=author.example;"
     " dmarc=pass (p=reject sp=reject pct=100) action=none header.from=author.example; dkim=pass (signature was verified) header.d=author.example",
 }

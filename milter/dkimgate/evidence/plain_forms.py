@@ -113,6 +113,7 @@ _FIELDS = {verifier: re.compile(rf"{_HEAD} ?; ?{result}(?: ?;)?+") for verifier,
 # what else stands in sealed results, where the verifier is another host's
 _SEALED = (
     rf"arc=[a-z]+(?: smtp\.remote-ip=(?:{_IP}|\"(?:{_IP})\"))?(?: header\.oldest-pass=[0-9]+)?",
+    r"arc=[a-z]+ \(\"[A-Za-z0-9.:=_-]+\"\)",  # rspamd names the sealer before it
     rf"{_DMARC}(?: \([A-Za-z0-9 =,.-]+\))?(?: action=[a-z.]+)? header\.from={_ADDRESS}(?: policy\.dmarc=[a-z]+)?",
     rf"{_SPF} (?:\(sender ip is (?:{_IP})\) )?(?:smtp\.rcpttodomain={_DOMAIN} )?{_SENDER}(?: smtp\.remote-ip=(?:{_IP}))?",
     rf"{_DKIM}(?: \([A-Za-z0-9 ,-]+\))?{_KEYS}",
