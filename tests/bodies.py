@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dkimgate.signing.canonical import BodyForms
-from dkimgate.signing.sent_body import SentBody
+from dkimgate.dkim.canonical import BodyForms
+from dkimgate.dkim.sent_body import SentBody
 
 
 def forms(body: bytes, piece: int = 65_536) -> BodyForms:

@@ -12,7 +12,7 @@ import signal
 import pytest
 from hypothesis import settings
 
-from dkimgate import system
+from dkimgate.postfix import this_host
 
 settings.register_profile("dkimgate", deadline=None, derandomize=os.environ.get("DKIMGATE_SEED") != "fresh", database=None)
 settings.load_profile("dkimgate")
@@ -28,4 +28,4 @@ if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
 @pytest.fixture(autouse=True)
 def host_without_anything(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is loaded in this process finds no Postfix here, and no route. Daemons that a test starts say under `departure:` what they need."""
-    monkeypatch.setattr(system, "this_host", system.System)
+    monkeypatch.setattr(this_host, "this_host", this_host.System)

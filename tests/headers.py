@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dkimgate.config import Config, Trust
-from dkimgate.message import Connection, Envelope, Message, split_message
+from dkimgate.config.dkimgate_yaml import Config, Trust
+from dkimgate.message.message import Connection, Envelope, Message, split_message
 
 TRUST = Trust(hosts=("mx.forwarder.example", "*.mail.forwarder.example"), authserv_ids=("mx.forwarder.example",))
 CONFIG = Config(trust=TRUST)

@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from dkimgate import domains, record, sealer
 from dkimgate.facts import Arrival, Assessment, Border, Claim, Facts, HeaderSigns, Origin, Sign, Spam, Standing, Upstream
-from dkimgate.message import Connection, Message
+from dkimgate.gate import sealer
+from dkimgate.message import domains
+from dkimgate.message.message import Connection, Message
 from dkimgate.policy import loader, verdict
 from dkimgate.policy.model import Policy
+from dkimgate.record import record
 
 SHIPPED = loader.load(Path(__file__).parents[1] / "config" / "policy.yaml")
 START = 1_795_262_400.0  # 2026-11-21T12:00:00Z

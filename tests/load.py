@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from dkimgate.milterclient import MilterClient, MilterError
+from dkimgate.postfix.milter_client import MilterClient, MilterError
 from running import eventually
 
 

@@ -6,10 +6,10 @@ import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dkimgate import domains
 from dkimgate.evidence.claims import arrival_of
 from dkimgate.facts import Claim, Spam, Standing
-from dkimgate.message import HeaderField, Message
+from dkimgate.message import domains
+from dkimgate.message.message import HeaderField, Message
 from dkimgate.passport.field import FIELD_NAME
 from dkimgate.passport.issue import issue
 from dkimgate.passport.reading import MAX_AGE, Part, Reading, claims, read, spam

@@ -10,7 +10,7 @@ from itertools import pairwise
 from random import Random
 
 from dkimgate.facts import DMARC_RESULTS, Arrival, Border, Disposition, EnvelopeAction, Facts, HeaderSigns, Origin, Sign, Spam, Upstream
-from dkimgate.message import Connection
+from dkimgate.message.message import Connection
 from dkimgate.policy.fact import Kind
 from dkimgate.policy.model import (
     All,

@@ -16,8 +16,8 @@ from typing import Any
 
 import yaml
 
-from dkimgate.message import Connection, Envelope, HeaderField, Message
-from dkimgate.milterclient import MilterClient, Reply
+from dkimgate.message.message import Connection, Envelope, HeaderField, Message
+from dkimgate.postfix.milter_client import MilterClient, Reply
 
 OUTSIDE = Connection(ip="192.0.2.66", name="client.sender.example", helo="client.sender.example", daemon="smtpd")
 BODY = b"Hello\r\n"

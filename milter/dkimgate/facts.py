@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from dkimgate.message import Connection
+from dkimgate.message.message import Connection
 
 DMARC_RESULTS = ("pass", "none", "fail", "permerror", "temperror", "unknown")
 """What arrival.dmarc may be. `unknown`: it came from outside and nobody we believe says anything about its author domain."""

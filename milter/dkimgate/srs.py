@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from dkimgate import secretfile
-from dkimgate.yamlfile import ConfigError
+from dkimgate.config import secret_file
+from dkimgate.config.yaml_file import ConfigError
 
 VALID_DAYS = 21
 """How long bounces may take, in days; the same as libsrs2's."""
@@ -84,7 +84,7 @@ class Secrets:
     @classmethod
     def load(cls, file: Path) -> Secrets:
         """Read a file of secrets as postsrsd does. Raises ConfigError with every mistake in it; no message quotes a secret."""
-        return cls.parse(secretfile.read(file, "the SRS secrets", f"{_MAKE_ONE} --out {shlex.quote(str(file))}"), file)
+        return cls.parse(secret_file.read(file, "the SRS secrets", f"{_MAKE_ONE} --out {shlex.quote(str(file))}"), file)
 
     @classmethod
     def parse(cls, data: bytes, file: Path) -> Secrets:

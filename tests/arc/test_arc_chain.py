@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from arc.sealing import EDDA, FAIL, KEYS, LETTER, LIST, NOW, PASS, RELAY, SIGNED, STRANGER, ZONE, Dns, Mail, chain_of, mail
 from bodies import forms
-from dkimgate.evidence.arc import Validation, validate
-from dkimgate.message import HeaderField
-from dkimgate.resolver import FakeResolver
-from dkimgate.signing.keys import SigningKey, signing_key
+from dkimgate.arc.validate import Validation, validate
+from dkimgate.dkim.keys import SigningKey, signing_key
+from dkimgate.dns.resolver import FakeResolver
+from dkimgate.message.message import HeaderField
 
 RECORDS = {key.name.encode() + b".": key.public_record().encode() for key in KEYS}
 

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from arc.sealing import FAIL, LETTER, LIST, NOW, PASS, RELAY, SIGNED, STRANGER, ZONE, Dns, Mail, chain_of, mail
 from bodies import forms
-from dkimgate.author import author_of
-from dkimgate.config import Trust
-from dkimgate.evidence import authentication_results
-from dkimgate.evidence.arc import MOST_RESULTS, Chain, Validation, claims, validate
+from dkimgate.arc.validate import MOST_RESULTS, Chain, Validation, claims, validate
+from dkimgate.authres import authentication_results
+from dkimgate.config.dkimgate_yaml import Trust
+from dkimgate.dns.resolver import FakeResolver
 from dkimgate.evidence.claims import arrival_of
 from dkimgate.facts import Claim, Spam, Standing
-from dkimgate.message import HeaderField
-from dkimgate.resolver import FakeResolver
+from dkimgate.message.author import author_of
+from dkimgate.message.message import HeaderField
 
 AUTHOR = "author.example"
 SEALERS = ("lists.example", "*.relay.example")

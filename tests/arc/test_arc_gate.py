@@ -15,14 +15,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from arc.sealing import EDDA, FAIL, LETTER, LIST, PASS, RELAY, ZONE, Mail, chain_of, mail
 from arc.test_arc_chain import RECORDS
-from dkimgate.evidence.arc import Validation
+from dkimgate.arc.validate import Validation
+from dkimgate.config.yaml_file import ConfigError
+from dkimgate.dkim.keys import SigningKey
+from dkimgate.dns.resolver import FakeResolver
 from dkimgate.facts import Disposition
-from dkimgate.gate import Gate, Outcome
-from dkimgate.journal.writer import JournalError
-from dkimgate.message import Connection, Envelope, HeaderField, Message
-from dkimgate.resolver import FakeResolver
-from dkimgate.signing.keys import SigningKey
-from dkimgate.yamlfile import ConfigError
+from dkimgate.gate.gate import Gate, Outcome
+from dkimgate.message.message import Connection, Envelope, HeaderField, Message
+from dkimgate.record.journal import JournalError
 from headers import BORDER, OUTSIDE, REINJECTED
 
 SEAL = "{name: all, sign: none, seal: true}"
@@ -213,7 +213,7 @@ def test_what_fails_while_sealing_costs_the_set_and_no_more(tmp_path: Path, monk
     def fail(*_: object) -> None:
         raise RuntimeError("out of wax")
 
-    monkeypatch.setattr("dkimgate.signing.arc_set.seal", fail)
+    monkeypatch.setattr("dkimgate.arc.arc_set.seal", fail)
     assert [name for name, _ in host.send(arrived(dmarc=b"pass")).fields] == ["DKIM-Signature"]
     assert "out of wax" in host.decision["unsealed"]
 

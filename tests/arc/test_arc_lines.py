@@ -8,9 +8,9 @@ import pytest
 
 from arc.sealing import LETTER, PASS, SIGNED, Mail, chain_of, mail
 from arc.test_arc_gate import ARRIVED, Host, verified
-from dkimgate.evidence.arc import Validation
-from dkimgate.message import HeaderField
-from dkimgate.wire import sent
+from dkimgate.arc.validate import Validation
+from dkimgate.message.lines import sent
+from dkimgate.message.message import HeaderField
 from headers import BORDER
 
 LONG = PASS + " (" + "a-long-word " * 200 + ")"

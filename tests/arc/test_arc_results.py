@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dkimgate.evidence import authentication_results
-from dkimgate.evidence.own_field import arrival_results
+from dkimgate.arc.arc_set import ChainState
+from dkimgate.authres import authentication_results
 from dkimgate.facts import DMARC_RESULTS, Arrival, Border, Claim, Facts, Origin, Spam, Standing
-from dkimgate.signing.arc_set import ChainState
+from dkimgate.gate.own_field import arrival_results
 
 HOST = "mx.forwarder.example"
 

@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 from arc.sealing import EDDA, KEYS, LETTER, LIST, NOW, PASS, RELAY, SIGNED, ZONE, Mail, chain_of, mail
 from arc.test_arc_chain import RECORDS, arc_signed, dkimpy
 from bodies import forms
-from dkimgate.evidence.arc import Validation
-from dkimgate.evidence.arc_state import chain_state
-from dkimgate.message import HeaderField
-from dkimgate.resolver import FakeResolver
-from dkimgate.signing import arc_set
-from dkimgate.signing.arc_set import ChainState
-from dkimgate.signing.canonical import BodyHash
-from dkimgate.signing.keys import SigningKey
-from dkimgate.signing.signature import sign
+from dkimgate.arc import arc_set
+from dkimgate.arc.arc_set import ChainState
+from dkimgate.arc.state import chain_state
+from dkimgate.arc.validate import Validation
+from dkimgate.dkim.canonical import BodyHash
+from dkimgate.dkim.keys import SigningKey
+from dkimgate.dkim.sign import sign
+from dkimgate.dns.resolver import FakeResolver
+from dkimgate.message.message import HeaderField
 
 RESULTS = (
     "mx.forwarder.example; arc=none smtp.remote-ip=192.0.2.66; spf=fail smtp.mailfrom=author.example; dmarc=fail header.from=author.example"

@@ -8,8 +8,8 @@ import dkim
 import pytest
 
 from arc.sealing import FAIL, KEYS, LIST, RELAY, SIGNED, ZONE, Dns, Mail, Shape, chain_of, mail
-from dkimgate.evidence.arc import Validation
-from dkimgate.message import HeaderField
+from dkimgate.arc.validate import Validation
+from dkimgate.message.message import HeaderField
 
 
 def swap(old: str, new: str) -> Shape:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from chain.namespace import Namespace
-from dkimgate.message import Connection, Envelope, Message, split_message
-from dkimgate.milterclient import Insertion, MilterClient
+from dkimgate.message.message import Connection, Envelope, Message, split_message
+from dkimgate.postfix.milter_client import Insertion, MilterClient
 
 _MARK = "\x1e"
 """Between messages. None of them may hold it."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dkimgate.domains import a_label, aligned, covering, may_align, of_address, organizational, readings
+from dkimgate.message.domains import a_label, aligned, covering, may_align, of_address, organizational, readings
 
 
 @pytest.mark.parametrize(

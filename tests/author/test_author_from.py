@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from dkimgate.author import LONGEST_FROM, Author, author_of
-from dkimgate.message import HeaderField, split_message
+from dkimgate.message.author import LONGEST_FROM, Author, author_of
+from dkimgate.message.message import HeaderField, split_message
 
 BSLASH = "\\"
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate import passage
-from dkimgate.gate import Gate
-from dkimgate.message import Connection, Envelope, Message, split_message
-from dkimgate.resolver import FakeResolver
+from dkimgate.dns.resolver import FakeResolver
+from dkimgate.gate import passage
+from dkimgate.gate.gate import Gate
+from dkimgate.message.message import Connection, Envelope, Message, split_message
 from verify.dkim_world import NOW, pem
 
 POLICY = Path(__file__).parents[2] / "config" / "policy.yaml"

@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 
-from dkimgate.author import author_of
-from dkimgate.message import HeaderField
-from dkimgate.wire import sent
+from dkimgate.message.author import author_of
+from dkimgate.message.lines import sent
+from dkimgate.message.message import HeaderField
 
 
 def from_field(width: int, value: bytes) -> HeaderField:

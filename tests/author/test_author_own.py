@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate.author import author_of, own_author_of
-from dkimgate.config import Config, Trust
+from dkimgate.config.dkimgate_yaml import Config, Trust
 from dkimgate.evidence.gather import see
 from dkimgate.facts import Origin
-from dkimgate.message import Connection, Envelope, HeaderField, Message, split_message
+from dkimgate.message.author import author_of, own_author_of
+from dkimgate.message.message import Connection, Envelope, HeaderField, Message, split_message
 
 OURS = [
     b"u@d.example via list <list@d.example>",

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 
-from dkimgate.author import author_of, own_author_of
-from dkimgate.domains import a_label
-from dkimgate.message import HeaderField
+from dkimgate.message.author import author_of, own_author_of
+from dkimgate.message.domains import a_label
+from dkimgate.message.message import HeaderField
 
 PIECES = [
     *'<>()[]:;@\\,". \t',

@@ -14,9 +14,9 @@ from author.test_author_from import ORDINARY, OTHER_DOMAINS, TRICKS
 from author.test_author_own import FOREIGN, MAIL, OURS
 from author.test_author_readers import PIECES
 from chain import namespace
-from dkimgate.author import author_of, own_author_of
-from dkimgate.domains import a_label
-from dkimgate.message import HeaderField, split_message
+from dkimgate.message.author import author_of, own_author_of
+from dkimgate.message.domains import a_label
+from dkimgate.message.message import HeaderField, split_message
 from needs import need, need_program
 
 pytestmark = pytest.mark.servers

@@ -22,8 +22,8 @@ from dkimgate import cli
 from dkimgate.backtest import run
 from dkimgate.backtest.run import BacktestError, backtest
 from dkimgate.backtest.tally import Period, Tally
-from dkimgate.gate import Gate
-from dkimgate.message import Connection, Envelope, Message, split_message
+from dkimgate.gate.gate import Gate
+from dkimgate.message.message import Connection, Envelope, Message, split_message
 from running import eventually
 from terminal import on_terminal
 

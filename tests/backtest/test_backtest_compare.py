@@ -12,16 +12,17 @@ from typing import Any
 import pytest
 
 import journal_world
-from dkimgate import record, yamlfile
 from dkimgate.backtest.compare import Action, Compared, Kind, Side, Skipped, compare, door, kinds, why
 from dkimgate.backtest.tally import Period, Tally
-from dkimgate.border import RULE as BORDER
+from dkimgate.config import yaml_file
 from dkimgate.facts import Arrival, Facts, Origin, Spam
-from dkimgate.message import Message
+from dkimgate.gate.border import RULE as BORDER
+from dkimgate.message.message import Message
 from dkimgate.policy import loader
 from dkimgate.policy.decide import decide
 from dkimgate.policy.model import Policy
 from dkimgate.policy.verdict import guarded
+from dkimgate.record import record
 
 CONFIG = Path(__file__).parents[2] / "config"
 POLICIES = {path.stem: loader.load(path) for path in [CONFIG / "policy.yaml", *sorted((CONFIG / "policies").glob("*.yaml"))]}
@@ -37,7 +38,7 @@ SECOND_DOOR = "its envelope would pass SPF, though it came from outside with dma
 
 def policy(text: str) -> Policy:
     rules = "" if "rules:" in text else "rules: [{name: never, when: {arrival.dmarc: permerror}, sign: none}]\n"
-    return loader.from_document(yamlfile.parse("version: 1\n" + rules + text, Path("new.yaml")))
+    return loader.from_document(yaml_file.parse("version: 1\n" + rules + text, Path("new.yaml")))
 
 
 def recorded(facts: Facts, under: Policy) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import dkim
 
 from chain import world
-from dkimgate.message import HeaderField, split_message
+from dkimgate.message.message import HeaderField, split_message
 
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 """The line that every SpamAssassin takes for spam, with a score of 1000."""

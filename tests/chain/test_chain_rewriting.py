@@ -16,7 +16,7 @@ import pytest
 from chain import rewriting, world
 from chain.namespace import missing_for_namespaces
 from chain.rewriting import Host
-from dkimgate import domains
+from dkimgate.message import domains
 from needs import need, need_program
 
 pytestmark = pytest.mark.servers

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from dkimgate.facts import Claim, Decision, Disposition, Facts, HeaderChanges, Standing
-from dkimgate.header_changes import LONGEST_SUBJECT, MOST_REMOVED, MOST_SIGNATURES, leaving, plan
-from dkimgate.message import HeaderField, Message, split_message
-from dkimgate.wire import LONGEST_LINE
+from dkimgate.gate.header_changes import LONGEST_SUBJECT, MOST_REMOVED, MOST_SIGNATURES, leaving, plan
+from dkimgate.message.lines import LONGEST_LINE
+from dkimgate.message.message import HeaderField, Message, split_message
 
 FROM = b"From: ask@hosted.example\n"
 SUBJECT = b"Subject: Lunch\n"

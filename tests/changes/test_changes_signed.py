@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dkimgate.facts import Claim, Decision, Disposition, Facts, Standing
-from dkimgate.gate import Gate, Outcome
-from dkimgate.header_changes import leaving, plan
-from dkimgate.message import HeaderField, Message, split_message
+from dkimgate.gate.gate import Gate, Outcome
+from dkimgate.gate.header_changes import leaving, plan
+from dkimgate.message.message import HeaderField, Message, split_message
 from headers import BORDER, message
 from verify.dkim_world import AUTHOR, BODY, Signer, check, pem, rsa_record
 
@@ -127,7 +127,7 @@ def test_a_mistake_in_the_plan_leaves_the_message_unsigned_and_unchanged(
     gate: Callable[..., Gate], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judged = gate(f"sign: author, {RULE}")
-    monkeypatch.setattr("dkimgate.header_changes._tagged", lambda *_: 1 / 0)
+    monkeypatch.setattr("dkimgate.gate.header_changes._tagged", lambda *_: 1 / 0)
     outcome, record = passed(judged, message(MAIL, sender="ask@elsewhere.example"))
     assert (outcome.disposition, outcome.fields, outcome.changed, outcome.remove) == (Disposition.ACCEPT, (), (), ())
     assert record["error"].startswith("judging: ZeroDivisionError")

@@ -12,12 +12,13 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from dkimgate import cli, system
+from dkimgate import cli
 from dkimgate.cli.demo_world import demo_file
 from dkimgate.daemon import packets
 from dkimgate.passport.secrets import new_secret
-from dkimgate.postfix import Settings
-from dkimgate.system import System
+from dkimgate.postfix import this_host
+from dkimgate.postfix.settings import Settings
+from dkimgate.postfix.this_host import System
 
 GOOD = """\
 trust: {hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example]}
@@ -152,7 +153,7 @@ def test_postfix_of_this_host_is_one_of_ours(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings = Settings({"myhostname": here}, {"myhostname": services})
-    monkeypatch.setattr(system, "this_host", lambda: System(lambda: settings))
+    monkeypatch.setattr(this_host, "this_host", lambda: System(lambda: settings))
     _, found = checked(folder, GOOD.replace("hosts: [mx.forwarder.example]", f"hosts: [{hosts}]"), capsys)
     said = [text for text in found if "the Postfix of this host" in text]
     assert len(said) == len(missing)
@@ -173,7 +174,7 @@ def test_header_fields_that_postfix_takes_and_libmilter_does_not(
     folder: Path, limit: str, told: bool, warned: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings({"myhostname": "mx.forwarder.example", "header_size_limit": limit}, {})
-    monkeypatch.setattr(system, "this_host", lambda: System(lambda: settings))
+    monkeypatch.setattr(this_host, "this_host", lambda: System(lambda: settings))
     monkeypatch.setattr(packets, "accept_large", lambda: told)
     _, found = checked(folder, GOOD, capsys)
     said = [text for text in found if "header_size_limit" in text]
@@ -452,7 +453,7 @@ def test_the_proof_says_what_it_rests_on(
 ) -> None:
     """Nothing stands under `departure:`, so Postfix and the routes are asked."""
     here = System(lambda: Settings({**POSTFIX, **more}), lambda: (ipaddress.ip_address(source),))
-    monkeypatch.setattr(system, "this_host", lambda: here)
+    monkeypatch.setattr(this_host, "this_host", lambda: here)
     _, found = checked(folder, BARE, capsys)
     assert any(text.startswith(finding) for text in found), found
     cli.main(["check", "--config", str(folder / "dkimgate.yaml")])
@@ -470,7 +471,7 @@ def test_masquerading_of_rewritten_senders_is_told(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main = {**POSTFIX, "masquerade_domains": "forwarder.example"}
-    monkeypatch.setattr(system, "this_host", lambda: System(lambda: Settings(main)))
+    monkeypatch.setattr(this_host, "this_host", lambda: System(lambda: Settings(main)))
     assert cli.main(["srs", "new-secret", "--out", str(folder / "srs.secret")]) == 0
     capsys.readouterr()
     _, found = checked(folder, BARE + "unalign: {domain: bounce.forwarder.example, secret_file: srs.secret}\n", capsys)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dkimgate.cli.check_networks import hidden6, of
-from dkimgate.config import Trust
+from dkimgate.config.dkimgate_yaml import Trust
 
 pytestmark = pytest.mark.skipif(sys.byteorder != "little", reason="the tables are of a little-endian machine")
 

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate import cli, postfix, record, system
+from dkimgate import cli
 from dkimgate.cli import check_sending
-from dkimgate.config import Config
-from dkimgate.config import Journal as JournalSection
+from dkimgate.config.dkimgate_yaml import Config
+from dkimgate.config.dkimgate_yaml import Journal as JournalSection
 from dkimgate.facts import Arrival, Assessment, Decision, Facts, HeaderChanges, Origin, Sending, Sign
-from dkimgate.message import Message
+from dkimgate.gate.sending import Smtp
+from dkimgate.message.message import Message
 from dkimgate.policy import verdict
-from dkimgate.sending import Smtp
+from dkimgate.postfix import settings as postfix
+from dkimgate.postfix import this_host
+from dkimgate.record import record
 from journal_world import Key
 
 OWN = Facts(
@@ -37,7 +40,7 @@ def said(folder: Path, *lines: bytes, asked: postfix.Settings | None = None, smt
     (folder / "decisions.jsonl").write_bytes(b"".join(lines))
     settings = Config(journal=JournalSection(file=folder / "decisions.jsonl"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(system, "this_host", lambda: system.System(postfix=lambda: asked))
+        patch.setattr(this_host, "this_host", lambda: this_host.System(postfix=lambda: asked))
         return [f"{finding.level}: {finding.text}" for finding in check_sending.findings(settings, smtp or Smtp())]
 
 

@@ -11,20 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate import cli, config, systemdunit
+from dkimgate import cli
 from dkimgate.cli import check_start
 from dkimgate.cli.finding import Finding
-from dkimgate.config import Config, Listener
+from dkimgate.config import dkimgate_yaml, systemd_unit
+from dkimgate.config.dkimgate_yaml import Config, Listener
 from dkimgate.daemon.attempt import attempts
 from needs import need_namespace, need_root
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = systemdunit.read("dkimgate.service", [ROOT / "systemd"])
+SHIPPED = systemd_unit.read("dkimgate.service", [ROOT / "systemd"])
 
 
 def settings(folder: Path, listen: str | None = None, user: str | None = None) -> Config:
     where = Listener(socket=listen or f"unix:{folder}/milter.sock")
-    return Config().model_copy(update={"listen": (where,), "user": user, "journal": config.Journal(file=folder / "decisions.jsonl")})
+    return Config().model_copy(update={"listen": (where,), "user": user, "journal": dkimgate_yaml.Journal(file=folder / "decisions.jsonl")})
 
 
 def test_what_works_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -89,12 +90,12 @@ with socket.socket() as held:
 def test_a_port_that_a_daemon_holds_which_has_given_up_root(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own user can't see what it has open."""
     need_root("to give it up")
-    monkeypatch.setattr(systemdunit, "FOLDERS", ())
+    monkeypatch.setattr(systemd_unit, "FOLDERS", ())
     nobody = pwd.getpwnam("nobody").pw_uid
     with subprocess.Popen([sys.executable, "-c", HOLD, str(nobody), name], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         listen = f"inet:127.0.0.1:{int(holder.stdout.readline())}"
-        told = settings(tmp_path, listen, user="nobody").model_copy(update={"journal": config.Journal(file=Path("/dev/null"))})
+        told = settings(tmp_path, listen, user="nobody").model_copy(update={"journal": dkimgate_yaml.Journal(file=Path("/dev/null"))})
         found = [each.text for each in check_start.tried(tmp_path / "dkimgate.yaml", told)]
         holder.kill()
     assert found == ([] if name == "dkimgate" else [f"listen: {listen}: Address already in use (tried as nobody)"])
@@ -144,7 +145,7 @@ def test_a_disk_that_takes_nothing(tmp_path: Path, options: tuple[str, ...], why
 
 def test_it_is_tried_as_the_daemons_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     need_root("to become another user")
-    monkeypatch.setattr(systemdunit, "FOLDERS", ())
+    monkeypatch.setattr(systemd_unit, "FOLDERS", ())
     for folder in (tmp_path, *tmp_path.parents):
         if folder.is_relative_to("/tmp") and folder != Path("/tmp"):
             folder.chmod(0o755)
@@ -174,8 +175,8 @@ def test_what_the_shipped_unit_takes_away(key: str, listen: str, journal: str, h
         update={
             "listen": (Listener(socket=listen),),
             "policy": Path("/etc/dkimgate/policy.yaml"),
-            "keys": (config.Key(domain="hosted.example", selector="s", file=Path(key)),),
-            "journal": config.Journal(file=Path(journal)),
+            "keys": (dkimgate_yaml.Key(domain="hosted.example", selector="s", file=Path(key)),),
+            "journal": dkimgate_yaml.Journal(file=Path(journal)),
         }
     )
     found = list(check_start.hidden(SHIPPED, Path("/etc/dkimgate/dkimgate.yaml"), told))

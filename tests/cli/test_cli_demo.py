@@ -15,7 +15,7 @@ import pytest
 
 from dkimgate import cli
 from dkimgate.cli import demo, demo_world
-from dkimgate.message import split_message
+from dkimgate.message.message import split_message
 from dkimgate.policy import loader
 
 ROOT = Path(__file__).parents[2]

@@ -11,8 +11,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from dkimgate import cli, record
+from dkimgate import cli
 from dkimgate.cli.demo_world import demo_file
+from dkimgate.record import record
 
 CONFIG = """\
 trust: {hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example]}

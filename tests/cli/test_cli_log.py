@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate import budget, cli, record
-from dkimgate.config import Journal
+from dkimgate import cli
+from dkimgate.config.dkimgate_yaml import Journal
 from dkimgate.facts import Arrival, Assessment, Decision, Departure, Disposition, Facts, HeaderChanges, Origin, Risk, Sign, Spam
-from dkimgate.message import Connection, Envelope, Message
+from dkimgate.gate import budget
+from dkimgate.message.message import Connection, Envelope, Message
+from dkimgate.record import record
 from terminal import on_terminal
 
 NOON = 1_795_262_400.0  # 2026-11-21T12:00:00Z
@@ -359,7 +361,7 @@ def test_the_journal_is_read_without_a_readable_configuration(
     journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The configuration names keys: not everybody who may read the log may read it."""
-    monkeypatch.setattr("dkimgate.config.DEFAULT_FILE", tmp_path / "nowhere.yaml")
+    monkeypatch.setattr("dkimgate.config.dkimgate_yaml.DEFAULT_FILE", tmp_path / "nowhere.yaml")
     monkeypatch.setattr("dkimgate.cli.log.config.Journal", lambda: Journal(file=journal))
     assert cli.main(["log", "tail", "--config", str(tmp_path / "nowhere.yaml")]) == 0
     said = capsys.readouterr()

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate import cli, credentials, secretfile, systemdunit
-from dkimgate.yamlfile import ConfigError
+from dkimgate import cli
+from dkimgate.config import credentials, secret_file, systemd_unit
+from dkimgate.config.yaml_file import ConfigError
 
 UNIT = "dkimgate.service"
 
@@ -18,7 +19,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A host whose units lie in etc/ and lib/, and whose credentials in run/, below a folder of its own."""
     for name in ("etc", "lib", "run", "store"):
         (tmp_path / name).mkdir()
-    monkeypatch.setattr(systemdunit, "FOLDERS", (tmp_path / "etc", tmp_path / "lib"))
+    monkeypatch.setattr(systemd_unit, "FOLDERS", (tmp_path / "etc", tmp_path / "lib"))
     monkeypatch.setattr(credentials, "FOLDER", tmp_path / "run")
     monkeypatch.setattr(credentials, "_STORES", (tmp_path / "store",))
     return tmp_path
@@ -93,7 +94,7 @@ def test_what_cannot_be_read_says_why(host: Path, text: str | None, why: str) ->
     if text is not None:
         unit(host, text.replace("{host}", str(host)))
     with pytest.raises(ConfigError) as refused:
-        secretfile.read(host / "run" / UNIT / "a.pem", "the key", "make it")
+        secret_file.read(host / "run" / UNIT / "a.pem", "the key", "make it")
     assert why in str(refused.value)
     assert "chgrp" not in str(refused.value)
 
@@ -104,7 +105,7 @@ def test_a_source_of_root_is_not_for_others(host: Path, monkeypatch: pytest.Monk
     unit(host, f"[Service]\nLoadCredential=a.pem:{source}\n")
     monkeypatch.setattr("os.access", lambda *_: False)
     with pytest.raises(ConfigError, match=r"systemd makes this file from .*/store/a\.pem when dkimgate\.service starts.*run this as root"):
-        secretfile.read(host / "run" / UNIT / "a.pem", "the key", "make it")
+        secret_file.read(host / "run" / UNIT / "a.pem", "the key", "make it")
 
 
 def test_while_the_service_runs_its_credential_is_read(host: Path) -> None:
@@ -114,9 +115,9 @@ def test_while_the_service_runs_its_credential_is_read(host: Path) -> None:
     for file, text in ((source, "new"), (made, "in force")):
         file.touch(mode=0o600)
         file.write_text(text)
-    assert secretfile.read(made, "the key", "") == b"in force"
+    assert secret_file.read(made, "the key", "") == b"in force"
     made.unlink()
-    assert secretfile.read(made, "the key", "") == b"new"
+    assert secret_file.read(made, "the key", "") == b"new"
 
 
 def test_a_trial_in_the_sandbox_has_them_under_another_name(host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +126,7 @@ def test_a_trial_in_the_sandbox_has_them_under_another_name(host: Path, monkeypa
     made.touch(mode=0o600)
     made.write_text("x")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(made.parent))
-    assert secretfile.read(host / "run" / UNIT / "a.pem", "the key", "") == b"x"
+    assert secret_file.read(host / "run" / UNIT / "a.pem", "the key", "") == b"x"
 
 
 def test_the_commands_work_while_the_daemon_is_down(host: Path, capsys: pytest.CaptureFixture[str]) -> None:

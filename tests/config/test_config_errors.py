@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate import config, yamlfile
+from dkimgate.config import dkimgate_yaml, yaml_file
 
 NAME = "dkimgate.yaml"
 
@@ -15,8 +15,8 @@ def mistakes(text: str | bytes, folder: Path) -> list[str]:
     """What `load` says about a file that holds that, without the folder."""
     file = folder / NAME
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(yamlfile.ConfigError) as refused:
-        config.load(file)
+    with pytest.raises(yaml_file.ConfigError) as refused:
+        dkimgate_yaml.load(file)
     return [line.removeprefix(f"{folder}/") for line in str(refused.value).splitlines()]
 
 
@@ -71,19 +71,19 @@ def test_no_yaml(text: str | bytes, place: str, hint: str, tmp_path: Path) -> No
 
 
 def test_a_missing_file_says_how_to_name_another(tmp_path: Path) -> None:
-    with pytest.raises(yamlfile.ConfigError, match="No such file or directory: name the configuration with --config FILE"):
-        config.load(tmp_path / NAME)
+    with pytest.raises(yaml_file.ConfigError, match="No such file or directory: name the configuration with --config FILE"):
+        dkimgate_yaml.load(tmp_path / NAME)
 
 
 @pytest.mark.parametrize("workers", ["auto", "1", "256"])
 def test_workers(workers: str, tmp_path: Path) -> None:
     (tmp_path / NAME).write_text(f"workers: {workers}\n")
-    assert str(config.load(tmp_path / NAME).workers) == workers
+    assert str(dkimgate_yaml.load(tmp_path / NAME).workers) == workers
 
 
 def test_the_socket_of_the_example_is_the_one_that_deployment_tells_postfix(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
-    (listener,) = config.load(root / "config" / "dkimgate.yaml").listen
+    (listener,) = dkimgate_yaml.load(root / "config" / "dkimgate.yaml").listen
     in_main_cf = listener.socket.replace("/var/spool/postfix/", "")
     for page in ("README.md", "systemd/README.md"):
         assert f"non_smtpd_milters = {in_main_cf}" in (root / page).read_text()

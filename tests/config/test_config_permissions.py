@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dkimgate import cli
-from dkimgate.permissions import hindrance
+from dkimgate.config.permissions import hindrance
 from needs import need_root
 
 NOBODY = pwd.getpwnam("nobody")

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
-from dkimgate import config, config_reference
-from dkimgate.config import Config, Section
+from dkimgate.config import dkimgate_yaml, reference
+from dkimgate.config.dkimgate_yaml import Config, Section
 
 DOCUMENT = (Path(__file__).parents[2] / "config" / "configuration.md").read_text("utf-8")
-PART = config_reference.PART
-SECTIONS = {name: (prefix, part) for name, prefix, part in config_reference.sections()}
+PART = reference.PART
+SECTIONS = {name: (prefix, part) for name, prefix, part in reference.sections()}
 ROW = re.compile(r"^\| `([a-z_0-9.\[\]]+)` \| (.+) \| (.+) \| (.+) \|$", re.MULTILINE)
-ROWS = {key: (meaning, default, example) for key, meaning, default, example in ROW.findall(config_reference.tables())}
+ROWS = {key: (meaning, default, example) for key, meaning, default, example in ROW.findall(reference.tables())}
 
 
 def example_of(part: type[Section]) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def example_of(part: type[Section]) -> dict[str, Any]:
 
 def loaded(settings: dict[str, Any], folder: Path) -> Config:
     (folder / "dkimgate.yaml").write_text(yaml.safe_dump(settings))
-    return config.load(folder / "dkimgate.yaml")
+    return dkimgate_yaml.load(folder / "dkimgate.yaml")
 
 
 def test_it_is_of_today() -> None:
@@ -63,8 +63,8 @@ def test_the_examples_load_together(tmp_path: Path) -> None:
     settings: dict[str, Any] = example_of(Config)
     for name, (prefix, part) in SECTIONS.items():
         settings[name] = [example_of(part)] if prefix.endswith("[].") else example_of(part)
-    config = loaded(settings, tmp_path)
-    assert config.roles == {"border"} and config.demands_passport is False and config.unalign is not None
+    dkimgate_yaml = loaded(settings, tmp_path)
+    assert dkimgate_yaml.roles == {"border"} and dkimgate_yaml.demands_passport is False and dkimgate_yaml.unalign is not None
 
 
 @pytest.mark.parametrize("key", [key for key, (_, default, _) in ROWS.items() if default.startswith("`")])

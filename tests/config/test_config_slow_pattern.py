@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate import config
-from dkimgate.slow_pattern import slowness
-from dkimgate.yamlfile import ConfigError
+from dkimgate.config import dkimgate_yaml
+from dkimgate.config.slow_pattern import slowness
+from dkimgate.config.yaml_file import ConfigError
 
 SLOW = [
     r"(?P<flag>junk)|x*x*x*x*y",
@@ -42,6 +42,6 @@ def test_the_operator_is_told_where_and_why(tmp_path: Path) -> None:
     file = tmp_path / "dkimgate.yaml"
     file.write_text("spam_fields:\n  - {field: X-Mine, pattern: '(?P<flag>x*x*x*x*y)'}\n")
     with pytest.raises(ConfigError) as caught:
-        config.load(file)
+        dkimgate_yaml.load(file)
     [problem] = caught.value.problems
     assert f"{file}:2" in problem and "slow" in problem and "characters of" in problem

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate import cli, config
-from dkimgate.yamlfile import ConfigError
+from dkimgate import cli
+from dkimgate.config import dkimgate_yaml
+from dkimgate.config.yaml_file import ConfigError
 from needs import need_root
 
 SHIPPED = Path(__file__).parents[2] / "config" / "dkimgate.yaml"
@@ -17,7 +18,7 @@ def refused(text: str, folder: Path) -> list[str]:
     file = folder / "dkimgate.yaml"
     file.write_text(text)
     with pytest.raises(ConfigError) as error:
-        config.load_whole(file)
+        dkimgate_yaml.load_whole(file)
     return [line.removeprefix(f"{file}:") for line in error.value.problems]
 
 
@@ -50,12 +51,12 @@ def test_what_is_wrong_is_told_before_what_is_missing(tmp_path: Path) -> None:
 def test_nothing_to_sign_can_be_said(tmp_path: Path) -> None:
     file = tmp_path / "dkimgate.yaml"
     file.write_text("listen: unix:/run/x\ntrust: {}\nkeys: []\n")
-    assert config.load_whole(file).keys == ()
+    assert dkimgate_yaml.load_whole(file).keys == ()
 
 
 def test_what_is_shipped_is_whole_and_none_of_its_beginnings_before_the_keys(tmp_path: Path) -> None:
     """As an editor leaves it on a full disk."""
-    assert config.load_whole(SHIPPED) == config.load(SHIPPED)
+    assert dkimgate_yaml.load_whole(SHIPPED) == dkimgate_yaml.load(SHIPPED)
     lines = SHIPPED.read_text("utf-8").splitlines(keepends=True)
     keys = next(number for number, line in enumerate(lines) if line.startswith("keys:"))
     for number in range(keys + 1):

@@ -9,14 +9,14 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dkimgate import config as configuration
-from dkimgate.config import Config
+from dkimgate.config import dkimgate_yaml as configuration
+from dkimgate.config.dkimgate_yaml import Config
+from dkimgate.config.yaml_file import ConfigError
 from dkimgate.daemon.server import serve
 from dkimgate.facts import Disposition
-from dkimgate.journal.notice import Notice
-from dkimgate.message import Message
+from dkimgate.message.message import Message
+from dkimgate.record.notice import Notice
 from dkimgate.srs import Problem
-from dkimgate.yamlfile import ConfigError
 
 SIGNED = (("DKIM-Signature", b" v=1; first;\n\tb=AAAA"), ("DKIM-Signature", b" v=1; second"))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate.message import Connection, Envelope, Message, split_message
+from dkimgate.message.message import Connection, Envelope, Message, split_message
 from dkimgate.passport.secrets import new_secret
 from headers import BORDER, REINJECTED
 from running import ROOT, Daemon

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dkimgate import config, postfix, system
+from dkimgate.config import dkimgate_yaml
+from dkimgate.config.yaml_file import Document
 from dkimgate.daemon.changed import changes
-from dkimgate.gate import Gate
+from dkimgate.dns.resolver import Answer, Status
+from dkimgate.gate.gate import Gate
 from dkimgate.passport import secrets as passports
-from dkimgate.resolver import Answer, Status
-from dkimgate.yamlfile import Document
+from dkimgate.postfix import settings as postfix
+from dkimgate.postfix import this_host
 
 BASE = {
     "listen": "unix:/run/dkimgate/milter.sock",
@@ -27,8 +29,8 @@ BASE = {
 }
 
 
-def settings(text: str = "") -> config.Config:
-    return config.from_document(Document(Path("/etc/dkimgate/dkimgate.yaml"), {**BASE, **(yaml.safe_load(text) or {})}))
+def settings(text: str = "") -> dkimgate_yaml.Config:
+    return dkimgate_yaml.from_document(Document(Path("/etc/dkimgate/dkimgate.yaml"), {**BASE, **(yaml.safe_load(text) or {})}))
 
 
 def told(text: str, before: dict[str, str] | None = None, after: dict[str, str] | None = None) -> list[tuple[str, bool]]:
@@ -94,7 +96,7 @@ def test_policy_and_key_files_under_the_same_name() -> None:
 def test_every_part_of_the_configuration_is_compared() -> None:
     """Whatever key is added to the configuration: one that differs is told by its name."""
     base = settings()
-    for name in config.Config.model_fields:
+    for name in dkimgate_yaml.Config.model_fields:
         other = base.model_copy(update={name: None if name != "keys" else ()})
         told = [line for line, _ in changes(base, other, {}, {})]
         assert len(told) == (getattr(base, name) is not None), name
@@ -113,8 +115,8 @@ def test_what_is_found_out_and_what_is_secret(tmp_path: Path, monkeypatch: pytes
         "passport: {secret_file: passport.secret}\n"
     )
     host = postfix_host("192.0.2.1")
-    monkeypatch.setattr("dkimgate.system.this_host", lambda: host)
-    monkeypatch.setattr("dkimgate.resolver.Resolver.ask", lambda *_: Answer(Status.NONE))
+    monkeypatch.setattr("dkimgate.postfix.this_host.this_host", lambda: host)
+    monkeypatch.setattr("dkimgate.dns.resolver.Resolver.ask", lambda *_: Answer(Status.NONE))
 
     gate = Gate.load(file)
 
@@ -132,10 +134,10 @@ def test_what_is_found_out_and_what_is_secret(tmp_path: Path, monkeypatch: pytes
     assert re.fullmatch(r"passport\.secret_file: 1 secret \(mark \w{8}\); 1 secret \(mark \w{8}\) before", said)
     host = postfix_host("192.0.2.2")
     assert reloaded() == ["departure.addresses: found 192.0.2.2; found 192.0.2.1 before"]
-    host = system.System()
+    host = this_host.System()
     assert any(said.startswith("departure.addresses: unknown (no Postfix on this host") for said in reloaded())
 
 
-def postfix_host(address: str) -> system.System:
+def postfix_host(address: str) -> this_host.System:
     values = {"myhostname": "mx.forwarder.example", "inet_protocols": "ipv4", "default_transport": "smtp", "myorigin": "forwarder.example"}
-    return system.System(lambda: postfix.Settings(values), lambda: (ipaddress.ip_address(address),), lambda _: ())
+    return this_host.System(lambda: postfix.Settings(values), lambda: (ipaddress.ip_address(address),), lambda _: ())

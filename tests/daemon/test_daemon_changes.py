@@ -9,8 +9,8 @@ from typing import Any
 import dkim
 import pytest
 
-from dkimgate.message import Envelope, Message, split_message
-from dkimgate.milterclient import Change, Reply, Verdict
+from dkimgate.message.message import Envelope, Message, split_message
+from dkimgate.postfix.milter_client import Change, Reply, Verdict
 from headers import BORDER, REINJECTED
 from running import Daemon
 from verify.dkim_world import pem, rsa_record

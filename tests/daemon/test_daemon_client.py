@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate.message import HeaderField
-from dkimgate.milterclient import CHUNK, Change, Insertion, MilterClient, MilterError, Reply, Verdict
+from dkimgate.message.message import HeaderField
+from dkimgate.postfix.milter_client import CHUNK, Change, Insertion, MilterClient, MilterError, Reply, Verdict
 from running import OUTSIDE, mail
 
 

@@ -15,8 +15,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from dkimgate.message import Connection, Envelope, Message, split_message
-from dkimgate.milterclient import MilterClient, Reply
+from dkimgate.message.message import Connection, Envelope, Message, split_message
+from dkimgate.postfix.milter_client import MilterClient, Reply
 from headers import BORDER, REINJECTED
 from load import Load
 from running import ROOT, Daemon, eventually

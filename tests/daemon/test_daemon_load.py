@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dkimgate.milterclient import MilterClient
+from dkimgate.postfix.milter_client import MilterClient
 from load import Load
 from running import BODY, Daemon, eventually, mail
 

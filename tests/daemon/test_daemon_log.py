@@ -12,8 +12,8 @@ import pytest
 
 from dkimgate.cli.screen import Screen, complain
 from dkimgate.daemon.notify import notify
-from dkimgate.journal import Journal, JournalError
 from dkimgate.log import describe, log, log_lines, visible
+from dkimgate.record.journal import Journal, JournalError
 
 HIDDEN = [chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")]
 """Every control, format, surrogate, private-use and separator character."""

@@ -11,7 +11,7 @@ import pytest
 
 from dkimgate.daemon import packets
 from dkimgate.daemon.session import MAX_HEADER_BYTES
-from dkimgate.message import HeaderField
+from dkimgate.message.message import HeaderField
 from running import BODY, ROOT, Daemon, double, mail
 
 POSTFIX = 102_400

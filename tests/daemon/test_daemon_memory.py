@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from arc.sealing import LIST, RELAY, mail
 from arc.sealing import Mail as Letter
-from dkimgate.milterclient import CHUNK, MilterClient
+from dkimgate.postfix.milter_client import CHUNK, MilterClient
 from headers import BORDER, REINJECTED
 from running import Daemon
 

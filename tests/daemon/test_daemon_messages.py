@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from dkimgate.message import Connection, Envelope, HeaderField, Message
-from dkimgate.milterclient import CHUNK, MilterError, Verdict
+from dkimgate.message.message import Connection, Envelope, HeaderField, Message
+from dkimgate.postfix.milter_client import CHUNK, MilterError, Verdict
 from running import BODY, OUTSIDE, Daemon, double, eventually, free_port, mail
 
 Start = Callable[..., Daemon]

@@ -7,7 +7,7 @@ import pwd
 
 import pytest
 
-from dkimgate.config import Config
+from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.daemon.privileges import Owner, StartError, owner_of
 
 MAIL = pwd.getpwnam("mail")

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 import smtp_model
-from dkimgate.message import Envelope, Message, split_message
-from dkimgate.signing.keys import signing_key
+from dkimgate.dkim.keys import signing_key
+from dkimgate.message.message import Envelope, Message, split_message
 from headers import AUTHOR, BORDER, REINJECTED
 from running import Daemon
 

@@ -8,11 +8,11 @@ from typing import Any
 import Milter
 import pytest
 
-from dkimgate.config import Config
+from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.daemon import session as module
 from dkimgate.daemon.session import ACTIONS, Session
 from dkimgate.facts import Disposition
-from dkimgate.message import Message
+from dkimgate.message.message import Message
 from dkimgate.srs import Problem
 
 ALL = 0x1FFFFF

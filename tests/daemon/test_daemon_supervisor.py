@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate.milterclient import MilterClient, MilterError
+from dkimgate.postfix.milter_client import MilterClient, MilterError
 from needs import need_root
 from running import BODY, DOUBLE, ENVIRONMENT, Daemon, alive, double, eventually, free_port, mail
 

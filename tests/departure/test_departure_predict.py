@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from dkimgate.departure import predict
 from dkimgate.facts import DMARC_RESULTS, Arrival, Claim, Departure, Facts, HeaderSigns, Holds, Origin, Sending, Standing, Upstream
+from dkimgate.policy.departure import predict
 
 FACTS = Facts(author="hosted.example", arrival=Arrival(dmarc="fail"))
 

@@ -19,7 +19,7 @@ import dns.resolver
 import dns.rrset
 import pytest
 
-from dkimgate.resolver import FAILURE_TTL, Answer, FakeResolver, Lookup, Resolver, Status
+from dkimgate.dns.resolver import FAILURE_TTL, Answer, FakeResolver, Lookup, Resolver, Status
 
 LOOPBACK = ip_address("127.0.0.1")
 ZONE = {

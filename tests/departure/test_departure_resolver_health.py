@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dkimgate.dns.health import AGAIN, FAILURES, Health
 from dkimgate.log import Level
-from dkimgate.resolver_health import AGAIN, FAILURES, Health
 
 
 class World:

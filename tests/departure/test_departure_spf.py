@@ -10,10 +10,10 @@ import spf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dkimgate import spf_check
-from dkimgate.resolver import Address, FakeResolver, Lookup
-from dkimgate.spf_check import outgoing_spf
-from dkimgate.way_out import WayOut
+from dkimgate.dns.resolver import Address, FakeResolver, Lookup
+from dkimgate.gate import envelope_spf
+from dkimgate.gate.envelope_spf import outgoing_spf
+from dkimgate.postfix.way_out import WayOut
 
 OURS = ip_address("192.0.2.10")
 OURS6 = ip_address("2001:db8::10")
@@ -112,13 +112,13 @@ def test_any_address_of_ours_is_enough(addresses: tuple[object, ...], passes: bo
 def test_behind_a_pass_nothing_more_is_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
     """A record takes up to 15 ms an address, and mail may leave from dozens."""
     checked: list[Address] = []
-    real = spf_check._check
+    real = envelope_spf._check
 
-    def counted(address: Address, local: str, domain: str, helo: str | None, lookup: Lookup) -> spf_check.Result:
+    def counted(address: Address, local: str, domain: str, helo: str | None, lookup: Lookup) -> envelope_spf.Result:
         checked.append(address)
         return real(address, local, domain, helo, lookup)
 
-    monkeypatch.setattr(spf_check, "_check", counted)
+    monkeypatch.setattr(envelope_spf, "_check", counted)
     assert ask("friend@hosted.example", "hosted.example", addresses=(OTHER, OURS, OURS6))[0] == (True, "lookup")
     assert checked == [OTHER, OURS]
 

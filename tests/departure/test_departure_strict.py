@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate.evidence.dmarc_strict import Strict, strictness
-from dkimgate.resolver import FakeResolver
+from dkimgate.dmarc.strict import Strict, strictness
+from dkimgate.dns.resolver import FakeResolver
 from sending.sending_world import gate, leaves, mail
 
 WWW = b"From: u@www.hosted.example\nTo: victim@receiver.example\nSubject: t\nMessage-ID: <t@hosted.example>\n\nhi\n"
@@ -81,7 +81,7 @@ def test_a_sender_of_the_parent_under_aspf_s(tmp_path: Path, monkeypatch: pytest
 
 def test_nobody_is_asked_where_the_key_is_the_author_domains_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asking = gate(tmp_path, more=ASKING)
-    monkeypatch.setattr("dkimgate.engine.strictness", lambda *_: 1 / 0)
+    monkeypatch.setattr("dkimgate.gate.engine.strictness", lambda *_: 1 / 0)
     monkeypatch.setattr(asking, "resolver", FakeResolver({}))
     header, body = mail(WWW.replace(b"www.", b""))
     assert leaves(asking, header, body).record["error"] is None

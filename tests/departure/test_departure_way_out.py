@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate import config, system
-from dkimgate.config import Outgoing
-from dkimgate.gate import Gate
-from dkimgate.message import Connection, Envelope, Message, split_message
-from dkimgate.postfix import Settings
-from dkimgate.resolver import Address, FakeResolver
-from dkimgate.system import System
-from dkimgate.way_out import MOST_DOMAINS, Known, WayOut, configured, find
+from dkimgate.config import dkimgate_yaml
+from dkimgate.config.dkimgate_yaml import Outgoing
+from dkimgate.dns.resolver import Address, FakeResolver
+from dkimgate.gate.gate import Gate
+from dkimgate.message.message import Connection, Envelope, Message, split_message
+from dkimgate.postfix import this_host
+from dkimgate.postfix.settings import Settings
+from dkimgate.postfix.this_host import System
+from dkimgate.postfix.way_out import MOST_DOMAINS, Known, WayOut, configured, find
 
 V4, V6 = "203.0.113.10", "2001:db8::10"
 DEFAULTS = {
@@ -259,14 +260,14 @@ def test_nothing_that_a_host_says_raises(here: System) -> None:
 def test_the_real_host_answers_in_time() -> None:
     """Whatever machine this is: it must not raise, nor wait for anybody."""
     started = time.monotonic()
-    assert all(address.version in (4, 6) for address in system.sources())
-    assert all(address.is_loopback for address in system.addresses_of("localhost"))
-    assert system.addresses_of("--help") == system.addresses_of("\0") == system.addresses_of("") == ()
-    assert time.monotonic() - started < 5 * system.SECONDS
+    assert all(address.version in (4, 6) for address in this_host.sources())
+    assert all(address.is_loopback for address in this_host.addresses_of("localhost"))
+    assert this_host.addresses_of("--help") == this_host.addresses_of("\0") == this_host.addresses_of("") == ()
+    assert time.monotonic() - started < 5 * this_host.SECONDS
 
 
 def gate(folder: Path, here: System, monkeypatch: pytest.MonkeyPatch) -> Gate:
-    monkeypatch.setattr(system, "this_host", lambda: here)
+    monkeypatch.setattr(this_host, "this_host", lambda: here)
     (folder / "policy.yaml").write_text("version: 1\nrules: [{name: all, envelope: unalign, otherwise: hold}]\n")
     (folder / "dkimgate.yaml").write_text("journal: {file: j}\nverify: {when: never, nameservers: [127.0.0.1], port: 9, deadline: 0.1}\n")
     return Gate.load(folder / "dkimgate.yaml")
@@ -292,5 +293,5 @@ def test_the_second_door_of_a_domain_without_a_key(
 
 
 def test_the_address_list_may_be_empty_and_that_is_not_the_same_as_none() -> None:
-    assert config.Config().departure.addresses is None
+    assert dkimgate_yaml.Config().departure.addresses is None
     assert Outgoing(addresses=()).addresses == ()

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dkimgate import yamlfile
-from dkimgate.engine import Engine
+from dkimgate.config import yaml_file
+from dkimgate.dns.resolver import FakeResolver
 from dkimgate.facts import Assessment
-from dkimgate.message import Connection, Envelope, HeaderField, Message
+from dkimgate.gate.engine import Engine
+from dkimgate.message.message import Connection, Envelope, HeaderField, Message
 from dkimgate.policy import loader
 from dkimgate.policy.model import Policy
 from dkimgate.policy.verdict import reach
-from dkimgate.resolver import FakeResolver
 from echoes import zone
 from echoes.table import Row
 from verify.dkim_world import pem
@@ -55,7 +55,7 @@ class Host:
         self.engine = Engine.load(folder / "dkimgate.yaml")
         self.engine.resolver = FakeResolver(zone.answers() if dns else {}, frozenset() if dns else _Everything())  # type: ignore[assignment]
         self.engine.now = lambda: NOW
-        self._careless: Policy = loader.from_document(yamlfile.parse(CARELESS, folder / "careless.yaml"))
+        self._careless: Policy = loader.from_document(yaml_file.parse(CARELESS, folder / "careless.yaml"))
 
     def assess(self, message: Message) -> Assessment:
         """What is found and decided."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from dkimgate.message import HeaderField, split_message
+from dkimgate.message.message import HeaderField, split_message
 
 FOLDER = Path(__file__).parent
 

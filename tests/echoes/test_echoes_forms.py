@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dkimgate.evidence import authentication_results, plain_forms
-from dkimgate.message import HeaderField
+from dkimgate.authres import authentication_results
+from dkimgate.evidence import plain_forms
+from dkimgate.message.message import HeaderField
 from echoes import table
 
 ODD = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate import domains
+from dkimgate.message import domains
 from echoes import table, zone
 from echoes.gate_world import REINJECTED, Host, Way, ways, without_evidence
 

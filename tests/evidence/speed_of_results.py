@@ -12,7 +12,7 @@ from pathlib import Path
 import authres
 import yaml
 
-from dkimgate.evidence.authentication_results import read
+from dkimgate.authres.authentication_results import read
 
 FIELDS = [row["field"] for row in yaml.safe_load((Path(__file__).parent / "results_in_the_wild.yaml").read_text("utf-8"))]
 

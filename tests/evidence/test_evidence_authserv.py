@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate import agreement, authserv, config, yamlfile
-from dkimgate.config import Config, Trust
+from dkimgate.config import authserv, dkimgate_yaml, yaml_file
+from dkimgate.config.dkimgate_yaml import Config, Trust
 from dkimgate.evidence.gather import facts_of, see
-from dkimgate.evidence.stripping import strip
 from dkimgate.facts import Facts
-from dkimgate.message import HeaderField
+from dkimgate.gate import config_checks
+from dkimgate.gate.stripping import strip
+from dkimgate.message.message import HeaderField
 from headers import AUTHOR, BORDER, TRUST, message
 
 OURS = (
@@ -124,8 +125,8 @@ def test_a_job_id_that_is_not_configured_is_told() -> None:
 
 @pytest.mark.parametrize("entry", ["*", "/*", "*.", "mx*.example", "mx/*/*", "*.*.example", "*x.example", "mx/1*", ""])
 def test_a_star_elsewhere_is_a_mistake(entry: str) -> None:
-    with pytest.raises(yamlfile.ConfigError, match='expected a name, "NAME/\\*" for that name with a job id'):
-        config.from_document(yamlfile.parse(f"trust: {{authserv_ids: ['{entry}']}}\n", Path("dkimgate.yaml")))
+    with pytest.raises(yaml_file.ConfigError, match='expected a name, "NAME/\\*" for that name with a job id'):
+        dkimgate_yaml.from_document(yaml_file.parse(f"trust: {{authserv_ids: ['{entry}']}}\n", Path("dkimgate.yaml")))
 
 
 @pytest.mark.parametrize(
@@ -133,8 +134,8 @@ def test_a_star_elsewhere_is_a_mistake(entry: str) -> None:
 )
 def test_a_border_states_results_under_a_name_that_is_no_pattern(ids: str, told: bool) -> None:
     text = f"listen: [{{socket: 'inet:127.0.0.1:8891', role: border}}]\ntrust: {{authserv_ids: {ids}}}\npassport: {{secret_file: x}}\n"
-    settings = config.from_document(yamlfile.parse(text, Path("dkimgate.yaml")))
-    problems = [each for each in agreement.problems(Path("dkimgate.yaml"), settings, None) if "no pattern" in each]
+    settings = dkimgate_yaml.from_document(yaml_file.parse(text, Path("dkimgate.yaml")))
+    problems = [each for each in config_checks.problems(Path("dkimgate.yaml"), settings, None) if "no pattern" in each]
     assert bool(problems) is told
 
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dkimgate.config import Config, Trust
+from dkimgate.config.dkimgate_yaml import Config, Trust
 from dkimgate.evidence.below_border import _NAMES
 from dkimgate.evidence.gather import facts_of, see
-from dkimgate.evidence.stripping import strip
 from dkimgate.facts import Facts
-from dkimgate.message import Message
+from dkimgate.gate.stripping import strip
+from dkimgate.message.message import Message
 from headers import AUTHOR, BORDER, message
 
 OURS = "Authentication-Results: mx.forwarder.example; dmarc=pass (p=reject dis=none) header.from=hosted.example\n"

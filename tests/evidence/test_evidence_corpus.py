@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
-from dkimgate import record
-from dkimgate.config import Config, Trust
+from dkimgate.config.dkimgate_yaml import Config, Trust
 from dkimgate.evidence.gather import facts_of, see
 from dkimgate.facts import Assessment, Claim, Decision, Departure, Facts, Sign
-from dkimgate.message import Connection, Envelope, Message, split_message
+from dkimgate.message.message import Connection, Envelope, Message, split_message
 from dkimgate.policy import loader, verdict
+from dkimgate.record import record
 
 CORPUS = Path(__file__).parent / "corpus"
 SHIPPED = loader.load(Path(__file__).parents[2] / "config" / "policy.yaml")

@@ -6,13 +6,13 @@ import ipaddress
 
 import pytest
 
-from dkimgate.config import Config
+from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.evidence import own_host
 from dkimgate.evidence.claims import arrival_of
 from dkimgate.evidence.gather import see
+from dkimgate.evidence.route import route_of
 from dkimgate.facts import Spam
-from dkimgate.message import Connection
-from dkimgate.route import route_of
+from dkimgate.message.message import Connection
 from headers import AUTHOR, BORDER, REINJECTED, TRUST, message
 
 LEAVES_FROM = (ipaddress.ip_address("203.0.113.10"), ipaddress.ip_address("2001:db8::10"))

@@ -12,13 +12,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dkimgate.dkim.canonical import BodyHash
+from dkimgate.dkim.keys import SigningKey, signing_key
+from dkimgate.dkim.sign import sign
 from dkimgate.evidence import own_signature
 from dkimgate.evidence.gather import facts_of, see
 from dkimgate.facts import Facts
-from dkimgate.message import HeaderField, split_message
-from dkimgate.signing.canonical import BodyHash
-from dkimgate.signing.keys import SigningKey, signing_key
-from dkimgate.signing.signature import sign
+from dkimgate.message.message import HeaderField, split_message
 from headers import BORDER, CONFIG, message
 from verify.dkim_world import Signer, ed25519_key, rsa_key
 

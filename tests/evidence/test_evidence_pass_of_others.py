@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from dkimgate.config import Trust
+from dkimgate.config.dkimgate_yaml import Trust
 from dkimgate.evidence import grounds
 from dkimgate.evidence.claims import arrival_of, passes_of_others_told
 from dkimgate.facts import Claim, Spam, Standing

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from dkimgate.config import Trust
-from dkimgate.evidence import authentication_results, misleading, plain_forms
-from dkimgate.evidence.authentication_results import Reading
-from dkimgate.message import Connection, Envelope, Message
-from dkimgate.route import Route, route_of
+from dkimgate.authres import authentication_results
+from dkimgate.authres.authentication_results import Reading
+from dkimgate.config.dkimgate_yaml import Trust
+from dkimgate.evidence import misleading, plain_forms
+from dkimgate.evidence.route import Route, route_of
+from dkimgate.message.message import Connection, Envelope, Message
 from echoes import table
 from headers import BORDER, REINJECTED
 

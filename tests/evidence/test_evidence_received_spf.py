@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dkimgate.config import Config
+from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.evidence.gather import facts_of, see
-from dkimgate.evidence.received_spf import RESULTS, read
 from dkimgate.facts import Facts, Standing
-from dkimgate.message import Connection
+from dkimgate.message.message import Connection
+from dkimgate.spf.received_spf import RESULTS, read
 from headers import AUTHOR, BORDER, CONFIG, OUTSIDE, REINJECTED, message
 
 FIELDS = [

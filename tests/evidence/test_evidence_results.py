@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dkimgate.evidence.authentication_results import MAX_LENGTH, read
+from dkimgate.authres.authentication_results import MAX_LENGTH, read
 
 # the examples of RFC 8601 appendix B, unfolded
 RFC_EXAMPLES = [

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dkimgate.evidence import results_elsewhere
 from dkimgate.evidence.gather import facts_of, see
 from dkimgate.facts import Facts, Standing
-from dkimgate.message import HeaderField
+from dkimgate.message.message import HeaderField
 from headers import AUTHOR, BORDER, CONFIG, message
 
 OURS = "Authentication-Results: mx.forwarder.example; dmarc=pass header.from=hosted.example\n"

@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from dkimgate.evidence import authentication_results, signs
-from dkimgate.message import HeaderField, Message
+from dkimgate.authres import authentication_results
+from dkimgate.evidence import signs
+from dkimgate.message.message import HeaderField, Message
 
 UNITS = (r"\(", '"\\', r"\"", r"\\(", "(", '"', "((\\", "dmarc (", 'a="\\', " ", "dmarc ")
 

@@ -12,13 +12,13 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dkimgate.config import Config, Trust
-from dkimgate.evidence.authentication_results import MAX_LENGTH, Reading, read
+from dkimgate.authres.authentication_results import MAX_LENGTH, Reading, read
+from dkimgate.config.dkimgate_yaml import Config, Trust
 from dkimgate.evidence.claims import claims_of
 from dkimgate.evidence.gather import facts_of, see
+from dkimgate.evidence.route import route_of
 from dkimgate.facts import Standing
-from dkimgate.message import HeaderField
-from dkimgate.route import route_of
+from dkimgate.message.message import HeaderField
 from headers import AUTHOR, BORDER, CONFIG, TRUST, message
 
 WILD: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "results_in_the_wild.yaml").read_text("utf-8"))

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dkimgate.config import Trust
+from dkimgate.config.dkimgate_yaml import Trust
+from dkimgate.evidence.route import MAX_HOPS, hops_below, parse_hop, route_of
 from dkimgate.facts import Origin
-from dkimgate.message import Connection, HeaderField
-from dkimgate.route import MAX_HOPS, hops_below, parse_hop, route_of
+from dkimgate.message.message import Connection, HeaderField
 from headers import AUTHOR, BORDER, OUTSIDE, REINJECTED, TRUST, message
 
 HOPS = [

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dkimgate.author import author_of
 from dkimgate.evidence import spam
 from dkimgate.evidence.signs import signs_of
 from dkimgate.facts import HeaderSigns, Spam
-from dkimgate.message import HeaderField, Message
+from dkimgate.message.author import author_of
+from dkimgate.message.message import HeaderField, Message
 from headers import AUTHOR, message
 
 SIGNS = [

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dkimgate import config, yamlfile
-from dkimgate.config import Config, SpamField
+from dkimgate.config import dkimgate_yaml, yaml_file
+from dkimgate.config.dkimgate_yaml import Config, SpamField
 from dkimgate.evidence import spam
 from dkimgate.evidence.gather import facts_of, see
 from dkimgate.evidence.spam_fields import FIELDS
 from dkimgate.facts import Facts, Spam, Standing
-from dkimgate.gate import Gate
+from dkimgate.gate.gate import Gate
 from dkimgate.log import MOST_A_DAY, OnceADay
-from dkimgate.message import Connection, HeaderField
+from dkimgate.message.message import Connection, HeaderField
 from headers import AUTHOR, BORDER, CONFIG, OUTSIDE, TRUST, message
 
 HAM = Spam()
@@ -422,8 +422,8 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("entry", "text"), MISTAKES)
 def test_a_mistake_in_a_field_of_the_operator(entry: str, text: str) -> None:
-    with pytest.raises(yamlfile.ConfigError) as refused:
-        config.from_document(yamlfile.parse(f"spam_fields: [{entry}]\n", Path("dkimgate.yaml")))
+    with pytest.raises(yaml_file.ConfigError) as refused:
+        dkimgate_yaml.from_document(yaml_file.parse(f"spam_fields: [{entry}]\n", Path("dkimgate.yaml")))
     assert text in str(refused.value)
     assert str(refused.value).startswith("dkimgate.yaml:1:")
 

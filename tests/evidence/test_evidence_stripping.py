@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dkimgate.evidence.stripping import strip
-from dkimgate.message import HeaderField
+from dkimgate.gate.stripping import strip
+from dkimgate.message.message import HeaderField
 
 IDN = "mx.bücher.example"
 A_LABEL = "mx.xn--bcher-kva.example"

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from dkimgate.config import Trust
+from dkimgate.authres.authentication_results import hurting
+from dkimgate.config.dkimgate_yaml import Trust
 from dkimgate.evidence import grounds, plain_forms, words
-from dkimgate.evidence.authentication_results import hurting
 from dkimgate.evidence.claims import arrival_of, combined
 from dkimgate.evidence.gather import see
 from dkimgate.evidence.own_spf import stated_spf
+from dkimgate.evidence.route import route_of
 from dkimgate.facts import Claim, Spam, Standing
-from dkimgate.route import route_of
 from headers import AUTHOR, BORDER, CONFIG, TRUST, message
 
 HOST = "mx.forwarder.example"

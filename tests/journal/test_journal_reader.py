@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dkimgate.journal import Reader, backwards, files_of, follow
-from dkimgate.journal.reader import forwards
+from dkimgate.record.journal_reader import Reader, backwards, files_of, follow, forwards
 
 
 def line(number: int, size: int = 0) -> bytes:

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate.journal import Journal, JournalError, Reader, files_of
-from dkimgate.journal.reader import forwards
+from dkimgate.record.journal import Journal, JournalError
+from dkimgate.record.journal_reader import Reader, files_of, forwards
 from needs import need_namespace, need_root
 
 

@@ -10,14 +10,15 @@ from pathlib import Path
 import dkim
 from hypothesis import strategies as st
 
-from dkimgate import agreement, srs
-from dkimgate.config import Config, Listener
-from dkimgate.evidence.stripping import strip
+from dkimgate import srs
+from dkimgate.config.dkimgate_yaml import Config, Listener
+from dkimgate.dns.resolver import FakeResolver
 from dkimgate.facts import Facts, HeaderSigns
-from dkimgate.gate import Gate
-from dkimgate.message import Connection, Envelope, HeaderField, Message
+from dkimgate.gate import config_checks
+from dkimgate.gate.gate import Gate
+from dkimgate.gate.stripping import strip
+from dkimgate.message.message import Connection, Envelope, HeaderField, Message
 from dkimgate.passport.secrets import Secret, Secrets
-from dkimgate.resolver import FakeResolver
 from laws import generated_messages as world
 from laws import outsider
 from laws.attack_world import NOW
@@ -61,7 +62,7 @@ def gate_of(way: str, settings: str, number: int) -> Gate:
     }
     policy = world.safe_policy(number)
     config = _config(world.SETTINGS[settings], wired, trusted)
-    if agreement.problems(Path("dkimgate.yaml"), config, policy):
+    if config_checks.problems(Path("dkimgate.yaml"), config, policy):
         config = _config(world.WHOLE, wired, trusted)
     gate = Gate(config, policy, KEYS, Secrets((Secret("2026a", bytes(range(32))),)), (), srs.Secrets((b"0123456789abcdefghij",)))
     gate.now = lambda: NOW

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from dkimgate.message import Connection
+from dkimgate.message.message import Connection
 from laws.attack_world import AUTHOR, BORDER, LOGIN, Attempt
 
 PASS = "dmarc=pass header.from=hosted.example"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from dkimgate.message import Connection, HeaderField, split_message
+from dkimgate.message.message import Connection, HeaderField, split_message
 from laws.attack_signed import SIGNED
 from laws.attack_world import AUTHOR, BODY, LOGIN, REINJECTED, STRANGER
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from arc import sealing
 from arc.sealing import LIST, RELAY, Mail, mail
 from arc.sealing import STRANGER as SEALER_OF_NOBODY
-from dkimgate.message import Connection
+from dkimgate.message.message import Connection
 from laws.attack_world import ATTACKERS_KEY, AUTHOR, BODY, BORDER, HOSTED_KEY, Attempt
 from verify.dkim_world import Signer
 

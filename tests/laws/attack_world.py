@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from arc.sealing import ZONE as ARC_ZONE
-from dkimgate import yamlfile
+from dkimgate.config import yaml_file
+from dkimgate.dns.resolver import FakeResolver
 from dkimgate.facts import Disposition
-from dkimgate.gate import Gate, Outcome
-from dkimgate.message import Connection, Envelope, HeaderField, Message, split_message
+from dkimgate.gate.gate import Gate, Outcome
+from dkimgate.message.message import Connection, Envelope, HeaderField, Message, split_message
 from dkimgate.passport.secrets import new_secret
 from dkimgate.policy import loader
-from dkimgate.resolver import FakeResolver
 from verify.dkim_world import ed25519_record, pem, rsa_record
 
 NOW = 1_790_000_000.0
@@ -195,7 +195,7 @@ class Forwarder:
         self.wiring = wiring
         self.gate = Gate.load(folder / "dkimgate.yaml")
         if policy == "careless":
-            self.gate.policy = loader.from_document(yamlfile.parse(CARELESS, folder / "careless.yaml"))
+            self.gate.policy = loader.from_document(yaml_file.parse(CARELESS, folder / "careless.yaml"))
         self.now = NOW
         self.gate.now = lambda: self.now
         self.passages = 0

@@ -17,17 +17,18 @@ from hypothesis import strategies as st
 
 import smtp_model
 from arc.sealing import LIST, mail
-from dkimgate import agreement, srs
-from dkimgate.config import Config, Forwarder, Outgoing, Passport, Trust, Unalign, Verify
+from dkimgate import srs
+from dkimgate.config.dkimgate_yaml import Config, Forwarder, Outgoing, Passport, Trust, Unalign, Verify
+from dkimgate.dkim.keys import signing_key
+from dkimgate.dns.resolver import FakeResolver
 from dkimgate.facts import Disposition
-from dkimgate.gate import Gate, Outcome
-from dkimgate.message import Connection, Envelope, HeaderField, Message, split_message
+from dkimgate.gate import config_checks
+from dkimgate.gate.gate import Gate, Outcome
+from dkimgate.message.message import Connection, Envelope, HeaderField, Message, split_message
 from dkimgate.passport.secrets import Secret, Secrets
 from dkimgate.policy import loader
 from dkimgate.policy.model import Policy
 from dkimgate.policy.proof import prove
-from dkimgate.resolver import FakeResolver
-from dkimgate.signing.keys import signing_key
 from laws.attack_fields import FAKE_PASSPORT, OTHERS, RESULTS, ROUTES
 from laws.attack_world import (
     AMAVIS,
@@ -137,7 +138,7 @@ def gate_of(settings: str, number: int) -> Gate:
     """A gate as the daemon would load it: where configuration and policy don't fit, it would not start, so the whole one is taken."""
     policy = safe_policy(number)
     config = SETTINGS[settings]
-    if agreement.problems(Path("dkimgate.yaml"), config, policy):
+    if config_checks.problems(Path("dkimgate.yaml"), config, policy):
         config = WHOLE
     gate = Gate(config, policy, KEYS, Secrets((Secret("2026a", bytes(range(32))),)), (), srs.Secrets((b"0123456789abcdefghij",)))
     gate.now = lambda: NOW

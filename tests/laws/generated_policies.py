@@ -15,7 +15,7 @@ from random import Random
 import yaml
 
 import policy_world
-from dkimgate import yamlfile
+from dkimgate.config import yaml_file
 from dkimgate.facts import DMARC_RESULTS, Arrival, Claim, Decision, Disposition, EnvelopeAction, Facts, Origin, Sign, Spam, Standing
 from dkimgate.policy import loader
 from dkimgate.policy.model import All, Any, Compare, Condition, Flag, Hosted, Leaf, NoAuthor, Not, Policy, Present, Rule, Within, Word
@@ -74,8 +74,8 @@ def _furnished(random: Random, rule: Rule, observing: bool) -> Rule:
 def loaded(policy: Policy) -> Policy | None:
     """The policy as the loader reads it from a file; None where it finds mistakes, such as a rule that is never reached."""
     try:
-        return loader.from_document(yamlfile.parse(text_of(policy), Path("generated.yaml")))
-    except yamlfile.ConfigError:
+        return loader.from_document(yaml_file.parse(text_of(policy), Path("generated.yaml")))
+    except yaml_file.ConfigError:
         return None
 
 

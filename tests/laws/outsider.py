@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from hypothesis import strategies as st
 
 from arc.sealing import LIST, mail
-from dkimgate.message import HeaderField
+from dkimgate.message.message import HeaderField
 from laws import generated_messages as world
 from laws.attack_world import AUTHOR, STRANGER
 from laws.hop_forms import GATEWAY, HOPS, IMAP, MX, received

@@ -12,13 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dkimgate import config, gate, record, srs
+from dkimgate import srs
+from dkimgate.config import dkimgate_yaml
 from dkimgate.evidence.gather import facts_of, see
 from dkimgate.facts import DMARC_RESULTS, Arrival, Decision, Disposition, Facts, Origin, Sign, Spam
-from dkimgate.gate import Gate
-from dkimgate.message import Message
+from dkimgate.gate import gate
+from dkimgate.gate.gate import Gate
+from dkimgate.message.message import Message
 from dkimgate.policy import guard
-from dkimgate.way_out import WayOut
+from dkimgate.postfix.way_out import WayOut
+from dkimgate.record import record
 from headers import AUTHOR, BORDER, CONFIG, message
 
 ROOT = Path(__file__).parents[2]
@@ -119,14 +122,14 @@ def _pass(loaded: Gate, arrived: Message) -> gate.Outcome:
 
 
 STAGES = [
-    ("dkimgate.engine.facts_of", "judging"),
+    ("dkimgate.gate.engine.facts_of", "judging"),
     ("dkimgate.policy.verdict.decide", "judging"),
     ("dkimgate.policy.verdict.guard.refuses_signature", "judging"),
     ("dkimgate.policy.verdict.departure.predict", "judging"),
-    ("dkimgate.passage.SentBody.update", "reading the body"),
-    ("dkimgate.engine.Engine.sent", "foretelling"),
-    ("dkimgate.passage.SentBody.sent_digest", "signing"),
-    ("dkimgate.passage.sign", "signing"),
+    ("dkimgate.gate.passage.SentBody.update", "reading the body"),
+    ("dkimgate.gate.engine.Engine.sent", "foretelling"),
+    ("dkimgate.gate.passage.SentBody.sent_digest", "signing"),
+    ("dkimgate.gate.passage.sign", "signing"),
 ]
 
 
@@ -168,7 +171,9 @@ def test_law_4_in_doubt_unsigned(
 def test_law_4_what_cannot_be_judged_leaves_by_no_open_door(
     sender: str, auth: str | None, disposition: Disposition, rewritten: bool, loaded: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loaded.config = loaded.config.model_copy(update={"unalign": config.Unalign(domain="bounce.forwarder.example", secret_file=Path("-"))})
+    loaded.config = loaded.config.model_copy(
+        update={"unalign": dkimgate_yaml.Unalign(domain="bounce.forwarder.example", secret_file=Path("-"))}
+    )
     loaded.srs_secrets = srs.Secrets((b"0123456789abcdefghij",))
     loaded.way_out = WayOut(helos=("mx.forwarder.example",), origins=frozenset({"mx.forwarder.example"}))
     monkeypatch.setattr("dkimgate.policy.verdict.decide", lambda *_: 1 / 0)
@@ -185,7 +190,7 @@ def test_law_4_what_cannot_be_judged_waits_where_nobody_knows_whether_it_would_p
     what: str, sender: str, loaded: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No address, no name in EHLO and nothing of Postfix is known; of an author domain that we hold no key for, too."""
-    monkeypatch.setattr({"decide": "dkimgate.policy.verdict.decide", "see": "dkimgate.passage.see"}[what], lambda *_: 1 / 0)
+    monkeypatch.setattr({"decide": "dkimgate.policy.verdict.decide", "see": "dkimgate.gate.passage.see"}[what], lambda *_: 1 / 0)
     arrived = message(AUTHOR.replace("hosted.example", "partner.example"))
     outcome = _pass(loaded, replace(arrived, envelope=replace(arrived.envelope, sender=sender)))
     assert (outcome.disposition, outcome.fields) == (Disposition.DEFER, ())
@@ -194,7 +199,7 @@ def test_law_4_what_cannot_be_judged_waits_where_nobody_knows_whether_it_would_p
 def test_law_4_what_fails_twice_waits(loaded: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message can't be judged, and what then becomes of its envelope can't be found out either."""
     monkeypatch.setattr("dkimgate.policy.verdict.decide", lambda *_: 1 / 0)
-    monkeypatch.setattr("dkimgate.domains.readings", lambda *_: 1 / 0)
+    monkeypatch.setattr("dkimgate.message.domains.readings", lambda *_: 1 / 0)
     outcome = _pass(loaded, message(AUTHOR))
     assert (outcome.disposition, outcome.fields) == (Disposition.DEFER, ())
     assert len(_records(loaded)) == 1
@@ -202,7 +207,7 @@ def test_law_4_what_fails_twice_waits(loaded: Gate, monkeypatch: pytest.MonkeyPa
 
 def test_law_4_a_message_whose_record_fails_leaves_unsigned(loaded: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("dkimgate.record._of_arrival", lambda _: 1 / 0)
+        patched.setattr("dkimgate.record.record._of_arrival", lambda _: 1 / 0)
         outcome = _pass(loaded, message(AUTHOR))
     assert (outcome.disposition, outcome.fields) == (Disposition.DEFER, ())
     (written,) = _records(loaded)

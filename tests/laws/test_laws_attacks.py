@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dkimgate.config import Config
+from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.evidence.gather import facts_of, see
 from dkimgate.facts import Facts, Sign
-from dkimgate.message import Connection
+from dkimgate.message.message import Connection
 from dkimgate.policy import guard, loader
 from dkimgate.policy.decide import decide
 from dkimgate.policy.model import Policy, Rule

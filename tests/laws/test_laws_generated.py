@@ -9,13 +9,13 @@ from random import Random
 
 import pytest
 
-from dkimgate import record
 from dkimgate.facts import Assessment, Decision, EnvelopeAction, Facts, Sign
-from dkimgate.message import Envelope, Message
+from dkimgate.message.message import Envelope, Message
 from dkimgate.policy import verdict
 from dkimgate.policy.decide import decide
 from dkimgate.policy.model import Policy
 from dkimgate.policy.proof import Law, example, prove
+from dkimgate.record import record
 from laws.generated import pieces, randoms, show
 from laws.generated_policies import as_forged, badly, facts_for, laundered, loaded, mended, outside, policies, possible, promoted, wild
 

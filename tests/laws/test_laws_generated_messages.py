@@ -17,9 +17,9 @@ from unittest import mock
 import pytest
 from hypothesis import strategies as st
 
-from dkimgate import record
 from dkimgate.facts import Disposition, Facts, Standing
 from dkimgate.policy.decide import decide
+from dkimgate.record import record
 from laws import generated_messages as world
 from laws.attack_world import BORDER, MISLED, NOW, REINJECTED
 from laws.generated import pieces, show
@@ -229,24 +229,24 @@ def said_alike(drawn: Drawn) -> None:
 
 
 STAGES = (
-    "dkimgate.passage.see",
-    "dkimgate.passage.SentBody.update",
-    "dkimgate.passage.SentBody.sent_digest",
-    "dkimgate.passage.sign",
-    "dkimgate.passage.leaving",
-    "dkimgate.passage.record.make",
-    "dkimgate.passage.record.to_line",
-    "dkimgate.engine.facts_of",
-    "dkimgate.engine.own_checks.wanted",
-    "dkimgate.engine.own_checks.own_claims",
-    "dkimgate.engine.own_signature.look_for",
-    "dkimgate.engine.own_signature.verify",
-    "dkimgate.engine.passports.read",
-    "dkimgate.engine.passports.claims",
-    "dkimgate.engine.outgoing_spf",
-    "dkimgate.engine.srs.rewrite",
-    "dkimgate.engine.header_changes.plan",
-    "dkimgate.engine.record.recordable",
+    "dkimgate.gate.passage.see",
+    "dkimgate.gate.passage.SentBody.update",
+    "dkimgate.gate.passage.SentBody.sent_digest",
+    "dkimgate.gate.passage.sign",
+    "dkimgate.gate.passage.leaving",
+    "dkimgate.gate.passage.record.make",
+    "dkimgate.gate.passage.record.to_line",
+    "dkimgate.gate.engine.facts_of",
+    "dkimgate.gate.engine.own_checks.wanted",
+    "dkimgate.gate.engine.own_checks.own_claims",
+    "dkimgate.gate.engine.own_signature.look_for",
+    "dkimgate.gate.engine.own_signature.verify",
+    "dkimgate.gate.engine.passports.read",
+    "dkimgate.gate.engine.passports.claims",
+    "dkimgate.gate.engine.outgoing_spf",
+    "dkimgate.gate.engine.srs.rewrite",
+    "dkimgate.gate.engine.header_changes.plan",
+    "dkimgate.gate.engine.record.recordable",
     "dkimgate.policy.verdict.decide",
     "dkimgate.policy.verdict.guard.refuses_signature",
     "dkimgate.policy.verdict.departure.predict",
@@ -260,10 +260,10 @@ STAGES = (
     "dkimgate.evidence.own_checks.check_spf",
     "dkimgate.evidence.own_checks.check_signatures",
     "dkimgate.evidence.own_checks.check_dmarc",
-    "dkimgate.sealer.chain_state",
-    "dkimgate.sealer.arc_set.seal",
-    "dkimgate.resolver.Lookup.txt",
-    "dkimgate.domains.aligned",
+    "dkimgate.gate.sealer.chain_state",
+    "dkimgate.gate.sealer.arc_set.seal",
+    "dkimgate.dns.resolver.Lookup.txt",
+    "dkimgate.message.domains.aligned",
 )
 EXCEPTIONS = (ZeroDivisionError, ValueError, RecursionError, MemoryError, AttributeError, OSError, StopIteration)
 

@@ -12,21 +12,25 @@ from pathlib import Path
 import pytest
 
 from bodies import forms
-from dkimgate import domains, encodedword, srs, yamlfile
-from dkimgate.evidence import dmarc_record, spam_fields, stripping
-from dkimgate.evidence.dkim_key import published_key
+from dkimgate import srs
+from dkimgate.config import yaml_file
+from dkimgate.dkim import published
+from dkimgate.dkim.canonical import BodyHash, relaxed_field
+from dkimgate.dkim.public_key import published_key
+from dkimgate.dmarc import record
+from dkimgate.dns.resolver import FakeResolver
+from dkimgate.evidence import spam_fields
 from dkimgate.evidence.gather import see
 from dkimgate.evidence.own_dkim import check_signatures
 from dkimgate.evidence.own_spf import check_spf
-from dkimgate.journal.reader import Reader
-from dkimgate.message import Envelope, HeaderField, Message, split_message
-from dkimgate.resolver import FakeResolver
-from dkimgate.route import hops_below
-from dkimgate.signing import published
-from dkimgate.signing.canonical import BodyHash, relaxed_field
-from dkimgate.spf_check import envelope_domains
+from dkimgate.evidence.route import hops_below
+from dkimgate.gate import stripping
+from dkimgate.gate.envelope_spf import envelope_domains
+from dkimgate.message import domains, encoded_word
+from dkimgate.message.message import Envelope, HeaderField, Message, split_message
+from dkimgate.postfix.way_out import WayOut
+from dkimgate.record.journal_reader import Reader
 from dkimgate.srs import Secrets
-from dkimgate.way_out import WayOut
 from headers import CONFIG, REINJECTED, TRUST
 from laws import linear
 from laws.attack_world import AUTHOR, BORDER, NOW, STRANGER, WIRINGS, Forwarder
@@ -146,13 +150,13 @@ def _dns(kind: str) -> Callable[[str], object]:
 
 
 def _yaml(text: str) -> None:
-    with contextlib.suppress(yamlfile.ConfigError):
-        yamlfile.parse(text, Path("x.yaml"))
+    with contextlib.suppress(yaml_file.ConfigError):
+        yaml_file.parse(text, Path("x.yaml"))
 
 
 def _encoded(text: str) -> None:
-    with contextlib.suppress(encodedword.Malformed):
-        encodedword.decode(text)
+    with contextlib.suppress(encoded_word.Malformed):
+        encoded_word.decode(text)
 
 
 def _key_record(text: str) -> None:
@@ -173,7 +177,7 @@ PARSERS: dict[str, tuple[Callable[[str], object], tuple[str, ...]]] = {
     "SPF record": (_dns("spf"), ("v=spf1 ", "v=spf1 include:", "v=spf1 exists:%{", "v=spf1 redirect=", "v=spf1 a:%{l}")),
     "DKIM key record": (_dns("dkim"), ("", "v=DKIM1; p=", "v=DKIM1; h=")),
     "key record of `keys check`": (_key_record, ("", "v=DKIM1; p=")),
-    "DMARC record": (lambda text: dmarc_record.parse(text.encode("utf-8", "surrogateescape")), ("v=DMARC1; ", "v=DMARC1; p=none; rua=")),
+    "DMARC record": (lambda text: record.parse(text.encode("utf-8", "surrogateescape")), ("v=DMARC1; ", "v=DMARC1; p=none; rua=")),
     "MAIL FROM": (lambda text: envelope_domains(text, WayOut(helos=("helo.example",))), ("", '"', "a@", "a@[")),
     "SRS address": (lambda text: srs.restore(text, "srs.example", SECRETS, NOW), ("", "SRS0=", "SRS1=a=b==", "SRS0=HHHH=TT=")),
     "sender that is rewritten": (lambda text: srs.rewrite(text, "srs.example", SECRETS, NOW), ("", "a@", '"')),

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import strategies as st
 
 from dkimgate.evidence.gather import see
+from dkimgate.evidence.route import Route
 from dkimgate.facts import Assessment, Disposition, Facts, Standing
-from dkimgate.route import Route
 from laws import arrivals, outsider
 from laws import generated_messages as world
 from laws.arrivals import Scene, has_record, scenes

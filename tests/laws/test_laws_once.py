@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from dkimgate import engine
-from dkimgate.engine import Engine
-from dkimgate.evidence import authentication_results, misleading, own_signature, spam
+from dkimgate.authres import authentication_results
+from dkimgate.evidence import misleading, own_signature, spam
+from dkimgate.gate import engine
+from dkimgate.gate.engine import Engine
 from laws.attack_world import WIRINGS, Attempt, Forwarder
 
 SIGNED = "DKIM-Signature: v=1; a=rsa-sha256; d=hosted.example; s=gate; h=from; bh=AAAA; b=AAAA\nX-Spam-Status: No\nX-DMARC-Result: none\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate import yamlfile
+from dkimgate.config import yaml_file
 from dkimgate.policy import loader
 from laws.attack_world import Attempt, Forwarder, Wiring, aligned
 
@@ -45,7 +45,7 @@ default: {sign: none, envelope: unalign, otherwise: hold}
 def test_a_list_that_changed_from(tmp_path: Path, above: str, fields: str, signed: bool, pass_of: str | None) -> None:
     forwarder = Forwarder(tmp_path / "gate", Wiring(above + "{}"), "shipped")
     assert not aligned(forwarder.departs(Attempt(fields))), "the shipped policy signs none of it"
-    forwarder.gate.policy = loader.from_document(yamlfile.parse(POLICY, tmp_path / "policy.yaml"))
+    forwarder.gate.policy = loader.from_document(yaml_file.parse(POLICY, tmp_path / "policy.yaml"))
     assert bool(aligned(forwarder.departs(Attempt(fields)))) is signed
     record = forwarder.records()[-1]
     assert record["arrival"]["pass_of"] == pass_of

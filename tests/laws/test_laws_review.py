@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 import pytest
 
-from dkimgate.author import author_of
-from dkimgate.config import Config
+from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.evidence.gather import facts_of, see
+from dkimgate.evidence.route import parse_hop, route_of
 from dkimgate.evidence.signs import signs_of
 from dkimgate.facts import Facts, Origin
-from dkimgate.message import Connection
-from dkimgate.route import parse_hop, route_of
+from dkimgate.message.author import author_of
+from dkimgate.message.message import Connection
 from headers import AUTHOR, BORDER, CONFIG, OUTSIDE, REINJECTED, TRUST, message
 
 STRIPPING = Config(trust=CONFIG.trust.model_copy(update={"border_strips_forgeries": True}))

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dkimgate.config import Trust
+from dkimgate.config.dkimgate_yaml import Trust
+from dkimgate.evidence.route import route_of
 from dkimgate.facts import Origin
-from dkimgate.message import Connection
-from dkimgate.route import route_of
+from dkimgate.message.message import Connection
 from headers import AUTHOR, message
 from laws.hop_forms import FILTER, GATEWAY, HOPS, IMAP, MX, own, received
 

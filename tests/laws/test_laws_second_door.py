@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from dkimgate.author import author_of
+from dkimgate.dns.resolver import FakeResolver
 from dkimgate.facts import Disposition
-from dkimgate.gate import Gate
-from dkimgate.message import Connection, Envelope, Message, split_message
-from dkimgate.passage import Outcome
-from dkimgate.resolver import FakeResolver
+from dkimgate.gate.gate import Gate
+from dkimgate.gate.passage import Outcome
+from dkimgate.message.author import author_of
+from dkimgate.message.message import Connection, Envelope, Message, split_message
 from dkimgate.srs import new_secret
 from laws.attack_authors import AUTHORS
 from laws.attack_world import AUTHOR, BORDER, HOSTED_KEY, NOW, REINJECTED, SHIPPED, STRANGER, ZONE

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate.message import Envelope, HeaderField, Message
-from dkimgate.resolver import FakeResolver
+from dkimgate.dns.resolver import FakeResolver
+from dkimgate.message.message import Envelope, HeaderField, Message
 from laws.attack_authors import AUTHORS, TOO_MUCH
 from laws.attack_fields import OTHERS, RESULTS, ROUTES, SPAM
 from laws.attack_passports import CHANGES, FORGED, HONEST, Change, Comeback

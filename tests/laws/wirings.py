@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dkimgate.facts import Origin
-from dkimgate.message import Connection
+from dkimgate.message.message import Connection
 from laws.attack_world import AMAVIS, LMTP, LOGIN, REINJECTED
 from laws.hop_forms import FILTER, IMAP, MX, own, received
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dkimgate.facts import Standing
-from dkimgate.message import HeaderField, split_message
+from dkimgate.message.message import HeaderField, split_message
 from dkimgate.passport.reading import MAX_AGE, MAX_SKEW, Outcome, Part, claims, spam
 from dkimgate.passport.secrets import Secrets, new_secret
 from headers import message

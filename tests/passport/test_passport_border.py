@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from dkimgate.evidence.authentication_results import read
-from dkimgate.gate import Gate, Outcome
-from dkimgate.message import Connection, Envelope, HeaderField, Message, split_message
+from dkimgate.authres.authentication_results import read
+from dkimgate.dns.resolver import FakeResolver
+from dkimgate.gate.gate import Gate, Outcome
+from dkimgate.message.message import Connection, Envelope, HeaderField, Message, split_message
 from dkimgate.passport.secrets import new_secret
-from dkimgate.resolver import FakeResolver
 from headers import BORDER, REINJECTED
 from verify.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, pem, zone
 
@@ -255,7 +255,7 @@ def test_the_record_of_a_border_names_it(tmp_path: Path) -> None:
 
 def test_a_header_that_cannot_be_read_waits_at_the_border(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     host = Host(tmp_path)
-    monkeypatch.setattr("dkimgate.passage.see", lambda *_: 1 / 0)
+    monkeypatch.setattr("dkimgate.gate.passage.see", lambda *_: 1 / 0)
     fields, body = split_message(FORGED + b"\r\n")
     assert host.passes(fields, body, STRANGER, "border").disposition.value == "defer"
 
@@ -292,6 +292,6 @@ def test_a_fail_of_an_earlier_visit_is_not_forgotten(tmp_path: Path) -> None:
 
 def test_what_cannot_be_recorded_at_all_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     host = Host(tmp_path)
-    monkeypatch.setattr("dkimgate.record.make", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("dkimgate.record.record.make", lambda *_, **__: 1 / 0)
     fields, body = split_message(GOOD + b"\r\n" + BODY)
     assert host.out(fields, body).disposition.value == "defer"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from dkimgate.evidence.claims import arrival_of
 from dkimgate.facts import Claim, Spam, Standing
-from dkimgate.message import HeaderField
+from dkimgate.message.message import HeaderField
 from dkimgate.passport.binding import binding_of
 from dkimgate.passport.field import FIELD_NAME, base64_of, parse, text_of
 from dkimgate.passport.reading import Outcome, claims, spam

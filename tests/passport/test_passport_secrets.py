@@ -12,8 +12,8 @@ import pytest
 
 from dkimgate import cli
 from dkimgate.cli.passport import add_parser
+from dkimgate.config.yaml_file import ConfigError
 from dkimgate.passport.secrets import Secrets, is_id, new_secret
-from dkimgate.yamlfile import ConfigError
 
 A = "a:" + base64.b64encode(bytes(range(32))).decode()
 B = "b:" + base64.b64encode(bytes(range(100, 148))).decode()

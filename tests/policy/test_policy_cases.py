@@ -7,20 +7,20 @@ from typing import Any
 
 import pytest
 
-from dkimgate import yamlfile
+from dkimgate.config import yaml_file
+from dkimgate.config.yaml_file import ConfigError
 from dkimgate.facts import Facts, Origin, Spam
 from dkimgate.policy import cases, stating
 from dkimgate.policy.cases import Suite
 from dkimgate.policy.fact import Kind
 from dkimgate.policy.stating import COMPUTED, World
 from dkimgate.policy.vocabulary import FACTS
-from dkimgate.yamlfile import ConfigError
 
 OURS = World(("forwarder.example", "hosted.example"), "forwarder.example")
 
 
 def parse(text: str, folder: Path = Path()) -> Suite:
-    return cases.from_document(yamlfile.parse(text, folder / "cases.yaml"))
+    return cases.from_document(yaml_file.parse(text, folder / "cases.yaml"))
 
 
 def mistakes(text: str) -> list[str]:

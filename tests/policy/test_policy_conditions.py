@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate import yamlfile
+from dkimgate.config import yaml_file
 from dkimgate.facts import Arrival, Border, Facts, HeaderSigns, Origin, Risk, Spam, Upstream
-from dkimgate.message import Connection
+from dkimgate.message.message import Connection
 from dkimgate.policy import globs
 from dkimgate.policy.conditions import holds, leaf_holds
 from dkimgate.policy.explain import describe, why_not
@@ -36,7 +36,7 @@ RISK = Risk(50.0)
 
 def rule(condition: str) -> Rule:
     text = f"version: 1\nrules:\n  - {{name: rule, sign: none, when: {{{condition}}}}}\n"
-    return from_document(yamlfile.parse(text, Path("policy.yaml"))).rules[0]
+    return from_document(yaml_file.parse(text, Path("policy.yaml"))).rules[0]
 
 
 HOLDS = [

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate import yamlfile
+from dkimgate.config import yaml_file
 from dkimgate.facts import Arrival, Decision, Disposition, EnvelopeAction, Facts, Origin, Sign, Spam
 from dkimgate.policy.decide import decide, withheld
 from dkimgate.policy.guard import refuses_envelope, refuses_signature
@@ -20,7 +20,7 @@ OURS = Facts(author="hosted.example", hosted="hosted.example", origin=Origin.SUB
 
 
 def parse(rules: str, top: str = "") -> Policy:
-    return from_document(yamlfile.parse(f"version: 1\n{top}\nrules:\n{rules}", Path("policy.yaml")))
+    return from_document(yaml_file.parse(f"version: 1\n{top}\nrules:\n{rules}", Path("policy.yaml")))
 
 
 def test_the_first_rule_that_holds_decides() -> None:

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate import yamlfile
+from dkimgate.config import yaml_file
+from dkimgate.config.yaml_file import ConfigError
 from dkimgate.facts import Disposition, Sign
 from dkimgate.policy.loader import from_document, load
 from dkimgate.policy.model import All, Any, Compare, DomainGlob, Flag, Glob, Hosted, Leaf, Not, Policy, Present, Rule, Within, Word, leaves
-from dkimgate.yamlfile import ConfigError
 
 FILE = Path("policy.yaml")
 
 
 def parse(text: str) -> Policy:
-    return from_document(yamlfile.parse(text, FILE))
+    return from_document(yaml_file.parse(text, FILE))
 
 
 def mistakes(text: str) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate import yamlfile
+from dkimgate.config import yaml_file
 from dkimgate.policy import plain
 from dkimgate.policy.fact import Kind
 from dkimgate.policy.loader import from_document, load
@@ -18,7 +18,7 @@ CONFIG = Path(__file__).parents[2] / "config"
 
 
 def parse(text: str) -> Policy:
-    return from_document(yamlfile.parse(text, Path("policy.yaml")))
+    return from_document(yaml_file.parse(text, Path("policy.yaml")))
 
 
 def who(when: str) -> str:

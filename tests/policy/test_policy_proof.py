@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate import yamlfile
+from dkimgate.config import yaml_file
 from dkimgate.facts import Facts, Origin
 from dkimgate.policy.conditions import holds
 from dkimgate.policy.decide import decide
@@ -29,7 +29,7 @@ KEEP = "- {name: keep, when: {origin: [forwarded, inbound]}, sign: none}\n"
 
 
 def parse(rules: str, top: str = RISK, default: str = "{envelope: unalign}") -> Policy:
-    return from_document(yamlfile.parse(f"version: 1\n{top}rules:\n{rules}default: {default}\n", Path("policy.yaml")))
+    return from_document(yaml_file.parse(f"version: 1\n{top}rules:\n{rules}default: {default}\n", Path("policy.yaml")))
 
 
 def launders(proof: Proof) -> set[str]:
@@ -233,7 +233,7 @@ def test_the_shipped_policy_weakened(old: str, new: str) -> None:
     text = (CONFIG / "policy.yaml").read_text()
     assert old in text
     text = text.replace(old, new).replace("otherwise: hold", "").replace('    text: "arrived', "    #")
-    weakened = from_document(yamlfile.parse(text, Path("policy.yaml")))
+    weakened = from_document(yaml_file.parse(text, Path("policy.yaml")))
     # what signs asks for a pass of its own, so that the guard before it may say so once more
     assert prove(weakened).safe is (new == "from: hosted")
 

@@ -12,10 +12,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dkimgate.config import Config, Trust
+from dkimgate.config.dkimgate_yaml import Config, Trust
 from dkimgate.evidence.gather import facts_of, see
 from dkimgate.facts import Facts, Standing
-from dkimgate.message import Connection, Envelope, Message, split_message
+from dkimgate.message.message import Connection, Envelope, Message, split_message
 from dkimgate.policy.model import Compare, DomainGlob, Glob, Operator, Weights
 from dkimgate.policy.proof import world
 from dkimgate.policy.proof.language import ANYTHING, Budget, Language, TooHardError, Wanted, Writing, writable

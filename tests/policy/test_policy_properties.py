@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import policy_world
 from dkimgate.facts import DMARC_RESULTS, Arrival, Border, Decision, Disposition, Facts, HeaderSigns, Origin, Sign, Spam, Upstream
-from dkimgate.message import Connection
+from dkimgate.message.message import Connection
 from dkimgate.policy import globs, reach, verdict
 from dkimgate.policy.conditions import holds, leaf_holds
 from dkimgate.policy.decide import decide

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate import departure, record
 from dkimgate.cli.show import laundered
 from dkimgate.facts import Arrival, Assessment, Decision, Departure, Facts, Origin, Sign, is_outside
-from dkimgate.message import Connection, Message
-from dkimgate.policy import guard, loader, verdict
+from dkimgate.message.message import Connection, Message
+from dkimgate.policy import departure, guard, loader, verdict
 from dkimgate.policy.proof import laws, world
+from dkimgate.record import record
 
 CONFIG = Path(__file__).parents[2] / "config"
 SIGNING = [CONFIG / "policy.yaml", *sorted((CONFIG / "policies").glob("*.yaml"))]

@@ -13,7 +13,8 @@ import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from dkimgate.config_values import FIELD_NAME
+from dkimgate.config.values import FIELD_NAME
+from dkimgate.config.yaml_file import ConfigError, Document
 from dkimgate.facts import DMARC_RESULTS
 from dkimgate.policy import actions, loader, meanings
 from dkimgate.policy.fact import Fact, Kind
@@ -21,7 +22,6 @@ from dkimgate.policy.loader import from_document
 from dkimgate.policy.parse import COMPARISON
 from dkimgate.policy.schema import schema
 from dkimgate.policy.vocabulary import FACTS
-from dkimgate.yamlfile import ConfigError, Document
 from documents import POLICIES, Example
 
 CONFIG = Path(__file__).parents[2] / "config"

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from dkimgate import config, yamlfile
+from dkimgate.config import dkimgate_yaml, yaml_file
 from dkimgate.facts import DMARC_RESULTS, Arrival, Facts, HeaderSigns, Origin, Sign, Spam, Upstream
 from dkimgate.policy import reference
 from dkimgate.policy.decide import decide
@@ -88,9 +88,9 @@ def test_the_shipped_policy_starts_without_a_forwarder() -> None:
 
 def test_the_shipped_configuration_is_the_default_one() -> None:
     """What is commented out as the default is the default, and what is not is what a beginner may keep."""
-    shipped = config.load(FOLDER / "dkimgate.yaml")
+    shipped = dkimgate_yaml.load(FOLDER / "dkimgate.yaml")
     assert shipped.policy == FOLDER / "policy.yaml"
-    changed = {name for name in type(shipped).model_fields if getattr(shipped, name) != getattr(config.Config(), name)}
+    changed = {name for name in type(shipped).model_fields if getattr(shipped, name) != getattr(dkimgate_yaml.Config(), name)}
     assert changed == {"listen", "user", "policy", "trust"}
     assert not shipped.keys and not shipped.trust.border_strips_forgeries
 
@@ -99,14 +99,14 @@ def keys_of(model: type[BaseModel]) -> set[str]:
     """Every key that the configuration knows, at any depth."""
     found = set(model.model_fields)
     for section in (
-        config.Trust,
-        config.Key,
-        config.Forwarder,
-        config.Signature,
-        config.Outgoing,
-        config.Verify,
-        config.Journal,
-        config.SpamField,
+        dkimgate_yaml.Trust,
+        dkimgate_yaml.Key,
+        dkimgate_yaml.Forwarder,
+        dkimgate_yaml.Signature,
+        dkimgate_yaml.Outgoing,
+        dkimgate_yaml.Verify,
+        dkimgate_yaml.Journal,
+        dkimgate_yaml.SpamField,
     ):
         found |= set(section.model_fields)
     return found
@@ -114,7 +114,7 @@ def keys_of(model: type[BaseModel]) -> set[str]:
 
 def test_the_shipped_configuration_names_every_key() -> None:
     text = (FOLDER / "dkimgate.yaml").read_text("utf-8")
-    assert {key for key in keys_of(config.Config) if not re.search(rf"\b{key}:", text)} == set()
+    assert {key for key in keys_of(dkimgate_yaml.Config) if not re.search(rf"\b{key}:", text)} == set()
 
 
 def test_what_is_commented_out_is_valid_too(tmp_path: Path) -> None:
@@ -123,14 +123,14 @@ def test_what_is_commented_out_is_valid_too(tmp_path: Path) -> None:
     opened = re.sub(r"(?m)^[a-z]+: [A-Z].*\n", "", opened).replace("keys: []", "keys:")
     assert len(yaml.safe_load(opened)) > len(yaml.safe_load(text))
     (tmp_path / "dkimgate.yaml").write_text(opened)
-    loaded = config.load(tmp_path / "dkimgate.yaml")
+    loaded = dkimgate_yaml.load(tmp_path / "dkimgate.yaml")
     assert len(loaded.keys) == 2 and loaded.forwarder is not None and loaded.user == "dkimgate"
-    assert loaded.verify == config.Verify() and loaded.drain_seconds == config.Config().drain_seconds
+    assert loaded.verify == dkimgate_yaml.Verify() and loaded.drain_seconds == dkimgate_yaml.Config().drain_seconds
 
 
 @pytest.mark.parametrize("example", POLICIES, ids=str)
 def test_every_example_in_the_documents_loads(example: Example) -> None:
-    from_document(yamlfile.parse(example.policy, example.file))
+    from_document(yaml_file.parse(example.policy, example.file))
 
 
 def test_the_examples_were_found() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate import postfix
-from dkimgate.postfix import Settings, ask
+from dkimgate.postfix import settings as postfix
+from dkimgate.postfix.settings import Settings, ask
 from needs import need_program
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate import cli, config
+from dkimgate import cli
+from dkimgate.config import dkimgate_yaml
 from documents import DOCUMENTS, EXAMPLES, ROOT, Example
 
 LINK = re.compile(r"\[[^\]\n]+\]\(([^)\s]+)\)")
@@ -47,7 +48,7 @@ def test_a_link_into_the_void_would_be_seen() -> None:
 @pytest.mark.parametrize("example", [each for each in EXAMPLES if not each.is_cases and not each.is_policy], ids=str)
 def test_every_example_of_the_configuration_loads(example: Example, tmp_path: Path) -> None:
     (tmp_path / "dkimgate.yaml").write_text(example.text)
-    config.load(tmp_path / "dkimgate.yaml")
+    dkimgate_yaml.load(tmp_path / "dkimgate.yaml")
 
 
 def commands() -> Iterator[tuple[str, str]]:

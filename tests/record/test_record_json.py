@@ -13,7 +13,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dkimgate import departure, record
 from dkimgate.facts import (
     DMARC_RESULTS,
     Arrival,
@@ -32,9 +31,10 @@ from dkimgate.facts import (
     Standing,
     Upstream,
 )
-from dkimgate.message import Connection, Envelope, HeaderField, Message
-from dkimgate.policy import loader
+from dkimgate.message.message import Connection, Envelope, HeaderField, Message
+from dkimgate.policy import departure, loader
 from dkimgate.policy.decide import decide
+from dkimgate.record import record
 
 SHIPPED = loader.load(Path(__file__).parents[2] / "config" / "policy.yaml")
 

@@ -10,9 +10,9 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
-from dkimgate import record
 from dkimgate.facts import Assessment, Decision, Departure, Facts, Origin, Risk, Sign
-from dkimgate.message import Message
+from dkimgate.message.message import Message
+from dkimgate.record import record
 
 ODD: dict[type, object] = {str: "unlike", bool: True, float: 7.5, int: 7}
 

@@ -10,8 +10,8 @@ from typing import Any
 import dkim
 
 import smtp_model
-from dkimgate.gate import Gate
-from dkimgate.message import Connection, Envelope, HeaderField, Message, split_message
+from dkimgate.gate.gate import Gate
+from dkimgate.message.message import Connection, Envelope, HeaderField, Message, split_message
 from verify.dkim_world import AUTHOR, pem, rsa_record
 
 SUBMITTED = Connection(ip="192.0.2.77", name="laptop.hosted.example", helo="laptop", auth="user", daemon="submission")

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from dkimgate.gate import Gate
-from dkimgate.message import HeaderField
+from dkimgate.gate.gate import Gate
+from dkimgate.message.message import HeaderField
 from headers import REINJECTED
 from sending.sending_world import Left, gate, leaves, mail, verifies
 from verify.dkim_world import AUTHOR, check, pem, rsa_record

@@ -13,8 +13,8 @@ from dkim.canonicalization import Relaxed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dkimgate.message import HeaderField
-from dkimgate.signing.canonical import BodyHash, SimpleHash, collapse, relaxed_field
+from dkimgate.dkim.canonical import BodyHash, SimpleHash, collapse, relaxed_field
+from dkimgate.message.message import HeaderField
 
 
 def digest(body: bytes, *cuts: int) -> bytes:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate import cli, config, secretfile
+from dkimgate import cli
 from dkimgate.cli.account import account
+from dkimgate.config import dkimgate_yaml, secret_file
 from needs import need_root
 
 NOBODY = pwd.getpwnam("nobody")
@@ -29,7 +30,7 @@ def for_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The configuration of this host names a user that every machine has."""
     file = tmp_path / "dkimgate.yaml"
     file.write_text("user: nobody\n")
-    monkeypatch.setattr(config, "DEFAULT_FILE", file)
+    monkeypatch.setattr(dkimgate_yaml, "DEFAULT_FILE", file)
 
 
 def open_to_all(folder: Path) -> None:
@@ -69,7 +70,7 @@ def test_without_the_account_it_stays_with_its_owner(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "dkimgate.yaml").write_text("user: no-such-user\n")
-    monkeypatch.setattr(config, "DEFAULT_FILE", tmp_path / "dkimgate.yaml")
+    monkeypatch.setattr(dkimgate_yaml, "DEFAULT_FILE", tmp_path / "dkimgate.yaml")
     file = tmp_path / "made"
     assert cli.main([*command, "--out", str(file)]) == 0
     assert (file.stat().st_uid, file.stat().st_mode & 0o7777) == (os.geteuid(), 0o600)
@@ -80,14 +81,14 @@ def test_what_an_ordinary_user_makes_is_told_how_to_hand_over(tmp_path: Path, mo
     """As that user: `sudo` was forgotten."""
     monkeypatch.setattr("os.geteuid", lambda: 65534)
     file = tmp_path / "made of two words"
-    secretfile.create(file, "x", "", "nobody" if os.getuid() != NOBODY.pw_uid else "root")
+    secret_file.create(file, "x", "", "nobody" if os.getuid() != NOBODY.pw_uid else "root")
     assert file.stat().st_mode & 0o7777 == 0o600
-    said = secretfile.handed(file, "nobody")
+    said = secret_file.handed(file, "nobody")
     assert said.endswith(f"mode 0600: the daemon (nobody) can't read it. As root: chown root:{GROUP} '{file}' && chmod 0640 '{file}'")
 
 
 def test_the_account_is_the_configured_one_else_the_installed_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "DEFAULT_FILE", tmp_path / "dkimgate.yaml")
+    monkeypatch.setattr(dkimgate_yaml, "DEFAULT_FILE", tmp_path / "dkimgate.yaml")
     assert account() == "dkimgate"
     (tmp_path / "dkimgate.yaml").write_text("user: mail\n")
     assert account() == "mail"
@@ -97,6 +98,6 @@ def test_the_account_is_the_configured_one_else_the_installed_one(tmp_path: Path
 
 def test_the_daemon_itself_may_have_made_it(tmp_path: Path) -> None:
     file = tmp_path / "made"
-    secretfile.create(file, "x", "", "no-such-user")
+    secret_file.create(file, "x", "", "no-such-user")
     name = pwd.getpwuid(os.geteuid()).pw_name
-    assert secretfile.handed(file, name).endswith(f"mode 0600: the daemon ({name}) can read it.")
+    assert secret_file.handed(file, name).endswith(f"mode 0600: the daemon ({name}) can read it.")

@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat, PublicFormat
 
-from dkimgate import config
-from dkimgate.signing import keys as signing_keys
-from dkimgate.signing.keys import load_key, load_keys, load_usable, signing_key
-from dkimgate.yamlfile import ConfigError
+from dkimgate.config import dkimgate_yaml
+from dkimgate.config.yaml_file import ConfigError
+from dkimgate.dkim import keys as signing_keys
+from dkimgate.dkim.keys import load_key, load_keys, load_usable, signing_key
 from needs import need_program
 
 PLAIN = serialization.NoEncryption()
@@ -38,8 +38,8 @@ PEMS = {
 }
 
 
-def entry(file: Path, selector: str = "default") -> config.Key:
-    return config.Key(domain="hosted.example", selector=selector, file=str(file))
+def entry(file: Path, selector: str = "default") -> dkimgate_yaml.Key:
+    return dkimgate_yaml.Key(domain="hosted.example", selector=selector, file=str(file))
 
 
 def write(folder: Path, data: bytes, mode: int = 0o600, name: str = "key.pem") -> Path:

@@ -22,9 +22,9 @@ import dns.zone
 import pytest
 import yaml
 
-from dkimgate import config
 from dkimgate.cli.keys import add_parser, config_line, zone_line
-from dkimgate.signing.keys import SigningKey, load_key
+from dkimgate.config import dkimgate_yaml
+from dkimgate.dkim.keys import SigningKey, load_key
 
 
 def run(*words: str | Path) -> int:
@@ -37,7 +37,7 @@ def run(*words: str | Path) -> int:
 
 
 def load(file: Path, domain: str = "hosted.example", selector: str = "s1") -> SigningKey:
-    return load_key(config.Key(domain=domain, selector=selector, file=str(file)))
+    return load_key(dkimgate_yaml.Key(domain=domain, selector=selector, file=str(file)))
 
 
 @pytest.mark.parametrize(("options", "algorithm", "bits"), [("", "rsa-sha256", 2048), ("--type ed25519", "ed25519-sha256", 256)])

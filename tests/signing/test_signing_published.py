@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dkimgate.signing.keys import signing_key
-from dkimgate.signing.published import Status, judge, parse_tags
+from dkimgate.dkim.keys import signing_key
+from dkimgate.dkim.published import Status, judge, parse_tags
 
 RSA = signing_key("hosted.example", "default", rsa.generate_private_key(65537, 2048))
 ED25519 = signing_key("hosted.example", "ed", Ed25519PrivateKey.generate())

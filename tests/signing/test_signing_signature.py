@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dkimgate.message import HeaderField, split_message
-from dkimgate.signing.canonical import BodyHash, relaxed_field
-from dkimgate.signing.keys import signing_key
-from dkimgate.signing.signature import PRESENT, SEALED, SINGLE, sign
+from dkimgate.dkim.canonical import BodyHash, relaxed_field
+from dkimgate.dkim.keys import signing_key
+from dkimgate.dkim.sign import PRESENT, SEALED, SINGLE, sign
+from dkimgate.message.message import HeaderField, split_message
 
 NOW = 1_700_000_000
 KEY = signing_key("hosted.example", "default", rsa.generate_private_key(65537, 2048))

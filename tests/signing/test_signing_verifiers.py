@@ -13,10 +13,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from dkimgate.message import split_message
-from dkimgate.signing.canonical import BodyHash
-from dkimgate.signing.keys import SigningKey, signing_key
-from dkimgate.signing.signature import FIELD_NAME, sign
+from dkimgate.dkim.canonical import BodyHash
+from dkimgate.dkim.keys import SigningKey, signing_key
+from dkimgate.dkim.sign import FIELD_NAME, sign
+from dkimgate.message.message import split_message
 from needs import need_program
 
 HEADER = b"From: Ann <ann@hosted.example>\r\nTo: bob@receiver.example\r\nSubject: Lunch\r\nDate: Sat, 21 Nov 2026 12:00:00 +0000\r\n"

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate import cli, config
-from dkimgate.engine import Engine
-from dkimgate.yamlfile import ConfigError
+from dkimgate import cli
+from dkimgate.config import dkimgate_yaml
+from dkimgate.config.yaml_file import ConfigError
+from dkimgate.gate.engine import Engine
 
 OURS = "bounce.forwarder.example"
 
@@ -114,5 +115,5 @@ def test_a_wrong_section_is_told_with_its_place(tmp_path: Path, text: str, expec
     file = tmp_path / "dkimgate.yaml"
     file.write_text(text + "\n")
     with pytest.raises(ConfigError) as caught:
-        config.load(file)
+        dkimgate_yaml.load(file)
     assert expected in str(caught.value)

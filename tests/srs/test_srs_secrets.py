@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from dkimgate.config.yaml_file import ConfigError
 from dkimgate.srs import Secrets, new_secret
-from dkimgate.yamlfile import ConfigError
 
 A, B = "vnHGgDCuQdEYRQNQFFq4Vw+B", "b0Tt1SLK/Xk5SGd84rtLXpJc"
 

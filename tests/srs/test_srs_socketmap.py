@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from dkimgate.daemon import socketmap
 from dkimgate.daemon.socketmap import LONGEST_REQUEST, ProtocolError, netstring, split
-from dkimgate.message import Envelope
+from dkimgate.message.message import Envelope
 from dkimgate.srs import new_secret
 from running import ROOT, Daemon, alive, double, eventually, mail
 

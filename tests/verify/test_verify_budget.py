@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate.budget import Costly
 from dkimgate.facts import Disposition
-from dkimgate.message import Connection, Envelope, Message, split_message
+from dkimgate.gate.budget import Costly
+from dkimgate.message.message import Connection, Envelope, Message, split_message
 from passport.test_passport_border import GOOD, OUR_RESULTS, STRANGER, Host
 from verify.dkim_world import BODY, NOW
 from verify.test_verify_gate import BORDER_FIELD, SIGNED, Arrived
@@ -20,7 +20,7 @@ def test_it_is_deferred_once_and_then_leaves_unsigned(when: str, tmp_path: Path,
     arrived = Arrived(tmp_path, f"when: {when}")
     clock = iter(range(10_000))
     with monkeypatch.context() as slow:
-        slow.setattr("dkimgate.passage.cpu_seconds", lambda: 3.0 * next(clock))
+        slow.setattr("dkimgate.gate.passage.cpu_seconds", lambda: 3.0 * next(clock))
         first = arrived.send(BORDER_FIELD + SIGNED)
         assert first.disposition is Disposition.DEFER and first.fields == ()
         assert "deferred once" in arrived.record["error"] and arrived.record["decision"]["signatures"] == []
@@ -35,7 +35,7 @@ def test_where_the_policy_observes_it_goes_on(tmp_path: Path, monkeypatch: pytes
     arrived = Arrived(tmp_path, "when: missing")
     arrived.gate.policy = replace(arrived.gate.policy, mode="observe")
     clock = iter(range(10_000))
-    monkeypatch.setattr("dkimgate.passage.cpu_seconds", lambda: 3.0 * next(clock))
+    monkeypatch.setattr("dkimgate.gate.passage.cpu_seconds", lambda: 3.0 * next(clock))
     outcome = arrived.send(BORDER_FIELD + SIGNED)
     assert (outcome.disposition, len(outcome.fields), arrived.record["error"]) == (Disposition.ACCEPT, 1, None)
 
@@ -45,7 +45,7 @@ def test_a_border_defers_it_once_and_then_states_what_hurts_alone(tmp_path: Path
     clock = iter(range(10_000))
     fields, body = split_message(OUR_RESULTS + GOOD + b"\r\n" + BODY)
     with monkeypatch.context() as slow:
-        slow.setattr("dkimgate.passage.cpu_seconds", lambda: 3.0 * next(clock))
+        slow.setattr("dkimgate.gate.passage.cpu_seconds", lambda: 3.0 * next(clock))
         assert host.passes(fields, body, STRANGER, "border").disposition is Disposition.DEFER
     again = host.passes(fields, body, STRANGER, "border")
     assert (again.disposition, again.remove) == (Disposition.ACCEPT, (0,))
@@ -59,7 +59,7 @@ def test_others_are_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     arrived = Arrived(tmp_path, "when: missing")
     clock = iter(range(10_000))
     with monkeypatch.context() as slow:
-        slow.setattr("dkimgate.passage.cpu_seconds", lambda: 3.0 * next(clock))
+        slow.setattr("dkimgate.gate.passage.cpu_seconds", lambda: 3.0 * next(clock))
         arrived.send(BORDER_FIELD + SIGNED.replace(b"Lunch", b"Money"))
     assert len(arrived.send(BORDER_FIELD + SIGNED).fields) == 1
 

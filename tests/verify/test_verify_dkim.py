@@ -14,13 +14,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bodies import forms
-from dkimgate.evidence import dkim_signature
-from dkimgate.evidence.arc_fields import Broken, Located, message_signature_of, tags_of
-from dkimgate.evidence.dkim_content import Content, asks_simple
+from dkimgate.arc.fields import Broken, Located, message_signature_of, tags_of
+from dkimgate.dkim import signature as dkim_signature
+from dkimgate.dkim.content import Content, asks_simple
+from dkimgate.dns.resolver import FakeResolver
 from dkimgate.evidence.own_dkim import RESULTS, check_signatures
 from dkimgate.facts import Standing
-from dkimgate.message import HeaderField, split_message
-from dkimgate.resolver import FakeResolver
+from dkimgate.message.message import HeaderField, split_message
 from verify.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, check, ed25519_key, ed25519_record, pem, relaxed, rsa_key, rsa_record, zone
 
 BODIES = {

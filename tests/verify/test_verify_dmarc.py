@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dkimgate.evidence import dmarc_walk
+from dkimgate.dmarc import walk
+from dkimgate.dns.resolver import FakeResolver
 from dkimgate.evidence.own_dkim import Signature
 from dkimgate.evidence.own_dmarc import BOTH, RESULTS, RFC7489, RFC9989, Dmarc, check_dmarc, prepare
 from dkimgate.evidence.own_spf import Spf
 from dkimgate.facts import Standing
-from dkimgate.resolver import FakeResolver
 
 NONE = Spf("none", None)
 
@@ -145,7 +145,7 @@ def test_the_policy_that_applies(case: str) -> None:
 
 def test_a_walk_asks_eight_questions_at_most() -> None:
     """The illustration of RFC 9989 section 4.10."""
-    assert list(dmarc_walk.targets("a.b.c.d.e.f.g.h.i.j.mail.hosted.example")) == [
+    assert list(walk.targets("a.b.c.d.e.f.g.h.i.j.mail.hosted.example")) == [
         "a.b.c.d.e.f.g.h.i.j.mail.hosted.example",
         "g.h.i.j.mail.hosted.example",
         "h.i.j.mail.hosted.example",
@@ -155,7 +155,7 @@ def test_a_walk_asks_eight_questions_at_most() -> None:
         "hosted.example",
         "example",
     ]
-    assert [len(list(dmarc_walk.targets(".".join("x" * n)))) for n in (1, 2, 7, 8, 9, 127)] == [1, 2, 7, 8, 8, 8]
+    assert [len(list(walk.targets(".".join("x" * n)))) for n in (1, 2, 7, 8, 9, 127)] == [1, 2, 7, 8, 8, 8]
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_a_walk_asks_eight_questions_at_most() -> None:
     ],
 )
 def test_organizational_domains(domain: str, records: dict[str, str], organization: str) -> None:
-    assert dmarc_walk.organizational(domain, dmarc_walk.walk(domain, dns_of(records).lookup())) == organization
+    assert walk.organizational(domain, walk.walk(domain, dns_of(records).lookup())) == organization
 
 
 # --- DNS that fails ---------------------------------------------------------------------------------------------------------------------------

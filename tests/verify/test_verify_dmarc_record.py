@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dkimgate.evidence.dmarc_record import POLICIES, Record, find, lowered, parse
+from dkimgate.dmarc.record import POLICIES, Record, find, lowered, parse
 
 GOOD = {
     "v=DMARC1; p=none; rua=mailto:dmarc-feedback@hosted.example": Record(policy="none", reports=True),

@@ -11,10 +11,10 @@ import pytest
 
 from arc.sealing import ZONE as ARC_ZONE
 from arc.sealing import mail
+from dkimgate.dns.resolver import FakeResolver
 from dkimgate.facts import Disposition
-from dkimgate.gate import Gate, Outcome
-from dkimgate.message import Connection, Envelope, Message, split_message
-from dkimgate.resolver import FakeResolver
+from dkimgate.gate.gate import Gate, Outcome
+from dkimgate.message.message import Connection, Envelope, Message, split_message
 from headers import BORDER, REINJECTED
 from verify.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, pem, zone
 

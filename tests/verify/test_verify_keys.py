@@ -8,8 +8,8 @@ import time
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from dkimgate.evidence.dkim_key import NoKey, Problem, published_key
-from dkimgate.resolver import FakeResolver
+from dkimgate.dkim.public_key import NoKey, Problem, published_key
+from dkimgate.dns.resolver import FakeResolver
 from verify.dkim_world import BODY, HEADER, Signer, check, rsa_key, rsa_record, zone
 
 NAME = "s._domainkey.hosted.example"

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dkimgate.dns.resolver import FakeResolver
 from dkimgate.evidence.own_spf import RESULTS, Entry, check_spf, entry_of
+from dkimgate.evidence.route import route_of
 from dkimgate.facts import Origin, Standing
-from dkimgate.message import Connection
-from dkimgate.resolver import FakeResolver
-from dkimgate.route import route_of
+from dkimgate.message.message import Connection
 from headers import AUTHOR, BORDER, OUTSIDE, REINJECTED, TRUST, message
 
 CLIENT = "192.0.2.66"

@@ -16,16 +16,16 @@ from hypothesis import strategies as st
 
 from arc.sealing import mail
 from bodies import forms
-from dkimgate.config import Config, Trust
+from dkimgate.config.dkimgate_yaml import Config, Trust
+from dkimgate.dkim.keys import signing_key
+from dkimgate.dns.resolver import Answer, FakeResolver, Kind, Lookup, Status
 from dkimgate.evidence import own_checks
 from dkimgate.evidence.claims import arrival_of
 from dkimgate.evidence.gather import see
 from dkimgate.evidence.own_dmarc import RESULTS, check_dmarc
 from dkimgate.evidence.own_spf import check_spf, stated_spf
 from dkimgate.facts import Claim, Spam, Standing
-from dkimgate.message import Connection, Envelope, Message, split_message
-from dkimgate.resolver import Answer, FakeResolver, Kind, Lookup, Status
-from dkimgate.signing.keys import signing_key
+from dkimgate.message.message import Connection, Envelope, Message, split_message
 from verify.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, zone
 
 IP = "198.51.100.66"

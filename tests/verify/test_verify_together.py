@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from bodies import forms
-from dkimgate.author import author_of
+from dkimgate.dns.resolver import FakeResolver
 from dkimgate.evidence.claims import arrival_of
 from dkimgate.evidence.own_dkim import check_signatures
 from dkimgate.evidence.own_dmarc import check_dmarc, prepare
 from dkimgate.evidence.own_spf import check_spf, entry_of
+from dkimgate.evidence.route import route_of
 from dkimgate.facts import Arrival, Spam
-from dkimgate.message import Connection, Envelope, Message, split_message
-from dkimgate.resolver import FakeResolver
-from dkimgate.route import route_of
+from dkimgate.message.author import author_of
+from dkimgate.message.message import Connection, Envelope, Message, split_message
 from headers import TRUST
 from verify.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, zone
 

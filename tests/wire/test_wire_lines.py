@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import smtp_model
-from dkimgate.message import HeaderField
-from dkimgate.signing.canonical import relaxed_field
-from dkimgate.wire import LineBreaker, broken, folded, has_long_line, sent
+from dkimgate.dkim.canonical import relaxed_field
+from dkimgate.message.lines import LineBreaker, broken, folded, has_long_line, sent
+from dkimgate.message.message import HeaderField
 
 AHEAD_OF_TIME = next(998 + 997 * n for n in itertools.count() if (998 + 997 * n) % 2048 == 0)
 """So long is a line that fills both its last line on the wire and its last record in the queue file."""

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple
 
-from dkimgate.border import RULE as BORDER
 from dkimgate.facts import Disposition, EnvelopeAction, Facts, Sign
+from dkimgate.gate.border import RULE as BORDER
 from dkimgate.policy import verdict
 from dkimgate.policy.decide import withheld
 from dkimgate.policy.explain import why_not
 from dkimgate.policy.model import Policy
 from dkimgate.policy.verdict import Verdict
-from dkimgate.record import RecordError, facts_of
+from dkimgate.record.record import RecordError, facts_of
 
 Record = dict[str, Any]
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from dkimgate.journal import files_of
+from dkimgate.record.journal_reader import files_of
 
 PIECE = 4 << 20
 """Octets that are read at once."""

@@ -13,11 +13,11 @@ from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import Any
 
-from dkimgate import domains
 from dkimgate.backtest.pieces import Piece, cut, lines, open_all
 from dkimgate.backtest.tally import Period, Tally
-from dkimgate.journal import Reader
+from dkimgate.message import domains
 from dkimgate.policy.model import Policy
+from dkimgate.record.journal_reader import Reader
 
 WORTH_A_PROCESS = 4 << 20
 """Octets of journal below which starting processes takes longer than it saves."""

@@ -13,7 +13,7 @@ from dkimgate import __version__
 from dkimgate.cli import backtest, check, demo, explain, keys, log, passport, policy, run, srs
 from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import CommandError, complain
-from dkimgate.yamlfile import ConfigError
+from dkimgate.config.yaml_file import ConfigError
 
 _COMMANDS = (demo, explain, check, keys, passport, srs, policy, run, log, backtest)
 

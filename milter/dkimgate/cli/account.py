@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dkimgate import config, secretfile
-from dkimgate.yamlfile import ConfigError
+from dkimgate.config import dkimgate_yaml, secret_file
+from dkimgate.config.yaml_file import ConfigError
 
 
 def account() -> str:
     """The user that the configuration in its usual place names, else the one that `make install` makes."""
     try:
-        return config.load(config.DEFAULT_FILE).user or secretfile.ACCOUNT
+        return dkimgate_yaml.load(dkimgate_yaml.DEFAULT_FILE).user or secret_file.ACCOUNT
     except ConfigError:
-        return secretfile.ACCOUNT
+        return secret_file.ACCOUNT

@@ -9,7 +9,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from dkimgate import agreement, config, yamlfile
 from dkimgate.backtest.compare import Kind, Side
 from dkimgate.backtest.run import BacktestError, backtest
 from dkimgate.backtest.tally import Example, Period, Tally, Transition
@@ -17,11 +16,13 @@ from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import BAD, DIM, DOUBT, TITLE, Cell, CommandError, Screen, complain
 from dkimgate.cli.show import arrival, number
 from dkimgate.cli.times import moment
+from dkimgate.config import dkimgate_yaml, yaml_file
 from dkimgate.facts import EnvelopeAction
-from dkimgate.journal import files_of
+from dkimgate.gate import config_checks
 from dkimgate.policy import loader
 from dkimgate.policy.model import Policy
 from dkimgate.policy.proof import example, prove
+from dkimgate.record.journal_reader import files_of
 
 _EPILOG = """\
 Every record of the journal and of its rotated files is decided again from the facts that it holds, by the code that the daemon
@@ -64,7 +65,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--since", type=moment, metavar="TIME", help="only from this time on: 2h, 7d, 2026-11-21T16:20 (UTC)")
     parser.add_argument("--until", type=moment, metavar="TIME", help="only before this time")
     parser.add_argument("--journal", type=Path, metavar="FILE", help="the journal (default: journal.file of the configuration)")
-    parser.add_argument("--config", type=Path, default=config.DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
+    parser.add_argument("--config", type=Path, default=dkimgate_yaml.DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
     parser.add_argument("--examples", type=_count, default=2, metavar="N", help="how many of each change (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="one JSON object, with every change")
     parser.set_defaults(run=run)
@@ -78,10 +79,10 @@ def _count(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Run the backtest. See the epilog for the exit status."""
-    policy = loader.from_document(yamlfile.read(options.policy, ": name the policy to try with --policy FILE"))
+    policy = loader.from_document(yaml_file.read(options.policy, ": name the policy to try with --policy FILE"))
     if options.since and options.until and options.until <= options.since:
         raise CommandError(f"--until {options.until} is not after --since {options.since}")
-    settings = config.load(options.config) if options.journal is None else None
+    settings = dkimgate_yaml.load(options.config) if options.journal is None else None
     journal: Path = settings.journal.file if settings is not None else options.journal
     progress = _Progress()
     try:
@@ -139,7 +140,7 @@ def _unaligns(policy: Policy) -> bool:
     return any(rule.envelope is EnvelopeAction.UNALIGN for rule in policy.all_rules)
 
 
-def _notes(tally: Tally, settings: config.Config | None, file: Path) -> list[str]:
+def _notes(tally: Tally, settings: dkimgate_yaml.Config | None, file: Path) -> list[str]:
     """What may make the daemon do something else than the backtest says."""
     policy = tally.policy
     notes = []
@@ -149,7 +150,7 @@ def _notes(tally: Tally, settings: config.Config | None, file: Path) -> list[str
         f"the daemon would not start: {problem.splitlines()[0].rstrip(':')}" for problem in example.problems(policy, prove(policy, False))
     ]
     if settings is not None:
-        notes += [f"the daemon would not start: {problem}" for problem in agreement.problems(file, settings, policy)]
+        notes += [f"the daemon would not start: {problem}" for problem in config_checks.problems(file, settings, policy)]
     if _unaligns(policy) and tally.untold:
         text = f"{tally.untold} records are too old to tell whether the sender can be rewritten: to `envelope: unalign` it can't"
         notes.append(text)

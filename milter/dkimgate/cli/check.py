@@ -10,20 +10,21 @@ import pwd
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from dkimgate import agreement, config, credentials
 from dkimgate.cli import check_departure, check_networks, check_postfix, check_proof, check_sending, check_start
 from dkimgate.cli.check_proof import Proved
 from dkimgate.cli.finding import Finding
 from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, Cell, Screen
-from dkimgate.config import Config, Listener
+from dkimgate.config import credentials, dkimgate_yaml
+from dkimgate.config.dkimgate_yaml import Config, Listener
+from dkimgate.config.permissions import hindrance
 from dkimgate.facts import EnvelopeAction, Sign
-from dkimgate.gate import Gate
-from dkimgate.journal import Journal
-from dkimgate.permissions import hindrance
+from dkimgate.gate import config_checks
+from dkimgate.gate.gate import Gate
 from dkimgate.policy import unheard
 from dkimgate.policy.explain import describe, does
 from dkimgate.policy.model import Policy, Rule
+from dkimgate.record.journal import Journal
 
 _EPILOG = """\
 Run it after every change: the daemon reloads only what passes here. Mistakes are shown with file, line and column. A policy by which
@@ -51,7 +52,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         epilog=_EPILOG,
         formatter_class=Formatter,
     )
-    parser.add_argument("--config", type=Path, default=config.DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
+    parser.add_argument("--config", type=Path, default=dkimgate_yaml.DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
     parser.add_argument("--policy", type=Path, metavar="NEW.yaml", help="check this policy in place of the one that is configured")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.set_defaults(run=run)
@@ -59,7 +60,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(options: argparse.Namespace) -> int:
     """Print the overview. See the epilog for the exit status."""
-    config.load_whole(options.config)
+    dkimgate_yaml.load_whole(options.config)
     gate = Gate.load(options.config, options.policy)
     found = check_start.with_trials(findings(gate), check_start.tried(options.config, gate.config))
     proved = check_proof.proved(gate.policy)
@@ -205,7 +206,7 @@ def _policy(gate: Gate, settings: Config) -> Iterator[Finding]:
     forwarder = settings.forwarder.domain
     if not gate.policy.uses_forwarder and not gate.policy.seals:
         yield Finding("note", f"forwarder.domain {forwarder}: no rule says `sign: forwarder` or `seal: true`")
-    aligned = agreement.aligned_with(forwarder, agreement.hosted_domains(settings))
+    aligned = config_checks.aligned_with(forwarder, config_checks.hosted_domains(settings))
     if aligned:
         yield Finding("warning", f"forwarder.domain {forwarder} may align with {', '.join(aligned)}: for their mail it is refused")
 

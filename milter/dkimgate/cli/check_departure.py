@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dkimgate import agreement
 from dkimgate.cli.finding import Finding
-from dkimgate.gate import Gate
-from dkimgate.way_out import Known, WayOut
+from dkimgate.gate import config_checks
+from dkimgate.gate.gate import Gate
+from dkimgate.postfix.way_out import Known, WayOut
 
 
 def findings(gate: Gate) -> Iterator[Finding]:
@@ -29,7 +29,7 @@ def findings(gate: Gate) -> Iterator[Finding]:
     if way.origins is None:
         yield Finding("note", "departure.origin: unknown, and Postfix does not tell: a sender without a domain is taken to pass SPF")
     for helo in way.helos:
-        aligned = agreement.aligned_with(helo, agreement.hosted_domains(settings))
+        aligned = config_checks.aligned_with(helo, config_checks.hosted_domains(settings))
         if aligned:
             yield Finding(
                 "warning",

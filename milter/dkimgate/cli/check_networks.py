@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from dkimgate.cli.finding import Finding
-from dkimgate.config import Config, Trust
-from dkimgate.config_values import Network
+from dkimgate.config.dkimgate_yaml import Config, Trust
+from dkimgate.config.values import Network
 
 _ROUTES, _ROUTES6, _INTERFACES = Path("/proc/net/route"), Path("/proc/net/ipv6_route"), Path("/sys/class/net")
 _UP = 0x1  # RTF_UP of the column Flags

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dkimgate import system
 from dkimgate.cli.finding import Finding
-from dkimgate.config import Config
+from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.daemon import packets
+from dkimgate.postfix import this_host
 
 
 def hosts(settings: Config) -> Iterator[Finding]:
     """Does `trust.hosts` name this Postfix, by every name that it writes into Received? No hosts at all are told of elsewhere."""
-    asked = system.this_host().postfix()
+    asked = this_host.this_host().postfix()
     if asked is None or not settings.trust.hosts:
         return
     for name in asked.every("myhostname"):
@@ -26,7 +26,7 @@ def hosts(settings: Config) -> Iterator[Finding]:
 
 def field_sizes(settings: Config) -> Iterator[Finding]:
     """Are there header fields that this Postfix takes and the daemon can't read?"""
-    asked = system.this_host().postfix()
+    asked = this_host.this_host().postfix()
     if asked is None or not settings.roles - {"srs"}:
         return
     told = packets.accept_large()

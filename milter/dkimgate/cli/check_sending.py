@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dkimgate import postfix, system
-from dkimgate.author import kind_of_problem
 from dkimgate.cli.finding import Finding
-from dkimgate.config import Config
+from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.facts import Origin, is_outside
-from dkimgate.journal import Reader, backwards
-from dkimgate.sending import Smtp
+from dkimgate.gate.sending import Smtp
+from dkimgate.message.author import kind_of_problem
+from dkimgate.postfix import settings as postfix
+from dkimgate.postfix import this_host
+from dkimgate.record.journal_reader import Reader, backwards
 
 Record = dict[str, Any]
 
@@ -30,7 +31,7 @@ _CHECKS = ("smtp_header_checks", "smtp_mime_header_checks", "smtp_nested_header_
 
 def findings(settings: Config, smtp: Smtp) -> Iterator[Finding]:
     """`smtp` is what the gate goes by."""
-    asked = system.this_host().postfix()
+    asked = this_host.this_host().postfix()
     if asked is not None:
         yield from _of_postfix(asked, smtp)
     yield from _of_journal(settings.journal.file)

@@ -11,12 +11,12 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from dkimgate import credentials, systemdunit
 from dkimgate.cli.finding import Finding
-from dkimgate.config import Config
+from dkimgate.config import credentials, systemd_unit
+from dkimgate.config.dkimgate_yaml import Config
+from dkimgate.config.permissions import own_name
 from dkimgate.daemon import privileges
 from dkimgate.daemon.attempt import attempts, is_served
-from dkimgate.permissions import own_name
 
 UNIT = "dkimgate.service"
 BOOTED = Path("/run/systemd/system")
@@ -64,7 +64,7 @@ def credentials_from_elsewhere(settings: Config) -> Iterator[Finding]:
 
 def tried(file: Path, settings: Config) -> Iterator[Finding]:
     """What fails of what the daemon will do, as its user: in the unit's sandbox where systemd can make it, else by the unit's rules."""
-    unit = systemdunit.read(UNIT)
+    unit = systemd_unit.read(UNIT)
     if unit is not None and not any(str(file.absolute()) in line for line in unit.get("ExecStart", ())):
         unit = None  # the file of another daemon, or a draft
     ours = tuple(f"listen: {each.socket}: " for each in settings.listen if is_served(each.socket))

@@ -14,8 +14,8 @@ from dkimgate.cli.demo_world import FORWARDER, Keys, Receiver, daemons, demo_fil
 from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import BAD, DIM, GOOD, Cell, CommandError, Screen
 from dkimgate.cli.show import arrival, arrived_badly, number
-from dkimgate.message import Connection, Envelope, Message, split_message
-from dkimgate.milterclient import MilterClient, MilterError
+from dkimgate.message.message import Connection, Envelope, Message, split_message
+from dkimgate.postfix.milter_client import MilterClient, MilterError
 
 _EPILOG = """\
 It starts two real daemons in a temporary directory, one that enforces the shipped policy and one that signs everything as if

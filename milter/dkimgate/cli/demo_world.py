@@ -29,19 +29,19 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from dkimgate import domains, srs
-from dkimgate.author import author_of
+from dkimgate import srs
 from dkimgate.cli.screen import CommandError
-from dkimgate.journal import Reader
-from dkimgate.journal.reader import forwards
-from dkimgate.message import HeaderField, split_message
-from dkimgate.milterclient import MilterClient, MilterError
-from dkimgate.resolver import FakeResolver
-from dkimgate.signing.canonical import BodyHash
-from dkimgate.signing.keys import PrivateKey, SigningKey, signing_key
-from dkimgate.signing.signature import sign
-from dkimgate.spf_check import outgoing_spf
-from dkimgate.way_out import WayOut
+from dkimgate.dkim.canonical import BodyHash
+from dkimgate.dkim.keys import PrivateKey, SigningKey, signing_key
+from dkimgate.dkim.sign import sign
+from dkimgate.dns.resolver import FakeResolver
+from dkimgate.gate.envelope_spf import outgoing_spf
+from dkimgate.message import domains
+from dkimgate.message.author import author_of
+from dkimgate.message.message import HeaderField, split_message
+from dkimgate.postfix.milter_client import MilterClient, MilterError
+from dkimgate.postfix.way_out import WayOut
+from dkimgate.record.journal_reader import Reader, forwards
 
 FORWARDER = "mx.forwarder.example"
 ADDRESS = "192.0.2.10"

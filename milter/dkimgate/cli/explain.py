@@ -8,18 +8,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-from dkimgate import config, record
 from dkimgate.cli import stored
 from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import BAD, DIM, GOOD, TITLE, Cell, CommandError, Screen, complain
 from dkimgate.cli.show import laundered, show
+from dkimgate.config import dkimgate_yaml
+from dkimgate.evidence.route import hops_below, route_of
 from dkimgate.facts import Assessment
-from dkimgate.gate import Gate
-from dkimgate.hops import Hop
-from dkimgate.message import Connection, Message
+from dkimgate.gate.gate import Gate
+from dkimgate.message.message import Connection, Message
+from dkimgate.message.received import Hop
 from dkimgate.policy.decide import withheld
 from dkimgate.policy.explain import does, why_not
-from dkimgate.route import hops_below, route_of
+from dkimgate.record import record
 
 _EPILOG = """\
 What is decided is decided by the same code as in the daemon; nothing is signed, sent or recorded. Where the addresses that mail leaves
@@ -53,7 +54,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--auth", metavar="USER", help="the client has logged in under this name")
     parser.add_argument("--sender", metavar="ADDRESS", help="envelope sender; '' is the null sender (default: Return-Path)")
     parser.add_argument("--recipient", metavar="ADDRESS", action="append", default=[], help="envelope recipient; may be repeated")
-    parser.add_argument("--config", type=Path, default=config.DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
+    parser.add_argument("--config", type=Path, default=dkimgate_yaml.DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
     parser.add_argument("--json", action="store_true", help="one decision record a line")
     parser.set_defaults(run=run)
 

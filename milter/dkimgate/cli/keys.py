@@ -20,16 +20,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.console import Console
 from rich.table import Table
 
-from dkimgate import config, config_values, secretfile
 from dkimgate.cli.account import account
 from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import complain
-from dkimgate.evidence.dmarc_strict import strictness
+from dkimgate.config import dkimgate_yaml, secret_file, values
+from dkimgate.config.yaml_file import ConfigError
+from dkimgate.dkim.keys import PrivateKey, SigningKey, load_keys, signing_key
+from dkimgate.dkim.published import Finding, Status, judge
+from dkimgate.dmarc.strict import strictness
+from dkimgate.dns.resolver import Resolver
 from dkimgate.log import visible
-from dkimgate.resolver import Resolver
-from dkimgate.signing.keys import PrivateKey, SigningKey, load_keys, signing_key
-from dkimgate.signing.published import Finding, Status, judge
-from dkimgate.yamlfile import ConfigError
 
 _KEYS_HELP = """\
 examples:
@@ -92,7 +92,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=layout,
     )
     check.add_argument(
-        "--config", type=Path, default=config.DEFAULT_FILE, metavar="FILE", help=f"the configuration ({config.DEFAULT_FILE})"
+        "--config", type=Path, default=dkimgate_yaml.DEFAULT_FILE, metavar="FILE", help=f"the configuration ({dkimgate_yaml.DEFAULT_FILE})"
     )
     check.add_argument("--json", action="store_true", help="one JSON object a line for each key")
     check.set_defaults(run=run_check)
@@ -113,7 +113,7 @@ def run_new(args: argparse.Namespace) -> int:
     except OSError as error:
         return _fail(f"{file}: can't write the key: {error.strerror}")
     key = signing_key(args.domain, args.selector, private)
-    print(f"The private key is in {file}.\n{secretfile.handed(file, daemon)}\n")
+    print(f"The private key is in {file}.\n{secret_file.handed(file, daemon)}\n")
     print(f"For the zone of {key.domain}:\n\n{zone_line(key)}\n")
     print(f"For `keys:` in dkimgate.yaml:\n\n{config_line(key, file.absolute())}\n")
     print("When DNS has the record: dkimgate keys check")
@@ -123,7 +123,7 @@ def run_new(args: argparse.Namespace) -> int:
 def run_check(args: argparse.Namespace) -> int:
     """`dkimgate keys check`. Returns 0 where all keys agree with DNS, 1 where some don't, 2 where that can't be told."""
     try:
-        settings = config.load(args.config)
+        settings = dkimgate_yaml.load(args.config)
         keys, warnings = load_keys(settings.keys)
         resolver = _resolver(settings.verify)
     except ConfigError as error:
@@ -179,7 +179,7 @@ def _yaml(text: str) -> str:
 
 def _domain(text: str) -> str:
     try:
-        return pydantic.TypeAdapter(config_values.Domain).validate_python(text)
+        return pydantic.TypeAdapter(values.Domain).validate_python(text)
     except pydantic.ValidationError as error:
         raise argparse.ArgumentTypeError(str(error.errors()[0]["ctx"]["error"])) from None
 
@@ -209,7 +209,7 @@ def _write_private(file: Path, data: bytes, replace: bool, daemon: str) -> None:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-            secretfile.give(stream.fileno(), daemon)
+            secret_file.give(stream.fileno(), daemon)
         if replace:
             written.replace(file)
     except BaseException:
@@ -217,7 +217,7 @@ def _write_private(file: Path, data: bytes, replace: bool, daemon: str) -> None:
         raise
 
 
-def _resolver(settings: config.Verify) -> dns.resolver.Resolver:
+def _resolver(settings: dkimgate_yaml.Verify) -> dns.resolver.Resolver:
     resolver = dns.resolver.Resolver(configure=not settings.nameservers)
     if settings.nameservers:
         resolver.nameservers = [str(address) for address in settings.nameservers]

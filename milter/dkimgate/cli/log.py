@@ -12,14 +12,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from dkimgate import config
 from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import TITLE, Cell, CommandError, Screen, complain
 from dkimgate.cli.show import show, summary
 from dkimgate.cli.times import moment
-from dkimgate.journal import Reader, backwards, files_of, follow
-from dkimgate.journal.reader import forwards
-from dkimgate.yamlfile import ConfigError
+from dkimgate.config import dkimgate_yaml
+from dkimgate.config.yaml_file import ConfigError
+from dkimgate.record.journal_reader import Reader, backwards, files_of, follow, forwards
 
 Record = dict[str, Any]
 Wanted = Callable[[Record], bool]
@@ -76,7 +75,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _add(actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str, epilog: str) -> argparse.ArgumentParser:
     parser = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", epilog=epilog, formatter_class=Formatter)
-    parser.add_argument("--config", type=Path, default=config.DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
+    parser.add_argument("--config", type=Path, default=dkimgate_yaml.DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
     parser.add_argument("--file", type=Path, metavar="JOURNAL", help="the journal itself (default: journal.file of the configuration)")
     parser.add_argument("--json", action="store_true", help="the records as they are, one a line")
     return parser
@@ -165,10 +164,10 @@ def _file(options: argparse.Namespace) -> Path:
         named: Path = options.file
         return named
     try:
-        configured = Path(config.load(options.config).journal.file)
+        configured = Path(dkimgate_yaml.load(options.config).journal.file)
     except ConfigError as error:
-        usual: Path = config.Journal().file
-        if options.config != config.DEFAULT_FILE or not usual.exists():
+        usual: Path = dkimgate_yaml.Journal().file
+        if options.config != dkimgate_yaml.DEFAULT_FILE or not usual.exists():
             raise
         complain(f"{error.problems[0]}: reading {usual} (name another with --file)")
         return usual

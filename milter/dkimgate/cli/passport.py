@@ -7,9 +7,9 @@ import secrets
 import time
 from pathlib import Path
 
-from dkimgate import secretfile
 from dkimgate.cli.account import account
 from dkimgate.cli.help_text import Formatter
+from dkimgate.config import secret_file
 from dkimgate.passport.secrets import is_id, new_secret
 
 _HELP = """\
@@ -60,8 +60,8 @@ def run_new_secret(args: argparse.Namespace) -> int:
         print(line)
         return 0
     daemon = account()
-    secretfile.create(file, line, f"to add a secret to it, dkimgate passport new-secret >> {file}", daemon)
-    print(f"The secret {name} is in {file}.\n{secretfile.handed(file, daemon)}")
+    secret_file.create(file, line, f"to add a secret to it, dkimgate passport new-secret >> {file}", daemon)
+    print(f"The secret {name} is in {file}.\n{secret_file.handed(file, daemon)}")
     print("Every host of the group needs a copy.")
     return 0
 

@@ -6,9 +6,9 @@ import argparse
 import json
 from pathlib import Path
 
-from dkimgate import config
 from dkimgate.cli import policy_show, policy_test
 from dkimgate.cli.help_text import Formatter
+from dkimgate.config import dkimgate_yaml
 from dkimgate.policy.schema import schema
 
 _TEST_HELP = """\
@@ -81,7 +81,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     which = show.add_mutually_exclusive_group()
     which.add_argument("--policy", type=Path, metavar="FILE", help="a policy file")
-    which.add_argument("--config", type=Path, default=config.DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
+    which.add_argument("--config", type=Path, default=dkimgate_yaml.DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
     show.add_argument("--json", action="store_true", help="one JSON object")
     show.set_defaults(run=policy_show.run)
 

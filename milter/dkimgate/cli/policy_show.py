@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dkimgate import config, yamlfile
 from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, TITLE, Cell, Screen
+from dkimgate.config import dkimgate_yaml, yaml_file
 from dkimgate.facts import Disposition, Sign
 from dkimgate.policy import loader, plain
 from dkimgate.policy.model import Policy, Rule
@@ -29,7 +29,7 @@ _WORDS = (
 def run(options: argparse.Namespace) -> int:
     """Show the policy."""
     given: Path | None = options.policy
-    policy = loader.load(config.load(options.config).policy) if given is None else loader.from_document(yamlfile.read(given))
+    policy = loader.load(dkimgate_yaml.load(options.config).policy) if given is None else loader.from_document(yaml_file.read(given))
     if options.json:
         print(json.dumps(_as_json(policy), indent=2))
     else:

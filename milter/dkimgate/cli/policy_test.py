@@ -11,11 +11,14 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from dkimgate import record, srs, yamlfile
+from dkimgate import srs
 from dkimgate.cli import stored
 from dkimgate.cli.screen import BAD, DIM, GOOD, TITLE, Cell, Screen, complain
-from dkimgate.engine import Engine
+from dkimgate.config import yaml_file
+from dkimgate.config.yaml_file import ConfigError, nearest
+from dkimgate.dkim.keys import signing_key
 from dkimgate.facts import Assessment
+from dkimgate.gate.engine import Engine
 from dkimgate.policy import cases, expecting, loader, stating
 from dkimgate.policy.cases import Case, Suite
 from dkimgate.policy.decide import withheld
@@ -24,9 +27,8 @@ from dkimgate.policy.explain import found_as, why_not
 from dkimgate.policy.model import Policy, Rule, leaves
 from dkimgate.policy.proof import prove
 from dkimgate.policy.vocabulary import value_of
-from dkimgate.signing.keys import signing_key
-from dkimgate.way_out import configured
-from dkimgate.yamlfile import ConfigError, nearest
+from dkimgate.postfix.way_out import configured
+from dkimgate.record import record
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +77,12 @@ def run(options: argparse.Namespace) -> int:
 def _policy(suite: Suite, given: Path | None) -> Policy:
     """The policy under test: only its own mistakes keep it from being loaded, not what it would do to a daemon."""
     if given is not None:
-        return loader.from_document(yamlfile.read(given))
+        return loader.from_document(yaml_file.read(given))
     if suite.policy is None:
         raise ConfigError(f"{suite.file}: which policy? Write `policy: FILE` at the top, or call with --policy FILE")
     file, here = suite.policy.resolve(), Path.cwd()
     shown = file.relative_to(here) if file.is_relative_to(here) else file
-    return loader.from_document(yamlfile.read(shown, f": correct `policy:` in {suite.file}"))
+    return loader.from_document(yaml_file.read(shown, f": correct `policy:` in {suite.file}"))
 
 
 def _unsafe(policy: Policy) -> list[str]:

@@ -6,16 +6,16 @@ import argparse
 import os
 from pathlib import Path
 
-from dkimgate import config, credentials
 from dkimgate.cli.help_text import Formatter
-from dkimgate.config import DEFAULT_FILE
+from dkimgate.config import credentials, dkimgate_yaml
+from dkimgate.config.dkimgate_yaml import DEFAULT_FILE
+from dkimgate.config.permissions import hindrance
+from dkimgate.config.yaml_file import ConfigError
 from dkimgate.daemon import privileges
 from dkimgate.daemon.attempt import attempts
 from dkimgate.daemon.server import serve
-from dkimgate.gate import Gate
+from dkimgate.gate.gate import Gate
 from dkimgate.log import visible
-from dkimgate.permissions import hindrance
-from dkimgate.yamlfile import ConfigError
 
 _DESCRIPTION = """\
 Run the daemon in the foreground, logging to stderr; systemd, or any other supervisor, keeps it there.
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _load(file: Path) -> Gate:
     """Everything that the daemon needs, the journal among it: without one it could only defer all mail. Raises ConfigError."""
-    config.load_whole(file)
+    dkimgate_yaml.load_whole(file)
     gate = Gate.load(file)
     problem = gate.journal.probe()
     if problem is not None:
@@ -67,7 +67,7 @@ def _load(file: Path) -> Gate:
 
 def _test(file: Path) -> None:
     """Raises ConfigError where a reload would be refused. Root sees what the daemon's user does not, so the permissions are looked at."""
-    settings = config.load_whole(file)
+    settings = dkimgate_yaml.load_whole(file)
     gate = Gate.load(file)
     problems = [*gate.broken]
     user = settings.user if os.geteuid() == 0 else None
@@ -93,7 +93,7 @@ def _test(file: Path) -> None:
 def _attempt(file: Path) -> int:
     """Load and try everything as this process, and print what fails, a line each, for `check`. Returns 0, or 1 where something does."""
     try:
-        settings = config.load_whole(file)
+        settings = dkimgate_yaml.load_whole(file)
         problems = [*Gate.load(file).broken, *attempts(settings)]
     except ConfigError as error:
         problems = list(error.problems)

@@ -7,7 +7,7 @@ from typing import Any
 
 from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, TITLE, Cell, Screen
 from dkimgate.facts import Origin, is_outside
-from dkimgate.record import CLAIM_LIMIT
+from dkimgate.record.record import CLAIM_LIMIT
 
 Record = dict[str, Any]
 

@@ -8,10 +8,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from dkimgate import config, secretfile, srs
+from dkimgate import srs
 from dkimgate.cli.account import account
 from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import BAD, DIM, GOOD, CommandError, Screen
+from dkimgate.config import dkimgate_yaml, secret_file
 from dkimgate.srs import Problem, Refusal, Secrets
 
 _USAGE = """\
@@ -61,7 +62,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=Formatter,
     )
     parser.add_argument("addresses", nargs="+", metavar="ADDRESS", help="with or without angle brackets; or the word new-secret")
-    parser.add_argument("--config", type=Path, default=config.DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
+    parser.add_argument("--config", type=Path, default=dkimgate_yaml.DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
     parser.add_argument("--json", action="store_true", help="one JSON object a line for each address")
     parser.add_argument("--out", type=Path, metavar="FILE", help="with new-secret: a new file; nothing is printed of the secret then")
     parser.set_defaults(run=run)
@@ -73,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
         return _new_secret(options.out)
     if options.out is not None:
         raise CommandError("--out goes with new-secret: dkimgate srs new-secret --out FILE")
-    settings = config.load(options.config)
+    settings = dkimgate_yaml.load(options.config)
     if settings.unalign is None:
         raise CommandError(f"{options.config}: no SRS domain: add `unalign: {{domain: ..., secret_file: ...}}`")
     secrets = Secrets.load(settings.unalign.secret_file)
@@ -119,7 +120,7 @@ def _new_secret(file: Path | None) -> int:
         print(line)
         return 0
     daemon = account()
-    secretfile.create(file, line, "put the line that dkimgate srs new-secret prints on top of it", daemon)
-    print(f"The secret is in {file}.\n{secretfile.handed(file, daemon)}")
+    secret_file.create(file, line, "put the line that dkimgate srs new-secret prints on top of it", daemon)
+    print(f"The secret is in {file}.\n{secret_file.handed(file, daemon)}")
     print("Every host that rewrites senders into the same domain needs a copy.")
     return 0

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
 
-from dkimgate.message import Connection, Envelope, Message, split_message
+from dkimgate.message.message import Connection, Envelope, Message, split_message
 
 
 def connection(client: str | None, helo: str | None, auth: str | None) -> Connection:

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from dkimgate.config import Config
+from dkimgate.config.dkimgate_yaml import Config
 
 _ROOM = 65_536
 """Octets that must fit on the disk: some fifty records."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import BaseModel
 
-from dkimgate.config import Config, Key, Listener, SpamField
+from dkimgate.config.dkimgate_yaml import Config, Key, Listener, SpamField
 
 
 def changes(old: Config, new: Config, loaded_before: Mapping[str, str], loaded: Mapping[str, str]) -> Iterator[tuple[str, bool]]:

@@ -7,7 +7,7 @@ import pwd
 from dataclasses import dataclass
 from pathlib import Path
 
-from dkimgate.config import Config
+from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.log import Level, log
 
 

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dkimgate import config as configuration
-from dkimgate.config import Config
+from dkimgate.config import dkimgate_yaml as configuration
+from dkimgate.config.dkimgate_yaml import Config
+from dkimgate.config.yaml_file import ConfigError
 from dkimgate.daemon import privileges, socketmap, sockets, worker
 from dkimgate.daemon.changed import changes
 from dkimgate.daemon.notify import notify, reloading, watchdog_interval
@@ -20,7 +21,6 @@ from dkimgate.daemon.privileges import StartError
 from dkimgate.daemon.session import Judge
 from dkimgate.daemon.sockets import Listening
 from dkimgate.log import Level, describe, log, log_lines
-from dkimgate.yamlfile import ConfigError
 
 Loader = Callable[[Path], Judge]
 """Reads configuration, policy and keys: `Gate.load`. Raises ConfigError. Starts no thread, because the process forks after it."""

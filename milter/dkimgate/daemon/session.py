@@ -10,10 +10,10 @@ from typing import Protocol
 
 import Milter
 
-from dkimgate.config import Config
+from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.facts import Disposition
 from dkimgate.log import Level, describe, log
-from dkimgate.message import Connection, Envelope, HeaderField, Message
+from dkimgate.message.message import Connection, Envelope, HeaderField, Message
 from dkimgate.srs import Problem
 
 MAX_HEADER_BYTES = 4 * 1024 * 1024

@@ -10,7 +10,7 @@ import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dkimgate.config import Config
+from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.daemon.privileges import Owner, StartError
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from dkimgate import domains
-from dkimgate.config import Trust
-from dkimgate.evidence import authentication_results, below_border, grounds, misleading, received_spf, results_elsewhere, spam, words
-from dkimgate.evidence.authentication_results import Reading
+from dkimgate.authres import authentication_results
+from dkimgate.authres.authentication_results import Reading
+from dkimgate.config.dkimgate_yaml import Trust
+from dkimgate.evidence import below_border, grounds, misleading, results_elsewhere, spam, words
+from dkimgate.evidence.route import Route
 from dkimgate.facts import Arrival, Claim, Spam, Standing, Upstream
-from dkimgate.message import HeaderField, Message
-from dkimgate.route import Route
+from dkimgate.message import domains
+from dkimgate.message.message import HeaderField, Message
+from dkimgate.spf import received_spf
 
 FIELD = "authentication-results"
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from dkimgate import domains
-from dkimgate.author import Author, author_of, own_author_of
-from dkimgate.config import Config
+from dkimgate.config.dkimgate_yaml import Config
+from dkimgate.dns.resolver import Address
 from dkimgate.evidence import grounds, own_host, own_signature, spam
 from dkimgate.evidence.claims import arrival_of, claims_of, passes_of_others_told
 from dkimgate.evidence.own_signature import Ours
+from dkimgate.evidence.route import Route, route_of
 from dkimgate.evidence.signs import message_id, signs_of
 from dkimgate.facts import Arrival, Claim, Facts, Spam
-from dkimgate.message import Message
-from dkimgate.resolver import Address
-from dkimgate.route import Route, route_of
-from dkimgate.wire import LONGEST_LINE
+from dkimgate.message import domains
+from dkimgate.message.author import Author, author_of, own_author_of
+from dkimgate.message.lines import LONGEST_LINE
+from dkimgate.message.message import Message
 
 OutgoingSpf = Callable[[str | None], tuple[bool, str]]
 """author domain -> would the envelope pass SPF, aligned, at the next hop; and whence that is known."""

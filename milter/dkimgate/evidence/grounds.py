@@ -15,12 +15,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from dkimgate import domains
 from dkimgate.evidence import words
+from dkimgate.evidence.route import Route
 from dkimgate.facts import Claim, Standing
-from dkimgate.hops import is_loopback
-from dkimgate.message import Message
-from dkimgate.route import Route
+from dkimgate.message import domains
+from dkimgate.message.message import Message
+from dkimgate.message.received import is_loopback
 
 _PROOFS = ("X-Dkimgate-Passport", "ARC-Authentication-Results")
 """Fields whose trusted claims are proved by themselves: the MAC of a passport, or the seal of a trusted sealer, was verified here."""

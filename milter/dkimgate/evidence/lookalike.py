@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import idna
 
-from dkimgate import domains
+from dkimgate.message import domains
 
 SHORTEST = 4
 """Characters of a label from which on one that differs by one edit is no coincidence."""

@@ -16,12 +16,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from dkimgate.config import Trust
-from dkimgate.evidence import authentication_results, plain_forms
-from dkimgate.evidence.authentication_results import Reading
+from dkimgate.authres import authentication_results
+from dkimgate.authres.authentication_results import Reading
+from dkimgate.config.dkimgate_yaml import Trust
+from dkimgate.evidence import plain_forms
+from dkimgate.evidence.route import Route
 from dkimgate.facts import Origin
-from dkimgate.message import HeaderField, Message
-from dkimgate.route import Route
+from dkimgate.message.message import HeaderField, Message
 
 MOST_SIGNATURES = 100
 """Signature fields that are looked at; no honest message bears more."""

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dkimgate.config import Config
-from dkimgate.evidence import arc, grounds, misleading, own_host
+from dkimgate.arc import validate
+from dkimgate.config.dkimgate_yaml import Config
+from dkimgate.dkim.canonical import BodyForms
+from dkimgate.dns.resolver import Lookup
+from dkimgate.evidence import grounds, misleading, own_host
 from dkimgate.evidence.gather import Seen
 from dkimgate.evidence.own_dkim import ask_for_keys, check_signatures
 from dkimgate.evidence.own_dmarc import BOTH, check_dmarc, prepare
 from dkimgate.evidence.own_spf import check_spf, entry_of, stated_spf
+from dkimgate.evidence.route import Route
 from dkimgate.facts import Claim, Origin, Standing
-from dkimgate.resolver import Lookup
-from dkimgate.route import Route
-from dkimgate.signing.canonical import BodyForms
 
 _ARC = "arc-seal"
 
@@ -50,7 +51,7 @@ def own_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now:
     if config.verify.when == "missing" and _settled(seen.claims):
         return _proof(seen, body, config, lookup, now)
     chained = any(field.key == _ARC for field in seen.message.header)
-    trusted = chained and arc.names_a_trusted_sealer(seen.message.header[seen.route.entered :], config.trust.arc_sealers)
+    trusted = chained and validate.names_a_trusted_sealer(seen.message.header[seen.route.entered :], config.trust.arc_sealers)
     found: tuple[Claim, ...] = ()
     if trusted:
         found = _arc_claims(seen, body, config, lookup, now)
@@ -107,12 +108,12 @@ def _dmarc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, n
 def _arc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
     """A sealer's verifiers can be misled as ours can: to print what the sender wrote, and to a pass that nothing aligned supports."""
     above = seen.route.entered
-    chain = arc.validate(seen.message.header[above:], body, lookup, now)
+    chain = validate.validate(seen.message.header[above:], body, lookup, now)
     sealers = config.trust.arc_sealers
     if sealers and misleading.odd_words(seen.message, seen.route, {}, config.trust) is not None:
         sealers = ()
     why = "a sealer's pass, but no pass of SPF or DKIM in its results is reason for it"
-    claims = grounds.stated(arc.claims(chain, sealers, seen.domain), why)
+    claims = grounds.stated(validate.claims(chain, sealers, seen.domain), why)
     made = [replace(claim, position=claim.position + above) for claim in claims]
     heard = {(claim.position, claim.method, claim.result) for claim in seen.claims}  # what hurts in a chain is heard without it
     return tuple(claim for claim in made if claim.is_believed() or (claim.position, claim.method, claim.result) not in heard)

@@ -10,15 +10,15 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from dkimgate import domains
-from dkimgate.evidence import dkim_signature
-from dkimgate.evidence.dkim_content import Content
-from dkimgate.evidence.dkim_key import NoKey, Problem, PublicKey, published_key
-from dkimgate.evidence.dkim_signature import Refused, Tags
+from dkimgate.dkim import signature
+from dkimgate.dkim.canonical import BodyForms
+from dkimgate.dkim.content import Content
+from dkimgate.dkim.public_key import NoKey, Problem, PublicKey, published_key
+from dkimgate.dkim.signature import Refused, Tags
+from dkimgate.dns.resolver import Lookup
 from dkimgate.facts import Claim, Standing
-from dkimgate.message import HeaderField
-from dkimgate.resolver import Lookup
-from dkimgate.signing.canonical import BodyForms
+from dkimgate.message import domains
+from dkimgate.message.message import HeaderField
 
 RESULTS = ("pass", "fail", "policy", "neutral", "temperror", "permerror")
 
@@ -86,7 +86,7 @@ def ask_for_keys(
     check_signatures. Never raises."""
     for _, field, aligned in _ranked(header, author, above)[:most]:
         try:
-            tags = dkim_signature.read(field.value) if aligned else None
+            tags = signature.read(field.value) if aligned else None
             fits = tags is not None and tags.body_hash == body.form(tags.body_form).digest
         except (Refused, ValueError):
             continue
@@ -97,7 +97,7 @@ def ask_for_keys(
 def _ranked(header: Sequence[HeaderField], author: str | None, above: int) -> list[tuple[int, HeaderField, bool]]:
     """Position and field of each signature, and may it align with the author domain? Those that may come first."""
     found = [(at, field) for at, field in enumerate(header) if at >= above and field.key == "dkim-signature"][:MOST_READ]
-    told = [(at, field, _may_align(dkim_signature.claimed_domain(field.value), author)) for at, field in found]
+    told = [(at, field, _may_align(signature.claimed_domain(field.value), author)) for at, field in found]
     return sorted(told, key=lambda item: not item[2])
 
 
@@ -108,16 +108,16 @@ def _may_align(domain: str | None, author: str | None) -> bool:
 def _check(position: int, field: HeaderField, content: Content, author: str | None, lookup: Lookup, now: float) -> Signature:
     found = Signature(position, "permerror")
     try:
-        tags = dkim_signature.read(field.value)
+        tags = signature.read(field.value)
         found = replace(
             found,
             domain=tags.domain,
             selector=tags.selector,
             algorithm=tags.algorithm,
             aligned=author is not None and domains.aligned(tags.domain, author),
-            expired=dkim_signature.expired(tags, now),
+            expired=signature.expired(tags, now),
         )
-        dkim_signature.acceptable(tags, now)
+        signature.acceptable(tags, now)
         if content.count(b"from") != 1:
             raise Refused("permerror", f"{content.count(b'from')} From fields")
         limited = _body(tags, content)

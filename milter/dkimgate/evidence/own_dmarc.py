@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from dkimgate import domains
-from dkimgate.evidence import dmarc_record, dmarc_walk
-from dkimgate.evidence.dmarc_record import Record
-from dkimgate.evidence.dmarc_walk import Found, Unanswered
+from dkimgate.dmarc import record as dmarc_record
+from dkimgate.dmarc import walk
+from dkimgate.dmarc.record import Record
+from dkimgate.dmarc.walk import Found, Unanswered
+from dkimgate.dns.resolver import Lookup
 from dkimgate.evidence.own_dkim import Signature
 from dkimgate.evidence.own_spf import Spf
 from dkimgate.facts import Claim, Standing
-from dkimgate.resolver import Lookup
+from dkimgate.message import domains
 
 RFC9989 = "rfc9989"
 RFC7489 = "rfc7489"
@@ -79,8 +80,8 @@ def prepare(author: str, lookup: Lookup) -> None:
     """Ask what the result hangs on before anything that a stranger chose: his signatures and his SPF record share the message's time and
     questions, and could use them up. `lookup` remembers the answers."""
     try:
-        dmarc_walk.walk(author, lookup)
-        dmarc_walk.listed_policy_of(author, lookup)
+        walk.walk(author, lookup)
+        walk.listed_policy_of(author, lookup)
     except Unanswered:
         return  # check_dmarc will find the same
 
@@ -115,7 +116,7 @@ def _identifiers(spf: Spf | None, signatures: Sequence[Signature]) -> tuple[Iden
 def _by_tree(author: str, identifiers: tuple[Identifier, ...], spf_checked: bool, lookup: Lookup) -> Verdict:
     """RFC 9989 section 5.3."""
     try:
-        found = dmarc_walk.tree_policy_of(author, lookup)
+        found = walk.tree_policy_of(author, lookup)
     except Unanswered as failure:
         return Verdict(RFC9989, "temperror", str(failure))
     if found is None:
@@ -130,7 +131,7 @@ def _tree_policy(author: str, found: Found, lookup: Lookup) -> str:
     if found.domain != author:
         below = record.subdomains or policy
         missing = record.nonexistent or below
-        policy = below if missing == below or dmarc_walk.exists(author, lookup) else missing
+        policy = below if missing == below or walk.exists(author, lookup) else missing
     return dmarc_record.lowered(policy) if record.testing else policy
 
 
@@ -142,16 +143,16 @@ def _tree_aligned(domain: str, author: str, lookup: Lookup) -> bool:
     """
     if not domains.may_align(domain, author):
         return False
-    organization = dmarc_walk.organizational(author, dmarc_walk.walk(author, lookup))
+    organization = walk.organizational(author, walk.walk(author, lookup))
     if domain != organization and not domain.endswith(f".{organization}"):
         return False
-    return dmarc_walk.organizational(domain, dmarc_walk.walk(domain, lookup)) == organization
+    return walk.organizational(domain, walk.walk(domain, lookup)) == organization
 
 
 def _by_list(author: str, identifiers: tuple[Identifier, ...], spf_checked: bool, lookup: Lookup) -> Verdict:
     """RFC 7489 section 6.6."""
     try:
-        found = dmarc_walk.listed_policy_of(author, lookup)
+        found = walk.listed_policy_of(author, lookup)
     except Unanswered as failure:
         return Verdict(RFC7489, "temperror", str(failure))
     if found is None:

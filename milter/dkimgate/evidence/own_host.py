@@ -11,11 +11,11 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Collection
 
-from dkimgate.config import Trust
+from dkimgate.config.dkimgate_yaml import Trust
+from dkimgate.dns.resolver import Address
+from dkimgate.evidence.route import Route
 from dkimgate.facts import Origin
-from dkimgate.message import Message
-from dkimgate.resolver import Address
-from dkimgate.route import Route
+from dkimgate.message.message import Message
 
 WHY = "the client is a host of ours by its name or address, so SPF of it says nothing of the author: trust.networks should name it"
 

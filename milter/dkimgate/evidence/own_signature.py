@@ -15,16 +15,16 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from dkimgate import domains
-from dkimgate.evidence import dkim_signature
+from dkimgate.dkim import signature
+from dkimgate.dkim.content import Content
+from dkimgate.dkim.keys import SigningKey
+from dkimgate.dkim.public_key import PublicKey
+from dkimgate.dkim.signature import Refused, Tags
 from dkimgate.evidence.claims import combined
-from dkimgate.evidence.dkim_content import Content
-from dkimgate.evidence.dkim_key import PublicKey
-from dkimgate.evidence.dkim_signature import Refused, Tags
 from dkimgate.evidence.grounds import aligned_pass
 from dkimgate.facts import Arrival, Claim
-from dkimgate.message import HeaderField
-from dkimgate.signing.keys import SigningKey
+from dkimgate.message import domains
+from dkimgate.message.message import HeaderField
 
 MOST_READ = 100
 """DKIM-Signature fields that are looked at, from the top."""
@@ -75,11 +75,11 @@ def look_for(header: Sequence[HeaderField], keys: Keys, entered: int = 0) -> Our
 
 
 def _named(position: int, field: HeaderField, keys: Keys) -> Named | None:
-    selectors = keys.get(dkim_signature.claimed_domain(field.value) or "")
+    selectors = keys.get(signature.claimed_domain(field.value) or "")
     if selectors is None:
         return None
     try:
-        tags = dkim_signature.read(field.value)
+        tags = signature.read(field.value)
     except Refused:
         return None
     key = selectors.get(tags.selector)
@@ -117,7 +117,7 @@ def _candidates(ours: Ours, author: str | None) -> list[Named]:
 def _verifies(named: Named, content: Content, now: float) -> bool:
     tags = named.tags
     try:
-        dkim_signature.acceptable(tags, now)
+        signature.acceptable(tags, now)
     except Refused:
         return False
     if tags.expires is not None and tags.expires <= now:  # to the second: what the next receiver may refuse is not signed yet

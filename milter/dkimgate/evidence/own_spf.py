@@ -10,13 +10,13 @@ from typing import Literal
 
 import spf
 
-from dkimgate import domains
+from dkimgate.dns.resolver import Lookup
 from dkimgate.evidence import words
+from dkimgate.evidence.route import Route
 from dkimgate.facts import Claim, Origin, Standing
-from dkimgate.message import Message
-from dkimgate.resolver import Lookup
-from dkimgate.route import Route
-from dkimgate.spf_query import Query
+from dkimgate.message import domains
+from dkimgate.message.message import Message
+from dkimgate.spf.query import Query
 
 RESULTS = ("pass", "fail", "softfail", "neutral", "none", "temperror", "permerror")
 

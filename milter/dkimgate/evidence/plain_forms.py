@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from dkimgate.evidence.authentication_results import MAX_LENGTH, Reading
+from dkimgate.authres.authentication_results import MAX_LENGTH, Reading
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*+"

@@ -12,11 +12,12 @@ import functools
 import re
 from enum import StrEnum
 
-from dkimgate.evidence import authentication_results, received_spf
-from dkimgate.evidence.arc_fields import RESULTS as SEALED
-from dkimgate.evidence.arc_fields import split_results
-from dkimgate.evidence.authentication_results import Reading, Result
-from dkimgate.message import HeaderField
+from dkimgate.arc.fields import RESULTS as SEALED
+from dkimgate.arc.fields import split_results
+from dkimgate.authres import authentication_results
+from dkimgate.authres.authentication_results import Reading, Result
+from dkimgate.message.message import HeaderField
+from dkimgate.spf import received_spf
 
 _LONGEST_KNOWN = 64  # characters: longer names would only fill the cache
 

@@ -8,13 +8,13 @@ from collections import Counter
 from datetime import UTC
 from email.utils import getaddresses, parsedate_to_datetime
 
-from dkimgate import domains
-from dkimgate.author import Author
-from dkimgate.encodedword import Malformed, decode
+from dkimgate.authres.quoting import without_inner_comments, without_quoted
 from dkimgate.evidence.lookalike import is_lookalike
-from dkimgate.evidence.quoting import without_inner_comments, without_quoted
 from dkimgate.facts import HeaderSigns
-from dkimgate.message import Message
+from dkimgate.message import domains
+from dkimgate.message.author import Author
+from dkimgate.message.encoded_word import Malformed, decode
+from dkimgate.message.message import Message
 
 _MAX_LENGTH = 4000  # of a recipient or path field; a longer one says nothing
 

@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from dkimgate.config import SpamField
+from dkimgate.config.dkimgate_yaml import SpamField
 from dkimgate.evidence.spam_fields import NUMBER, Scale, of_a_filter, scale_of
 from dkimgate.facts import Spam
-from dkimgate.message import HeaderField
+from dkimgate.message.message import HeaderField
 
 MAX_LENGTH = 8192
 """Characters of a field that are read: every filter states its verdict ahead of its reasons."""

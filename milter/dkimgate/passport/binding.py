@@ -18,10 +18,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dkimgate import encodedword
-from dkimgate.author import Author, author_of
-from dkimgate.message import HeaderField
-from dkimgate.signing.canonical import collapse
+from dkimgate.dkim.canonical import collapse
+from dkimgate.message import encoded_word
+from dkimgate.message.author import Author, author_of
+from dkimgate.message.message import HeaderField
 
 _IDENTITY = ("message-id", "date")
 _SHOWN = ("from", "to", "cc", "subject", "reply-to", "sender")
@@ -80,8 +80,8 @@ def _text(value: bytes) -> bytes:
     if b"=?" not in value or len(value) > _LONGEST_DECODED:
         return value
     try:
-        decoded = encodedword.decode(value.decode("utf-8", "surrogateescape"))
-    except encodedword.Malformed:
+        decoded = encoded_word.decode(value.decode("utf-8", "surrogateescape"))
+    except encoded_word.Malformed:
         return value
     return collapse(decoded.encode("utf-8", "surrogatepass")).strip(b" ")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from dkimgate import domains
 from dkimgate.evidence.words import meaning
 from dkimgate.facts import Claim, Spam
-from dkimgate.message import Message
+from dkimgate.message import domains
+from dkimgate.message.message import Message
 from dkimgate.passport.binding import Binding, binding_of
 from dkimgate.passport.field import HURTING, METHODS, PATTERNS, Result, base64_of, fold, mac, text_of
 from dkimgate.passport.secrets import Secrets

@@ -29,7 +29,7 @@ from enum import StrEnum
 
 from dkimgate.evidence import spam as spam_evidence
 from dkimgate.facts import Claim, Spam, Standing
-from dkimgate.message import HeaderField
+from dkimgate.message.message import HeaderField
 from dkimgate.passport.binding import Binding, binding_of
 from dkimgate.passport.field import FIELD_NAME, HURTING, KEY, Passport, Result, base64_of, mac, parse, passport_of
 from dkimgate.passport.secrets import Secrets

@@ -15,8 +15,8 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dkimgate import secretfile
-from dkimgate.yamlfile import ConfigError
+from dkimgate.config import secret_file
+from dkimgate.config.yaml_file import ConfigError
 
 LEAST_OCTETS = 32
 """Octets of a secret: as many as the hash of its HMAC has (RFC 2104 section 3)."""
@@ -53,7 +53,7 @@ class Secrets:
     @classmethod
     def load(cls, file: Path) -> Secrets:
         """Read a secrets file. Raises ConfigError with every mistake in it; no message quotes a secret."""
-        return cls.parse(secretfile.read(file, "the secrets", f"{_MAKE_ONE} --out {shlex.quote(str(file))}"), file)
+        return cls.parse(secret_file.read(file, "the secrets", f"{_MAKE_ONE} --out {shlex.quote(str(file))}"), file)
 
     @classmethod
     def parse(cls, data: bytes, file: Path) -> Secrets:

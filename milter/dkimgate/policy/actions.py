@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
-from dkimgate.config_values import FIELD_NAME
+from dkimgate.config.values import FIELD_NAME
+from dkimgate.config.yaml_file import Where
 from dkimgate.evidence.results_elsewhere import states_results
 from dkimgate.evidence.spam_fields import scale_of
 from dkimgate.facts import Disposition, EnvelopeAction, Sign
@@ -13,7 +14,6 @@ from dkimgate.policy import texts
 from dkimgate.policy.model import Mode
 from dkimgate.policy.problems import Problems, shown, trap
 from dkimgate.policy.vocabulary import DISPOSITIONS, SIGNS
-from dkimgate.yamlfile import Where
 
 MODES = ("enforce", "observe")
 ENVELOPES = tuple(str(action) for action in EnvelopeAction)

@@ -9,15 +9,15 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from dkimgate import config, yamlfile
-from dkimgate.config import Config, Forwarder, Section, SpamField, Trust, Verify
-from dkimgate.config_values import Domain, FilePath
-from dkimgate.message import split_message
+from dkimgate.config import dkimgate_yaml, yaml_file
+from dkimgate.config.dkimgate_yaml import Config, Forwarder, Section, SpamField, Trust, Verify
+from dkimgate.config.values import Domain, FilePath
+from dkimgate.config.yaml_file import ConfigError, Where
+from dkimgate.message.message import split_message
 from dkimgate.policy import expecting, stating
 from dkimgate.policy.expecting import Expectation
 from dkimgate.policy.problems import Problems, shown, trap
 from dkimgate.policy.stating import World
-from dkimgate.yamlfile import ConfigError, Where
 
 _SESSION = ("client", "helo", "auth", "sender", "recipients")
 _CASE = ("name", "facts", "message", "text", *_SESSION, "expect")
@@ -72,16 +72,16 @@ class Suite:
 
 def load(file: Path) -> Suite:
     """Read a file of cases. Raises yamlfile.ConfigError, which holds all mistakes of the file."""
-    return from_document(yamlfile.read(file))
+    return from_document(yaml_file.read(file))
 
 
-def from_document(document: yamlfile.Document) -> Suite:
+def from_document(document: yaml_file.Document) -> Suite:
     """`load`, of a document at hand."""
     wrong: list[str] = []
     top: _Top | None = None
     settings: Config | None = None
     try:
-        top = yamlfile.validate(_Top, document, {"folder": document.file.absolute().parent})
+        top = yaml_file.validate(_Top, document, {"folder": document.file.absolute().parent})
         settings = _settings(document, top)
     except ConfigError as error:
         wrong += error.problems
@@ -107,7 +107,7 @@ def _list(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-def _settings(document: yamlfile.Document, top: _Top) -> Config:
+def _settings(document: yaml_file.Document, top: _Top) -> Config:
     """What the cases are judged by: a configuration, or what the file itself says of it; neither asks DNS, nor reads keys or secrets."""
     if top.config is None:
         base = Config(
@@ -117,7 +117,7 @@ def _settings(document: yamlfile.Document, top: _Top) -> Config:
         beside = [key for key in ("trust", "hosted", "forwarder", "spam_fields") if key in top.model_fields_set]
         if beside:
             raise ConfigError(document.problem((beside[0],), f"{beside[0]}: the configuration says that: leave it out, or `config:`"))
-        base = config.load(top.config)
+        base = dkimgate_yaml.load(top.config)
     quiet = {"verify": Verify(when="never"), "departure": base.departure.model_copy(update={"addresses": ()}), "passport": None}
     return base.model_copy(update=quiet)
 

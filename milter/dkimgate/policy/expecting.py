@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dkimgate.config.yaml_file import Where, nearest
 from dkimgate.facts import Assessment, Holds
 from dkimgate.policy import texts
 from dkimgate.policy.actions import ENVELOPES, MODES
@@ -15,7 +16,6 @@ from dkimgate.policy.model import Condition
 from dkimgate.policy.parse import condition, fact_hint
 from dkimgate.policy.problems import Problems, shown, trap
 from dkimgate.policy.vocabulary import DISPOSITIONS, FACTS, SIGNS, value_of
-from dkimgate.yamlfile import Where, nearest
 
 DEPARTURES = ("pass", "none", "fail")
 

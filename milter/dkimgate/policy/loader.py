@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 from typing import cast
 
-from dkimgate import yamlfile
+from dkimgate.config import yaml_file
+from dkimgate.config.yaml_file import Where, nearest
 from dkimgate.facts import DMARC_RESULTS
 from dkimgate.policy import actions, parse, reach
 from dkimgate.policy.fact_table import ARC_RESULTS, DKIM_RESULTS, SPF_RESULTS, UPSTREAM_DMARC_RESULTS
@@ -14,7 +15,6 @@ from dkimgate.policy.model import Condition, Mode, Policy, Rule, Weights
 from dkimgate.policy.problems import Problems, shown, trap
 from dkimgate.policy.risk import MAX_PART
 from dkimgate.policy.vocabulary import FACTS, SIGNS
-from dkimgate.yamlfile import Where, nearest
 
 VERSION = 1
 LONGEST_REASON = 500
@@ -42,10 +42,10 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 def load(file: Path) -> Policy:
     """Read a policy file. Raises yamlfile.ConfigError, which holds all mistakes of the file."""
-    return from_document(yamlfile.read(file, ": correct `policy:` in the configuration"))
+    return from_document(yaml_file.read(file, ": correct `policy:` in the configuration"))
 
 
-def from_document(document: yamlfile.Document) -> Policy:
+def from_document(document: yaml_file.Document) -> Policy:
     """`load`, of a document at hand."""
     problems = Problems(document)
     top = problems.mapping((), document.data, "a policy: a mapping with the keys version and rules")

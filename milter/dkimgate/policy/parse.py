@@ -8,6 +8,7 @@ import math
 import re
 from typing import cast
 
+from dkimgate.config.yaml_file import Where, nearest
 from dkimgate.policy.fact import Fact, Kind
 from dkimgate.policy.model import (
     All,
@@ -30,7 +31,6 @@ from dkimgate.policy.model import (
 from dkimgate.policy.problems import Problems, shown, trap
 from dkimgate.policy.reach import impossible
 from dkimgate.policy.vocabulary import FACTS
-from dkimgate.yamlfile import Where, nearest
 
 MAX_DEPTH = 20
 """Conditions nest at most so deep: nobody reads more, and the evaluation is recursive."""

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import yaml
 
-from dkimgate.yamlfile import ConfigError, Document, Where, nearest
+from dkimgate.config.yaml_file import ConfigError, Document, Where, nearest
 
 
 class Problems:

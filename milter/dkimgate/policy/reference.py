@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dkimgate import marks
+from dkimgate.config import marks
 from dkimgate.policy.fact import Fact, Kind
 from dkimgate.policy.vocabulary import FACTS
 

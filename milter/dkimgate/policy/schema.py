@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dkimgate.config_values import FIELD_NAME
+from dkimgate.config.values import FIELD_NAME
 from dkimgate.facts import Disposition, Sign
 from dkimgate.policy import actions, loader, meanings
 from dkimgate.policy.fact import Fact, Kind

@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dkimgate import domains
+from dkimgate.config.yaml_file import Where
 from dkimgate.facts import Arrival, Border, Claim, Facts, Origin, Spam, Standing, is_outside
-from dkimgate.message import Connection
+from dkimgate.message import domains
+from dkimgate.message.message import Connection
 from dkimgate.policy.fact import Fact, Kind
 from dkimgate.policy.parse import fact_hint
 from dkimgate.policy.problems import Problems, shown, trap
 from dkimgate.policy.vocabulary import FACTS, put
-from dkimgate.yamlfile import Where
 
 COMPUTED = {name: fact.instead for name, fact in FACTS.items() if fact.instead}
 """Facts that can't be stated, and what to do."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from dkimgate.config.yaml_file import nearest
 from dkimgate.facts import Decision, Facts
 from dkimgate.policy.fact import Author, Value
 from dkimgate.policy.vocabulary import FACTS, value_of
-from dkimgate.yamlfile import nearest
 
 LONGEST = 400
 """Characters of a text once its facts are filled in: one line of an SMTP reply, or of a header field, holds it."""

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from dkimgate import departure
 from dkimgate.facts import Decision, Departure, Disposition, EnvelopeAction, Facts, Sign
-from dkimgate.policy import guard
+from dkimgate.policy import departure, guard
 from dkimgate.policy.decide import decide
 from dkimgate.policy.model import Policy
 

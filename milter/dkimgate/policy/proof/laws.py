@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from dkimgate import departure
 from dkimgate.facts import DMARC_RESULTS, Decision, Disposition, EnvelopeAction, Facts, Sign
+from dkimgate.policy import departure
 from dkimgate.policy.conditions import holds
 from dkimgate.policy.decide import decide
 from dkimgate.policy.model import All, Condition, Flag, Hosted, Leaf, Not, Policy, Rule, Word

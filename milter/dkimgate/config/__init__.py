@@ -1,0 +1,1 @@
+"""What the operator wrote: dkimgate.yaml, secrets, credentials, and who may read them."""

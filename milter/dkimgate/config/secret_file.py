@@ -1,0 +1,171 @@
+"""Files that hold a secret: made for their owner alone, and read only where nobody else can change them and nobody outside the group can
+read them."""
+
+from __future__ import annotations
+
+import grp
+import hashlib
+import os
+import pwd
+import shlex
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from dkimgate.config import credentials, permissions
+from dkimgate.config.yaml_file import ConfigError
+
+ACCOUNT = "dkimgate"
+"""The account that `make install` makes for the daemon."""
+
+_LARGEST = 65_536
+_GROUP_MAY_READ = 0o640
+_OTHERS_CAN = stat.S_IRWXO | stat.S_IWGRP
+
+
+def read(file: Path, what: str, missing: str) -> bytes:
+    """The content of a file.
+
+    `what` it holds ("the key", "the secrets") and what to do where it is `missing` are for the messages of ConfigError. Of a credential
+    that is not there, because its service is down, what it is made from is read.
+    """
+    if credentials.is_credential(file) and not credentials.is_there(file):
+        here = os.environ.get("CREDENTIALS_DIRECTORY")  # of a trial in the sandbox of the unit, under another name
+        if here is None or not credentials.is_there(Path(here) / file.name):
+            return _read_origin(file, what)
+        file = Path(here) / file.name
+    try:
+        # without O_NONBLOCK a named pipe would wait for ever
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise ConfigError(f"{file}: can't read {what}: {error.strerror}{_remedy(error, file, missing)}") from None
+    try:
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode):
+            raise ConfigError(f"{file}: not a regular file: expected a file that holds {what}")
+        _check_permissions(file, what, stat.S_IMODE(state.st_mode))
+        data = os.read(descriptor, _LARGEST + 1)
+    except OSError as error:
+        raise ConfigError(f"{file}: can't read {what}: {error.strerror}") from None
+    finally:
+        os.close(descriptor)
+    if len(data) > _LARGEST:
+        raise ConfigError(f"{file}: larger than {_LARGEST} octets: expected a file that holds {what}")
+    return data
+
+
+def _read_origin(file: Path, what: str) -> bytes:
+    """Raises ConfigError: in the daemon too, which is not allowed to read it, and needs a restart to be given it."""
+    made_from = credentials.origin(file)
+    if made_from.file is None:
+        raise ConfigError(f"{file}: can't read {what}: {made_from.why}")
+    source, unit = made_from.file, made_from.unit
+    if not os.access(source, os.R_OK) and not _is_missing(source):
+        raise ConfigError(
+            f"{file}: can't read {what}: systemd makes this file from {source} when {unit} starts: systemctl restart {unit} "
+            f"(after systemctl daemon-reload, where LoadCredential= is new). To look at {source} in its place, run this as root"
+        )
+    return read(source, what, f"correct LoadCredential= in {unit}, which can't start without it")
+
+
+def _is_missing(file: Path) -> bool:
+    try:
+        file.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+_MARKED_WITH = os.urandom(16)
+
+
+def mark(secrets: Sequence[bytes]) -> str:
+    """How many there are, and a mark that tells them from others as long as this process lives: a digest under a key that nobody else has,
+    so that it is no help in guessing one."""
+    digest = hashlib.blake2b(b"\0".join(secrets), digest_size=4, key=_MARKED_WITH).hexdigest()
+    return f"{len(secrets)} secret{'s' if len(secrets) != 1 else ''} (mark {digest})"
+
+
+def give(descriptor: int, account: str) -> None:
+    """Let the daemon's account read a new file: root:GROUP, mode 0640. Nothing happens where there is no such account, or root does not
+    ask. Raises OSError."""
+    group = _group_of_account(account)
+    if group is not None and os.geteuid() == 0:
+        os.fchown(descriptor, 0, group)
+        os.fchmod(descriptor, _GROUP_MAY_READ)
+
+
+def handed(file: Path, account: str) -> str:
+    """Whose a file is that was just made, and what is left to do until the daemon can read it: sentences for the operator."""
+    state = file.stat()
+    shown = f"It belongs to {_name(state.st_uid, pwd)}:{_name(state.st_gid, grp)}, mode {stat.S_IMODE(state.st_mode):04o}"
+    group = _group_of_account(account)
+    if group is None:
+        return f"{shown}. There is no account {account} here: the group of the daemon's user must be able to read it."
+    if permissions.may(state, account, stat.S_IRUSR):
+        closed = permissions.closed_folder(file, account)
+        if closed is not None:
+            return (
+                f"{shown}: but the daemon ({account}) may not enter {closed}. Move it to a folder of the daemon's, such as /etc/dkimgate."
+            )
+        return f"{shown}: the daemon ({account}) can read it."
+    name = shlex.quote(str(file))
+    return f"{shown}: the daemon ({account}) can't read it. As root: chown root:{_name(group, grp)} {name} && chmod 0640 {name}"
+
+
+def _group_of_account(account: str) -> int | None:
+    try:
+        return pwd.getpwnam(account).pw_gid
+    except KeyError:
+        return None
+
+
+def _name(number: int, of: ModuleType) -> str:
+    try:
+        return str((pwd.getpwuid(number) if of is pwd else grp.getgrgid(number))[0])
+    except KeyError:
+        return str(number)
+
+
+def create(file: Path, line: str, exists: str, account: str = ACCOUNT) -> None:
+    """Write a new file with one secret in it, for `account` (see `give`), whole or not at all. Raises ConfigError; `exists` says what to
+    do where the file is there already, because a secret that is overwritten is lost."""
+    cant = f"{file}: can't write the secret"
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        raise ConfigError(f"{file}: exists already: {exists}") from None
+    except OSError as error:
+        raise ConfigError(f"{cant}: {error.strerror}") from None
+    try:
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(line + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+            give(stream.fileno(), account)
+    except OSError as error:
+        file.unlink(missing_ok=True)
+        raise ConfigError(f"{cant}: {error.strerror}") from None
+
+
+def _remedy(error: OSError, file: Path, missing: str) -> str:
+    name = shlex.quote(str(file))
+    match error:
+        case FileNotFoundError():
+            return f": {missing}"
+        case PermissionError():
+            return f": let the daemon's group read it, with chgrp GROUP {name} && chmod 0640 {name}"
+        case _:
+            return ""
+
+
+def _check_permissions(file: Path, what: str, mode: int) -> None:
+    # the bits are judged, not an attempt: root can open everything
+    if mode & _OTHERS_CAN:
+        who = "everyone" if mode & stat.S_IRWXO else "its group"
+        can = "change" if mode & (stat.S_IWOTH | stat.S_IWGRP) else "read"
+        wanted = mode & _GROUP_MAY_READ
+        raise ConfigError(f"{file}: {who} can {can} {what} (mode {mode:04o}): run chmod {wanted:04o} {shlex.quote(str(file))}")

@@ -1,0 +1,140 @@
+"""The public key of a signature, from DNS (RFC 6376 section 3.6), and the verification with it: for DKIM and for ARC."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from dkimgate.dkim.keys import LEAST_BITS
+from dkimgate.dkim.published import parse_tags
+from dkimgate.dns.resolver import Lookup, Status
+
+MOST_BITS = 8192
+"""A stranger publishes the key: each doubling makes its use four times as dear."""
+
+MOST_EXPONENT_BITS = 64
+"""65537 has 17. An exponent as long as the modulus makes a verification a hundred times as slow."""
+
+LONGEST_RECORD = 8192
+"""Octets of a key record that are read; one of an 8192-bit key takes 1,450."""
+
+
+class Problem(StrEnum):
+    """Why there is no key to verify with."""
+
+    UNANSWERED = "unanswered"  # DNS failed, so nobody knows
+    MISSING = "missing"
+    SEVERAL = "several"  # a verifier may take any of them, so none is taken (section 3.6.2.2)
+    REVOKED = "revoked"
+    UNFIT = "unfit"  # not for this algorithm, or not for mail
+    UNREADABLE = "unreadable"
+    WEAK = "weak"  # too short (RFC 8301 section 3.2), or too dear to use
+
+
+@dataclass(frozen=True, slots=True)
+class NoKey:
+    """There is no key; `why` in words that may follow a colon."""
+
+    problem: Problem
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A key that may be used for the signature it was looked up for.
+
+    `testing`: the domain is trying DKIM out (t=y). `exact`: only for signatures whose i= is within no sub-domain of d= (t=s).
+    """
+
+    key: RSAPublicKey | Ed25519PublicKey
+    testing: bool = False
+    exact: bool = False
+
+    @property
+    def bits(self) -> int:
+        """The size by which strength is told: of the modulus; 256 of Ed25519."""
+        return self.key.key_size if isinstance(self.key, RSAPublicKey) else 256
+
+    def verifies(self, signature: bytes, digest: bytes) -> bool:
+        """Is that the signature of what has this SHA-256 digest (RFC 6376 section 3.3.1, RFC 8463 section 3)?"""
+        try:
+            if isinstance(self.key, RSAPublicKey):
+                self.key.verify(signature, digest, PKCS1v15(), Prehashed(SHA256()))
+            else:
+                self.key.verify(signature, digest)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+def published_key(domain: str, selector: str, algorithm: str, lookup: Lookup) -> PublicKey | NoKey:
+    """Fetch the key for a signature with that d=, s= and a=.
+
+    What is no key record is passed over, for wildcards bring SPF records to these names.
+    """
+    name = f"{selector}._domainkey.{domain}"
+    answer = lookup.txt(name)
+    if answer.status is Status.FAILED:
+        return NoKey(Problem.UNANSWERED, answer.why)
+    records = [found for text in answer.values if (found := _record(text)) is not None]
+    if not records:
+        return NoKey(Problem.MISSING, f"{name} has no key record")
+    if len(records) > 1:
+        return NoKey(Problem.SEVERAL, f"{name} has several key records")
+    unfit = _unfit(records[0], algorithm)
+    if unfit is not None:
+        return unfit
+    key = _decoded(records[0]["p"], algorithm)
+    flags = _words(records[0].get("t", ""))
+    return key if isinstance(key, NoKey) else PublicKey(key, "y" in flags, "s" in flags)
+
+
+def _record(text: bytes) -> dict[str, str] | None:
+    try:
+        return parse_tags(text.decode("ascii")) if len(text) <= LONGEST_RECORD else None
+    except ValueError:  # UnicodeDecodeError is one
+        return None
+
+
+def _unfit(record: dict[str, str], algorithm: str) -> NoKey | None:
+    if not record["p"]:
+        return NoKey(Problem.REVOKED, "the key is revoked")
+    if f"{record.get('k', 'rsa').lower()}-sha256" != algorithm:
+        return NoKey(Problem.UNFIT, f"the key in DNS is of another kind than a={algorithm}")
+    if "h" in record and "sha256" not in _words(record["h"]):
+        return NoKey(Problem.UNFIT, "the key is not for sha256")
+    if "s" in record and not {"*", "email"} & _words(record["s"]):
+        return NoKey(Problem.UNFIT, "the key is not for mail")
+    return None
+
+
+def _decoded(text: str, algorithm: str) -> RSAPublicKey | Ed25519PublicKey | NoKey:
+    try:
+        octets = base64.b64decode(re.sub(r"\s+", "", text), validate=True)
+        if algorithm == "ed25519-sha256":
+            return Ed25519PublicKey.from_public_bytes(octets)
+        key = load_der_public_key(octets)
+    except (binascii.Error, ValueError, UnsupportedAlgorithm):
+        return NoKey(Problem.UNREADABLE, "the key in DNS can't be read")
+    if not isinstance(key, RSAPublicKey):
+        return NoKey(Problem.UNREADABLE, "the key in DNS is not RSA")
+    if not LEAST_BITS <= key.key_size <= MOST_BITS:
+        return NoKey(Problem.WEAK, f"an RSA key of {key.key_size} bits: {LEAST_BITS} to {MOST_BITS} are accepted")
+    if key.public_numbers().e.bit_length() > MOST_EXPONENT_BITS:
+        return NoKey(Problem.WEAK, "an RSA key with an exponent that nobody uses in earnest")
+    return key
+
+
+def _words(value: str) -> set[str]:
+    return {word.strip().lower() for word in value.split(":")}

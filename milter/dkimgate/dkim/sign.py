@@ -1,0 +1,111 @@
+"""The DKIM-Signature field (RFC 6376 section 3.5)."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+
+from dkimgate.dkim.canonical import relaxed_field
+from dkimgate.dkim.keys import SigningKey
+from dkimgate.message.message import HeaderField
+
+DAY = 86400
+FIELD_NAME = b"DKIM-Signature"
+
+# Signed once more than they stand there, whether they stand there or not: nobody can add one to a message with our signature on it.
+# From is a must: receivers show the first of two. The others decide what a reader sees or whom his answer goes to, and
+# a spammer who replays a signed message would add just those: a subject to a message without one, a Reply-To, a
+# Content-Type that turns the text into something else. No honest hop adds them and leaves the rest of the message alone, save lists that
+# add a Reply-To: they break the signature. Gmail signs in the same way, so such lists have learned to live with it (they rewrite From).
+SEALED = ("from", "subject", "reply-to", "mime-version", "content-type", "content-transfer-encoding")
+
+# Signed once more than they stand there if they stand there at all: a second one is always a forgery, but a first is often
+# added in good faith, by an MTA that misses a Date or a Message-ID, or writes `To: undisclosed-recipients:;`, or a list that adds Cc.
+SINGLE = ("to", "cc", "date", "message-id", "sender", "in-reply-to", "references")
+
+# The rest of RFC 6376 section 5.4.1, what RFC 8058 and the feedback loops want signed, and the other fields of a body.
+# Each one that stands there is signed; more may come, because forwarders and lists add them.
+# fmt: off
+PRESENT = (
+    "resent-date", "resent-from", "resent-sender", "resent-to", "resent-cc", "resent-message-id",
+    "list-id", "list-help", "list-unsubscribe", "list-unsubscribe-post", "list-subscribe", "list-post", "list-owner", "list-archive",
+    "content-id", "content-description", "content-disposition", "content-language", "feedback-id", "auto-submitted",
+)
+# fmt: on
+
+COVERED = frozenset((*SEALED, *SINGLE, *PRESENT))
+"""Every field that we sign where it stands."""
+
+MOST_OCTETS = 3500
+"""How long `h=` may get: OpenDKIM reads no more than 4,096 octets of it. An honest message needs 400."""
+
+_LINE = 78
+
+
+def sign(header: Sequence[HeaderField], body_hash: bytes, key: SigningKey, now: int, expire_days: int | None = None) -> bytes:
+    """Make the value of a DKIM-Signature field: relaxed/relaxed, with the tags v a c d s t [x] h bh b.
+
+    `header` is all of the header, top to bottom; `body_hash` what BodyHash.digest() gave; `now` is in seconds since 1970. With
+    `expire_days` the signature says when it ends (`x=`). The value has no white space in front, and its folds are LF and a tab, the
+    milter protocol's form (see HeaderField).
+
+    Raises ValueError where there is no From field, and where the header has so many fields to sign that verifiers would give up.
+    """
+    names, signed = select(header)
+    tags = _tags(names, body_hash, key, now, expire_days)
+    own = relaxed_field(HeaderField(FIELD_NAME, fold(FIELD_NAME, tags)))
+    # the field's own hash goes without a line end (RFC 6376 section 3.7)
+    data = b"".join(relaxed_field(field) + b"\r\n" for field in signed) + own
+    return fold(FIELD_NAME, tags + pieces(base64.b64encode(key.sign(data))))
+
+
+def select(header: Sequence[HeaderField], also: Sequence[str] = ()) -> tuple[list[str], list[HeaderField]]:
+    """The names of `h=` and the fields they stand for: of a name that repeats the lowest field first (RFC 6376 section 5.4.2). `also`:
+    names in lower case of which each one that stands there is signed too. Raises ValueError as `sign` does.
+    """
+    standing: dict[str, list[HeaderField]] = {}
+    for field in reversed(header):
+        # a name with any odd octet equals none of ours, so it is skipped
+        standing.setdefault(field.name.rstrip(b" \t").decode("latin-1").lower(), []).append(field)
+    if "from" not in standing:
+        raise ValueError("the message has no From field, so it can't be signed (RFC 6376 section 5.4)")
+    names: list[str] = []
+    signed: list[HeaderField] = []
+    for name in (*SEALED, *SINGLE, *PRESENT, *also):
+        found = standing.get(name, [])
+        extra = name in SEALED or (name in SINGLE and bool(found))
+        names += [name] * (len(found) + extra)
+        signed += found
+    if sum(len(name) + 1 for name in names) > MOST_OCTETS:
+        raise ValueError("the header repeats fields so often that verifiers would not read the signature")
+    return names, signed
+
+
+def _tags(names: list[str], body_hash: bytes, key: SigningKey, now: int, expire_days: int | None) -> list[bytes]:
+    """All tags with `b=` empty, in pieces between which a line may end."""
+    head = ["v=1;", f" a={key.algorithm};", " c=relaxed/relaxed;", f" d={key.domain};", f" s={key.selector};", f" t={now};"]
+    if expire_days is not None:
+        head.append(f" x={now + expire_days * DAY};")
+    fields = [f" h={names[0]}:", *(f"{name}:" for name in names[1:-1]), f"{names[-1]};"]
+    hashed = [f" bh={base64.b64encode(body_hash).decode()};", " b="]
+    return [piece.encode("ascii") for piece in (*head, *fields, *hashed)]
+
+
+def pieces(text: bytes) -> list[bytes]:
+    """A base64 text in pieces between which a line may end."""
+    return [text[at : at + 8] for at in range(0, len(text), 8)]
+
+
+def fold(name: bytes, parts: Sequence[bytes]) -> bytes:
+    """The value of the field of that name, made of the parts; before one that would make its line too long stands a fold. No part is ever
+    cut: a long `d=` has its long line.
+    """
+    lines: list[bytearray] = [bytearray()]
+    room = _LINE - len(name) - len(": ")
+    for part in parts:
+        if lines[-1] and len(lines[-1]) + len(part) > room:
+            lines.append(bytearray())
+            room = _LINE - 8  # a tab is as wide as eight letters
+            part = part.lstrip(b" ")
+        lines[-1] += part
+    return b"\n\t".join(lines)

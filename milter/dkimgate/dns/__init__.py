@@ -1,0 +1,1 @@
+"""Questions to the DNS, each with an answer, none, or no answer in time."""

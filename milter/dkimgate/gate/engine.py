@@ -1,0 +1,353 @@
+"""The engine: everything that was loaded, and the one way from a message to a decision."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from dkimgate import srs
+from dkimgate.arc.arc_set import ALSO_SIGNED
+from dkimgate.arc.state import has_chain
+from dkimgate.config import dkimgate_yaml
+from dkimgate.config.dkimgate_yaml import Config
+from dkimgate.config.yaml_file import ConfigError
+from dkimgate.dkim.canonical import BodyForms
+from dkimgate.dkim.content import asks_simple
+from dkimgate.dkim.keys import SigningKey, load_usable
+from dkimgate.dkim.sent_body import SentBody
+from dkimgate.dkim.sign import COVERED
+from dkimgate.dmarc.strict import strictness
+from dkimgate.dns.resolver import Lookup, Resolver
+from dkimgate.evidence import own_checks, own_signature
+from dkimgate.evidence.gather import Seen, facts_of, see
+from dkimgate.facts import Assessment, Claim, Facts, Sending, Sign
+from dkimgate.gate import config_checks, header_changes, sealer, sending
+from dkimgate.gate.budget import Costly
+from dkimgate.gate.envelope_spf import LOOKUP, envelope_domains, is_bare, outgoing_spf
+from dkimgate.gate.sending import Smtp
+from dkimgate.log import OnceADay
+from dkimgate.message import domains
+from dkimgate.message.message import HeaderField, Message
+from dkimgate.passport import reading as passports
+from dkimgate.passport.secrets import Secrets
+from dkimgate.policy import departure, loader, verdict
+from dkimgate.policy.model import Policy
+from dkimgate.policy.proof import example, prove
+from dkimgate.postfix import this_host, way_out
+from dkimgate.postfix.way_out import WayOut
+from dkimgate.record import record
+from dkimgate.record.journal import Journal
+
+_PIECE = 65_536  # a whole body goes in pieces too: canonicalization takes many times the memory of what it reads
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What the header leaves open. `checks`: our own checks want the body. `compares`: a passport, or a signature that may be our own,
+    wants its hash. `chain`: an ARC set may go on top of others, which are validated over the body then.
+
+    And what was found on the way, for `conclude`: `earns`: a pass would earn the message something. `ours`: what may be our own work."""
+
+    checks: bool
+    compares: bool
+    chain: bool
+    earns: bool
+    ours: own_signature.Ours
+
+
+class Engine:
+    """Configuration, policy, keys and journal, loaded and consistent. One a process; messages may pass in many threads at once."""
+
+    def __init__(
+        self,
+        settings: Config,
+        policy: Policy,
+        keys: list[SigningKey],
+        secrets: Secrets | None,
+        warnings: tuple[str, ...],
+        srs_secrets: srs.Secrets | None = None,
+        way: WayOut | None = None,
+        smtp: Smtp | None = None,
+        broken: tuple[str, ...] = (),
+    ) -> None:
+        self.config = settings
+        self.policy = policy
+        self.keys = keys
+        self.secrets = secrets
+        self.srs_secrets = srs_secrets
+        self.warnings = warnings
+        self.broken = broken
+        self.journal = Journal(settings.journal.file)
+        self.resolver = _resolver(settings)
+        self.way_out = way if way is not None else way_out.configured(settings.departure)
+        self.now: Callable[[], float] = time.time
+        self.smtp = smtp if smtp is not None else sending.smtp_of(settings.departure)
+        known = settings.departure.model_copy(update={"line_length_limit": self.smtp.line_limit})
+        self.config = settings.model_copy(update={"departure": known})
+        self.unread = OnceADay()
+        self.costly = Costly()
+        self._key_domains = frozenset(key.domain for key in keys)
+        self._key_names = own_signature.by_name(keys)
+        self._sealer = sealer.sealer_of(settings, keys)
+
+    @classmethod
+    def load(cls, file: Path, policy_file: Path | None = None) -> Self:
+        """Load a configuration file and all that it names, or another policy than it names. Raises ConfigError with every mistake found."""
+        settings = dkimgate_yaml.load(file)
+        if policy_file is not None:
+            settings = settings.model_copy(update={"policy": policy_file})
+        problems: list[str] = []
+        policy: Policy | None = None
+        keys: list[SigningKey] = []
+        warnings: list[str] = []
+        broken: list[str] = []
+        try:
+            policy = loader.load(settings.policy)
+        except ConfigError as error:
+            problems += error.problems
+        try:
+            keys, warnings, broken = load_usable(settings.keys)
+        except ConfigError as error:
+            problems += error.problems
+        secrets: Secrets | None = None
+        if settings.passport is not None:
+            try:
+                secrets = Secrets.load(settings.passport.secret_file)
+            except ConfigError as error:
+                problems += error.problems
+        srs_secrets: srs.Secrets | None = None
+        if settings.unalign is not None:
+            try:
+                srs_secrets = srs.Secrets.load(settings.unalign.secret_file)
+            except ConfigError as error:
+                problems += error.problems
+        if policy is not None:
+            proof = prove(policy, overlaps=False)
+            problems += example.problems(policy, proof)
+            warnings += example.warnings(policy, proof)
+        problems += config_checks.problems(file, settings, policy)
+        if not keys:
+            problems += broken  # nothing at all could be signed
+        if policy is not None and policy.seals and not broken:
+            problems += sealer.problems(file, settings, keys)
+        if problems or policy is None:
+            raise ConfigError(*problems)
+        warnings += config_checks.observing(policy)
+        domains.load()  # before a daemon forks: its workers share the memory
+        here = this_host.this_host()
+        way = way_out.find(settings.departure, {key.domain for key in keys}, here, _resolver(settings).lookup())
+        smtp = sending.smtp_of(settings.departure, here.postfix)
+        warnings += way.warnings()
+        return cls(settings, policy, keys, secrets, tuple(warnings), srs_secrets, way, smtp, tuple(broken))
+
+    def assess(self, message: Message, body: bytes, now: float | None = None) -> Assessment:
+        """Facts, decision and departure of a whole message, `body` with CRLF line ends: for `explain`. `now`: as if it were that time, in
+        seconds since the epoch."""
+        seen = see(message, self.config, self.way_out.addresses)
+        hashed = self.body_of(message, compared=True)
+        for start in range(0, len(body), _PIECE):
+            hashed.update(body[start : start + _PIECE])
+        forms = hashed.forms()
+        questions = self.questions(seen)
+        compared = hashed.digest() if questions.checks or questions.compares else None  # as the daemon does, to the letter
+        checked = forms if questions.checks else None
+        assessment = self.conclude(seen, questions, checked, compared, now, hashed.sent_digest() if compared else None)
+        assessment = self.sent(assessment, hashed)
+        leaving = header_changes.leaving(message.header, assessment.changes)
+        made = self.seal(message, assessment, leaving, forms, hashed.sent_digest(), now) if sealer.wanted(assessment) else ()
+        return replace(assessment, sealed=bool(made) and not isinstance(made, str), unsealed=made if isinstance(made, str) else None)
+
+    def questions(self, seen: Seen) -> Questions:
+        """What has to wait for the body."""
+        reading = self._passports(seen, None)
+        allowed = self._allowed_changes()
+        claims = seen.claims + passports.claims(reading, allowed)
+        ours = own_signature.look_for(seen.message.header, self._key_names, seen.route.entered)
+        compares = reading.wants_body(allowed) or own_signature.wants_body(ours, seen.domain)
+        chain = self.policy.seals and has_chain(seen.message.header)
+        earns = self._earns(seen)
+        checks = own_checks.wanted(claims, seen.route, self.config, seen.domain, earns)
+        return Questions(checks, compares, chain, earns, ours)
+
+    def conclude(
+        self,
+        seen: Seen,
+        questions: Questions,
+        body: BodyForms | None,
+        body_hash: bytes | None,
+        now: float | None = None,
+        sent_hash: bytes | None = None,
+    ) -> Assessment:
+        """The one way to a decision, for the daemon and for `explain`. `questions`: those of the same message. With a `body`, what the
+        header leaves open is checked here; one that is larger than verify.body_limit stands for one that could not be checked. With a
+        `body_hash`, passports and our own signatures are compared to it. `sent_hash`: of the body as Postfix will send it, where that is
+        another."""
+        now = self.now() if now is None else now
+        lookup = self.resolver.lookup()
+        reading = self._passports(seen, body_hash)
+        own = passports.claims(reading, self._allowed_changes())
+        ours = own_signature.verify(questions.ours, seen.message.header, body_hash, seen.domain, now)
+        earns = questions.earns and not ours.valid  # what rests on a signature of ours is discounted, so it needs no proof
+        if body is not None and own_checks.wanted(seen.claims + own, seen.route, self.config, seen.domain, earns):
+            own += self.check(replace(seen, claims=seen.claims + own), body, lookup, now)
+        gathered = facts_of(
+            seen,
+            self.config,
+            self._key_domains,
+            lambda author: outgoing_spf(seen.message.envelope.sender, self.way_out, author, lookup),
+            own,
+            passports.spam(reading),
+            now,
+            ours,
+            earns,
+        )
+        gathered = replace(gathered, sending=Sending(eight_bit=self.smtp.converts_8bit and sending.eight_bit(seen.message.header)))
+        if sent_hash not in (None, body_hash):
+            lasting = own_signature.verify(questions.ours, seen.message.header, sent_hash, seen.domain, now).valid
+            gathered = replace(gathered, own_signature=gathered.hosted in lasting)
+        gathered = self._strictly(gathered, lookup)
+        rewritten = self._rewritten(gathered, now)
+        # what is decided on is what the record tells, to the letter
+        assessment = self.decided(record.recordable(replace(gathered, unalignable=rewritten is not None)), rewritten)
+        return self._with_header(seen.message, assessment)
+
+    def _with_header(self, message: Message, assessment: Assessment) -> Assessment:
+        """What becomes of the header, and what smtp(8) makes of what is left of it."""
+        seals = sealer.wanted(assessment)
+        signed = COVERED if assessment.signer is not None or seals else frozenset[str]()
+        limit = self.smtp.line_limit
+        changes = header_changes.plan(message, assessment.facts, assessment.decision, limit, (*signed, *ALSO_SIGNED) if seals else signed)
+        found = sending.of_header(header_changes.leaving(message.header, changes), signed, assessment.facts.author, limit)
+        found = replace(found, eight_bit=assessment.facts.sending.eight_bit)
+        return replace(self._departing(assessment, found), changes=changes)
+
+    def body_of(self, message: Message, hashed: bool = True, compared: bool = False) -> SentBody:
+        """What takes the body of a message in; without `hashed` it only looks at it. `compared`: with the signatures in its header."""
+        parts = self.smtp.converts_8bit and sending.has_parts(message.header)
+        return SentBody(self.smtp.line_limit, hashed, parts, compared and asks_simple(message.header))
+
+    def sent(self, assessment: Assessment, body: SentBody) -> Assessment:
+        """The assessment of a message whose body was read to its end. Without a signature that could break it stays as it is."""
+        known = assessment.facts.sending
+        if not self.has_signature(assessment):
+            return assessment
+        eight_bit = known.eight_bit or (self.smtp.converts_8bit and body.eight_bit)
+        return self._departing(assessment, replace(known, body_broken=body.broken, eight_bit=eight_bit))
+
+    def has_signature(self, assessment: Assessment) -> bool:
+        """Ours, or one by which it departs with a pass."""
+        return assessment.signer is not None or assessment.departure.dkim_aligned
+
+    def _departing(self, assessment: Assessment, found: Sending) -> Assessment:
+        if found == assessment.facts.sending:
+            return assessment
+        facts = record.recordable(replace(assessment.facts, sending=found))
+        return replace(assessment, facts=facts, departure=verdict.departs(facts, assessment.decision))
+
+    def decided(self, facts: Facts, rewritten: str | None = None) -> Assessment:
+        """What follows from the facts alone: decision, guard, signer and departure. Asks nobody. `rewritten`: the unaligned sender."""
+        reached = verdict.reach(facts, self.policy)
+        sender = rewritten if reached.unaligned else None
+        return Assessment(facts, reached.decision, reached.departure, self._signer(facts, reached.made), reached.overruled, sender)
+
+    def seal(
+        self,
+        message: Message,
+        assessment: Assessment,
+        leaving: Sequence[HeaderField],
+        body: BodyForms | None,
+        body_hash: bytes,
+        now: float | None = None,
+    ) -> tuple[tuple[str, bytes], ...] | str:
+        """The ARC set for a message, or why it gets none: see Sealer. A body that is larger than verify.body_limit counts as none."""
+        if self._sealer is None:
+            return "no key seals"
+        now = self.now() if now is None else now
+        kept = body if body is not None and body.octets <= self.config.verify.body_limit else None
+        return self._sealer.seal(message, assessment.facts, leaving, kept, body_hash, self.resolver.lookup(), now)
+
+    def check(self, seen: Seen, body: BodyForms, lookup: Lookup, now: float) -> tuple[Claim, ...]:
+        """Our own checks of a message."""
+        limit = self.config.verify.body_limit
+        if body.octets > limit:
+            return own_checks.too_large(limit)
+        return own_checks.own_claims(seen, body, self.config, lookup, now)
+
+    def _earns(self, seen: Seen) -> bool:
+        """Would a pass earn the message something: an aligned signature, an ARC set that vouches for it, or an envelope that may
+        go on passing by SPF? Then it has to be proved."""
+        if seen.domain is None:
+            return False
+        if self.policy.seals or domains.covering(seen.domain, self._key_domains):
+            return True
+        names = envelope_domains(seen.message.envelope.sender, self.way_out)
+        return names is None or any(domains.may_align(name, seen.domain) for name in names)
+
+    def _passports(self, seen: Seen, body_hash: bytes | None) -> passports.Reading:
+        """What the passports of the header come to. One that a client brings who is not ours helps nobody: no outsider is ever given
+        one. But a border ahead of us in his session may have stated there what hurts."""
+        if self.secrets is None or self.config.passport is None:
+            return passports.Reading(passports.Outcome.ABSENT)
+        reading = passports.read(seen.message.header, self.secrets, self.now(), self.config.passport.max_age, body_hash)
+        return replace(reading, ours=self.config.trust.is_client(seen.message.connection.ip))
+
+    def _allowed_changes(self) -> frozenset[passports.Part]:
+        section = self.config.passport
+        return frozenset(passports.Part(part) for part in section.allow_changes) if section is not None else frozenset()
+
+    def _signer(self, facts: Facts, made: Sign) -> str | None:
+        if made is Sign.AUTHOR:
+            return facts.hosted
+        return self.config.forwarder.domain if made is Sign.FORWARDER and self.config.forwarder is not None else None
+
+    def _strictly(self, facts: Facts, lookup: Lookup) -> Facts:
+        """With the doors shut that the author domain's record leaves open to nobody but itself (adkim=s, aspf=s). Asked only where DNS is
+        asked at all, and something in question is of another domain."""
+        asks = self.config.verify.when != "never" or facts.spf_source == LOOKUP
+        names = envelope_domains(facts.sender, self.way_out) if facts.spf_passes and facts.spf_source == LOOKUP else None
+        other_sender = names is not None and facts.author not in names
+        if facts.author is None or not asks or not (departure.needs_strictness(facts) or other_sender):
+            return facts
+        strict = strictness(facts.author, lookup)
+        return replace(facts, strict_dkim=strict.dkim, spf_passes=facts.spf_passes and not (strict.spf and other_sender))
+
+    def _rewritten(self, facts: Facts, now: float) -> str | None:
+        """The envelope sender by which the message no longer passes SPF, aligned. None where it does not pass as it stands, and where
+        there is no such sender: nothing is configured, or it is null or odd, or the author domain may align with ours too."""
+        return self.unaligned_sender(facts.sender, facts.author, now) if facts.spf_passes else None
+
+    def may_pass_spf(self, message: Message, author: str | None) -> bool:
+        """Of a message that could not be judged: could its envelope pass SPF, aligned with its author domain (None: nobody knows it),
+        or is it of a domain of ours? Not asked of who has logged in."""
+        if message.connection.auth is not None:
+            return False
+        try:
+            names = envelope_domains(message.envelope.sender, self.way_out)
+            if names is None or any(domains.may_align(name, domain) for name in names for domain in self._key_domains):
+                return True
+            return outgoing_spf(message.envelope.sender, self.way_out, author, self.resolver.lookup())[0]
+        except Exception:  # noqa: BLE001 - it may be just this that could not be judged
+            return True
+
+    def unaligned_sender(self, sender: str, author: str | None, now: float) -> str | None:
+        """The sender rewritten to one that is aligned with no hosted domain, nor with the author domain (the forwarder's own may be it);
+        None where that can't be, or nobody knows the author domain, or what Postfix would make of it."""
+        if self.config.unalign is None or self.srs_secrets is None or self.way_out.rewritten_by:
+            return None
+        domain = self.config.unalign.domain
+        if author is None or any(domains.may_align(name, author) for name in (domain, self.way_out.cut(domain))):
+            return None
+        made = srs.rewrite(self._completed(sender), domain, self.srs_secrets, now)
+        return made if isinstance(made, str) else None
+
+    def _completed(self, sender: str) -> str:
+        """With the domain that Postfix would append, so that its bounce finds the same way home; without, where nobody knows that."""
+        origins = self.way_out.origins or ()
+        return f"{sender}@{next(iter(origins))}" if len(origins) == 1 and is_bare(sender) else sender
+
+
+def _resolver(settings: Config) -> Resolver:
+    return Resolver(settings.verify.nameservers, settings.verify.port, settings.verify.deadline)

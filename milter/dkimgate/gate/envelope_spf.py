@@ -1,0 +1,109 @@
+"""The second door: would the envelope, as it stands, pass SPF (RFC 7208) at the next hop, aligned with the author domain?"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+from dkimgate.dns.resolver import Address, Lookup
+from dkimgate.message import domains
+from dkimgate.postfix.way_out import WayOut
+from dkimgate.spf.query import Query
+
+LOOKUP = "lookup"
+ASSUMED = "assumed"
+UNALIGNED = "unaligned"
+"""What Facts.spf_source may be."""
+
+
+# What RFC 5321 section 4.1.2 lets stand in a reverse path, and a little more (dots anywhere, names that are no host names, U-labels).
+# MTAs take what is written in the ways of RFC 822 too, and hand it to milters as the client wrote it: Postfix makes
+# friend@hosted.example of `friend@hosted.example(x@elsewhere.example)`, of `friend@"hosted.example"`, and of `hosted.example!friend`.
+_SPECIAL = r'\s\x00-\x1f\x7f"(),:;<>@\[\\\]'
+_PLAIN = re.compile(rf'(?:"(?:[^"\\]|\\.)*"|[^{_SPECIAL}]+)@([^{_SPECIAL}!%]+|\[[^{_SPECIAL}]*(?::[^{_SPECIAL}]*)*\])', re.DOTALL)
+_LOCAL = re.compile(rf"[^{_SPECIAL}!%]+")
+
+
+def envelope_domains(sender: str, way: WayOut) -> frozenset[str] | None:
+    """The domains that SPF may look at, as `domains.readings` has them: the sender's, or the names in EHLO where that is null; and what
+    Postfix makes of it behind the gate (ADDRESS_REWRITING_README). None where nobody can say, because MTAs may make any other address of
+    what is written."""
+    written = None if way.rewritten_by else _written(sender.strip(" \t\r\n"), way)
+    if written is None:
+        return None
+    names = frozenset(name for domain in written for name in domains.readings(domain))
+    return None if "" in names else names | {way.cut(name) for name in names}  # masquerade_exceptions spare some
+
+
+def _written(sender: str, way: WayOut) -> frozenset[str] | None:
+    """The same, as it is written."""
+    if not sender:
+        return frozenset(way.helos) or None
+    if is_bare(sender):
+        return way.origins
+    plain = _PLAIN.fullmatch(sender)
+    if plain is None:
+        return None
+    domain = plain[1]
+    if "." in domain:
+        return frozenset({domain})
+    if way.suffixes is None:
+        return None
+    return frozenset({domain, *(f"{domain}.{suffix}" for suffix in way.suffixes if suffix)})
+
+
+def is_bare(sender: str) -> bool:
+    """Is that a sender without a domain, to which Postfix appends $myorigin?"""
+    return _LOCAL.fullmatch(sender) is not None
+
+
+def outgoing_spf(sender: str, way: WayOut, author: str | None, lookup: Lookup | None) -> tuple[bool, str]:
+    """Facts.spf_passes and Facts.spf_source of a message.
+
+    `sender` is the reverse path without angle brackets; the null sender is checked by the name this host says (RFC 7208 section 2.4).
+    A pass of any of the addresses that mail may leave from counts. `author` is the author domain; None means that readers may differ
+    about it, so every domain may be aligned with theirs. Without `lookup` nobody is asked.
+
+    Where the envelope is not aligned, nobody is asked either. Where nothing can be asked (no addresses known, no name in EHLO), or DNS was
+    asked and failed, or nobody can say what domain Postfix makes of the sender, SPF passes, whoever the author is: the domain
+    of another whose mail leaves by us too names us in its record as ours do, and somebody who wants a forgery to pass must gain nothing by
+    making DNS fail, nor by writing an address oddly.
+    """
+    names = envelope_domains(sender, way)
+    if names is None:
+        return True, ASSUMED
+    aligned = sorted(name for name in names if author is None or domains.may_align(name, author))
+    if not aligned:
+        return False, UNALIGNED
+    if lookup is None or not way.addresses:
+        return True, ASSUMED
+    local = sender.rpartition("@")[0] or sender or "postmaster"
+    # of the null sender each name is asked about as the one that was said
+    asked = [(name, name if not sender else helo) for name in aligned for helo in (way.helos or (None,))]
+    unknown = False
+    for name, helo in dict.fromkeys(asked):
+        for address in way.addresses:
+            result = _check(address, local, name, helo, lookup)
+            if result is Result.PASS:
+                return True, LOOKUP  # the others cost a record's evaluation each
+            unknown = unknown or result is Result.TEMPERROR
+    return (True, ASSUMED) if unknown else (False, LOOKUP)
+
+
+class Result(StrEnum):
+    """The results of SPF that make a difference here."""
+
+    PASS = "pass"
+    TEMPERROR = "temperror"  # nobody knows
+    OTHER = "other"  # none, neutral, softfail, fail, permerror: DMARC takes none of them for a pass
+
+
+def _check(address: Address, local: str, domain: str, helo: str | None, lookup: Lookup) -> Result:
+    """SPF of one address and one domain."""
+    try:
+        # void lookups don't count: the limit is a SHOULD that many receivers leave out, and with it the local part of a sender
+        # could turn what passes there into an error here, by way of macros
+        result = Query(address, local, domain, helo, lookup, count_voids=False).check()[0]
+    except Exception:  # noqa: BLE001 - pyspf raises what it likes on records that it did not foresee, and they are a stranger's
+        return Result.TEMPERROR
+    return Result(result) if result in ("pass", "temperror") else Result.OTHER

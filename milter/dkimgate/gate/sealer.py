@@ -1,0 +1,82 @@
+"""The ARC set of a message, put together: the state of its chain, what is said of its arrival, and the key (RFC 8617 section 5.1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dkimgate.arc import arc_set
+from dkimgate.arc.state import chain_state
+from dkimgate.config.dkimgate_yaml import Config
+from dkimgate.dkim.canonical import BodyForms
+from dkimgate.dkim.keys import SigningKey
+from dkimgate.dns.resolver import Lookup
+from dkimgate.facts import Assessment, Disposition, Facts
+from dkimgate.gate.own_field import arrival_results
+from dkimgate.message.message import HeaderField, Message
+
+_TOKEN = re.compile(r"[A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Sealer:
+    """Who seals: a key of the forwarder's domain, and the name under which the results are stated."""
+
+    key: SigningKey
+    authserv_id: str
+
+    def seal(
+        self,
+        message: Message,
+        facts: Facts,
+        leaving: Sequence[HeaderField],
+        body: BodyForms | None,
+        body_hash: bytes,
+        lookup: Lookup,
+        now: float,
+    ) -> tuple[tuple[str, bytes], ...] | str:
+        """The fields of a set, to go to the top of the header, the first topmost; or why there is none.
+
+        `message` is as it came, and so is `body`, which is needed only where ARC fields stand in the header; None: it is too large.
+        `leaving` is the header as it leaves, with our own signatures. `now` is in seconds since 1970.
+        """
+        if message.problem is not None:
+            return message.problem
+        state = chain_state(message.header, body, facts.arrival.arc == "pass", lookup, now)
+        if isinstance(state, str):
+            return state
+        return arc_set.seal(leaving, body_hash, arrival_results(self.authserv_id, facts, state), state, self.key, int(now))
+
+
+def sealer_of(settings: Config, keys: Sequence[SigningKey]) -> Sealer | None:
+    """Who seals with this configuration; None where nobody can.
+
+    A set has one signature. It is made with RSA: to validators that don't know Ed25519 in ARC, and few do, the whole chain would be broken.
+    """
+    if settings.forwarder is None:
+        return None
+    domain = settings.forwarder.domain
+    key = next((key for key in keys if key.domain == domain and key.algorithm == "rsa-sha256"), None)
+    ours = next((name for name in settings.trust.authserv_names if _TOKEN.fullmatch(name)), domain)
+    return Sealer(key, ours) if key is not None else None
+
+
+def problems(file: Path, settings: Config, keys: Sequence[SigningKey]) -> list[str]:
+    """Why a policy that seals can't be run with these keys, ready to print. That the forwarder has one at all, `agreement` sees to."""
+    domain = settings.forwarder.domain if settings.forwarder is not None else None
+    own = [key.algorithm for key in keys if key.domain == domain]
+    if not own or "rsa-sha256" in own:
+        return []
+    return [
+        f"{file}: the policy says `seal: true`, but forwarder.domain {domain} has no RSA key: few know Ed25519 in ARC, and to the others "
+        f"the chain would be broken (dkimgate keys new {domain} SELECTOR)"
+    ]
+
+
+def wanted(assessment: Assessment | None) -> bool:
+    """Is a set to be put on this message? On none that the policy only watches, and on none that goes nowhere."""
+    if assessment is None or not assessment.decision.seal or assessment.decision.mode == "observe":
+        return False
+    return assessment.decision.disposition in (Disposition.ACCEPT, Disposition.HOLD)

@@ -1,0 +1,1 @@
+"""What Postfix on this host does with a message before and after the gate."""

@@ -1,0 +1,1 @@
+"""The decision record, and the journal that keeps it."""

@@ -1,1 +1,0 @@
-"""DKIM signatures: key files, canonicalization, the DKIM-Signature field, and the keys that domains publish."""

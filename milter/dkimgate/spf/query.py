@@ -1,0 +1,96 @@
+"""SPF (RFC 7208) of one address and one domain: pyspf's evaluation with our DNS."""
+
+from __future__ import annotations
+
+from typing import SupportsIndex, TypeVar
+
+import spf
+
+from dkimgate.dns.resolver import Address, Answer, Lookup, Status
+
+T = TypeVar("T")
+
+MOST_VOIDS = 2
+"""Questions without an answer that a record may cost where they count (RFC 7208 section 4.6.4)."""
+
+LONGEST_RECORD = 4096
+"""Octets of a record that is evaluated; RFC 7208 section 3.4 wants it below 512."""
+
+
+class TooLong(Exception):
+    """A record of more than LONGEST_RECORD octets: what it says is not looked at."""
+
+
+class Query(spf.query):  # type: ignore[misc]
+    """pyspf's evaluation with the message's deadline and the common cache instead of pyspf's own lookups.
+
+    `check()[0]` is the result in lower case. It may raise anything, TooLong for one: pyspf does so on records that it did not foresee, and
+    they are a stranger's. `count_voids`: more than two void lookups are a permerror, as section 4.6.4 recommends.
+    """
+
+    def __init__(self, address: Address, local: str, domain: str, helo: str | None, lookup: Lookup, count_voids: bool) -> None:
+        super().__init__(i=str(address), s=f"{local}@{domain}", h=helo or "unknown")
+        # pyspf splits at the first @, which a quoted local part may hold
+        self.l, self.o, self.d = local, domain, domain
+        self.lookup = lookup
+        self._count_voids = count_voids
+
+    def dns(self, name: str, qtype: str, cnames: object = None, ignore_void: bool = False) -> list[object]:
+        """The values of a question as pyspf wants them. Raises spf.TempError, and spf.PermError at a void lookup too many."""
+        values = self._ask(name, qtype)
+        if not values and not ignore_void and self._count_voids and not self._has_other_addresses(name, qtype):
+            self.void_lookups += 1
+            if self.void_lookups > MOST_VOIDS:
+                raise spf.PermError(f"more than {MOST_VOIDS} void lookups")
+        return values
+
+    def _has_other_addresses(self, name: str, qtype: str) -> bool:
+        """Does a host merely lack addresses of the client's family? Then its term is answered: honest senders name such hosts in two terms
+        and more, and section 4.6.4 is there against names that nobody has set up."""
+        match qtype:
+            case "AAAA":
+                return self.lookup.a(name).status is not Status.NONE
+            case "A":
+                return self.lookup.aaaa(name).status is not Status.NONE
+        return False
+
+    def _ask(self, name: str, qtype: str) -> list[object]:
+        match qtype:
+            case "TXT":
+                return [(_bounded(text),) for text in _values(self.lookup.txt(name))]
+            case "A":
+                return [str(address) for address in _values(self.lookup.a(name))]
+            case "AAAA":
+                return [str(address) for address in _values(self.lookup.aaaa(name))]
+            case "MX":
+                return list(_values(self.lookup.mx(name)))
+            case "PTR":
+                return list(_values(self.lookup.ptr(name)))
+        return []
+
+    def expand(self, text: str, stripdot: bool = True) -> object:
+        """The text with its macros replaced (RFC 7208 section 7). pyspf looks through all of it once for each label that it has."""
+        return super().expand(_OneLabel(text), stripdot)
+
+    def get_explanation(self, spec: str) -> None:
+        """Nobody reads the explanation of a failure: it is not worth a question."""
+
+
+class _OneLabel(str):
+    """A text that is looked through once: pyspf finds one label in it."""
+
+    def split(self, sep: str | None = None, maxsplit: SupportsIndex = -1) -> list[str]:
+        """The text itself where it is to be split at dots."""
+        return [str(self)] if sep == "." else super().split(sep, maxsplit)
+
+
+def _bounded(text: bytes) -> bytes:
+    if len(text) > LONGEST_RECORD and text[:6].lower() == b"v=spf1":
+        raise TooLong(f"an SPF record of {len(text)} octets")
+    return text
+
+
+def _values(answer: Answer[T]) -> tuple[T, ...]:
+    if answer.status is Status.FAILED:
+        raise spf.TempError(answer.why)
+    return answer.values
