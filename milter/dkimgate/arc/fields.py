@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dkimgate.arc.arc_set import KINDS, MOST_SETS
+from dkimgate.dkim import tag_list
+from dkimgate.dkim.tag_list import Tag
 from dkimgate.message import domains
 from dkimgate.message.message import HeaderField
 
@@ -26,15 +28,6 @@ ALGORITHMS = ("rsa-sha256", "ed25519-sha256")
 
 class Broken(Exception):
     """The chain fails; the text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tag:
-    """The value of a tag, and where it stands in the value of its field, the white space around it included."""
-
-    text: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,38 +152,19 @@ def _instance(text: str) -> int:
     return int(text)
 
 
-_WHITE = b" \t\r\n"
-_TAG = re.compile(rb"[ \t\r\n]*([A-Za-z][A-Za-z0-9_]*)[ \t\r\n]*=")
 _CONTROL = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def tags_of(value: bytes) -> dict[str, Tag]:
-    """The tags of a tag=value list (RFC 6376 section 3.2) and where their values stand. Raises Broken."""
-    tags: dict[str, Tag] = {}
-    parts = value.split(b";")
-    if not parts[-1].strip(_WHITE):
-        parts.pop()
-    start = 0
-    for part in parts:
-        match = _TAG.match(part)
-        if match is None:
-            raise Broken("it is no list of tag=value")
-        name = match[1].decode("ascii")
-        if name in tags:
-            raise Broken(f"the tag {name[:20]}= stands twice")
-        tags[name] = Tag(_text(part[match.end() :]), start + match.end(), start + len(part))
-        start += len(part) + 1
-    return tags
-
-
-def _text(value: bytes) -> str:
+    """The tags of a seal or of a signature. Raises Broken, also where a value holds a control character."""
     try:
-        text = value.strip(_WHITE).decode("utf-8")
-    except UnicodeDecodeError:
-        raise Broken("it is neither ASCII nor UTF-8") from None
-    if _CONTROL.search(text):
-        raise Broken("it holds a control character")
-    return text
+        tags = tag_list.strict(value)
+        odd = next((name for name, tag in tags.items() if _CONTROL.search(tag.text)), None)
+    except tag_list.Invalid as error:
+        raise Broken(str(error)) from None
+    if odd is not None:
+        raise Broken(f"{odd[:20]}= holds a control character")
+    return tags
 
 
 def seal_of(located: Located) -> Seal:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+from dkimgate.dkim import tag_list
 from dkimgate.dkim.canonical import BodyForm, BodyForms, relaxed_field
 from dkimgate.dkim.signature import Tags, without_signature
 from dkimgate.message.message import HeaderField
@@ -23,11 +24,8 @@ def asks_simple(header: Sequence[HeaderField]) -> bool:
 
 def _is_relaxed(value: bytes) -> bool:
     """The first c= says so; a second one makes the field invalid."""
-    for part in value.split(b";"):
-        name, equals, said = part.partition(b"=")
-        if equals and name.strip(b" \t\r\n") == b"c":
-            return said.strip(b" \t\r\n").lower().endswith(b"/relaxed")
-    return False
+    forms = next((tag.value for tag in tag_list.loose(value) if tag.name == "c"), b"")
+    return forms.lower().endswith(b"/relaxed")
 
 
 class Content:

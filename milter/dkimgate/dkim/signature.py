@@ -7,6 +7,7 @@ import binascii
 import re
 from dataclasses import dataclass
 
+from dkimgate.dkim import tag_list
 from dkimgate.message import domains
 
 LONGEST_FIELD = 16_384
@@ -16,7 +17,6 @@ SKEW = 300
 """Seconds that the clocks of signer and border may differ."""
 
 _REQUIRED = ("v", "a", "b", "bh", "d", "h", "s")
-_TAG_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 _FORMS = ("simple", "relaxed")
 
@@ -47,20 +47,6 @@ class Tags:
     expires: int | None
 
 
-def tag_list(text: str) -> dict[str, str]:
-    """A tag=value list (section 3.2). Raises Refused at syntax errors and duplicate tags."""
-    tags: dict[str, str] = {}
-    for part in text.removesuffix(";").split(";"):
-        name, equals, value = part.partition("=")
-        name = name.strip(" \t\r\n")
-        if not equals or not _TAG_NAME.fullmatch(name):
-            raise Refused("neutral", f"{part.strip()[:40]!r} is no tag=value")
-        if name in tags:
-            raise Refused("neutral", f"the tag {name}= stands twice")
-        tags[name] = value.strip(" \t\r\n")
-    return tags
-
-
 def claimed_domain(value: bytes) -> str | None:
     """The d= of a field, if it can be read: enough to put the likely signatures first."""
     try:
@@ -73,9 +59,9 @@ def _tags_of(value: bytes) -> dict[str, str]:
     if len(value) > LONGEST_FIELD:
         raise Refused("neutral", f"longer than {LONGEST_FIELD} octets")
     try:
-        return tag_list(value.decode("utf-8").strip(" \t\r\n"))
-    except UnicodeDecodeError:
-        raise Refused("neutral", "neither ASCII nor UTF-8") from None
+        return {name: tag.text for name, tag in tag_list.strict(value).items()}
+    except tag_list.Invalid as error:
+        raise Refused("neutral", str(error)) from None
 
 
 def read(value: bytes) -> Tags:
@@ -120,23 +106,19 @@ def acceptable(tags: Tags, now: float) -> None:
         raise Refused("fail", "t= lies in the future")
     if tags.expires is not None and tags.time is not None and tags.expires <= tags.time:
         raise Refused("permerror", "x= is not later than t=")
-    if expired(tags, now):
+    if expired(tags.expires, now):
         raise Refused("fail", "expired (x=)")
 
 
-def expired(tags: Tags, now: float) -> bool:
-    """Its time was over before `now`."""
-    return tags.expires is not None and tags.expires < now - SKEW
+def expired(expires: int | None, now: float) -> bool:
+    """The time of x= was over before `now`, also where the clocks differ."""
+    return expires is not None and expires < now - SKEW
 
 
 def without_signature(value: bytes) -> bytes:
     """The value with that of b= deleted, and the white space around it (section 3.7)."""
-    parts = value.split(b";")
-    for at, part in enumerate(parts):
-        name, equals, _ = part.partition(b"=")
-        if equals and name.strip(b" \t\r\n") == b"b":
-            parts[at] = name + equals
-    return b";".join(parts)
+    signature = next((tag for tag in tag_list.loose(value) if tag.name == "b"), None)
+    return value if signature is None else value[: signature.start] + value[signature.end :]
 
 
 def _names(text: str) -> tuple[bytes, ...]:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dkimgate.dkim import tag_list
+
 POLICIES = ("none", "quarantine", "reject")
 """From lax to strict."""
 
@@ -64,12 +66,11 @@ def parse(text: bytes) -> Record | None:
         return None
     tags: dict[str, str] = {}
     twice: str | None = None
-    for part in text.decode("ascii", "replace").split(";"):
-        name, equals, value = part.partition("=")
-        name = name.strip(" \t").lower()
-        if equals and name in _KNOWN:
+    for tag in tag_list.loose(text):
+        name = tag.name.lower()
+        if name in _KNOWN:
             twice = name if name in tags else twice
-            tags[name] = value.strip(" \t")
+            tags[name] = tag.value.decode("ascii", "replace")
     reports = any(_URI.fullmatch(uri.strip(" \t")) for uri in tags.get("rua", "").split(","))
     bad = next((name for name in ("p", "sp", "np") if name in tags and tags[name].lower() not in POLICIES), None)
     problem = f"the tag {twice}= stands twice" if twice else None

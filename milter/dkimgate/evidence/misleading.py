@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from dkimgate.authres import authentication_results
 from dkimgate.authres.authentication_results import Reading
 from dkimgate.config.dkimgate_yaml import Trust
+from dkimgate.dkim import tag_list
 from dkimgate.evidence import plain_forms
 from dkimgate.evidence.route import Route
 from dkimgate.facts import Origin
@@ -72,7 +73,7 @@ def _oddities(message: Message, route: Route, in_zone: Mapping[int, Reading], tr
             if signatures > MOST_SIGNATURES:
                 yield f"more than {MOST_SIGNATURES} signatures"
                 break
-            yield from (_told(words, field) for words in _odd_tags(field.text))
+            yield from (_told(words, field) for words in _odd_tags(field.value))
     if not plain_forms.is_plain_sender(message.envelope.sender):
         yield _told(message.envelope.sender, "the envelope sender")
     yield from (_told(name, "EHLO") for name in _names_said(message, route) if not plain_forms.is_plain_helo(name))
@@ -96,14 +97,13 @@ def _read(authserv_id: str, part: str) -> Reading:
     return authentication_results.read(f"{authserv_id};{part}")
 
 
-def _odd_tags(text: str) -> Iterator[str]:
-    for tag in text.split(";"):
-        name, _, value = tag.partition("=")
-        name = _TAG_NAME.sub("", name).lower()
+def _odd_tags(field: bytes) -> Iterator[str]:
+    for tag in tag_list.loose(field):
+        name = _TAG_NAME.sub("", tag.name).lower()
         plain = _PLAIN_TAGS.get(name)
         if plain is None:
             continue
-        value = value.strip()
+        value = tag.value.decode("latin-1")
         if name == "i":
             value = _ENCODED.sub(lambda match: chr(int(match[1], 16)), "".join(value.split()))
         if not plain.fullmatch(value):

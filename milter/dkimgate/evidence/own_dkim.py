@@ -115,7 +115,7 @@ def _check(position: int, field: HeaderField, content: Content, author: str | No
             selector=tags.selector,
             algorithm=tags.algorithm,
             aligned=author is not None and domains.aligned(tags.domain, author),
-            expired=signature.expired(tags, now),
+            expired=signature.expired(tags.expires, now),
         )
         signature.acceptable(tags, now)
         if content.count(b"from") != 1:

@@ -9,6 +9,8 @@ from datetime import UTC
 from email.utils import getaddresses, parsedate_to_datetime
 
 from dkimgate.authres.quoting import without_inner_comments, without_quoted
+from dkimgate.dkim import tag_list
+from dkimgate.dkim.signature import expired
 from dkimgate.evidence.lookalike import is_lookalike
 from dkimgate.facts import HeaderSigns
 from dkimgate.message import domains
@@ -35,7 +37,7 @@ def signs_of(
     """The signs of one message. `outside`: is its origin; `hosted`: the domains whose keys we hold; `now` in seconds since the epoch."""
     identifier = message_id(message)
     date = _date(message)
-    signatures = [_tags(field.text) for field in message.fields("dkim-signature")]
+    signatures = [_tags(field.value) for field in message.fields("dkim-signature")]
     aligned = _any_aligned(signatures, author)
     return HeaderSigns(
         from_equals_to=_from_equals_to(message, author),
@@ -147,13 +149,11 @@ def _repeated_singletons(message: Message) -> bool:
     return any(counts[key] > 1 for key in _SINGLETONS)
 
 
-def _tags(text: str) -> dict[str, str]:
-    """The tags of a DKIM signature (RFC 6376 section 3.2) without white space; of one that is there twice, the first."""
+def _tags(value: bytes) -> dict[str, str]:
+    """The tags of a DKIM signature without white space; of one that is there twice, the first."""
     tags: dict[str, str] = {}
-    for part in text.split(";"):
-        name, equals, value = part.partition("=")
-        if equals:
-            tags.setdefault(name.strip(), "".join(value.split()))
+    for tag in tag_list.loose(value):
+        tags.setdefault(tag.name, "".join(tag.value.decode("utf-8", "replace").split()))
     return tags
 
 
@@ -166,4 +166,4 @@ def _any_aligned(signatures: list[dict[str, str]], author: Author) -> bool:
 
 def _expired(tags: dict[str, str], now: float) -> bool:
     expiry = tags.get("x", "")
-    return re.fullmatch(r"[0-9]{1,12}", expiry) is not None and int(expiry) < now
+    return re.fullmatch(r"[0-9]{1,12}", expiry) is not None and expired(int(expiry), now)

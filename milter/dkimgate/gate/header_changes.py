@@ -13,8 +13,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dkimgate.arc import arc_set
+from dkimgate.dkim import tag_list
 from dkimgate.dkim.canonical import relaxed_field
-from dkimgate.dkim.signature import Refused, tag_list
 from dkimgate.facts import Claim, Decision, Disposition, Facts, HeaderChanges, Standing
 from dkimgate.message import domains, encoded_word
 from dkimgate.message.lines import LONGEST_LINE, folded, has_long_line, sent
@@ -302,8 +302,8 @@ def _signatures(header: Sequence[HeaderField]) -> list[_Signature]:
 
 def _signature(position: int, field: HeaderField) -> _Signature:
     try:
-        tags = tag_list(field.value.decode("utf-8").strip(" \t\r\n"))
-    except (Refused, UnicodeDecodeError):
+        tags = {name: tag.text for name, tag in tag_list.strict(field.value).items()}
+    except tag_list.Invalid:
         return _Signature(position, field.key)
     names = [name.strip(" \t\r\n").lower() for name in tags.get("h", "").split(":")]
     return _Signature(

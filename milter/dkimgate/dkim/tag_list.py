@@ -1,0 +1,69 @@
+"""Lists of tag=value (RFC 6376 section 3.2): the one grammar of DKIM signatures and keys, of ARC, and of DMARC records.
+
+Who verifies reads a list strictly: what two readers may read in two ways is invalid. Who looks for what hurts, or only for a hint, reads
+it loosely.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+WHITE = b" \t\r\n"
+
+_NAME = re.compile(rb"[A-Za-z][A-Za-z0-9_]*")
+
+
+class Invalid(ValueError):
+    """It is no list of tag=value; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """One tag. `value` without the white space around it; `start` and `end`: where it stands in the list, with that white space."""
+
+    name: str
+    value: bytes
+    start: int
+    end: int
+
+    @property
+    def text(self) -> str:
+        """The value as text. Raises Invalid where it is neither ASCII nor UTF-8 (RFC 8616)."""
+        try:
+            return self.value.decode("utf-8")
+        except UnicodeDecodeError:
+            raise Invalid(f"{self.name}= is neither ASCII nor UTF-8") from None
+
+
+def strict(value: bytes) -> dict[str, Tag]:
+    """The tags by name, in order. Raises Invalid at a part that is no tag=value, and at a tag that stands twice."""
+    tags: dict[str, Tag] = {}
+    for part, tag in _parts(value):
+        if tag is None or not _NAME.fullmatch(tag.name.encode()):
+            raise Invalid(f"{part.strip(WHITE)[:40].decode('ascii', 'replace')!r} is no tag=value")
+        if tag.name in tags:
+            raise Invalid(f"the tag {tag.name[:20]}= stands twice")
+        tags[tag.name] = tag
+    return tags
+
+
+def loose(value: bytes) -> list[Tag]:
+    """Every part that has an equals sign, in order, whatever its name. Never raises."""
+    return [tag for _, tag in _parts(value) if tag is not None]
+
+
+def _parts(value: bytes) -> list[tuple[bytes, Tag | None]]:
+    """The parts between the semicolons, each with its tag; white space behind the last semicolon is none."""
+    parts = value.split(b";")
+    if not parts[-1].strip(WHITE):
+        parts.pop()
+    found: list[tuple[bytes, Tag | None]] = []
+    start = 0
+    for part in parts:
+        name, equals, said = part.partition(b"=")
+        at = start + len(name) + 1
+        tag = Tag(name.strip(WHITE).decode("utf-8", "replace"), said.strip(WHITE), at, start + len(part)) if equals else None
+        found.append((part, tag))
+        start += len(part) + 1
+    return found
