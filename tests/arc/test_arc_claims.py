@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from arc.sealing import FAIL, LETTER, LIST, NOW, PASS, RELAY, SIGNED, STRANGER, ZONE, Dns, Mail, chain_of, mail
 from bodies import forms
-from dkimgate.arc.validate import MOST_RESULTS, Chain, Validation, claims, validate
+from dkimgate.arc.validate import Chain, Validation, validate
 from dkimgate.authres import authentication_results
 from dkimgate.config.dkimgate_yaml import Trust
 from dkimgate.dns.resolver import FakeResolver
+from dkimgate.evidence.arc_claims import MOST_RESULTS, claims
 from dkimgate.evidence.claims import arrival_of
 from dkimgate.facts import Claim, Spam, Standing
 from dkimgate.message.author import author_of

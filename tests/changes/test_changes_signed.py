@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from dkimgate.evidence import result_claims
 from dkimgate.facts import Claim, Decision, Disposition, Facts, Standing
 from dkimgate.gate.gate import Gate, Outcome
 from dkimgate.gate.header_changes import leaving, plan
@@ -160,7 +161,7 @@ claims = st.lists(
 
 def _believed(raw: bytes) -> tuple[Claim, ...]:
     """What our own verifier says, as claims: by position, and as a milter on port 25 writes them."""
-    found = [signature.claim() for signature in check(raw)]
+    found = [result_claims.of_signature(signature) for signature in check(raw)]
     return (*found, *(replace(claim, standing=Standing.TRUSTED, field="Authentication-Results", position=0) for claim in found))
 
 

@@ -10,8 +10,8 @@ from dkimgate.authres.authentication_results import hurting
 from dkimgate.config.dkimgate_yaml import Trust
 from dkimgate.evidence import grounds, plain_forms, words
 from dkimgate.evidence.claims import arrival_of, combined
+from dkimgate.evidence.entry import stated_spf
 from dkimgate.evidence.gather import see
-from dkimgate.evidence.own_spf import stated_spf
 from dkimgate.evidence.route import route_of
 from dkimgate.facts import Claim, Spam, Standing
 from headers import AUTHOR, BORDER, CONFIG, TRUST, message

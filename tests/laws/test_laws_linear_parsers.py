@@ -17,12 +17,11 @@ from dkimgate.config import yaml_file
 from dkimgate.dkim import published
 from dkimgate.dkim.canonical import BodyHash, relaxed_field
 from dkimgate.dkim.public_key import published_key
+from dkimgate.dkim.verify import check_signatures
 from dkimgate.dmarc import record
 from dkimgate.dns.resolver import FakeResolver
 from dkimgate.evidence import spam_fields
 from dkimgate.evidence.gather import see
-from dkimgate.evidence.own_dkim import check_signatures
-from dkimgate.evidence.own_spf import check_spf
 from dkimgate.evidence.route import hops_below
 from dkimgate.gate import stripping
 from dkimgate.gate.envelope_spf import envelope_domains
@@ -30,6 +29,7 @@ from dkimgate.message import domains, encoded_word
 from dkimgate.message.message import Envelope, HeaderField, Message, split_message
 from dkimgate.postfix.way_out import WayOut
 from dkimgate.record.journal_reader import Reader
+from dkimgate.spf.check import check_spf
 from dkimgate.srs import Secrets
 from headers import CONFIG, REINJECTED, TRUST
 from laws import linear

@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 from dkimgate.config import dkimgate_yaml
 from dkimgate.config.yaml_file import ConfigError
 from dkimgate.dkim import keys as signing_keys
-from dkimgate.dkim.keys import load_key, load_keys, load_usable, signing_key
+from dkimgate.dkim.keys import signing_key
+from dkimgate.gate.key_files import load_key, load_keys, load_usable
 from needs import need_program
 
 PLAIN = serialization.NoEncryption()

@@ -24,7 +24,8 @@ import yaml
 
 from dkimgate.cli.keys import add_parser, config_line, zone_line
 from dkimgate.config import dkimgate_yaml
-from dkimgate.dkim.keys import SigningKey, load_key
+from dkimgate.dkim.keys import SigningKey
+from dkimgate.gate.key_files import load_key
 
 
 def run(*words: str | Path) -> int:

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from bodies import forms
+from dkimgate.dkim.verify import Signature, check_signatures
 from dkimgate.dns.resolver import FakeResolver
-from dkimgate.evidence.own_dkim import Signature, check_signatures
 from dkimgate.message.message import split_message
 
 NOW = 1_800_000_000

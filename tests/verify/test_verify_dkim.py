@@ -17,8 +17,9 @@ from bodies import forms
 from dkimgate.arc.fields import Broken, Located, message_signature_of, tags_of
 from dkimgate.dkim import signature as dkim_signature
 from dkimgate.dkim.content import Content, asks_simple
+from dkimgate.dkim.verify import RESULTS, check_signatures
 from dkimgate.dns.resolver import FakeResolver
-from dkimgate.evidence.own_dkim import RESULTS, check_signatures
+from dkimgate.evidence.result_claims import of_signature
 from dkimgate.facts import Standing
 from dkimgate.message.message import HeaderField, split_message
 from verify.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, check, ed25519_key, ed25519_record, pem, relaxed, rsa_key, rsa_record, zone
@@ -266,7 +267,7 @@ def test_no_question_is_asked_where_the_body_was_changed() -> None:
 
 
 def test_the_claim() -> None:
-    claim = check(b"X: y\r\n" + Signer().sign() + HEADER + b"\r\n" + BODY)[0].claim()
+    claim = of_signature(check(b"X: y\r\n" + Signer().sign() + HEADER + b"\r\n" + BODY)[0])
     assert (claim.method, claim.result, claim.standing, claim.field, claim.position) == (
         "dkim",
         "pass",

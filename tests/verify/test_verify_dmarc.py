@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dkimgate.dkim.verify import Signature
 from dkimgate.dmarc import walk
+from dkimgate.dmarc.evaluate import BOTH, RESULTS, RFC7489, RFC9989, Dmarc, check_dmarc, prepare
 from dkimgate.dns.resolver import FakeResolver
-from dkimgate.evidence.own_dkim import Signature
-from dkimgate.evidence.own_dmarc import BOTH, RESULTS, RFC7489, RFC9989, Dmarc, check_dmarc, prepare
-from dkimgate.evidence.own_spf import Spf
+from dkimgate.evidence.result_claims import of_dmarc
 from dkimgate.facts import Standing
+from dkimgate.spf.check import Spf
 
 NONE = Spf("none", None)
 
@@ -237,7 +238,7 @@ def test_only_a_pass_passes(result: str) -> None:
 def test_spf_that_was_not_checked_is_no_failure() -> None:
     dmarc = judge("a.example", {"a.example": P}, None, dkim("evil.example"))
     assert dmarc.result == "unknown"
-    assert dmarc.claim() is None
+    assert of_dmarc(dmarc) is None
     assert judge("a.example", {"a.example": P}, None, dkim("a.example")).result == "pass"
     assert judge("a.example", {}, None).result == "none"
 
@@ -245,13 +246,13 @@ def test_spf_that_was_not_checked_is_no_failure() -> None:
 def test_no_author_domain_is_an_error() -> None:
     dmarc = judge(None, {"a.example": P}, spf("a.example"), dkim("a.example"))
     assert dmarc.result == "permerror"
-    claim = dmarc.claim()
+    claim = of_dmarc(dmarc)
     assert claim is not None
     assert claim.property("header.from") is None
 
 
 def test_the_claim() -> None:
-    claim = judge("giant.bank.example", BANK, NONE, dkim("mail.mega.bank.example")).claim()
+    claim = of_dmarc(judge("giant.bank.example", BANK, NONE, dkim("mail.mega.bank.example")))
     assert claim is not None
     assert (claim.method, claim.result, claim.standing) == ("dmarc", "fail", Standing.VERIFIED)
     assert claim.properties == (

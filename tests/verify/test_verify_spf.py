@@ -7,10 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dkimgate.dns.resolver import FakeResolver
-from dkimgate.evidence.own_spf import RESULTS, Entry, check_spf, entry_of
+from dkimgate.evidence.entry import Entry, entry_of
+from dkimgate.evidence.result_claims import of_spf
 from dkimgate.evidence.route import route_of
 from dkimgate.facts import Origin, Standing
 from dkimgate.message.message import Connection
+from dkimgate.spf.check import RESULTS, check_spf
 from headers import AUTHOR, BORDER, OUTSIDE, REINJECTED, TRUST, message
 
 CLIENT = "192.0.2.66"
@@ -131,7 +133,7 @@ def test_ipv4_in_ipv6_clothes() -> None:
 def test_the_claim() -> None:
     found = check_spf(CLIENT, HELO, "ann@pass.example", FakeResolver(ZONE).lookup())
     assert found is not None
-    claim = found.claim()
+    claim = of_spf(found)
     assert (claim.method, claim.result, claim.standing, claim.properties) == (
         "spf",
         "pass",
@@ -140,7 +142,7 @@ def test_the_claim() -> None:
     )
     null = check_spf(CLIENT, HELO, "", FakeResolver(ZONE).lookup())
     assert null is not None
-    assert null.claim().properties == (("smtp.helo", HELO),)
+    assert of_spf(null).properties == (("smtp.helo", HELO),)
 
 
 def test_no_time_is_a_temperror() -> None:

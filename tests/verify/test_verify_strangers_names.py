@@ -18,14 +18,15 @@ from arc.sealing import mail
 from bodies import forms
 from dkimgate.config.dkimgate_yaml import Config, Trust
 from dkimgate.dkim.keys import signing_key
+from dkimgate.dmarc.evaluate import RESULTS, check_dmarc
 from dkimgate.dns.resolver import Answer, FakeResolver, Kind, Lookup, Status
 from dkimgate.evidence import own_checks
 from dkimgate.evidence.claims import arrival_of
+from dkimgate.evidence.entry import stated_spf
 from dkimgate.evidence.gather import see
-from dkimgate.evidence.own_dmarc import RESULTS, check_dmarc
-from dkimgate.evidence.own_spf import check_spf, stated_spf
 from dkimgate.facts import Claim, Spam, Standing
 from dkimgate.message.message import Connection, Envelope, Message, split_message
+from dkimgate.spf.check import check_spf
 from verify.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, zone
 
 IP = "198.51.100.66"

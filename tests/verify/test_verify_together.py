@@ -5,15 +5,17 @@ from __future__ import annotations
 import pytest
 
 from bodies import forms
+from dkimgate.dkim.verify import check_signatures
+from dkimgate.dmarc.evaluate import check_dmarc, prepare
 from dkimgate.dns.resolver import FakeResolver
+from dkimgate.evidence import result_claims
 from dkimgate.evidence.claims import arrival_of
-from dkimgate.evidence.own_dkim import check_signatures
-from dkimgate.evidence.own_dmarc import check_dmarc, prepare
-from dkimgate.evidence.own_spf import check_spf, entry_of
+from dkimgate.evidence.entry import entry_of
 from dkimgate.evidence.route import route_of
 from dkimgate.facts import Arrival, Spam
 from dkimgate.message.author import author_of
 from dkimgate.message.message import Connection, Envelope, Message, split_message
+from dkimgate.spf.check import check_spf
 from headers import TRUST
 from verify.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, zone
 
@@ -43,9 +45,9 @@ def arrive(raw: bytes, ip: str, sender: str, failing: str = "", reinjected: bool
     above = route.border_hop.position + 1 if route.border_hop else 0
     signatures = check_signatures(mail.header, forms(body), author, lookup, NOW, above)
     dmarc = check_dmarc(author, spf, signatures, lookup)
-    claims = [spf.claim()] if spf else []
-    claims += [signature.claim() for signature in signatures]
-    claims += [claim] if (claim := dmarc.claim()) else []
+    claims = [result_claims.of_spf(spf)] if spf else []
+    claims += [result_claims.of_signature(signature) for signature in signatures]
+    claims += [claim] if (claim := result_claims.of_dmarc(dmarc)) else []
     return arrival_of(claims, author, route.outside, TRUST, Spam())[0]
 
 

@@ -25,10 +25,11 @@ from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import complain
 from dkimgate.config import dkimgate_yaml, secret_file, values
 from dkimgate.config.yaml_file import ConfigError
-from dkimgate.dkim.keys import PrivateKey, SigningKey, load_keys, signing_key
+from dkimgate.dkim.keys import PrivateKey, SigningKey, signing_key
 from dkimgate.dkim.published import Finding, Status, judge
 from dkimgate.dmarc.strict import strictness
 from dkimgate.dns.resolver import Resolver
+from dkimgate.gate.key_files import load_keys
 from dkimgate.log import visible
 
 _KEYS_HELP = """\

@@ -1,25 +1,16 @@
-"""Private keys: read from files that only their owner can change, sign, and say what DNS should publish."""
+"""Private keys that sign, and what DNS should publish of them."""
 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
-import re
-import stat
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-
-from dkimgate.config import dkimgate_yaml, secret_file
-from dkimgate.config.yaml_file import ConfigError
 
 PrivateKey = RSAPrivateKey | Ed25519PrivateKey
 Algorithm = Literal["rsa-sha256", "ed25519-sha256"]
@@ -30,21 +21,6 @@ SAFE_BITS = 2048
 """What a signer should use at least (RFC 8301 section 3.2)."""
 MOST_BITS = 4096
 """The largest RSA key that every verifier must handle (RFC 8301 section 3.2)."""
-
-_MISSING = "correct `file`, or make the key with dkimgate keys new"
-
-# how a file that holds something else begins, and what to tell its owner
-_WRONG_LABELS = (
-    (b"ENCRYPTED", "the key is encrypted, and nobody is there to type a passphrase: decrypt it with openssl pkey -in FILE -out NEW"),
-    (b"-----BEGIN PUBLIC KEY", "this is a public key: expected the private one"),
-    (b"-----BEGIN RSA PUBLIC KEY", "this is a public key: expected the private one"),
-    (b"-----BEGIN CERTIFICATE", "this is a certificate: expected a private key"),
-    (b"-----BEGIN OPENSSH", "this is an OpenSSH key: make one for DKIM with dkimgate keys new"),
-    (b"v=DKIM1", "this is the DNS record: expected the file with the private key that belongs to it"),
-)
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_PRIVATE = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
-_NO_KEY = "no private key in it: expected PEM (-----BEGIN PRIVATE KEY-----), as dkimgate keys new writes it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,107 +70,3 @@ def signing_key(domain: str, selector: str, private: PrivateKey) -> SigningKey:
     if isinstance(private, RSAPrivateKey):
         return SigningKey(domain, selector, "rsa-sha256", private.key_size, private)
     return SigningKey(domain, selector, "ed25519-sha256", 256, private)
-
-
-def load_keys(keys: tuple[dkimgate_yaml.Key, ...]) -> tuple[list[SigningKey], list[str]]:
-    """Read all key files; the second list is warnings, ready to print. Raises one ConfigError that holds every mistake."""
-    loaded, warnings, broken = load_usable(keys)
-    if broken:
-        raise ConfigError(*broken)
-    return loaded, warnings
-
-
-def load_usable(keys: tuple[dkimgate_yaml.Key, ...]) -> tuple[list[SigningKey], list[str], list[str]]:
-    """Read the key files that can be read: keys, warnings, and why the others can't be used, ready to print.
-
-    One file that is gone or damaged must not keep the mail of other domains waiting. Raises ConfigError where two entries
-    contradict each other.
-    """
-    loaded: list[SigningKey] = []
-    warnings: list[str] = []
-    problems: list[str] = []
-    broken: list[str] = []
-    names: set[tuple[str, str]] = set()
-    for entry in keys:
-        if (entry.domain, entry.selector) in names:
-            problems.append(f"{entry.file}: the selector {entry.selector} of {entry.domain} stands twice under keys: give each key its own")
-        names.add((entry.domain, entry.selector))
-        try:
-            key = load_key(entry)
-        except ConfigError as error:
-            broken.extend(error.problems)
-            continue
-        loaded.append(key)
-        warnings.extend((*_weaknesses(key, entry.file), *_open_folder(entry.file)))
-    if problems:
-        raise ConfigError(*broken, *problems)
-    return loaded, warnings, broken
-
-
-def _open_folder(file: Path) -> list[str]:
-    """Who may write to a folder above a key may put another in its place."""
-    for folder in file.absolute().parents:
-        try:
-            mode = folder.stat().st_mode
-        except OSError:
-            continue
-        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-            return [f"{file}: everyone may write to the folder {folder}, so anybody can put another key there: chmod o-w {folder}"]
-    return []
-
-
-def load_key(entry: dkimgate_yaml.Key) -> SigningKey:
-    """Read one key file: PEM (PKCS#1 or PKCS#8), or the base64 seed of an Ed25519 key. Raises ConfigError."""
-    file = entry.file
-    key = signing_key(entry.domain, entry.selector, _parse(secret_file.read(file, "the key", _MISSING), file))
-    if key.bits < LEAST_BITS and key.algorithm == "rsa-sha256":
-        raise ConfigError(
-            f"{file}: an RSA key of {key.bits} bits, which verifiers refuse: make one of {SAFE_BITS} with dkimgate keys new "
-            f"{key.domain} NEW-SELECTOR"
-        )
-    return key
-
-
-def _weaknesses(key: SigningKey, file: Path) -> list[str]:
-    if key.algorithm != "rsa-sha256":
-        return []
-    if key.bits < SAFE_BITS:
-        return [f"{file}: an RSA key of {key.bits} bits is weak: replace it by one of {SAFE_BITS} (dkimgate keys new)"]
-    if key.bits > MOST_BITS:
-        return [f"{file}: an RSA key of {key.bits} bits, which verifiers need not accept: {SAFE_BITS} to {MOST_BITS} are safe"]
-    return []
-
-
-def _parse(data: bytes, file: Path) -> PrivateKey:
-    text = data.removeprefix(_BYTE_ORDER_MARK).strip()  # some editors put one there
-    seed = _seed(text)
-    if seed is not None:
-        return Ed25519PrivateKey.from_private_bytes(seed)
-    # only from here on: chance may put such a word into the base64 of a seed
-    for label, explanation in _WRONG_LABELS:
-        if label in text:
-            raise ConfigError(f"{file}: {explanation}")
-    if not text.startswith(b"-----BEGIN") and b"\n-----BEGIN" not in text:
-        raise ConfigError(f"{file}: {'the file is empty' if not text else _NO_KEY}")
-    if len(_PRIVATE.findall(text)) > 1:
-        raise ConfigError(f"{file}: more than one private key in it: put each into a file of its own, since only the first would be used")
-    try:
-        key = serialization.load_pem_private_key(text + b"\n", None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        # the library's own words say nothing to an operator, and might quote the key
-        raise ConfigError(f"{file}: the private key in it can't be read: the file is damaged, or of a kind that DKIM has not") from None
-    if isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
-        return key
-    kind = "an elliptic-curve (EC) key" if isinstance(key, ec.EllipticCurvePrivateKey) else "a key of another kind"
-    raise ConfigError(f"{file}: {kind}: DKIM knows RSA and Ed25519 (dkimgate keys new)")
-
-
-def _seed(text: bytes) -> bytes | None:
-    """The 32 octets of an Ed25519 key in dknewkey's form: base64 and nothing else."""
-    if len(text) != 44:
-        return None
-    try:
-        seed = base64.b64decode(text, validate=True)
-    except binascii.Error:
-        return None
-    return seed if len(seed) == 32 else None

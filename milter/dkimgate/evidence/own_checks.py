@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dkimgate.arc import validate
+from dkimgate.arc.validate import validate
 from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.dkim.canonical import BodyForms
+from dkimgate.dkim.verify import ask_for_keys, check_signatures
+from dkimgate.dmarc.evaluate import BOTH, check_dmarc, prepare
 from dkimgate.dns.resolver import Lookup
-from dkimgate.evidence import grounds, misleading, own_host
+from dkimgate.evidence import arc_claims, grounds, misleading, own_host, result_claims
+from dkimgate.evidence.entry import entry_of, stated_spf
 from dkimgate.evidence.gather import Seen
-from dkimgate.evidence.own_dkim import ask_for_keys, check_signatures
-from dkimgate.evidence.own_dmarc import BOTH, check_dmarc, prepare
-from dkimgate.evidence.own_spf import check_spf, entry_of, stated_spf
 from dkimgate.evidence.route import Route
 from dkimgate.facts import Claim, Origin, Standing
+from dkimgate.spf.check import check_spf
 
 _ARC = "arc-seal"
 
@@ -51,7 +52,7 @@ def own_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now:
     if config.verify.when == "missing" and _settled(seen.claims):
         return _proof(seen, body, config, lookup, now)
     chained = any(field.key == _ARC for field in seen.message.header)
-    trusted = chained and validate.names_a_trusted_sealer(seen.message.header[seen.route.entered :], config.trust.arc_sealers)
+    trusted = chained and arc_claims.names_a_trusted_sealer(seen.message.header[seen.route.entered :], config.trust.arc_sealers)
     found: tuple[Claim, ...] = ()
     if trusted:
         found = _arc_claims(seen, body, config, lookup, now)
@@ -97,23 +98,23 @@ def _dmarc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, n
     spf = check_spf(entry.ip, entry.helo, entry.sender, lookup)
     if spf is not None and spf.result == "pass" and seen.by_own_host:
         spf = replace(spf, result="neutral", why=own_host.WHY)
-    claims = [spf.claim()] if spf is not None else []
+    claims = [result_claims.of_spf(spf)] if spf is not None else []
     signatures = check_signatures(seen.message.header, body, author, lookup, now, seen.route.entered, config.verify.signatures)
-    claims += [signature.claim() for signature in signatures]
+    claims += [result_claims.of_signature(signature) for signature in signatures]
     readings = BOTH if config.verify.dmarc == "both" else (config.verify.dmarc,)
-    dmarc = check_dmarc(author, spf or stated_spf(seen.claims), signatures, lookup, readings).claim()
+    dmarc = result_claims.of_dmarc(check_dmarc(author, spf or stated_spf(seen.claims), signatures, lookup, readings))
     return (*claims, dmarc) if dmarc is not None else tuple(claims)
 
 
 def _arc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
     """A sealer's verifiers can be misled as ours can: to print what the sender wrote, and to a pass that nothing aligned supports."""
     above = seen.route.entered
-    chain = validate.validate(seen.message.header[above:], body, lookup, now)
+    chain = validate(seen.message.header[above:], body, lookup, now)
     sealers = config.trust.arc_sealers
     if sealers and misleading.odd_words(seen.message, seen.route, {}, config.trust) is not None:
         sealers = ()
     why = "a sealer's pass, but no pass of SPF or DKIM in its results is reason for it"
-    claims = grounds.stated(validate.claims(chain, sealers, seen.domain), why)
+    claims = grounds.stated(arc_claims.claims(chain, sealers, seen.domain), why)
     made = [replace(claim, position=claim.position + above) for claim in claims]
     heard = {(claim.position, claim.method, claim.result) for claim in seen.claims}  # what hurts in a chain is heard without it
     return tuple(claim for claim in made if claim.is_believed() or (claim.position, claim.method, claim.result) not in heard)

@@ -16,7 +16,7 @@ from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.config.yaml_file import ConfigError
 from dkimgate.dkim.canonical import BodyForms
 from dkimgate.dkim.content import asks_simple
-from dkimgate.dkim.keys import SigningKey, load_usable
+from dkimgate.dkim.keys import SigningKey
 from dkimgate.dkim.sent_body import SentBody
 from dkimgate.dkim.sign import COVERED
 from dkimgate.dmarc.strict import strictness
@@ -27,6 +27,7 @@ from dkimgate.facts import Assessment, Claim, Facts, Sending, Sign
 from dkimgate.gate import config_checks, header_changes, sealer, sending
 from dkimgate.gate.budget import Costly
 from dkimgate.gate.envelope_spf import LOOKUP, envelope_domains, is_bare, outgoing_spf
+from dkimgate.gate.key_files import load_usable
 from dkimgate.gate.sending import Smtp
 from dkimgate.log import OnceADay
 from dkimgate.message import domains

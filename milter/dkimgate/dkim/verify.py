@@ -16,7 +16,6 @@ from dkimgate.dkim.content import Content
 from dkimgate.dkim.public_key import NoKey, Problem, PublicKey, published_key
 from dkimgate.dkim.signature import Refused, Tags
 from dkimgate.dns.resolver import Lookup
-from dkimgate.facts import Claim, Standing
 from dkimgate.message import domains
 from dkimgate.message.message import HeaderField
 
@@ -47,15 +46,6 @@ class Signature:
     limited: bool = False
     expired: bool = False
     key_bits: int | None = None
-
-    def claim(self) -> Claim:
-        """As this process's own claim (RFC 8601 section 2.7.1)."""
-        said = (("header.d", self.domain), ("header.s", self.selector), ("header.a", self.algorithm))
-        properties = [(name, value) for name, value in said if value is not None]
-        if self.key_bits is not None:
-            properties.append(("policy.key-bits", str(self.key_bits)))
-        why = "checked here" + (f": {self.why}" if self.why else "")
-        return Claim("dkim", self.result, None, "DKIM-Signature", Standing.VERIFIED, why, self.position, tuple(properties))
 
 
 def check_signatures(

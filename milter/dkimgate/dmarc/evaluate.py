@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from dkimgate.dkim.verify import Signature
 from dkimgate.dmarc import record as dmarc_record
 from dkimgate.dmarc import walk
 from dkimgate.dmarc.record import Record
 from dkimgate.dmarc.walk import Found, Unanswered
 from dkimgate.dns.resolver import Lookup
-from dkimgate.evidence.own_dkim import Signature
-from dkimgate.evidence.own_spf import Spf
-from dkimgate.facts import Claim, Standing
 from dkimgate.message import domains
+from dkimgate.spf.check import Spf
 
 RFC9989 = "rfc9989"
 RFC7489 = "rfc7489"
@@ -58,22 +57,6 @@ class Dmarc:
     def result(self) -> str:
         """One of RESULTS."""
         return self.verdicts[0].result
-
-    def claim(self) -> Claim | None:
-        """As this process's own claim (RFC 9989 section 9.2), None where the result is `unknown`."""
-        if self.result == "unknown":
-            return None
-        counts = self.verdicts[0]
-        properties = [("header.from", self.author)] if self.author is not None else []
-        if counts.policy is not None:
-            properties.append(("policy.dmarc", counts.policy))
-        properties.append(("policy.reading", " ".join(f"{one.reading}={one.result}" for one in sorted(self.verdicts, key=_by_name))))
-        why = "checked here" + (f": {counts.why}" if counts.why else "")
-        return Claim("dmarc", self.result, None, "", Standing.VERIFIED, why, properties=tuple(properties))
-
-
-def _by_name(verdict: Verdict) -> int:
-    return BOTH.index(verdict.reading)
 
 
 def prepare(author: str, lookup: Lookup) -> None:

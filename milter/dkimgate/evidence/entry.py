@@ -1,0 +1,80 @@
+"""The session that SPF is about, and what hosts of ours state of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dkimgate.evidence import words
+from dkimgate.evidence.route import Route
+from dkimgate.facts import Claim, Origin, Standing
+from dkimgate.message import domains
+from dkimgate.message.message import Message
+from dkimgate.spf.check import RESULTS, Spf
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The session in which the message entered: client address and HELO name as our border saw them, and the reverse path.
+
+    None stands for what is not known for sure; the null sender is the empty string.
+    """
+
+    ip: str | None = None
+    helo: str | None = None
+    sender: str | None = None
+
+
+def entry_of(message: Message, route: Route) -> Entry:
+    """The session that SPF is about.
+
+    Where this session is the border, it is at hand. For re-injected mail, address and HELO name stand in the border's Received field. The
+    reverse path does not: the one of this session may be that of an alias, a list, or a user's `sendmail -f`. If it were taken
+    for the border's, a stranger who sends through a shared provider that the hosted domain's SPF lists (`include:` of it is
+    common) would get an aligned pass: the provider's address with our user's sender, where the real sender was his own. So the only
+    reverse path believed is a Return-Path above the border's Received field and below all others there, written at the
+    first delivery; one that stands lower is the sender's own invention. Without it there is no SPF of that message.
+    """
+    if route.origin is Origin.INBOUND:
+        return Entry(message.connection.ip, message.connection.helo, message.envelope.sender)
+    border = route.border_hop
+    if border is None or route.ours_above < border.position or route.login_in_session:
+        return Entry()  # a user who logged in above the border may have made all that stands below, the border's field too
+    paths = [field.text for field in message.header[: route.ours_above] if field.key == "return-path"]
+    return Entry(border.ip, border.helo, _path(paths[-1]) if paths else None)
+
+
+def _path(text: str) -> str | None:
+    match = re.fullmatch(r"<([^<>]*)>", text.strip())
+    return match[1].strip() if match else None
+
+
+def stated_spf(claims: Iterable[Claim]) -> Spf | None:
+    """The result of SPF that hosts of ours state, for mail whose envelope is no longer the border's. None where they state none.
+
+    It stands in for our own check, so that a DMARC result which does not hang on a signature can still be found wrong. Of several results
+    one that is no pass counts, and before all one that hurts, whoever states it.
+    """
+    claims = [claim for claim in claims if claim.method == "spf"]
+    hurting = [claim for claim in claims if words.meaning(claim.result) in words.HURTS["spf"]]
+    stated = hurting or [claim for claim in claims if claim.standing is Standing.TRUSTED]
+    worst = next((claim for claim in stated if claim.result != "pass"), stated[0] if stated else None)
+    if worst is None:
+        return None
+    mailfrom, helo = _only(worst, "smtp.mailfrom"), _only(worst, "smtp.helo")
+    if any(key == "smtp.mailfrom" for key, _ in worst.properties):
+        helo = None  # it was asked about the sender, whoever that is
+    domain = domains.of_address(mailfrom or helo or "")
+    result = words.meaning(worst.result)
+    result = result if result in RESULTS and domain is not None else "neutral"
+    if result == "temperror" and not worst.is_believed():
+        result = "fail"  # that it may have passed would help, and anybody can write it
+    return Spf(result, domain, "mailfrom" if mailfrom else "helo", mailfrom or "", why="as a host of ours states")
+
+
+def _only(claim: Claim, name: str) -> str | None:
+    """The value of a property that is there once. Of one that is there twice, nobody knows which one is meant: the sender may have
+    written the other, where a verifier prints MAIL FROM without quotation marks."""
+    values = [value for key, value in claim.properties if key == name]
+    return values[0] if len(values) == 1 else None
