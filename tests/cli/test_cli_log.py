@@ -362,7 +362,7 @@ def test_the_journal_is_read_without_a_readable_configuration(
 ) -> None:
     """The configuration names keys: not everybody who may read the log may read it."""
     monkeypatch.setattr("dkimgate.config.dkimgate_yaml.DEFAULT_FILE", tmp_path / "nowhere.yaml")
-    monkeypatch.setattr("dkimgate.cli.log.config.Journal", lambda: Journal(file=journal))
+    monkeypatch.setattr("dkimgate.cli.log.dkimgate_yaml.Journal", lambda: Journal(file=journal))
     assert cli.main(["log", "tail", "--config", str(tmp_path / "nowhere.yaml")]) == 0
     said = capsys.readouterr()
     assert ids(said.out) and "nowhere.yaml" in said.err and "--file" in said.err

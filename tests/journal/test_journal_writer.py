@@ -122,7 +122,7 @@ def test_a_record_behind_a_torn_one_starts_on_its_own_line(tmp_path: Path) -> No
 LIMITED = """
 import resource, sys
 from pathlib import Path
-from dkimgate.journal import Journal, JournalError
+from dkimgate.record.journal import Journal, JournalError
 journal = Journal(Path(sys.argv[1]))
 sys.path[:0] = [sys.argv[2], sys.argv[2] + "/.."]
 from test_journal_writer import line
@@ -260,7 +260,7 @@ import sys, time
 from pathlib import Path
 sys.path[:0] = [sys.argv[2], sys.argv[2] + "/.."]
 from test_journal_writer import line
-from dkimgate.journal import Journal
+from dkimgate.record.journal import Journal
 journal = Journal(Path(sys.argv[1]))
 for number in range(int(sys.argv[3])):
     journal.write(line(number, 200))
@@ -306,7 +306,7 @@ import os, subprocess, sys
 from pathlib import Path
 sys.path[:0] = [sys.argv[2], sys.argv[2] + "/.."]
 from test_journal_writer import line
-from dkimgate.journal import Journal, JournalError
+from dkimgate.record.journal import Journal, JournalError
 folder = Path(sys.argv[1])
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(folder)], check=True)
 journal = Journal(folder / "decisions.jsonl")

@@ -21,8 +21,8 @@ EVERY = 24
 USED = {
     "evidence.plain_forms._FIELDS[": "evidence.plain_forms:field.fullmatch(",
     "evidence.misleading._PLAIN_TAGS[": "evidence.misleading:plain.fullmatch(",
-    "hops._OPENSMTPD_LOCAL": "hops:pattern.fullmatch(",
-    "hops._SUBMIT": "hops:pattern.fullmatch(",
+    "message.received._OPENSMTPD_LOCAL": "message.received:pattern.fullmatch(",
+    "message.received._SUBMIT": "message.received:pattern.fullmatch(",
 }
 """Patterns that are used under another name than their own, and the words of the source that use them. `finditer` is assumed of others."""
 
@@ -30,11 +30,11 @@ NO_STRANGERS: dict[str, str] = {}
 """Patterns that never meet a stranger's text, and why."""
 
 MADE_WHILE_RUNNING = {
-    "config:re.compile(value, re.IGNORECASE)": "the operator's, which is timed when it is loaded",
-    "slow_pattern:re.compile(pattern, re.IGNORECASE)": "that is where it is timed",
+    "config.values:re.compile(value, re.IGNORECASE)": "the operator's, which is timed when it is loaded",
+    "config.slow_pattern:re.compile(pattern, re.IGNORECASE)": "that is where it is timed",
     "evidence.spam:re.compile(field.pattern, re.IGNORECASE)": "the same",
     "evidence.spam_fields:re.compile(pattern.replace('NUMBER', NUMBER), re.IGNORECASE)": "what it makes is found in FIELDS",
-    "evidence.dkim_signature:re.fullmatch(f'[0-9]{{1,{digits}}}', text)": "digits, at most as many as asked for",
+    "dkim.signature:re.fullmatch(f'[0-9]{{1,{digits}}}', text)": "digits, at most as many as asked for",
 }
 """Patterns that are put together while the program runs, and why they are harmless."""
 
@@ -73,7 +73,7 @@ def test_with_more_texts_and_pairs_of_octets(item: tuple[linear.Named, str]) -> 
 def test_every_pattern_is_found_or_exempt_by_a_name_that_is_still_there() -> None:
     names = {named.name for named in linear.patterns()}
     assert len(names) > 60, "the walk over the modules finds too few"
-    assert {"evidence.authentication_results._LEX", "evidence.spam_fields._STATUS.patterns[1]"} <= names
+    assert {"authres.authentication_results._LEX", "evidence.spam_fields._STATUS.patterns[1]"} <= names
     assert not set(NO_STRANGERS) - names
     for name, words in USED.items():
         module, _, call = words.partition(":")

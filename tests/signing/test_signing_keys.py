@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 
 from dkimgate.config import dkimgate_yaml
 from dkimgate.config.yaml_file import ConfigError
-from dkimgate.dkim import keys as signing_keys
 from dkimgate.dkim.keys import signing_key
+from dkimgate.gate import key_files
 from dkimgate.gate.key_files import load_key, load_keys, load_usable
 from needs import need_program
 
@@ -210,7 +210,7 @@ def test_rsa_of_1024_bits_loads_with_a_warning(tmp_path: Path) -> None:
 
 def test_rsa_larger_than_verifiers_must_handle_loads_with_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # a real one takes seconds to make
-    monkeypatch.setattr(signing_keys, "MOST_BITS", 2047)
+    monkeypatch.setattr(key_files, "MOST_BITS", 2047)
     _, [warning] = load_keys((entry(write(tmp_path, PEMS["rsa PKCS#8"])),))
     assert "2048 bits, which verifiers need not accept" in warning
 
