@@ -64,7 +64,7 @@ def gate_of(way: str, settings: str, number: int) -> Gate:
     config = _config(world.SETTINGS[settings], wired, trusted)
     if config_checks.problems(Path("dkimgate.yaml"), config, policy):
         config = _config(world.WHOLE, wired, trusted)
-    gate = Gate(config, policy, KEYS, Secrets((Secret("2026a", bytes(range(32))),)), (), srs.Secrets((b"0123456789abcdefghij",)))
+    gate = Gate(config, policy, KEYS, Secrets((Secret("2026a", world.SECRET),)), (), srs.Secrets((b"0123456789abcdefghij",)))
     gate.now = lambda: NOW
     return gate
 

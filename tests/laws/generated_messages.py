@@ -120,6 +120,10 @@ def safe_policy(number: int) -> Policy:
     return mended(policy, prove(policy, overlaps=False))
 
 
+SECRET = bytes(range(32))
+"""Of the borders of ours: what they state is bound to it."""
+
+
 class Lines:
     """A journal in memory."""
 
@@ -140,7 +144,7 @@ def gate_of(settings: str, number: int) -> Gate:
     config = SETTINGS[settings]
     if config_checks.problems(Path("dkimgate.yaml"), config, policy):
         config = WHOLE
-    gate = Gate(config, policy, KEYS, Secrets((Secret("2026a", bytes(range(32))),)), (), srs.Secrets((b"0123456789abcdefghij",)))
+    gate = Gate(config, policy, KEYS, Secrets((Secret("2026a", SECRET),)), (), srs.Secrets((b"0123456789abcdefghij",)))
     gate.now = lambda: NOW
     return gate
 

@@ -4,15 +4,19 @@ in his session."""
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
 from arc.sealing import LIST, mail
-from dkimgate.message.message import HeaderField
+from dkimgate.facts import Claim, Standing
+from dkimgate.message.message import HeaderField, Message
+from dkimgate.passport.issue import issue
+from dkimgate.passport.secrets import Secret, Secrets
 from laws import generated_messages as world
-from laws.attack_world import AUTHOR, STRANGER
+from laws.attack_world import AUTHOR, NOW, STRANGER
 from laws.hop_forms import GATEWAY, HOPS, IMAP, MX, received
 from verify.dkim_world import Signer
 
@@ -69,6 +73,28 @@ _STOLEN_SEAL = "".join(
     .sealed(LIST, "mx.lists.example; dkim=pass header.d=hosted.example; dmarc=pass header.from=hosted.example")
     .header[:3]
 )
+_PASSES = (
+    Claim("dmarc", "pass", MX, "", Standing.VERIFIED, properties=(("header.from", "hosted.example"),)),
+    Claim("dkim", "pass", MX, "", Standing.VERIFIED, properties=(("header.d", "hosted.example"),)),
+)
+
+
+def _passport(secret: bytes, letter: str, body: bytes) -> str:
+    """As a border would issue it that has this secret, and has found that all of that message passes."""
+    message = Message(header=world.fields_of([letter]))
+    value = issue(_PASSES, None, message, hashlib.sha256(body).digest(), Secrets((Secret("2026a", secret),)), NOW, MX)
+    return f"X-Dkimgate-Passport: {value.decode()}\n"
+
+
+_USUAL = world.HOSTED_AUTHORS[0]
+_SEEN = [
+    _passport(bytes(32), _USUAL, BODY),  # he can fill in all of it but the MAC
+    _passport(world.SECRET, _USUAL, OTHER_BODY),  # what follows is what he may have seen of other messages
+    _passport(world.SECRET, _USUAL.replace("Your account has been recorded", "Lunch"), BODY),
+    _passport(world.SECRET, _USUAL.replace("4711@", "4710@"), BODY),
+    _STOLEN_SIGNATURE,
+    _STOLEN_SEAL,
+]
 _HIDDEN = _PRINTED.replace("=", "=3D").replace(" ", "=20").replace(";", "=3B")
 _PRINTABLE = [
     f"DKIM-Signature: v=1; a=rsa-sha256; {tags}; h=from; bh=AAAA; b=AAAA\n"
@@ -102,12 +128,15 @@ _FIELDS = st.one_of(
     st.sampled_from([*world.TRACES, *_TRACES]),
     _HOP,
     st.sampled_from(_PRINTABLE),
-    st.sampled_from([*world.ODDITIES, _STOLEN_SIGNATURE, _STOLEN_SEAL]),
+    st.sampled_from(_SEEN),
+    st.sampled_from(world.ODDITIES),
     st.sampled_from(_GENUINE),
 )
 FIELDS = st.lists(_FIELDS, max_size=4)
 
-LETTERS = world.HOSTED_AUTHORS * 3 + [each for each in world.AUTHORS if "forwarder.example" not in each and "r" * 100 not in each]
+LETTERS = (
+    [_USUAL] * 3 + world.HOSTED_AUTHORS * 2 + [each for each in world.AUTHORS if "forwarder.example" not in each and "r" * 100 not in each]
+)
 """What a message has at least."""
 
 # --- his changes
