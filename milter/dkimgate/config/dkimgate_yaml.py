@@ -96,7 +96,9 @@ class Trust(Section):
         ipaddress.ip_network("::1/128"),
     )
     """The clients that are yours: hosts that hand in mail without a login. The gate reads the Received fields that
-    they write, to find the border."""
+    they write, to find the border. A host in `trust.hosts` that hands on mail belongs here too, by its address. If it
+    is missing here, it counts as a stranger, and a pass of SPF does not help its mail: the SPF records of your
+    domains name your own hosts."""
     authserv_ids: Annotated[tuple[AuthservId, ...], _like('[mx.forwarder.example, "mx.forwarder.example/*"]')] = ()
     """The authserv-ids of your verifiers: the first word of the Authentication-Results fields that your OpenDMARC,
     OpenDKIM and policyd-spf write. `"NAME/*"` also takes a job ID behind the name (OpenDMARC's
