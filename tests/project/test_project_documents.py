@@ -6,6 +6,8 @@ import contextlib
 import io
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,3 +89,15 @@ def test_the_entry_page_names_every_document_beside_it() -> None:
     assert {name for name in beside if f"({name})" not in entry} == set()
     policies = {file.name for file in (ROOT / "config" / "policies").glob("*.yaml")}
     assert {name for name in policies if f"`{name}`" not in entry} == set()
+
+
+def test_make_reference_writes_what_the_documents_hold(tmp_path: Path) -> None:
+    """Its commands, as the Makefile has them, over copies."""
+    made = subprocess.run(["make", "-n", "reference"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    calls = re.findall(r"(?m)^\S+/python -m (dkimgate\.\S+) (config/\S+\.md)$", made)
+    assert {file for _, file in calls} == {"config/configuration.md", "config/policy.md"}
+    for module, file in calls:
+        copy = tmp_path / Path(file).name
+        copy.write_text((ROOT / file).read_text("utf-8"), "utf-8")
+        subprocess.run([sys.executable, "-m", module, str(copy)], check=True)
+        assert copy.read_text("utf-8") == (ROOT / file).read_text("utf-8"), "run `make reference`"
