@@ -44,6 +44,20 @@ BAIT = {
     "behind a comment": f"Authentication-Results: (x) {HOST}; spf=pass smtp.mailfrom=hosted.example\n",
     "with white space before the colon": f"Authentication-Results : {HOST}; spf=pass smtp.mailfrom=hosted.example\n",
     "in a field that we can't parse": f"Authentication-Results: {HOST}; spf=pass smtp.mailfrom=hosted.example; ((\n",
+    # Debian's OpenDMARC 1.4.2 states a pass for each of these
+    "a quoted pair in the name": f"Authentication-Results: {HOST.replace('.', chr(92) + '.', 1)}; spf=pass smtp.mailfrom=hosted.example\n",
+    "the same in quotation marks": f'Authentication-Results: "{HOST.replace(".", chr(92) + ".", 1)}"; spf=pass smtp.mailfrom=hosted.example\n',
+    "a comment in the name": f"Authentication-Results: {HOST.replace('.', '.(x)', 1)}; spf=pass smtp.mailfrom=hosted.example\n",
+    "comments in a comment": f"Authentication-Results: {HOST.replace('.', '.((x)y)', 1)}; spf=pass smtp.mailfrom=hosted.example\n",
+    "white space in the name": f"Authentication-Results: {HOST.replace('.', ' . ')}; spf=pass smtp.mailfrom=hosted.example\n",
+    "a folded name": f"Authentication-Results: {HOST.replace('.', chr(46) + chr(10) + ' ', 1)}; spf=pass smtp.mailfrom=hosted.example\n",
+    "a name half in quotation marks": f"Authentication-Results: {HOST.replace('forwarder', chr(34) + 'forwarder' + chr(34))}; spf=pass"
+    " smtp.mailfrom=hosted.example\n",
+    "a parenthesis in quotation marks, and a comment": f"Authentication-Results: {HOST.replace('.', '.(x)', 1)}; spf=pass"
+    ' smtp.mailfrom=hosted.example reason="("\n',
+    "pass half in quotation marks": f'Authentication-Results: {HOST}; spf=pa"ss" smtp.mailfrom=hosted.example\n',
+    "pass with a quoted pair": f"Authentication-Results: {HOST}; spf=pa{chr(92)}ss smtp.mailfrom=hosted.example\n",
+    "SPF half in quotation marks": f'Authentication-Results: {HOST}; sp"f"=pass smtp.mailfrom=hosted.example\n',
     "DKIM in our name": f"Authentication-Results: {HOST}; dkim=pass header.d=hosted.example\n",
     "Received-SPF": "Received-SPF: pass (x) client-ip=192.0.2.66; envelope-from=friend@hosted.example; identity=mailfrom\n",
     "Received-SPF in capitals": "RECEIVED-SPF: Pass (mailfrom) identity=mailfrom; envelope-from=friend@hosted.example\n",

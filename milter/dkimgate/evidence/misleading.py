@@ -28,6 +28,7 @@ from dkimgate.message.message import HeaderField, Message
 MOST_SIGNATURES = 100
 """Signature fields that are looked at; no honest message bears more."""
 
+_LONGEST_READ = 16_384  # characters of a field that are taken apart
 _SHOWN = 60  # characters of odd words that are told
 _SIGNATURES = ("dkim-signature", "arc-seal", "arc-message-signature")
 _TAG_NAME = re.compile(r"\W+")
@@ -132,12 +133,39 @@ def offers_a_pass(message: Message, zone: frozenset[int], ours_above: int, trust
     and only one above the border (a position below `ours_above`) is ours.
     """
     for position, field in enumerate(message.header):
-        if field.key == "received-spf":
+        key = field.key
+        if key == "received-spf":
             doubtful = position >= ours_above
-        elif field.key == "authentication-results" and position not in zone:
-            doubtful = _names_us(field.text, trust) and _GROUND.search(field.text) is not None
+        elif key == "authentication-results" and position not in zone:
+            doubtful = any(_offers(text, trust) for text in _readings(field.text))
         else:
             continue
-        if doubtful and "pass" in field.text.lower():
+        if doubtful and (key == "authentication-results" or "pass" in field.text.lower()):
             return True
     return False
+
+
+def _offers(text: str, trust: Trust) -> bool:
+    return "pass" in text and _GROUND.search(text) is not None and _names_us(text, trust)
+
+
+_MARKS = re.compile(r"[()\"]|\\.?|[^()\"\\]+", re.DOTALL)
+_NOT_WORDS = re.compile(r"[\s\"\\]+")
+
+
+def _readings(text: str) -> Iterator[str]:
+    """What verifiers may make of a field of results, in lower case: as it stands; without white space and quotation marks; and as OpenDMARC
+    reads it, to which `mx\\.ours`, `mx.(x)ours`, `mx."ours"` and `pa"ss"` are words of ours, and `pass`: without comments too."""
+    text = text.lower()
+    yield text
+    yield _NOT_WORDS.sub("", text)
+    kept: list[str] = []
+    depth, quoted = 0, False
+    for mark in _MARKS.findall(text[:_LONGEST_READ]):
+        if mark == '"' and depth == 0:
+            quoted = not quoted
+        elif mark in "()" and not quoted:
+            depth = max(depth + (1 if mark == "(" else -1), 0)
+        elif depth == 0:
+            kept.append(mark.removeprefix("\\"))
+    yield _NOT_WORDS.sub("", "".join(kept))
