@@ -28,7 +28,7 @@ from laws.outsider import BODY, PLAIN, Fields, Said
 from laws.wirings import MISLED, NO_DMARC, TRUTH, WAYS, Way
 
 US = f"Authentication-Results: {MX}; "
-RELAY = "198.51.100.77"
+RELAY, OUR_MX = "198.51.100.77", "203.0.113.10"
 _RELAYED = (
     "Received: from c.attacker.example (c.attacker.example [192.0.2.66])\n\tby relay.elsewhere.example (Postfix) with ESMTP id 1; x\n"
 )
@@ -141,7 +141,8 @@ class Scene:
     @functools.cached_property
     def above(self) -> Fields:
         """What hosts of ours wrote on top."""
-        text = self.wired.above.replace("{B}", _hop(self)).replace("{V}", _statements(self)).replace("{H}", _neuter(self.said.helo))
+        text = self.wired.above.replace("{B}", _hop(self)).replace("{V}", _statements(self)).replace("{W}", _statements(self, OUR_MX))
+        text = text.replace("{H}", _neuter(self.said.helo))
         return world.fields_of([text.replace("{S}", self.sender)])
 
     @property
@@ -188,11 +189,12 @@ class Scene:
         if organization(author) == "attacker.example" or not has_record(author):
             return True
         strict = author == "partner.example"
-        proved = [*_signed(self.entered, self.body), *self._spf()]
+        proved = [*_signed(self.entered, self.body), *self.spf()]
         return any(domain == author if strict else organization(domain) == organization(author) for domain in proved)
 
-    def _spf(self) -> list[str]:
-        domain = spf_passes(self.ip, self.sender, self.client.helo or "")
+    def spf(self, ip: str | None = None) -> list[str]:
+        """The domain for which SPF passes, of this client or of another address, or none."""
+        domain = spf_passes(ip or self.ip, self.sender, self.client.helo or "")
         return [domain] if domain is not None else []
 
 
@@ -266,8 +268,8 @@ def stated_author(header: Fields) -> str:
     return found[1].decode().lower().rstrip(".") if found else "hosted.example"
 
 
-def _statements(scene: Scene) -> str:
-    """Fields of our verifiers, the sender's words printed as they stand."""
+def _statements(scene: Scene, ip: str | None = None) -> str:
+    """Fields of our verifiers, the sender's words printed as they stand. `ip`: of the host of ours that they saw in the client's place."""
     spam = OUR_SPAM if SPAM[scene.spam] == "top" else ""
     if scene.states not in (TRUTH, NO_DMARC, MISLED):
         return spam
@@ -275,15 +277,16 @@ def _statements(scene: Scene) -> str:
     verified = _signed(scene.entered, scene.body)
     found = [_dkim(each.text, verified) for each in scene.entered if each.key == "dkim-signature"][:3]
     lines = US + ("; ".join(found) or "dkim=none") + "\n"
-    passed = scene._spf()
+    passed = scene.spf(ip)
     who = f"smtp.helo={scene.client.helo}"
     if scene.sender:  # as policyd-spf prints it
-        said = f"client-ip={scene.ip}; helo={scene.client.helo}; envelope-from={scene.sender}; receiver=<UNKNOWN>"
+        said = f"client-ip={ip or scene.ip}; helo={scene.client.helo}; envelope-from={scene.sender}; receiver=<UNKNOWN>"
         who = f"(sender SPF authorized) smtp.mailfrom={scene.sender.rpartition('@')[2]} ({said})"
     lines = US + f"spf={'pass' if passed else 'fail'} {who}\n" + lines
     author = stated_author(header)
     if scene.states != NO_DMARC:
-        result = "none" if not has_record(author) else "pass" if scene.states == MISLED or scene.authorised(author) else "fail"
+        passes = scene.states == MISLED or scene.authorised(author) or [organization(each) for each in passed] == [organization(author)]
+        result = "none" if not has_record(author) else "pass" if passes else "fail"
         lines = US + f"dmarc={result} (p=reject dis=none) header.from={author}\n" + lines
     return _plain(spam + lines)
 

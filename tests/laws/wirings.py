@@ -20,9 +20,10 @@ TRUTH, NO_DMARC, SILENT, MISLED = "truth", "no DMARC", "silent", "misled"
 class Way:
     """One wiring. `guide`: the words of the guide that it is made from.
 
-    `above`: what hosts of ours wrote, topmost first; {V} is what the verifiers state, {B} the border's Received field. `client` hands the
-    message to the gate; None: the outsider himself, whose session this is. Everything below is the outsider's, but for the fields of the
-    names in `not_his`, and but for his words in what is ours: EHLO, PTR record, certificate, MAIL FROM, RCPT TO, selectors.
+    `above`: what hosts of ours wrote, topmost first; {V} is what the verifiers state, {W} what they state of a host of ours as the
+    client, {B} the border's Received field. `client` hands the message to the gate; None: the outsider himself, whose session this is.
+    Everything below is the outsider's, but for the fields of the names in `not_his`, and but for his words in what is ours: EHLO, PTR
+    record, certificate, MAIL FROM, RCPT TO, selectors.
     `origins`: what the origin may be, however he writes. `states`: what the verifiers may say. `loses`: fields that a filter takes off.
     `has_border`: not where our Received fields are lost, so that one which the outsider invents can't be told from them; there what the
     verifiers stated has to do.
@@ -119,6 +120,14 @@ WAYS: dict[str, Way] = {
         trust=_BRIDGE,
     ),
     "an MX in front": Way((_RELAYS,), client=Connection(ip="203.0.113.10", name=MX, helo=MX), trust=_MX_ADDRESS),
+    "an MX in front, and what verifies stands behind it": Way(
+        (_RELAYS,), "{W}{B}", Connection(ip="203.0.113.10", name=MX, helo=MX), trust=_MX_ADDRESS
+    ),
+    "the same, then a pipe alias": Way(
+        (_RELAYS, _SENDMAIL),
+        "{W}" + own("Postfix", "out.mail.forwarder.example").replace("10.1.0.5", "203.0.113.10") + "{B}",
+        trust=_MX_ADDRESS,
+    ),
     "an Exchange in front": Way(
         (_RELAYS,),
         own("Exchange, mapi") + own("Exchange") + "{V}{B}",
