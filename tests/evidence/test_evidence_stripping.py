@@ -52,6 +52,8 @@ FORGED = [
     f"((;(;)) ) mx.forwarder.example; {RESULT}",
     f"mx.forwarder.example (evil.example); {RESULT}",
     f"mx.(x)forwarder(y).example; {RESULT}",
+    f"mx.)forwarder.example; {RESULT}",  # OpenDMARC drops a parenthesis that closes nothing
+    f'mx.forwarder)"."example; {RESULT}',
     f"mx . forwarder . example; {RESULT}",
     f"evil.example (\\) mx.forwarder.example; {RESULT}",
     f"evil.example (mx.forwarder.example; {RESULT})",

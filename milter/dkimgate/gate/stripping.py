@@ -35,7 +35,7 @@ _WORD = re.compile(r"[\w.-]+")
 _DOTS = str.maketrans({"\u3002": ".", "\uff61": "."})
 _COMMENT = re.compile(r"\([^()]*\)")
 _DEEPEST = 20  # comments in comments; no reader minds what stands deeper
-_BETWEEN = re.compile(r"[\s\"'\\<>\[\]]+")
+_BETWEEN = re.compile(r"[\s()\"'\\<>\[\]]+")
 
 
 def strip(header: Sequence[HeaderField], names: Iterable[str]) -> tuple[int, ...]:
