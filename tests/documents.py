@@ -60,5 +60,16 @@ def examples_of(file: Path) -> list[Example]:
     return [Example(file, text.count("\n", 0, match.start()) + 1, textwrap.dedent(match[2])) for match in found]
 
 
+def links_of(file: Path) -> list[str]:
+    """Where the links of a document lead."""
+    return re.findall(r"\[[^\]\n]+\]\(([^)\s]+)\)", file.read_text("utf-8"))
+
+
+def target_of(file: Path, link: str) -> Path:
+    """The file that a link in a document leads to."""
+    path = link.partition("#")[0]
+    return file.parent / path if path else file
+
+
 EXAMPLES = [example for file in DOCUMENTS for example in examples_of(file)]
 POLICIES = [example for example in EXAMPLES if example.is_policy]

@@ -15,9 +15,8 @@ import pytest
 
 from dkimgate import cli
 from dkimgate.config import dkimgate_yaml
-from documents import DOCUMENTS, EXAMPLES, ROOT, Example
+from documents import DOCUMENTS, EXAMPLES, ROOT, Example, links_of, target_of
 
-LINK = re.compile(r"\[[^\]\n]+\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"(?m)(?:^ {4,}(?:sudo )?|`(?:sudo )?)(dkimgate [a-z][^`#\n]*)")
 OF_THE_SHELL = re.compile(r"\s(?:[|<]|>>?)\s.*|\$\(.*")
 
@@ -30,14 +29,13 @@ def anchors(file: Path) -> set[str]:
 
 def links() -> Iterator[tuple[Path, str]]:
     for file in DOCUMENTS:
-        for link in LINK.findall(file.read_text("utf-8")):
+        for link in links_of(file):
             yield file, link
 
 
 @pytest.mark.parametrize(("file", "link"), list(links()), ids=lambda each: each if isinstance(each, str) else str(each.relative_to(ROOT)))
 def test_every_link_leads_somewhere(file: Path, link: str) -> None:
-    path, _, anchor = link.partition("#")
-    target = file.parent / path if path else file
+    target, anchor = target_of(file, link), link.partition("#")[2]
     assert target.exists()
     assert not anchor or anchor in anchors(target)
 

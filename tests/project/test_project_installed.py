@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dkimgate import cli
+from documents import DOCUMENTS, links_of, target_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,9 +21,10 @@ def test_the_shipped_policies_and_cases_work_where_they_are_installed(tmp_path: 
     assert share
     for line in share:
         subprocess.run(["sh", "-ec", line], cwd=ROOT, check=True)
-    documents = [file.relative_to(ROOT) for file in (ROOT / "README.md", *ROOT.glob("config/*.md"), *ROOT.glob("systemd/*.md"))]
-    assert len(documents) >= 9
-    assert [str(file) for file in documents if not (tmp_path / "share" / file).is_file()] == []
+    shipped = [file.relative_to(ROOT) for file in DOCUMENTS]
+    assert [str(file) for file in shipped if not (tmp_path / "share" / file).is_file()] == []
+    installed = [tmp_path / "share" / file for file in shipped]
+    assert [(str(file), link) for file in installed for link in links_of(file) if not target_of(file, link).exists()] == []
     cases = sorted((tmp_path / "share" / "config" / "policies" / "cases").glob("*.yaml"))
     assert len(cases) == len(list((ROOT / "config" / "policies" / "cases").glob("*.yaml")))
     assert cli.main(["policy", "test", *map(str, cases)]) == 0, capsys.readouterr().err
