@@ -1,11 +1,11 @@
-"""Whatever a field in our name must look like to talk Debian's OpenDMARC into a pass: a border takes it off, and without one the gate sees
+"""Whatever a field in our name, or a Received-SPF, must look like to talk Debian's OpenDMARC into a pass: a border takes it off, and without one the gate sees
 that OpenDMARC may have been misled."""
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,25 @@ RECORDS = ('_dmarc.hosted.example. TXT "v=DMARC1; p=reject"', 'hosted.example. T
 REST = "From: ask@hosted.example\nTo: r@reader.example\nSubject: x\nDate: Sat, 21 Nov 2026 17:17:07 +0000\nMessage-ID: <1@d.example>\n\nx\n"
 
 WORDS = ("mx", ".", "forwarder", ".", "example", ";", " ", "spf", "=", "pass", " ", "smtp", ".", "mailfrom", "=", "hosted.example")
+RECEIVED_SPF = (
+    "pass",
+    " ",
+    "(x)",
+    " ",
+    "envelope-from",
+    "=",
+    "friend@hosted.example",
+    ";",
+    " ",
+    "identity",
+    "=",
+    "mailfrom",
+    ";",
+    " ",
+    "helo",
+    "=",
+    "x",
+)
 NOISE = (
     *(
         '"',
@@ -56,13 +75,13 @@ NOISE = (
     ),
     *("[", "]", ":", "?", OURS, "spf=pass"),
 )
-FIELDS = 600
+FIELDS = 1200
 LEAST_MISLED = 40
 """Of so many fields OpenDMARC takes so many for its own, or the test has shown nothing."""
 
 
-def _written(chance: random.Random) -> str:
-    words = list(WORDS)
+def _written(chance: random.Random, plain: Sequence[str]) -> str:
+    words = list(plain)
     for _ in range(chance.randint(1, 5)):
         at, noise = chance.randrange(len(words)), chance.choice(NOISE)
         match chance.randrange(4):
@@ -77,11 +96,12 @@ def _written(chance: random.Random) -> str:
 
 
 def _messages(chance: random.Random) -> Iterator[tuple[str, Message, bytes]]:
-    for _ in range(FIELDS):
-        value = _written(chance)
+    for number in range(FIELDS):
+        name, plain = (("Authentication-Results", WORDS), ("Received-SPF", RECEIVED_SPF))[number % 2]
+        value = _written(chance, plain)
         if re.search(r"\n[ \t]*(?:\n|\Z)", value):
             continue  # a blank line ends the header
-        header, body = split_message(f"Authentication-Results: {value}\n{REST}".encode())
+        header, body = split_message(f"{name}: {value}\n{REST}".encode())
         yield value, Message(STRANGER, Envelope("friend@hosted.example", ("r@reader.example",)), header, "4F2A"), body
 
 

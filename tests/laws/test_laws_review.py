@@ -60,6 +60,7 @@ BAIT = {
     "SPF half in quotation marks": f'Authentication-Results: {HOST}; sp"f"=pass smtp.mailfrom=hosted.example\n',
     "DKIM in our name": f"Authentication-Results: {HOST}; dkim=pass header.d=hosted.example\n",
     "Received-SPF": "Received-SPF: pass (x) client-ip=192.0.2.66; envelope-from=friend@hosted.example; identity=mailfrom\n",
+    "Received-SPF with a comment in its result": 'Received-SPF: pas(")s (x) envelope-from=friend@hosted.example; identity=mailfrom\n',
     "Received-SPF in capitals": "RECEIVED-SPF: Pass (mailfrom) identity=mailfrom; envelope-from=friend@hosted.example\n",
 }
 

@@ -133,14 +133,13 @@ def offers_a_pass(message: Message, zone: frozenset[int], ours_above: int, trust
     and only one above the border (a position below `ours_above`) is ours.
     """
     for position, field in enumerate(message.header):
-        key = field.key
-        if key == "received-spf":
-            doubtful = position >= ours_above
-        elif key == "authentication-results" and position not in zone:
-            doubtful = any(_offers(text, trust) for text in _readings(field.text))
+        if field.key == "received-spf" and position >= ours_above:
+            offers = any("pass" in text for text in _readings(field.text))
+        elif field.key == "authentication-results" and position not in zone:
+            offers = any(_offers(text, trust) for text in _readings(field.text))
         else:
             continue
-        if doubtful and (key == "authentication-results" or "pass" in field.text.lower()):
+        if offers:
             return True
     return False
 
