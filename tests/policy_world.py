@@ -34,7 +34,7 @@ from dkimgate.policy.model import (
     Word,
     leaves,
 )
-from dkimgate.policy.proof import world
+from dkimgate.policy.proof import universe
 from dkimgate.policy.vocabulary import FACTS
 
 OPERATORS: tuple[Operator, ...] = ("<", "<=", ">", ">=", "==", "!=")
@@ -136,7 +136,7 @@ def messages(random: Random, policy: Policy, number: int) -> Iterator[Facts]:
     draw = _Draw(random, policy)
     for _ in range(number):
         facts = draw.message()
-        if world.is_possible(facts) is None:
+        if universe.is_possible(facts) is None:
             yield facts
 
 
@@ -169,7 +169,7 @@ class _Draw:
     def message(self) -> Facts:
         pick, chance = self.random.choice, self.random.random
         required = pick([place for place in self.scores if place > 0])
-        score = pick(self.scores) if chance() < 0.4 else min(pick(self.ratios) * required, world.MAX_SCORE)
+        score = pick(self.scores) if chance() < 0.4 else min(pick(self.ratios) * required, universe.MAX_SCORE)
         author = pick(self.domains) if chance() < 0.85 else None
         origin = pick((Origin.FORWARDED, Origin.FORWARDED, Origin.INBOUND, Origin.SUBMITTED, Origin.LOCAL, Origin.RELAYED))
         by = pick((None, *self.texts["border.by"])) if origin is Origin.FORWARDED else None
@@ -191,14 +191,14 @@ class _Draw:
             border=Border(by, pick((None, *self.addresses))) if by else None,
             arrival=Arrival(
                 pick(DMARC_RESULTS),
-                pick(("none", "pass", "fail", *world.WORDS["arrival.spf"])) or "none",
-                pick(("none", "pass", "fail", *world.WORDS["arrival.dkim"])) or "none",
-                pick(("none", "pass", "fail", *world.WORDS["arrival.arc"])) or "none",
+                pick(("none", "pass", "fail", *universe.WORDS["arrival.spf"])) or "none",
+                pick(("none", "pass", "fail", *universe.WORDS["arrival.dkim"])) or "none",
+                pick(("none", "pass", "fail", *universe.WORDS["arrival.arc"])) or "none",
                 chance() < 0.3,
                 Spam(score >= required, score, required),
                 pick((None, *self.texts["arrival.pass_of"])),
             ),
-            upstream=Upstream(pick(world.WORDS["upstream.dmarc"])),
+            upstream=Upstream(pick(universe.WORDS["upstream.dmarc"])),
             header=HeaderSigns(**signs),
             spf_passes=spf_passes,
             unalignable=spf_passes and chance() < 0.6,

@@ -19,7 +19,7 @@ from dkimgate.config import yaml_file
 from dkimgate.facts import DMARC_RESULTS, Arrival, Claim, Decision, Disposition, EnvelopeAction, Facts, Origin, Sign, Spam, Standing
 from dkimgate.policy import loader
 from dkimgate.policy.model import All, Any, Compare, Condition, Flag, Hosted, Leaf, NoAuthor, Not, Policy, Present, Rule, Within, Word
-from dkimgate.policy.proof import Law, Proof, world
+from dkimgate.policy.proof import Law, Proof, universe
 
 _STAYS = (Disposition.DEFER, Disposition.REJECT, Disposition.DISCARD)
 _PARTS = {part: (group, key) for group, names in loader.WEIGHTS.items() for key, part in names.items()}
@@ -218,4 +218,4 @@ def laundered(facts: Facts, decision: Decision) -> bool:
 
 
 def possible(facts: Facts) -> bool:
-    return world.is_possible(facts) is None
+    return universe.is_possible(facts) is None

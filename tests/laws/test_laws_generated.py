@@ -14,7 +14,7 @@ from dkimgate.message.message import Envelope, Message
 from dkimgate.policy import verdict
 from dkimgate.policy.decide import decide
 from dkimgate.policy.model import Policy
-from dkimgate.policy.proof import Law, example, prove
+from dkimgate.policy.proof import Law, prove, report
 from dkimgate.record import record
 from laws.generated import pieces, randoms, show
 from laws.generated_policies import as_forged, badly, facts_for, laundered, loaded, mended, outside, policies, possible, promoted, wild
@@ -57,10 +57,10 @@ def the_proof_is_right(random: Random) -> None:
     found = {(each.rule.name, each.law) for each in proof.launders}
     assert proof.safe is not bool(found), policy
     for each in proof.launders:
-        decision = decide(each.facts, policy)
+        decision = decide(each.witness, policy)
         breaks = laundered if each.law is Law.SIGNATURE else promoted
-        assert possible(each.facts) and decision.rule == each.rule.name and breaks(each.facts, decision), (each, policy)
-    assert proof.safe is (not [text for text in example.problems(policy, proof) if "launders" in text]), policy
+        assert possible(each.witness) and decision.rule == each.rule.name and breaks(each.witness, decision), (each, policy)
+    assert proof.safe is (not [text for text in report.problems(policy, proof) if "launders" in text]), policy
     safe = mended(policy, proof)
     drawn = list(facts_for(random, policy, MESSAGES))
     for facts in (*drawn, *(as_forged(random, facts) for facts in drawn)):

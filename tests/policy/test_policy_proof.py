@@ -13,9 +13,9 @@ from dkimgate.policy.conditions import holds
 from dkimgate.policy.decide import decide
 from dkimgate.policy.loader import from_document, load
 from dkimgate.policy.model import Policy
-from dkimgate.policy.proof import Law, Proof, example, prove
-from dkimgate.policy.proof.laws import breaks
-from dkimgate.policy.proof.world import is_possible
+from dkimgate.policy.proof import Law, Proof, prove, report
+from dkimgate.policy.proof.prover import breaks
+from dkimgate.policy.proof.universe import is_possible
 from dkimgate.policy.risk import risk_of
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -40,12 +40,12 @@ def check(policy: Policy) -> Proof:
     """The proof; all that it shows is as it says."""
     proof = prove(policy)
     for each in proof.launders:
-        decision = decide(each.facts, policy)
+        decision = decide(each.witness, policy)
         assert decision.rule == each.rule.name
-        assert breaks(each.law, each.facts, decision) and is_possible(each.facts) is None
-    for overlap in proof.shadowed:
-        assert decide(overlap.facts, policy).rule == overlap.taker.name
-        assert holds(overlap.rule.when, overlap.facts, risk_of(overlap.facts, policy.weights))
+        assert breaks(each.law, each.witness, decision) and is_possible(each.witness) is None
+    for overlap in proof.overlaps:
+        assert decide(overlap.witness, policy).rule == overlap.taker.name
+        assert holds(overlap.rule.when, overlap.witness, risk_of(overlap.witness, policy.weights))
     assert proof.uncovered is None or decide(proof.uncovered, policy).rule == "default"
     return proof
 
@@ -139,7 +139,7 @@ def test_an_unsafe_policy_is_shown_with_a_message(what: str, rules: str, expecte
     policy = parse(rules)
     proof = check(policy)
     assert launders(proof) == expected and not proof.safe and not proof.unproved, what
-    said = "\n".join(example.problems(policy, proof))
+    said = "\n".join(report.problems(policy, proof))
     assert "launders: this message arrived from outside" in said and "policy.yaml:" in said and said.isascii()
 
 
@@ -160,13 +160,13 @@ def test_a_risk_is_a_guard_where_its_weights_reach(weight: float, limit: str, sa
     rules = f"- {{name: guard, when: {{risk: '{limit}'}}, envelope: unalign}}\n" + SIGN
     proof = check(parse(rules, top))
     assert proof.safe is safe
-    assert safe or proof.launders[0].facts.arrival.dmarc == "fail"
+    assert safe or proof.launders[0].witness.arrival.dmarc == "fail"
 
 
 def test_the_largest_weights_add_up_in_no_time() -> None:
     top = "risk: {dmarc: {fail: 1000000, permerror: 999999.99, temperror: 1000000, unknown: 1000000}, spam: {per_required: 1000000}}\n"
     proof = check(parse("- {name: guard, when: {risk: '>= 1000000'}, envelope: unalign}\n" + SIGN, top))
-    assert [each.facts.arrival.dmarc for each in proof.launders] == ["permerror"]
+    assert [each.witness.arrival.dmarc for each in proof.launders] == ["permerror"]
 
 
 @pytest.mark.parametrize(("per_required", "safe"), [(50, True), (49.996, True), (49.99, False), (0, False)])
@@ -181,7 +181,7 @@ def test_a_sum_that_no_weights_make_is_no_way_around() -> None:
     rules = "- {{name: a, when: {{risk: '== {}', arrival.dmarc: [fail, unknown], from: hosted}}, sign: author, disposition: hold}}\n"
     assert [rule.name for rule in check(parse(rules.format(42), top)).unreachable] == ["a"]
     proof = check(parse(rules.format(65), top))
-    assert launders(proof) == {"a signature"} and proof.launders[0].facts.arrival.spf == "fail"
+    assert launders(proof) == {"a signature"} and proof.launders[0].witness.arrival.spf == "fail"
 
 
 UNREACHABLE = [
@@ -208,14 +208,14 @@ def test_a_rule_that_no_message_reaches_is_a_problem(rules: str) -> None:
     proof = check(policy)
     assert [rule.name for rule in proof.unreachable] == ["a"]
     line = rules.count("\n") + 3  # each rule is a line, behind version, risk and rules
-    assert f"policy.yaml:{line}: no message reaches the rule 'a'" in "\n".join(example.problems(policy, proof))
+    assert f"policy.yaml:{line}: no message reaches the rule 'a'" in "\n".join(report.problems(policy, proof))
 
 
 @pytest.mark.parametrize("file", [*sorted(CONFIG.rglob("policies/*.yaml")), CONFIG / "policy.yaml"], ids=lambda path: path.stem)
 def test_what_is_shipped_is_safe_or_says_that_it_is_not(file: Path) -> None:
     policy = load(file)
     proof = check(policy)
-    assert example.problems(policy, proof) == []
+    assert report.problems(policy, proof) == []
     assert {each.rule.name for each in proof.launders} == set(policy.allow_laundering)
 
 
@@ -242,14 +242,14 @@ def test_overlaps_and_what_no_rule_covers_are_told() -> None:
     proof = check(
         parse(GUARD + "- {name: sign, when: {from: hosted}, sign: author}\n- {name: too, when: {from: 'a.example'}, sign: author}\n")
     )
-    assert [(each.rule.name, each.taker.name) for each in proof.shadowed] == [("sign", "never-launder"), ("too", "never-launder")]
+    assert [(each.rule.name, each.taker.name) for each in proof.overlaps] == [("sign", "never-launder"), ("too", "never-launder")]
     assert proof.uncovered is not None and proof.uncovered.hosted is None
     assert check(parse(KEEP + "- {name: rest, sign: none}\n")).uncovered is None
 
 
 def test_rules_that_do_the_same_shadow_nothing() -> None:
     assert (
-        check(parse("- {name: a, when: {from: hosted}, sign: none}\n- {name: b, when: {from: '*.example'}, sign: none}\n")).shadowed == ()
+        check(parse("- {name: a, when: {from: hosted}, sign: none}\n- {name: b, when: {from: '*.example'}, sign: none}\n")).overlaps == ()
     )
 
 
@@ -259,9 +259,9 @@ BY_SENDMAIL = "- {name: list, when: {origin: forwarded, arrival.pass_of: present
 def test_who_signs_what_a_list_made_of_a_pass_has_to_say_so() -> None:
     proof = check(parse(BY_SENDMAIL))
     found = next(each for each in proof.launders if each.rule.name == "list")
-    assert any("dmarc=pass header.from=member.example" in line for line in example.message(found.facts))
+    assert any("dmarc=pass header.from=member.example" in line for line in report.message(found.witness))
     allowed = parse(BY_SENDMAIL, RISK + "allow_laundering: [list]\nlaundering_reason: only the lists change From here\n")
-    assert not [line for line in example.problems(allowed, check(allowed)) if "unreachable" in line or "nothing" in line]
+    assert not [line for line in report.problems(allowed, check(allowed)) if "unreachable" in line or "nothing" in line]
 
 
 def test_no_message_has_a_pass_of_its_own_and_one_of_another_domain() -> None:
@@ -275,8 +275,8 @@ ALLOWED = "allow_laundering: [sign, default]\nlaundering_reason: the old server 
 def test_laundering_that_is_allowed_is_no_problem_and_an_idle_allowance_is_told() -> None:
     policy = parse(SIGN, RISK + ALLOWED)
     proof = check(policy)
-    assert launders(proof) == {"sign signature"} and example.problems(policy, proof) == []
-    assert example.warnings(policy, proof) == [
+    assert launders(proof) == {"sign signature"} and report.problems(policy, proof) == []
+    assert report.warnings(policy, proof) == [
         "allow_laundering: forgeries that the rule 'sign' takes leave as authentic mail: the old server needs it",
         "policy.yaml: allow_laundering: the rule 'default' launders nothing: take its name off",
     ]
@@ -286,7 +286,7 @@ def test_the_message_is_one_that_a_postmaster_knows() -> None:
     policy = parse(
         "- {name: a, when: {origin: forwarded, arrival.dmarc: pass, spam.score: '> 14', from: hosted, arrival.arc: fail}, sign: author, envelope: unalign}\n"
     )
-    said = example.laundering(policy, check(policy).launders[0])
+    said = report.laundering(policy, check(policy).launders[0])
     assert said.splitlines()[:6] == [
         "policy.yaml:4: the rule 'a' launders: this message arrived from outside as spam and would get a signature of hosted.example:",
         "    MAIL FROM:<friend@hosted.example> RCPT TO:<victim@receiver.example>; client 127.0.0.1",
@@ -303,7 +303,7 @@ def test_conditions_that_are_too_hard_count_as_unsafe_and_take_no_time() -> None
     policy = parse(f"- {{name: a, when: {{origin: inbound, all: [{hard}]}}, sign: author, disposition: hold}}\n")
     proof = prove(policy)
     assert not proof.safe and not proof.launders
-    assert "could not be proved safe: its" in example.problems(policy, proof)[0]
+    assert "could not be proved safe: its" in report.problems(policy, proof)[0]
 
 
 def test_facts_that_no_message_has() -> None:

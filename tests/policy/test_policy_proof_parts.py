@@ -17,11 +17,11 @@ from dkimgate.evidence.gather import facts_of, see
 from dkimgate.facts import Facts, Standing
 from dkimgate.message.message import Connection, Envelope, Message, split_message
 from dkimgate.policy.model import Compare, DomainGlob, Glob, Operator, Weights
-from dkimgate.policy.proof import world
+from dkimgate.policy.proof import universe
+from dkimgate.policy.proof.arithmetic import Arithmetic
 from dkimgate.policy.proof.language import ANYTHING, Budget, Language, TooHardError, Wanted, Writing, writable
 from dkimgate.policy.proof.ranges import Cents, Counts, Floats, Ranges, rank, union, unrank
 from dkimgate.policy.proof.search import everything
-from dkimgate.policy.proof.sums import Sums
 from headers import AUTHOR, BORDER, CONFIG, OUTSIDE, REINJECTED, message
 
 CORPUS = Path(__file__).parents[1] / "evidence" / "corpus"
@@ -109,7 +109,7 @@ def test_sums_against_every_combination(seed: int) -> None:
     names = ["dmarc=fail", "dmarc=unknown", "spf=fail", "spf=softfail", "dkim=fail", "header.date_missing", "header.no_received"]
     weights = Weights(tuple((name, unit * random.choice([0.0, 0.01, 2.5, 5.0, 7.0, 10.0])) for name in names))
     given_ = dict(weights.parts)
-    sums = Sums(weights, True, Budget(10**9))
+    sums = Arithmetic(weights, True, Budget(10**9))
     choices = [[given_.get(f"{method}={word}", 0.0) for word in words] for method, words in _WORDS.items()]
     choices += [[0.0, given_["header.date_missing"]], [0.0, given_["header.no_received"]]]
     totals = {round(sum(combination) * 100) for combination in product(*choices)}
@@ -122,16 +122,16 @@ def test_sums_against_every_combination(seed: int) -> None:
 def test_sums_that_take_long_are_paid_for() -> None:
     """Large weights of odd hundredths: there are millions of sums, and a policy may ask for them in each of its rules."""
     weights = Weights((("dmarc=fail", 40000.01), ("spf=fail", 30000.11), ("dkim=fail", 23456.79), ("header.date_missing", 4444.47)))
-    sums, state = Sums(weights, True, Budget(100)), everything()
+    sums, state = Arithmetic(weights, True, Budget(100)), everything()
     state["risk"] = union((5_000_001, 5_000_001))
     with pytest.raises(TooHardError):
         sums.solved(state)
 
 
 _WORDS = {
-    "dmarc": world.WORDS["arrival.dmarc"],
-    "spf": world.WORDS["arrival.spf"],
-    "dkim": world.WORDS["arrival.dkim"],
+    "dmarc": universe.WORDS["arrival.dmarc"],
+    "spf": universe.WORDS["arrival.spf"],
+    "dkim": universe.WORDS["arrival.dkim"],
 }
 
 
@@ -144,7 +144,7 @@ def test_the_messages_of_real_installations_are_possible(file: Path) -> None:
     expected = yaml.safe_load(file.with_suffix(".yaml").read_text("utf-8"))
     header, _ = split_message(file.read_bytes())
     mail = Message(Connection(**expected["connection"]), Envelope("friend@hosted.example", ("v@receiver.example",)), header, "4F2B")
-    assert world.is_possible(gathered(mail, Config(trust=Trust.model_validate(expected["trust"])))) is None
+    assert universe.is_possible(gathered(mail, Config(trust=Trust.model_validate(expected["trust"])))) is None
 
 
 FIELDS = [
@@ -182,7 +182,7 @@ def test_our_own_hosts_may_state_any_result(method: str, result: str) -> None:
     stated = f"Authentication-Results: mx.forwarder.example; {method}={result}; dmarc={result} header.from=hosted.example\n"
     facts = gathered(message(stated + BORDER + AUTHOR), CONFIG)
     assert facts.border is not None and facts.claims[0].standing is Standing.TRUSTED
-    assert world.is_possible(facts) is None
+    assert universe.is_possible(facts) is None
 
 
 @given(st.lists(st.sampled_from(FIELDS), max_size=9), connections, st.sampled_from(["", "a@hosted.example", "root", "a@b."]))
@@ -190,4 +190,4 @@ def test_our_own_hosts_may_state_any_result(method: str, result: str) -> None:
 def test_whatever_evidence_gathers_is_possible(fields: list[str], connection: Connection, sender: str) -> None:
     """The proof is about every message that is possible: one that is not, and comes all the same, could launder."""
     facts = gathered(message("".join(fields), connection, sender), CONFIG)
-    assert world.is_possible(facts) is None
+    assert universe.is_possible(facts) is None

@@ -13,8 +13,8 @@ from dkimgate.facts import EnvelopeAction, Facts, HeaderSigns, Risk, Sign
 from dkimgate.policy.conditions import holds
 from dkimgate.policy.decide import decide
 from dkimgate.policy.model import All, Any, Compare, DomainGlob, Flag, Glob, Leaf, Not, Policy, Rule, Weights, Within, Word
-from dkimgate.policy.proof import Law, Proof, prove, world
-from dkimgate.policy.proof.laws import breaks
+from dkimgate.policy.proof import Law, Proof, prove, universe
+from dkimgate.policy.proof.prover import breaks
 from dkimgate.policy.risk import risk_of
 
 
@@ -23,15 +23,15 @@ def agree(policy: Policy, random: Random, messages: int) -> Proof:
     proof = prove(policy)
     assert not proof.unproved
     for each in proof.launders:
-        decision = decide(each.facts, policy)
-        assert decision.rule == each.rule.name and breaks(each.law, each.facts, decision)
-    for overlap in proof.shadowed:
-        assert decide(overlap.facts, policy).rule == overlap.taker.name
-        assert holds(overlap.rule.when, overlap.facts, risk_of(overlap.facts, policy.weights))
+        decision = decide(each.witness, policy)
+        assert decision.rule == each.rule.name and breaks(each.law, each.witness, decision)
+    for overlap in proof.overlaps:
+        assert decide(overlap.witness, policy).rule == overlap.taker.name
+        assert holds(overlap.rule.when, overlap.witness, risk_of(overlap.witness, policy.weights))
     assert proof.uncovered is None or decide(proof.uncovered, policy).rule == "default"
     found = {(each.rule.name, each.law) for each in proof.launders}
     unreachable = {rule.name for rule in proof.unreachable}
-    unshadowed = {rule.name for rule in policy.rules} - {each.rule.name for each in proof.shadowed} - unreachable
+    unshadowed = {rule.name for rule in policy.rules} - {each.rule.name for each in proof.overlaps} - unreachable
     for facts in policy_world.messages(random, policy, messages):
         decision = decide(facts, policy)
         assert decision.rule not in unreachable, facts
@@ -136,4 +136,4 @@ def test_messages_that_are_drawn_are_possible_and_plenty() -> None:
     random = Random(1)
     policy = policy_world.policies(random)
     drawn = list(policy_world.messages(random, policy, 200))
-    assert len(drawn) > 40 and all(world.is_possible(facts) is None for facts in drawn)
+    assert len(drawn) > 40 and all(universe.is_possible(facts) is None for facts in drawn)

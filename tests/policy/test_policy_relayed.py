@@ -12,7 +12,7 @@ from dkimgate.cli.show import laundered
 from dkimgate.facts import Arrival, Assessment, Decision, Departure, Facts, Origin, Sign, is_outside
 from dkimgate.message.message import Connection, Message
 from dkimgate.policy import departure, guard, loader, verdict
-from dkimgate.policy.proof import laws, world
+from dkimgate.policy.proof import prover, universe
 from dkimgate.record import record
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -49,10 +49,10 @@ def test_everybody_agrees_on_what_is_outside(origin: Origin, relay: bool, outsid
     told = json.loads(record.to_line(record.make(Message(), Assessment(facts, decision, leaves), time=0, ms=0, policy_hash="")))
     assert facts.outside is outside is is_outside(origin, relay)
     assert (guard.refuses_signature(facts, decision) is not None) is outside
-    assert laws.breaks(laws.Law.SIGNATURE, facts, decision) is outside
-    assert laws.breaks(laws.Law.DEPARTURE, facts, decision) is outside
+    assert prover.breaks(prover.Law.SIGNATURE, facts, decision) is outside
+    assert prover.breaks(prover.Law.DEPARTURE, facts, decision) is outside
     assert laundered(told) is outside
-    assert world.is_possible(facts) is None
+    assert universe.is_possible(facts) is None
     assert record.facts_of(told) == record.recordable(facts)
     nothing = replace(facts, arrival=Arrival("none"), spf_passes=True)
     assert (departure.predict(nothing, True).dmarc == "none") is outside
@@ -67,5 +67,5 @@ def test_a_record_that_is_older_than_the_fact_is_read() -> None:
 @pytest.mark.parametrize(("when", "safe"), [("origin: [submitted, local, relayed]", False), ("client.relay: true", True)])
 def test_a_policy_that_signs_whatever_was_relayed_launders(tmp_path: Path, when: str, safe: bool) -> None:
     (tmp_path / "policy.yaml").write_text(f"version: 1\nrules: [{{name: own, when: {{{when}}}, sign: author}}]\n")
-    found = laws.prove(loader.load(tmp_path / "policy.yaml")).launders
+    found = prover.prove(loader.load(tmp_path / "policy.yaml")).launders
     assert ("own" not in {each.rule.name for each in found}) is safe

@@ -21,7 +21,7 @@ from dkimgate.facts import EnvelopeAction
 from dkimgate.gate import config_checks
 from dkimgate.policy import loader
 from dkimgate.policy.model import Policy
-from dkimgate.policy.proof import example, prove
+from dkimgate.policy.proof import prove, report
 from dkimgate.record.journal_reader import files_of
 
 _EPILOG = """\
@@ -147,7 +147,7 @@ def _notes(tally: Tally, settings: dkimgate_yaml.Config | None, file: Path) -> l
     if policy.allow_laundering:
         notes.append(f"the policy allows {', '.join(policy.allow_laundering)} to launder: {policy.laundering_reason}")
     notes += [
-        f"the daemon would not start: {problem.splitlines()[0].rstrip(':')}" for problem in example.problems(policy, prove(policy, False))
+        f"the daemon would not start: {problem.splitlines()[0].rstrip(':')}" for problem in report.problems(policy, prove(policy, False))
     ]
     if settings is not None:
         notes += [f"the daemon would not start: {problem}" for problem in config_checks.problems(file, settings, policy)]

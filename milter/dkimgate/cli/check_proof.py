@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dkimgate.cli.screen import DIM, DOUBT, GOOD, Cell, Screen
 from dkimgate.policy.model import Policy
-from dkimgate.policy.proof import Proof, example, prove
+from dkimgate.policy.proof import Proof, prove, report
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,11 @@ def show(policy: Policy, found: Proved, screen: Screen, rests_on: str) -> None:
         f"arrive with ({over}). What departs with a pass is foretold: {rests_on}.",
     )
     rows: list[list[Cell]] = [
-        [each.rule.name, f"{each.taker.name} comes first", (example.summary(each.facts), DIM)] for each in found.proof.shadowed
+        [each.rule.name, f"{each.taker.name} comes first", (report.summary(each.witness), DIM)] for each in found.proof.overlaps
     ]
     uncovered = found.proof.uncovered
     if uncovered is not None:
-        rows.append(["default", "takes what no rule does", (example.summary(uncovered), DIM)])
+        rows.append(["default", "takes what no rule does", (report.summary(uncovered), DIM)])
     rows += [[each.rule.name, (each.why, DOUBT), ""] for each in found.proof.unproved]
     if rows:
         screen.line(("  For information: where several rules fit a message, the first decides. One such message a rule:", DIM))
@@ -56,8 +56,10 @@ def as_json(policy: Policy, found: Proved, rests_on: str) -> dict[str, object]:
         "rests_on": rests_on,
         "rules": len(policy.rules),
         "seconds": round(found.seconds, 3),
-        "launders": [{"rule": each.rule.name, "law": each.law.value, "example": example.message(each.facts)} for each in proof.launders],
+        "launders": [{"rule": each.rule.name, "law": each.law.value, "example": report.message(each.witness)} for each in proof.launders],
         "unproved": [{"rule": each.rule.name, "law": each.law.value if each.law else None, "why": each.why} for each in proof.unproved],
-        "overlaps": [{"rule": each.rule.name, "first": each.taker.name, "example": example.message(each.facts)} for each in proof.shadowed],
-        "uncovered": example.message(proof.uncovered) if proof.uncovered is not None else None,
+        "overlaps": [
+            {"rule": each.rule.name, "first": each.taker.name, "example": report.message(each.witness)} for each in proof.overlaps
+        ],
+        "uncovered": report.message(proof.uncovered) if proof.uncovered is not None else None,
     }

@@ -36,7 +36,7 @@ from dkimgate.passport import reading as passports
 from dkimgate.passport.secrets import Secrets
 from dkimgate.policy import departure, loader, verdict
 from dkimgate.policy.model import Policy
-from dkimgate.policy.proof import example, prove
+from dkimgate.policy.proof import prove, report
 from dkimgate.postfix import this_host, way_out
 from dkimgate.postfix.way_out import WayOut
 from dkimgate.record import record
@@ -127,8 +127,8 @@ class Engine:
                 problems += error.problems
         if policy is not None:
             proof = prove(policy, overlaps=False)
-            problems += example.problems(policy, proof)
-            warnings += example.warnings(policy, proof)
+            problems += report.problems(policy, proof)
+            warnings += report.warnings(policy, proof)
         problems += config_checks.problems(file, settings, policy)
         if not keys:
             problems += broken  # nothing at all could be signed

@@ -51,7 +51,7 @@ class Literal:
         """The store of those values for which the literal holds, or None: for none."""
         raise NotImplementedError
 
-    def status(self, store: Store) -> bool | None:
+    def entailed(self, store: Store) -> bool | None:
         """Does it hold for every value (True), for none (False), or for some?"""
         if store in self._known:
             return self._known[store]
@@ -77,7 +77,7 @@ class _Words(Literal):
         assert isinstance(store, int)
         return store & self.mask or None
 
-    def status(self, store: Store) -> bool | None:
+    def entailed(self, store: Store) -> bool | None:
         assert isinstance(store, int)
         narrow = store & self.mask
         return False if not narrow else True if narrow == store else None
@@ -99,7 +99,7 @@ class _Numbers(Literal):
         assert isinstance(store, Ranges)
         return store.meet(self.ranges) or None
 
-    def status(self, store: Store) -> bool | None:
+    def entailed(self, store: Store) -> bool | None:
         assert isinstance(store, Ranges)
         narrow = store.meet(self.ranges)
         return False if not narrow else True if narrow == store else None

@@ -10,9 +10,9 @@ from dkimgate.policy import departure
 from dkimgate.policy.conditions import holds
 from dkimgate.policy.decide import decide
 from dkimgate.policy.model import All, Condition, Flag, Hosted, Leaf, Not, Policy, Rule, Word
-from dkimgate.policy.proof import world
+from dkimgate.policy.proof import universe
+from dkimgate.policy.proof.formula import FALSE, Formula
 from dkimgate.policy.proof.language import Budget, TooHardError
-from dkimgate.policy.proof.nodes import FALSE, Node
 from dkimgate.policy.proof.search import Search
 from dkimgate.policy.risk import risk_of
 
@@ -33,20 +33,20 @@ class Law(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Laundering:
-    """A rule breaks a law: with these facts, of which `decide` says so."""
+    """A rule breaks a law: `decide` says so of the witness."""
 
     rule: Rule
     law: Law
-    facts: Facts
+    witness: Facts
 
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """The rule `taker` stands first and does something else with messages, such as this one, that `rule` would take too."""
+    """The rule `taker` stands first and does something else with messages, such as the witness, that `rule` would take too."""
 
     rule: Rule
     taker: Rule
-    facts: Facts
+    witness: Facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Proof:
     launders: tuple[Laundering, ...] = ()
     unproved: tuple[Unproved, ...] = ()
     unreachable: tuple[Rule, ...] = ()
-    shadowed: tuple[Overlap, ...] = ()
+    overlaps: tuple[Overlap, ...] = ()
     uncovered: Facts | None = None
 
     @property
@@ -76,11 +76,11 @@ class Proof:
 
 
 def prove(policy: Policy, overlaps: bool = True) -> Proof:
-    """Everything that can be proved about a policy in a second or two. Without `overlaps`, `shadowed` is not looked for."""
+    """Everything that can be proved about a policy in a second or two. Without `overlaps`, none is looked for."""
     return _Prover(policy).prove(overlaps)
 
 
-_OUTSIDE = world.OUTSIDE
+_OUTSIDE = universe.OUTSIDE
 _BROKEN: dict[Law, Condition] = {
     Law.SIGNATURE: All(
         (_OUTSIDE, Leaf("arrival.badly", (Flag(True),)), Leaf("from", (Hosted(),)), Not(Leaf("own_signature", (Flag(True),))))
@@ -121,7 +121,7 @@ class _Found:
     launders: list[Laundering] = field(default_factory=list)
     unproved: list[Unproved] = field(default_factory=list)
     unreachable: list[Rule] = field(default_factory=list)
-    shadowed: list[Overlap] = field(default_factory=list)
+    overlaps: list[Overlap] = field(default_factory=list)
 
 
 class _Prover:
@@ -130,10 +130,10 @@ class _Prover:
         self._budget = Budget(0)
         self._left = STEPS
         self._search = Search(policy, self._budget)
-        node = self._search.conditions.node
-        self._takes = [node(rule.when) for rule in policy.all_rules]
-        self._leaves = [node(rule.when, False) for rule in policy.rules]
-        self._broken = {law: node(condition) for law, condition in _BROKEN.items()}
+        formula = self._search.formulas.formula
+        self._takes = [formula(rule.when) for rule in policy.all_rules]
+        self._leaves = [formula(rule.when, False) for rule in policy.rules]
+        self._broken = {law: formula(condition) for law, condition in _BROKEN.items()}
 
     def prove(self, overlaps: bool) -> Proof:
         found = _Found()
@@ -152,7 +152,7 @@ class _Prover:
             tuple(found.launders),
             tuple(found.unproved),
             tuple(found.unreachable),
-            tuple(found.shadowed),
+            tuple(found.overlaps),
             uncovered,
         )
 
@@ -170,7 +170,7 @@ class _Prover:
             if facts is None:
                 continue
             reached, decision = facts, decide(facts, self._policy)
-            if decision.rule == rule.name and breaks(law, facts, decision) and world.is_possible(facts) is None:
+            if decision.rule == rule.name and breaks(law, facts, decision) and universe.is_possible(facts) is None:
                 found.launders.append(Laundering(rule, law, facts))
             else:
                 found.unproved.append(
@@ -198,22 +198,22 @@ class _Prover:
             except TooHardError:
                 continue
             if facts is not None:
-                found.shadowed.append(Overlap(rule, other, facts))
+                found.overlaps.append(Overlap(rule, other, facts))
                 return
 
-    def _taken(self, index: int, wanted: list[Node]) -> Facts | None:
+    def _taken(self, index: int, wanted: list[Formula]) -> Facts | None:
         """A message that the rule takes, like nothing before it does, and for which all of `wanted` holds; None: there is none.
 
         Of the rules before it, only those are asked for their conditions that took what was found without: few matter to any question.
         """
-        nodes = [*wanted, self._takes[index]]
-        if FALSE in nodes:
+        formulas = [*wanted, self._takes[index]]
+        if FALSE in formulas:
             return None
         asked: set[int] = set()
         steps = self._budget.left = min(STEPS_A_QUESTION, self._left)
         try:
             while True:
-                facts = self._search.message([*nodes, *(self._leaves[earlier] for earlier in sorted(asked))])
+                facts = self._search.witness([*formulas, *(self._leaves[earlier] for earlier in sorted(asked))])
                 takers = set() if facts is None else self._takers(facts, index) - asked
                 if not takers:
                     return facts

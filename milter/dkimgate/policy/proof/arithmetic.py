@@ -1,7 +1,7 @@
 """The numbers of a message: spam score, what is required, their ratio, and the risk that adds it to the weights of words and flags.
 
 A risk is a sum of parts of two decimals each, so in hundredths it is a sum of whole numbers: which sums exist is a set of bits, and
-whether one of them lies within a policy's limits is exact. `narrowed` draws the cheap conclusions while the search goes on; `solved`
+whether one of them lies within a policy's limits is exact. `propagated` draws the cheap conclusions while the search goes on; `solved`
 decides when everything else is settled.
 """
 
@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 
 from dkimgate.policy.model import Weights
-from dkimgate.policy.proof import world
+from dkimgate.policy.proof import universe
 from dkimgate.policy.proof.language import Budget, TooHardError
 from dkimgate.policy.proof.ranges import Ranges, rank, union, unrank
 from dkimgate.policy.proof.stores import Store
@@ -24,7 +24,9 @@ State = dict[str, Store]
 _MAX_SUM = 50_000_000  # hundredths: half a million is more than anybody gives to what he fears
 _SUMS_A_STEP = 50_000  # so many take about as long as a step of the search
 
-KEYS = frozenset({"risk", *world.NUMBERS, *world.WORDS, *(flag for flag in world.FLAGS if flag.startswith("header."))}) - {"origin"}
+_SIGNS = tuple(flag for flag in universe.FLAGS if flag.startswith("header."))
+
+KEYS = frozenset({"risk", *universe.NUMBERS, *universe.WORDS, *_SIGNS}) - {"origin"}
 """The facts that depend on each other here."""
 
 
@@ -40,7 +42,7 @@ class _Part:
         return [(1 << at, cents) for at, cents in enumerate(self.cents) if mask >> at & 1]
 
 
-class Sums:
+class Arithmetic:
     """The numbers under the weights of one policy."""
 
     def __init__(self, weights: Weights, risk_matters: bool, budget: Budget) -> None:
@@ -49,13 +51,13 @@ class Sums:
         self._per_required = weights.per_required
         self._risk_matters = risk_matters
         given = dict(weights.parts)
-        parts = [_part(key, words, given) for key, words in world.WORDS.items() if key != "origin"]
-        parts += [_Part(key, (0, _hundredths(given.get(key, 0.0)))) for key in world.FLAGS if key.startswith("header.")]
+        parts = [_part(key, words, given) for key, words in universe.WORDS.items() if key != "origin"]
+        parts += [_Part(key, (0, _hundredths(given.get(key, 0.0)))) for key in _SIGNS]
         self._parts = [part for part in parts if any(part.cents)]
         self._extremes: dict[tuple[str, int], tuple[int, int]] = {}
         self._most_ratios: dict[int, int] = {}
 
-    def narrowed(self, state: State) -> set[str] | None:
+    def propagated(self, state: State) -> set[str] | None:
         """Narrow the numbers of the state; the keys of what was narrowed, or None: nothing is left."""
         changed: set[str] = set()
         score, required, ratio = _ranges(state, "spam.score"), _ranges(state, "spam.required"), _ranges(state, "spam.ratio")
@@ -175,7 +177,7 @@ class Sums:
     def _most_ratio(self, cents: int) -> int:
         """The rank of the highest ratio that adds at most so much; -1 where none does."""
         if cents not in self._most_ratios:
-            ratios = range(world.NUMBERS["spam.ratio"].last + 1)
+            ratios = range(universe.NUMBERS["spam.ratio"].last + 1)
             self._most_ratios[cents] = bisect.bisect_right(ratios, cents, key=self._spam) - 1
         return self._most_ratios[cents]
 

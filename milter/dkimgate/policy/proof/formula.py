@@ -1,4 +1,4 @@
-"""Conditions as the search takes them: trees of literals, conjunctions and alternatives, without negations."""
+"""Formulas as the search takes them: trees of literals, conjunctions and alternatives, without negations."""
 
 from __future__ import annotations
 
@@ -25,84 +25,84 @@ from dkimgate.policy.model import (
     Word,
     leaves,
 )
-from dkimgate.policy.proof import stores, world
+from dkimgate.policy.proof import stores, universe
 from dkimgate.policy.proof.language import Budget, Language, Writing
 from dkimgate.policy.proof.ranges import ADDRESSES, PRESENT_ADDRESSES, Cents, Counts, Floats, network_range, rank, union
 from dkimgate.policy.proof.stores import HOSTED, NONE, PLAIN, Literal
 from dkimgate.policy.vocabulary import FACTS
 
 
-class Both:
+class And:
     """Every part holds."""
 
     __slots__ = ("keys", "parts")
 
-    def __init__(self, parts: Iterable[Node]) -> None:
+    def __init__(self, parts: Iterable[Formula]) -> None:
         self.parts = tuple(parts)
         self.keys: frozenset[str] = frozenset().union(*(part.keys for part in self.parts))
 
 
-class Either:
+class Or:
     """At least one part holds."""
 
     __slots__ = ("keys", "parts")
 
-    def __init__(self, parts: Iterable[Node]) -> None:
+    def __init__(self, parts: Iterable[Formula]) -> None:
         self.parts = tuple(parts)
         self.keys: frozenset[str] = frozenset().union(*(part.keys for part in self.parts))
 
 
-Node = Literal | Both | Either
+Formula = Literal | And | Or
 
-TRUE = Both(())
-FALSE = Either(())
+TRUE = And(())
+FALSE = Or(())
 
 
 @dataclass(slots=True)
-class Conditions:
-    """The conditions of one policy as nodes, over the languages of its globs."""
+class Formulas:
+    """The conditions of one policy as formulas, over the languages of its globs."""
 
     languages: dict[str, Language]
-    literals: dict[Leaf, Node]
+    literals: dict[Leaf, Formula]
 
     @classmethod
-    def of(cls, policy: Policy, budget: Budget) -> Conditions:
+    def of(cls, policy: Policy, budget: Budget) -> Formulas:
         """For the rules of a policy, and for what is asked about them."""
-        found: dict[str, list[Glob | DomainGlob]] = {name: [] for name in (*world.TEXTS, "recipients")}
+        found: dict[str, list[Glob | DomainGlob]] = {name: [] for name in (*universe.TEXTS, "recipients")}
         conditions = [rule.when for rule in policy.rules if rule.when is not None]
-        for condition in (*conditions, *world.TIES):
+        for condition in (*conditions, *universe.TIES):
             for leaf in leaves(condition):
                 name = "recipients" if leaf.fact == "recipients.all" else leaf.fact
                 if name in found:
                     found[name] += [atom for atom in leaf.atoms if isinstance(atom, Glob | DomainGlob)]
-        languages = {name: Language(writing, found[name], readable, budget) for name, (writing, _, readable) in world.TEXTS.items()}
-        languages["recipients"] = Language(Writing.MAILBOX, found["recipients"], world.READABLE_RECIPIENTS, budget)
+        languages = {name: Language(writing, found[name], readable, budget) for name, (writing, _, readable) in universe.TEXTS.items()}
+        languages["recipients"] = Language(Writing.MAILBOX, found["recipients"], universe.READABLE_RECIPIENTS, budget)
         return cls(languages, {})
 
-    def node(self, condition: Condition | None, holds: bool = True) -> Node:
+    def formula(self, condition: Condition | None, holds: bool = True) -> Formula:
         """The condition, or that it does not hold."""
         match condition:
             case None:
                 return TRUE if holds else FALSE
             case Not(part):
-                return self.node(part, not holds)
+                return self.formula(part, not holds)
             case All(parts) | Any(parts):
-                nodes = [self.node(part, holds) for part in parts]
-                return _both(nodes) if isinstance(condition, All) is holds else _either(nodes)
+                formulas = [self.formula(part, holds) for part in parts]
+                return _and(formulas) if isinstance(condition, All) is holds else _or(formulas)
             case Leaf():
                 return self._leaf(condition, holds)
 
-    def _leaf(self, leaf: Leaf, holds: bool) -> Node:
+    def _leaf(self, leaf: Leaf, holds: bool) -> Formula:
         if leaf.fact == "arrival.badly":
-            return self.node(_meaning_of_badly(leaf), holds)
+            return self.formula(_meaning_of_badly(leaf), holds)
         if leaf not in self.literals:
             self.literals[leaf] = self._literal(leaf)
-        node = self.literals[leaf]
-        if isinstance(node, Literal):
-            return node if holds else node.opposite
-        return node if holds else FALSE if node is TRUE else TRUE
+        formula = self.literals[leaf]
+        if isinstance(formula, Literal):
+            return formula if holds else formula.opposite
+        return formula if holds else FALSE if formula is TRUE else TRUE
 
-    def _literal(self, leaf: Leaf) -> Node:
+    def _literal(self, leaf: Leaf) -> Formula:
         fact, name, atoms = FACTS[leaf.fact], leaf.fact, leaf.atoms
         present = any(isinstance(atom, Present) for atom in atoms)
         if present and not fact.optional:
@@ -128,16 +128,16 @@ class Conditions:
                 return make("recipients", language, patterns, present)
         return self._text(name, atoms, present)
 
-    def _number(self, name: str, compares: tuple[Compare, ...]) -> Node:
+    def _number(self, name: str, compares: tuple[Compare, ...]) -> Formula:
         match name:
             case "risk":
-                return stores.numbers(name, Cents().matching(compares, world.RISKS), world.RISKS)
+                return stores.numbers(name, Cents().matching(compares, universe.RISKS), universe.RISKS)
             case "recipients.count":
-                ranges = Counts().matching(compares, world.COUNTS)
-                return stores.count("recipients", self.languages["recipients"], ranges, world.COUNTS)
-        return stores.numbers(name, Floats().matching(compares, world.NUMBERS[name]), world.NUMBERS[name])
+                ranges = Counts().matching(compares, universe.COUNTS)
+                return stores.count("recipients", self.languages["recipients"], ranges, universe.COUNTS)
+        return stores.numbers(name, Floats().matching(compares, universe.NUMBERS[name]), universe.NUMBERS[name])
 
-    def _text(self, name: str, atoms: tuple[Atom, ...], present: bool) -> Node:
+    def _text(self, name: str, atoms: tuple[Atom, ...], present: bool) -> Formula:
         language = self.languages[name]
         # an author is never an address
         kinds = (Glob,) if name == "from" else (Glob, DomainGlob)
@@ -159,29 +159,29 @@ def _meaning_of_badly(leaf: Leaf) -> Condition:
     return Any(tuple(parts))
 
 
-def _word(name: str, atoms: tuple[Atom, ...], present: bool) -> Node:
-    among = world.WORDS[name]
+def _word(name: str, atoms: tuple[Atom, ...], present: bool) -> Formula:
+    among = universe.WORDS[name]
     wanted = {atom.word for atom in atoms if isinstance(atom, Word)}
     mask = sum(1 << at for at, word in enumerate(among) if word is not None and (present or word in wanted))
     return stores.words(name, mask, (1 << len(among)) - 1)
 
 
-def _spam(flags: set[bool]) -> Node:
-    every = world.NUMBERS["spam.ratio"]
+def _spam(flags: set[bool]) -> Formula:
+    every = universe.NUMBERS["spam.ratio"]
     yes = every.meet(union((rank(1.0), every.last)))
     wanted = (yes.parts if True in flags else ()) + (every.without(yes).parts if False in flags else ())
     return stores.numbers("spam.ratio", union(*wanted), every)
 
 
-def _both(nodes: list[Node]) -> Node:
-    parts = [part for node in nodes for part in (node.parts if isinstance(node, Both) else (node,))]
+def _and(formulas: list[Formula]) -> Formula:
+    parts = [part for formula in formulas for part in (formula.parts if isinstance(formula, And) else (formula,))]
     if any(part is FALSE for part in parts):
         return FALSE
-    return parts[0] if len(parts) == 1 else Both(parts) if parts else TRUE
+    return parts[0] if len(parts) == 1 else And(parts) if parts else TRUE
 
 
-def _either(nodes: list[Node]) -> Node:
-    parts = [part for node in nodes for part in (node.parts if isinstance(node, Either) else (node,))]
+def _or(formulas: list[Formula]) -> Formula:
+    parts = [part for formula in formulas for part in (formula.parts if isinstance(formula, Or) else (formula,))]
     if any(part is TRUE for part in parts):
         return TRUE
-    return parts[0] if len(parts) == 1 else Either(parts) if parts else FALSE
+    return parts[0] if len(parts) == 1 else Or(parts) if parts else FALSE

@@ -1,4 +1,4 @@
-"""One message out of many: of all that a state leaves open, what is plain to read."""
+"""The witness: of all messages that a state leaves open, one that is plain to read."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import ipaddress
 import typing
 
 from dkimgate.facts import Facts, Origin
-from dkimgate.policy.proof import world
+from dkimgate.policy.proof import universe
+from dkimgate.policy.proof.arithmetic import Arithmetic, State
 from dkimgate.policy.proof.language import Language
 from dkimgate.policy.proof.ranges import ABSENT, PRESENT_ADDRESSES, Ranges, address_of, number_of, union, unrank
 from dkimgate.policy.proof.stores import HOSTED, NONE, PLAIN, Recipients, Texts, different
-from dkimgate.policy.proof.sums import State, Sums
 
 _LIAR, _USER, _OWN = "192.0.2.66", "198.51.100.7", "127.0.0.1"
 _CLIENTS = {Origin.INBOUND: _LIAR, Origin.SUBMITTED: _USER}
 _ADDRESSES = (_LIAR, _USER, "203.0.113.5", "2001:db8::66", _OWN)
 
 
-def picked(state: State, languages: dict[str, Language], sums: Sums) -> Facts | None:
+def witness_of(state: State, languages: dict[str, Language], arithmetic: Arithmetic) -> Facts | None:
     """The facts of a message that the state describes; None where the numbers of none fit together."""
-    numbers = sums.solved(state)
+    numbers = arithmetic.solved(state)
     if numbers is None:
         return None
-    if world.WORDS["arrival.dmarc"][_bit({**state, **numbers}, "arrival.dmarc")] == "pass":
-        state, numbers = _with_reasons(state, numbers, sums)
-    settled: State = {**state, **{key: bit for key, bit in numbers.items() if key not in world.NUMBERS}}
-    values: dict[str, typing.Any] = {name: words[_bit(settled, name)] for name, words in world.WORDS.items()}
-    values |= {name: bool(_bit(settled, name)) for name in world.FLAGS}
-    values |= {name: unrank(numbers[name]) for name in world.NUMBERS}
+    if universe.WORDS["arrival.dmarc"][_bit({**state, **numbers}, "arrival.dmarc")] == "pass":
+        state, numbers = _with_reasons(state, numbers, arithmetic)
+    settled: State = {**state, **{key: bit for key, bit in numbers.items() if key not in universe.NUMBERS}}
+    values: dict[str, typing.Any] = {name: words[_bit(settled, name)] for name, words in universe.WORDS.items()}
+    values |= {name: bool(_bit(settled, name)) for name in universe.FLAGS}
+    values |= {name: unrank(numbers[name]) for name in universe.NUMBERS}
     origin = Origin(values["origin"])
     for name, language in languages.items():
         if name in ("client.name", "client.helo", "client.daemon", "arrival.pass_of"):
@@ -41,16 +41,16 @@ def picked(state: State, languages: dict[str, Language], sums: Sums) -> Facts | 
     values["recipients"] = _recipients(state, languages["recipients"])
     values["client.ip"] = _address(state, "client.ip", _CLIENTS.get(origin, _OWN))
     values["border.ip"] = None if values["border.by"] is None else _address(state, "border.ip", _LIAR)
-    return world.message(values)
+    return universe.message(values)
 
 
-def _with_reasons(state: State, numbers: dict[str, int], sums: Sums) -> tuple[State, dict[str, int]]:
+def _with_reasons(state: State, numbers: dict[str, int], arithmetic: Arithmetic) -> tuple[State, dict[str, int]]:
     """A message whose DMARC passed has a reason for it, where nothing speaks against that."""
     for key in ("arrival.dkim", "arrival.spf"):
         store = state[key]
         assert isinstance(store, int)
-        narrow: State = {**state, key: store & 1 << world.WORDS[key].index("pass")}
-        found = sums.solved(narrow) if narrow[key] else None
+        narrow: State = {**state, key: store & 1 << universe.WORDS[key].index("pass")}
+        found = arithmetic.solved(narrow) if narrow[key] else None
         if found is not None:
             state, numbers = narrow, found
     return state, numbers
@@ -87,7 +87,7 @@ def _recipients(state: State, language: Language) -> tuple[str, ...]:
     texts = different(language, store)
     if texts is None:
         return ()
-    number = store.counts.meet(union((len(texts), world.COUNTS.last))).first
+    number = store.counts.meet(union((len(texts), universe.COUNTS.last))).first
     return texts + texts[:1] * (number - len(texts))
 
 

@@ -6,7 +6,7 @@ from dataclasses import fields
 
 from dkimgate.facts import Facts, HeaderSigns, Origin
 from dkimgate.policy.model import Policy, Rule
-from dkimgate.policy.proof.laws import Laundering, Law, Proof, Unproved
+from dkimgate.policy.proof.prover import Laundering, Law, Proof, Unproved
 
 _US = "mx.forwarder.example"  # where no border names a host of ours
 _MOST_RECIPIENTS = 3
@@ -34,7 +34,7 @@ def warnings(policy: Policy, proof: Proof) -> list[str]:
 
 def laundering(policy: Policy, found: Laundering) -> str:
     """The message by which a rule launders, in about ten lines."""
-    facts = found.facts
+    facts = found.witness
     how = " as spam" if facts.arrival.dmarc in ("pass", "none") else f" with dmarc={facts.arrival.dmarc}"
     if found.law is Law.SIGNATURE:
         what = f"would get a signature of {facts.hosted}"
