@@ -279,7 +279,9 @@ def _statements(scene: Scene, ip: str | None = None) -> str:
     lines = US + ("; ".join(found) or "dkim=none") + "\n"
     passed = scene.spf(ip)
     who = f"smtp.helo={scene.client.helo}"
-    if scene.sender:  # as policyd-spf prints it
+    if scene.sender and ip is not None:  # as OpenDMARC prints it, without an address
+        who = f"smtp.mailfrom={scene.sender}"
+    elif scene.sender:  # as policyd-spf prints it
         said = f"client-ip={ip or scene.ip}; helo={scene.client.helo}; envelope-from={scene.sender}; receiver=<UNKNOWN>"
         who = f"(sender SPF authorized) smtp.mailfrom={scene.sender.rpartition('@')[2]} ({said})"
     lines = US + f"spf={'pass' if passed else 'fail'} {who}\n" + lines

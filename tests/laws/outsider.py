@@ -47,7 +47,16 @@ SAID = {
     "ptr": ["c.attacker.example", "unknown", "localhost.attacker.example", "by.attacker.example"],
     "cn": ["", "localhost", MX, f") by {MX} (Postfix) with ESMTPSA id 1; x (", "[127.0.0.1]", "Authenticated sender: ask", "("],
     "sender": [
-        *("eve@attacker.example", "friend@hosted.example", "ask@pay.hosted.example", "x@open.example", "x@partner.example", ""),
+        *(
+            "eve@attacker.example",
+            "friend@hosted.example",
+            "friend@hosted.example",
+            "friend@hosted.example",
+            "ask@pay.hosted.example",
+            "x@open.example",
+            "x@partner.example",
+            "",
+        ),
         *(
             f'"x); {_PRINTED} ("@attacker.example',
             f'"x; {_PRINTED} x.y="@attacker.example',
