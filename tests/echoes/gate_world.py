@@ -9,7 +9,7 @@ from pathlib import Path
 from dkimgate.config import yaml_file
 from dkimgate.dns.resolver import FakeResolver
 from dkimgate.facts import Assessment
-from dkimgate.gate.engine import Engine
+from dkimgate.gate.gate import Gate
 from dkimgate.message.message import Connection, Envelope, HeaderField, Message
 from dkimgate.policy import loader
 from dkimgate.policy.model import Policy
@@ -52,7 +52,7 @@ class Host:
             f"trust: {{hosts: [{zone.OURS}], networks: [127.0.0.0/8], authserv_ids: [{zone.OURS}], border_strips_forgeries: {str(strips).lower()}}}\n"
             f"keys: [{keys}]\npolicy: {CONFIG / 'policy.yaml'}\nverify: {{when: {verify}}}\njournal: {{file: decisions.jsonl}}\n"
         )
-        self.engine = Engine.load(folder / "dkimgate.yaml")
+        self.engine = Gate.load(folder / "dkimgate.yaml")
         self.engine.resolver = FakeResolver(zone.answers() if dns else {}, frozenset() if dns else _Everything())  # type: ignore[assignment]
         self.engine.now = lambda: NOW
         self._careless: Policy = loader.from_document(yaml_file.parse(CARELESS, folder / "careless.yaml"))

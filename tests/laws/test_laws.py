@@ -129,7 +129,7 @@ STAGES = [
     ("dkimgate.gate.passage.SentBody.update", "reading the body"),
     ("dkimgate.gate.engine.Engine.sent", "foretelling"),
     ("dkimgate.gate.passage.SentBody.sent_digest", "signing"),
-    ("dkimgate.gate.passage.sign", "signing"),
+    ("dkimgate.gate.outward.sign", "signing"),
 ]
 
 

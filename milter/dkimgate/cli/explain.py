@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
-from typing import Any
 
 from dkimgate.cli import stored
 from dkimgate.cli.help_text import Formatter
@@ -72,9 +70,8 @@ def run(options: argparse.Namespace) -> int:
             complain(str(error))
             status = 2
             continue
-        started = time.perf_counter()
-        assessment = gate.assess(message, body, stored.arrived(message))
-        told = _record(gate, message, assessment, (time.perf_counter() - started) * 1000)
+        passage = gate.rehearse(message, body, stored.arrived(message))
+        told = passage.recorded
         if options.json:
             sys.stdout.write(record.to_line(told).decode("ascii"))
         else:
@@ -82,7 +79,9 @@ def run(options: argparse.Namespace) -> int:
                 screen.line()
             if len(options.messages) > 1:
                 screen.line((name, TITLE))
-            show(told, screen, route=_route(message, gate), rules=_rules(gate, assessment))
+            show(
+                told, screen, route=_route(message, gate), rules=_rules(gate, passage.assessment) if passage.assessment is not None else []
+            )
         if laundered(told):
             status = max(status, 1)
     return status
@@ -104,11 +103,6 @@ def _message(name: str, connection: Connection, options: argparse.Namespace) -> 
         return stored.message_of(raw, connection, options.sender, options.recipient)
     except ValueError as error:
         raise CommandError(f"{name}: {error}") from None
-
-
-def _record(gate: Gate, message: Message, assessment: Assessment, ms: float) -> dict[str, Any]:
-    keys = [key for key in gate.keys if key.domain == assessment.signer]
-    return record.make(message, assessment, signatures=keys, time=time.time(), ms=ms, policy_hash=f"sha256:{gate.policy.digest}")
 
 
 def _route(message: Message, gate: Gate) -> list[list[Cell]]:

@@ -18,7 +18,7 @@ from dkimgate.config import yaml_file
 from dkimgate.config.yaml_file import ConfigError, nearest
 from dkimgate.dkim.keys import signing_key
 from dkimgate.facts import Assessment
-from dkimgate.gate.engine import Engine
+from dkimgate.gate.gate import Gate
 from dkimgate.policy import cases, expecting, loader, stating
 from dkimgate.policy.cases import Case, Suite
 from dkimgate.policy.decide import withheld
@@ -95,17 +95,17 @@ def _unsafe(policy: Policy) -> list[str]:
 def judge(suite: Suite, policy: Policy) -> list[Verdict]:
     """Every case by the policy. It need not be safe: what launders can be tested too."""
     keys = [signing_key(domain, "test", Ed25519PrivateKey.generate()) for domain in suite.world.keys]
-    engine = Engine(suite.settings, policy, keys, None, (), srs.Secrets((b"a secret for tests",)))
+    engine = Gate(suite.settings, policy, keys, None, (), srs.Secrets((b"a secret for tests",)))
     return [_judged(case, engine, suite, policy) for case in suite.cases]
 
 
-def _judged(case: Case, engine: Engine, suite: Suite, policy: Policy) -> Verdict:
+def _judged(case: Case, engine: Gate, suite: Suite, policy: Policy) -> Verdict:
     assessment = _assess(case, engine, suite)
     found = expecting.differences(case.expected, assessment)
     return Verdict(case, assessment, found, _why(case, assessment, policy))
 
 
-def _assess(case: Case, engine: Engine, suite: Suite) -> Assessment:
+def _assess(case: Case, engine: Gate, suite: Suite) -> Assessment:
     if case.message is None:
         return engine.decided(record.recordable(stating.facts(case.stated, suite.world)))
     session = case.session

@@ -11,12 +11,15 @@ from dkimgate.dkim.content import asks_simple
 from dkimgate.dkim.sent_body import SentBody
 from dkimgate.evidence import spam
 from dkimgate.evidence.gather import Seen, facts_of
-from dkimgate.facts import Assessment, Claim, Decision, Disposition, Standing
+from dkimgate.facts import Assessment, Claim, Decision, Standing
 from dkimgate.gate.budget import AGAIN
+from dkimgate.gate.engine import Engine
 from dkimgate.gate.header_changes import MOST_REMOVED
 from dkimgate.gate.own_field import results_field
-from dkimgate.gate.passage import Outcome, Passage
 from dkimgate.gate.stripping import strip
+from dkimgate.gate.way import Opened, Written
+from dkimgate.log import describe
+from dkimgate.message.message import Message
 from dkimgate.passport.field import FIELD_NAME
 from dkimgate.passport.issue import issue
 from dkimgate.policy import departure
@@ -28,63 +31,65 @@ RULE = "border"
 """What the record of a border names in the place of a rule."""
 
 
-class BorderPassage(Passage):
-    """One message that comes in by a border listener."""
+class Border:
+    """A message that comes in by a border listener."""
 
-    _forged: tuple[int, ...] | None = None  # None: nobody knows
+    def __init__(self, engine: Engine, message: Message) -> None:
+        self._engine = engine
+        self._message = message
+        self._forged: tuple[int, ...] | None = None  # None: nobody knows
 
-    def _begin(self, seen: Seen) -> None:
-        self._forged = self._find_forged(seen)
-        self._waits = self._stranger(seen)
-        self._checks = self._waits and self._engine.config.verify.when != "never"
-        self._body = SentBody(simple=self._checks and asks_simple(seen.message.header)) if self._waits else None
-        if not self._waits:
-            self._conclude(seen, None, None)
+    def open(self, seen: Seen, now: float) -> Opened:
+        """Find what is forged. Of what a stranger sends, the body is needed for the checks and for the passport."""
+        self._forged = () if self._is_host_of_ours() else strip(self._message.header, self._engine.config.trust.names)
+        if not self._is_strangers():
+            return Opened(None, self._gathered(seen, None, now))
+        return Opened(SentBody(simple=self._checks and asks_simple(seen.message.header)), None)
 
-    def _stranger(self, seen: Seen) -> bool:
-        """Not a host of ours, which may have stated results itself, and not a user of ours, who is nobody's business here."""
-        connection = seen.message.connection
-        return connection.auth is None and not self._engine.config.trust.is_client(connection.ip)
+    def conclude(self, seen: Seen, body: SentBody, now: float) -> Assessment:
+        """Check the message."""
+        return self._gathered(seen, body.forms() if self._checks else None, now)
 
-    def _conclude(self, seen: Seen, body: BodyForms | None, body_hash: bytes | None, sent_hash: bytes | None = None) -> None:
-        """Gather the facts. There is no decision to be made: that is for the way out."""
+    def _gathered(self, seen: Seen, body: BodyForms | None, now: float) -> Assessment:
+        """The facts. There is no decision to be made: that is for the way out."""
         engine = self._engine
-        now = engine.now()
         own = engine.check(seen, body, engine.resolver.lookup(), now) if body is not None else ()
         facts = record.recordable(facts_of(seen, engine.config, (), lambda author: (False, "unaligned"), own, now=now))
-        self._assessment = Assessment(facts, Decision(RULE), departure.predict(facts, False))
+        return Assessment(facts, Decision(RULE), departure.predict(facts, False))
 
-    def end(self) -> Outcome:
-        """State the results and take off what is forged. A message that can't be freed of it waits: somebody would believe the rest."""
-        outcome = super().end()
-        if self._hindrance() is not None:
-            return Outcome(Disposition.DEFER, "this message can't be checked, try again later")
-        return outcome
+    @property
+    def _checks(self) -> bool:
+        return self._engine.config.verify.when != "never"
 
-    def _hindrance(self) -> str | None:
-        """Why forged fields may be left in the header, or None."""
+    def _is_strangers(self) -> bool:
+        """Not from a host of ours, which may have stated results itself, and not from a user of ours, who is nobody's business here."""
+        connection = self._message.connection
+        return connection.auth is None and not self._engine.config.trust.is_client(connection.ip)
+
+    def _is_host_of_ours(self) -> bool:
+        return self._message.connection.auth is None and not self._is_strangers()
+
+    def hindrance(self, seen: Seen | None) -> str | None:
+        """Why forged fields may be left in the header. Then the message waits: somebody would believe the rest."""
         if self._forged is None:
             return "the header could not be searched for forged fields"
         problem = self._message.problem
-        if self._seen is not None and problem not in (None, AGAIN) and not self._is_host_of_ours(self._seen):
+        if seen is not None and problem not in (None, AGAIN) and not self._is_host_of_ours():
             return problem  # of the header, which is not whole then
         if len(self._forged) > MOST_REMOVED:
             return f"more than {MOST_REMOVED} forged fields"
         return None
 
-    def _fields(self) -> tuple[tuple[str, bytes], ...]:
-        hindrance = self._hindrance()
-        if hindrance is not None:
-            self._error = self._error or f"deferred: {hindrance}"
-        if hindrance is not None or not self._waits or self._assessment is None or self._body is None:
-            return ()
+    def write(self, seen: Seen, assessment: Assessment, body: SentBody | None, now: float) -> Written:
+        """State the results of what a stranger sent. What can't be stated is unknown on the way out."""
+        if body is None:
+            return Written()
         try:
-            return self._statements(self._assessment, self._body.digest())
-        except Exception as error:  # noqa: BLE001 - law 4: what can't be stated is unknown on the way out
-            self._fail("stating the results", error)
-            return ()
+            return Written(self._statements(seen, assessment, body.digest(), now))
+        except Exception as error:  # noqa: BLE001 - law 4
+            return Written(error=f"stating the results: {describe(error)}")
 
-    def _statements(self, assessment: Assessment, body_hash: bytes) -> tuple[tuple[str, bytes], ...]:
+    def _statements(self, seen: Seen, assessment: Assessment, body_hash: bytes, now: float) -> tuple[tuple[str, bytes], ...]:
         engine, facts = self._engine, assessment.facts
         claims = facts.claims
         checked = any(claim.method == "dmarc" and claim.standing is Standing.VERIFIED and claim.result in _BAD for claim in claims)
@@ -94,17 +99,11 @@ class BorderPassage(Passage):
         host = engine.config.trust.authserv_names[0]
         made = [("Authentication-Results", results_field(host, claims))]
         if engine.secrets is not None and self._message.problem is None:
-            verdicts = [verdict.spam for verdict in self._seen.verdicts] if self._seen is not None else []
+            verdicts = [verdict.spam for verdict in seen.verdicts]
             worst = spam.worst(verdicts) if verdicts else None
-            made.append((FIELD_NAME, issue(claims, worst, self._message, body_hash, engine.secrets, engine.now(), host)))
+            made.append((FIELD_NAME, issue(claims, worst, self._message, body_hash, engine.secrets, now, host)))
         return tuple(made)
 
-    def _to_remove(self) -> tuple[int, ...]:
+    def removed(self) -> tuple[int, ...]:
+        """What is forged."""
         return self._forged or ()
-
-    def _find_forged(self, seen: Seen) -> tuple[int, ...]:
-        trust = self._engine.config.trust
-        return () if self._is_host_of_ours(seen) else strip(self._message.header, trust.names)
-
-    def _is_host_of_ours(self, seen: Seen) -> bool:
-        return seen.message.connection.auth is None and not self._stranger(seen)

@@ -22,7 +22,7 @@ from dkimgate.dkim.sign import COVERED
 from dkimgate.dmarc.strict import strictness
 from dkimgate.dns.resolver import Lookup, Resolver
 from dkimgate.evidence import own_checks, own_signature
-from dkimgate.evidence.gather import Seen, facts_of, see
+from dkimgate.evidence.gather import Seen, facts_of
 from dkimgate.facts import Assessment, Claim, Facts, Sending, Sign
 from dkimgate.gate import config_checks, header_changes, sealer, sending
 from dkimgate.gate.budget import Costly
@@ -41,8 +41,6 @@ from dkimgate.postfix import this_host, way_out
 from dkimgate.postfix.way_out import WayOut
 from dkimgate.record import record
 from dkimgate.record.journal import Journal
-
-_PIECE = 65_536  # a whole body goes in pieces too: canonicalization takes many times the memory of what it reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,23 +141,6 @@ class Engine:
         smtp = sending.smtp_of(settings.departure, here.postfix)
         warnings += way.warnings()
         return cls(settings, policy, keys, secrets, tuple(warnings), srs_secrets, way, smtp, tuple(broken))
-
-    def assess(self, message: Message, body: bytes, now: float | None = None) -> Assessment:
-        """Facts, decision and departure of a whole message, `body` with CRLF line ends: for `explain`. `now`: as if it were that time, in
-        seconds since the epoch."""
-        seen = see(message, self.config, self.way_out.addresses)
-        hashed = self.body_of(message, compared=True)
-        for start in range(0, len(body), _PIECE):
-            hashed.update(body[start : start + _PIECE])
-        forms = hashed.forms()
-        questions = self.questions(seen)
-        compared = hashed.digest() if questions.checks or questions.compares else None  # as the daemon does, to the letter
-        checked = forms if questions.checks else None
-        assessment = self.conclude(seen, questions, checked, compared, now, hashed.sent_digest() if compared else None)
-        assessment = self.sent(assessment, hashed)
-        leaving = header_changes.leaving(message.header, assessment.changes)
-        made = self.seal(message, assessment, leaving, forms, hashed.sent_digest(), now) if sealer.wanted(assessment) else ()
-        return replace(assessment, sealed=bool(made) and not isinstance(made, str), unsealed=made if isinstance(made, str) else None)
 
     def questions(self, seen: Seen) -> Questions:
         """What has to wait for the body."""

@@ -6,13 +6,22 @@ import time
 
 from dkimgate import srs
 from dkimgate.config import secret_file
-from dkimgate.gate.border import BorderPassage
+from dkimgate.facts import Assessment
+from dkimgate.gate.border import Border
 from dkimgate.gate.engine import Engine
+from dkimgate.gate.outward import Outward
 from dkimgate.gate.passage import Outcome, Passage
 from dkimgate.message.message import Message
 from dkimgate.postfix.way_out import Known
 
 __all__ = ["Gate", "Outcome"]
+
+
+_PIECE = 65_536  # a whole body goes in pieces too: canonicalization takes many times the memory of what it reads
+
+
+class Unjudged(Exception):
+    """A message could not be judged; the text says why. It would leave unsigned, or wait."""
 
 
 class Gate(Engine):
@@ -44,7 +53,23 @@ class Gate(Engine):
 
     def judge(self, message: Message) -> Passage:
         """Take a message whose header is complete. Never raises."""
-        return BorderPassage(self, message) if message.role == "border" else Passage(self, message)
+        return Passage(self, message, Border if message.role == "border" else Outward)
+
+    def rehearse(self, message: Message, body: bytes, now: float | None = None) -> Passage:
+        """Take a whole message through all of it, and leave no trace: for `explain` and `policy test`. `body` has CRLF line ends; `now`: as
+        if it were that time, in seconds since the epoch."""
+        passage = Passage(self, message, Outward, self.now() if now is None else now)
+        for start in range(0, len(body), _PIECE):
+            passage.body(body[start : start + _PIECE])
+        passage.end()
+        return passage
+
+    def assess(self, message: Message, body: bytes, now: float | None = None) -> Assessment:
+        """What a rehearsal decides. Raises Unjudged where something went wrong."""
+        passage = self.rehearse(message, body, now)
+        if passage.assessment is None or passage.error is not None:
+            raise Unjudged(passage.error or "nothing was decided")
+        return passage.assessment
 
     def restore(self, address: str) -> str | srs.Problem:
         """Whose bounce it is that comes to this address. Never raises."""
