@@ -46,7 +46,7 @@ class Way:
 _SENDMAIL = "sendmail(1): a pipe alias, procmail, maildrop, Sieve `redirect`"
 _FILTER = "a content filter that re-injects by SMTP (amavisd on port 10025)"
 _ALIASES = "`virtual_alias_maps`, `.forward` to another host"
-_RELAYS = "`trust.relays` names the clients behind which nobody else can stand"
+_RELAYS = "`trust.relays` names the clients that relay for nobody else"
 _BORDER = "border.sock, role: border}"
 _POST = "List-Id: <lunch.lists.hosted.example>\nFrom: Ann by way of Lunch <lunch@hosted.example>\nSender: lunch@hosted.example\n"
 
@@ -82,7 +82,7 @@ WAYS: dict[str, Way] = {
     "a content filter": Way((_FILTER,), AMAVIS + "{V}{B}"),
     "a content filter, then a pipe alias": Way((_FILTER, _SENDMAIL), own("Postfix, sendmail") + own("Postfix") + AMAVIS + "{V}{B}"),
     "a content filter on another host": Way(
-        (_FILTER, "in `trust.relays` where it is another host"),
+        (_FILTER, "in `trust.relays` if it is another host"),
         own("Postfix", FILTER) + "{V}{B}",
         Connection(ip="10.1.0.6", name=FILTER, helo=FILTER),
         trust=_FILTERS_ADDRESS,
@@ -159,7 +159,7 @@ NO_OUTSIDER = {
     "recipient_canonical_maps = socketmap": "the same",
     "SRS_DOMAIN": "the same",
     "role: srs": "the same",
-    "`dkimgate check` warns where `trust.networks` holds": "what is told of a configuration",
+    "`dkimgate check` warns if `trust.networks` holds": "what is told of a configuration",
     "unix:dkimgate/milter.sock                                 # in main.cf": "where sockets lie",
 }
 """Places of the guide that speak of wires and make no way of strangers' mail of their own: words of theirs, and why."""
