@@ -31,9 +31,9 @@ ROWS = (
         "origin",
         Kind.WORD,
         (
-            "where it came from: an authenticated user; generated on this host; from a client in "
-            "`trust.networks`, without a login; from outside, through our border; from outside, in this "
-            "very session"
+            "where the message came from. `submitted`: an authenticated user. `local`: a program on this "
+            "host. `relayed`: a client in `trust.networks`, without a login. `forwarded`: from outside, "
+            "through your border. `inbound`: from outside, in this session"
         ),
         words=ORIGINS,
         found=("forwarded", "inbound", "submitted", "local", "relayed"),  # the likeliest forgeries first
@@ -42,9 +42,10 @@ ROWS = (
         "arrival.dmarc",
         Kind.WORD,
         (
-            "DMARC as it entered. `unknown`: it came from outside, and nobody we believe says anything about its author domain. "
-            "`none` is also what own mail has of which nothing is stated, and what becomes of a `pass` "
-            "that rests on our own signature alone (see `own_signature`)"
+            "the DMARC result on arrival. `unknown`: it came from outside, and nobody whom we believe states "
+            "a result for its author domain. `none`: the author domain has no DMARC record; also own mail for"
+            " which no result is stated, and a `pass` that rests on our own signature alone (see "
+            "`own_signature`)"
         ),
         plain=("on arrival DMARC", ""),
         words=DMARC_RESULTS,
@@ -52,14 +53,14 @@ ROWS = (
     Fact(
         "arrival.spf",
         Kind.WORD,
-        "SPF as it entered; `none` where nobody says",
+        "the SPF result on arrival; `none` if nobody states one",
         plain=("on arrival SPF", ""),
         words=SPF_RESULTS,
     ),
     Fact(
         "arrival.dkim",
         Kind.WORD,
-        "DKIM as it entered; our own signature doesn't count",
+        "the DKIM result on arrival; our own signature does not count",
         plain=("on arrival its signature (DKIM)", ""),
         words=DKIM_RESULTS,
         found=SPF_RESULTS,  # hosts of ours may state any result of RFC 8601, also one that a policy can't name
@@ -67,7 +68,7 @@ ROWS = (
     Fact(
         "arrival.arc",
         Kind.WORD,
-        "the ARC chain as it entered",
+        "the state of the ARC chain on arrival",
         plain=("on arrival its seal (ARC)", ""),
         words=ARC_RESULTS,
         found=SPF_RESULTS,  # hosts of ours may state any result of RFC 8601, also one that a policy can't name
@@ -75,13 +76,13 @@ ROWS = (
     Fact(
         "arrival.aligned",
         Kind.FLAG,
-        ("an SPF or DKIM pass that we believe is of a domain aligned with the author domain; our own signature doesn't count"),
+        ("a believed SPF or DKIM `pass` is for a domain that is aligned with the author domain; our own signature does not count"),
         plain=("it proved to come from its author's domain", "nothing proved that it comes from its author's domain"),
     ),
     Fact(
         "arrival.badly",
         Kind.FLAG,
-        "`arrival.dmarc` is neither `pass` nor `none`, or it is spam",
+        "`arrival.dmarc` is neither `pass` nor `none`, or the message is spam",
         plain=("it arrived badly (DMARC failed or could not be checked, or it is spam)", "it did not arrive badly"),
         compute=lambda facts, _: facts.arrival.badly,
         instead="it follows from arrival.dmarc and spam: state those",
@@ -90,8 +91,8 @@ ROWS = (
         "arrival.pass_of",
         Kind.HOST,
         (
-            "the message passed DMARC at our border, but for this domain, not for the author domain: a "
-            "mailing list, for example, changed From after that. The fact is absent otherwise"
+            "the message passed DMARC at your border, but for this domain, not for the author domain: for "
+            "example, a mailing list changed From after that. Otherwise the fact is absent"
         ),
         plain=("the domain that its author had before From was changed", "From was changed after it passed DMARC for another domain"),
         optional=True,
@@ -100,21 +101,21 @@ ROWS = (
     Fact(
         "spam",
         Kind.FLAG,
-        "it is spam: somebody says Yes, or score ≥ required",
+        "the message is spam: a filter says yes, or score ≥ required",
         plain=("it is spam", "it is not spam"),
         compute=lambda facts, _: facts.arrival.spam.spam,
     ),
     Fact(
         "spam.score",
         Kind.NUMBER,
-        "the worst score that its header states; 0 where none does",
+        "the worst spam score in the header; 0 if there is none",
         plain=("its spam score", ""),
         at="arrival.spam.score",
     ),
     Fact(
         "spam.required",
         Kind.NUMBER,
-        "the score from which on that scanner calls it spam; 5 where none is stated",
+        "the limit of that filter: from this score on it is spam; 5 if no limit is stated",
         plain=("the score from which the filter calls it spam", ""),
         at="arrival.spam.required",
         least=0,
@@ -122,7 +123,7 @@ ROWS = (
     Fact(
         "spam.ratio",
         Kind.NUMBER,
-        "score / required, never below 0: comparable between scanners. 1 and more is spam",
+        "score / required, never below 0: comparable between filters. 1 and more is spam",
         plain=("its spam score, as a share of what makes it spam,", ""),
         compute=lambda facts, _: spam_ratio(facts.arrival.spam),
         instead="it follows from spam.score and spam.required: state those",
@@ -131,7 +132,10 @@ ROWS = (
     Fact(
         "upstream.dmarc",
         Kind.WORD,
-        ("the worst that hosts which aren't ours say. Their `pass` is not heard: the fact is absent where nobody says anything bad"),
+        (
+            "the worst DMARC result that hosts which are not yours state. Their `pass` does not count: the "
+            "fact is absent if nobody states anything bad"
+        ),
         plain=("at a host that isn't ours DMARC", ""),
         words=UPSTREAM_DMARC_RESULTS,
         optional=True,
@@ -139,7 +143,7 @@ ROWS = (
     Fact(
         "risk",
         Kind.NUMBER,
-        "the sum, see below",
+        "the sum of the weights under `risk:` whose facts the message has",
         plain=("its risk", ""),
         compute=lambda _, risk: float(risk.score),
         instead="it is computed from the policy's weights: `expect: {risk: ...}` checks it",
@@ -148,7 +152,10 @@ ROWS = (
     Fact(
         "from",
         Kind.AUTHOR,
-        ("the author domain, of the From field. `hosted`: a key of ours is aligned with it. `none`: there is no single well-formed one"),
+        (
+            "the author domain: the domain in the From field. `hosted`: a key of yours is aligned with it. "
+            "`none`: there is no single well-formed one"
+        ),
         compute=_author_of,
         examples=("hosted.example", "partner.example"),
     ),
@@ -156,8 +163,8 @@ ROWS = (
         "sender",
         Kind.MAILBOX,
         (
-            'the envelope sender. `friend@partner.example`, `"*@partner.example"`; a pattern without `@` '
-            'is compared with the domain alone; `""` is the null sender'
+            'the envelope sender: `friend@partner.example`, `"*@partner.example"`. A pattern without `@` is '
+            'compared with the domain alone. `""` is the null sender'
         ),
         plain=("its sender address", ""),
         examples=("friend@hosted.example", "sender@partner.example", ""),
@@ -165,7 +172,7 @@ ROWS = (
     Fact(
         "recipients",
         Kind.MAILBOXES,
-        "at least one envelope recipient matches, written as for `sender`",
+        "at least one envelope recipient matches; written as for `sender`",
         plain=("one of its recipients", "it has a recipient"),
         compute=_recipients_of,
         at="recipients",
@@ -174,7 +181,7 @@ ROWS = (
     Fact(
         "recipients.all",
         Kind.MAILBOXES,
-        "every recipient matches one of the patterns",
+        "every envelope recipient matches one of the patterns",
         plain=("every one of its recipients", "it has a recipient"),
         compute=_recipients_of,
         instead="it follows from recipients: state those",
@@ -183,7 +190,7 @@ ROWS = (
     Fact(
         "recipients.count",
         Kind.NUMBER,
-        "how many there are",
+        "the number of envelope recipients",
         plain=("the number of its recipients", ""),
         compute=lambda facts, _: float(len(facts.recipients)),
         least=0,
@@ -192,14 +199,14 @@ ROWS = (
     Fact(
         "client.ip",
         Kind.ADDRESS,
-        "the SMTP client",
+        "the address of the SMTP client",
         plain=("the address of the computer that hands it in", "a computer with an address hands it in"),
         optional=True,
     ),
     Fact(
         "client.name",
         Kind.HOST,
-        "its name by reverse DNS, as Postfix verified it; `unknown` where it has none",
+        "the name of the client by reverse DNS, verified by Postfix; `unknown` if it has none",
         plain=("the name of the computer that hands it in", "the computer that hands it in has a name"),
         optional=True,
         examples=("mail.sender.example",),
@@ -207,7 +214,7 @@ ROWS = (
     Fact(
         "client.helo",
         Kind.HOST,
-        "what it said in HELO or EHLO: it may say anything",
+        "the name that the client said in HELO or EHLO: it can say anything",
         plain=("what the computer that hands it in calls itself", "the computer that hands it in has said its name"),
         optional=True,
         examples=("mail.sender.example",),
@@ -215,7 +222,7 @@ ROWS = (
     Fact(
         "client.auth",
         Kind.TEXT,
-        "the SASL login name. `present`: somebody logged in",
+        "the SASL login name. `present`: the client has logged in",
         plain=("the login of who hands it in", "who hands it in has logged in"),
         optional=True,
         examples=("user", "user@hosted.example"),
@@ -223,7 +230,7 @@ ROWS = (
     Fact(
         "client.daemon",
         Kind.TEXT,
-        "Postfix's `milter_macro_daemon_name` of that service",
+        "`milter_macro_daemon_name` of the Postfix service",
         plain=("the service of ours that takes it", "a service of ours with a name takes it"),
         optional=True,
         examples=("smtpd",),
@@ -232,9 +239,9 @@ ROWS = (
         "client.relay",
         Kind.FLAG,
         (
-            "it was relayed, and `trust.relays` names every client that handed it on. What others "
-            "relayed counts as from outside: nothing tells it from a stranger's behind a container "
-            "bridge or a load balancer"
+            "the message was relayed, and `trust.relays` names every client that handed it on. What other "
+            "clients relayed counts as mail from outside: a stranger may be behind a container bridge or a "
+            "load balancer"
         ),
         plain=(
             "it came only by hosts or devices of ours that send for nobody else",
@@ -245,14 +252,14 @@ ROWS = (
     Fact(
         "border.ip",
         Kind.ADDRESS,
-        "the client from which our border took it",
+        "the client from which your border took the message",
         plain=("the address from which it came in from outside", "it came in from an address outside"),
         optional=True,
     ),
     Fact(
         "border.by",
         Kind.HOST,
-        "the host of ours that took it",
+        "the host of yours that took the message",
         plain=("the host of ours at which it came in from outside", "it came in from outside"),
         optional=True,
         examples=("mx.forwarder.example",),
@@ -260,7 +267,7 @@ ROWS = (
     Fact(
         "outgoing.spf_passes",
         Kind.FLAG,
-        ('the envelope as Postfix will make it would pass SPF at the next hop, aligned with the author domain; see "The way out"'),
+        ('the envelope, as Postfix will make it, would pass SPF at the next hop, aligned with the author domain; see "The way out"'),
         plain=(
             "its sender address alone would make it look genuine to the next receiver",
             "its sender address alone does not make it look genuine to the next receiver",
@@ -271,9 +278,8 @@ ROWS = (
         "outgoing.unalignable",
         Kind.FLAG,
         (
-            "the sender can be rewritten so that it no longer does: `unalign:` stands in "
-            "`dkimgate.yaml`, the sender is neither null nor malformed, and no table of Postfix may "
-            "change the new one"
+            "the sender can be rewritten so that SPF no longer passes: `unalign:` is set in `dkimgate.yaml`, "
+            "the sender is neither null nor malformed, and no table of Postfix may change the new one"
         ),
         plain=("its sender address can be rewritten", "its sender address can't be rewritten"),
         at="unalignable",
@@ -281,19 +287,22 @@ ROWS = (
     Fact(
         "own_signature",
         Kind.FLAG,
-        ("it bears a valid signature of ours for its author domain already: it was here before. `sign: author` makes no second one"),
+        (
+            "the message already has a valid signature of yours for its author domain: it was here before. "
+            "`sign: author` makes no second one"
+        ),
         plain=("it bears a signature of ours already", "it bears no signature of ours yet"),
     ),
     Fact(
         "header.from_equals_to",
         Kind.FLAG,
-        "author and recipient in the header are one address",
+        "author and recipient in the header are the same address",
         plain=("author and recipient are one address", "author and recipient are not one address"),
     ),
     Fact(
         "header.return_path_mismatch",
         Kind.FLAG,
-        "envelope sender and author disagree",
+        "the envelope sender, or a Return-Path field, has a domain that is not aligned with the author domain",
         plain=("bounces go to somebody else than its author", "bounces go to its author"),
     ),
     Fact(
@@ -311,61 +320,61 @@ ROWS = (
     Fact(
         "header.date_missing",
         Kind.FLAG,
-        "there is no Date, or none that can be read",
+        "there is no Date that can be read",
         plain=("it has no date that can be read", "it has a date"),
     ),
     Fact(
         "header.date_far_off",
         Kind.FLAG,
-        "Date is more than 7 days ago, or more than 1 day ahead, when the message is judged",
+        "at the time of judgement, Date is more than 7 days ago or more than 1 day ahead",
         plain=("its date is far in the past or in the future", "its date is not far off"),
     ),
     Fact(
         "header.display_name_address",
         Kind.FLAG,
-        "the display name in From holds another address than the author's",
+        "the display name in From contains another address than the author's",
         plain=("the author's name shows an address that is not his", "the author's name shows no other address"),
     ),
     Fact(
         "header.lookalike_domain",
         Kind.FLAG,
-        ("the author domain is not hosted, but one letter off from a hosted one, or written in letters that look like it"),
+        ("the author domain is not hosted, but one letter different from a hosted one, or written in letters that look like it"),
         plain=("its author's domain is made to look like one of ours", "its author's domain is no imitation of ours"),
     ),
     Fact(
         "header.recipients_malformed",
         Kind.FLAG,
-        "To or Cc is no list of addresses",
+        "To or Cc is not a list of addresses",
         plain=("its list of recipients is malformed", "its list of recipients is not malformed"),
     ),
     Fact(
         "header.repeated_singletons",
         Kind.FLAG,
-        ("a field that may stand once stands twice: Subject, Date, From, To and the like (RFC 5322 section 3.6)"),
+        ("a field that may be there once is there twice: Subject, Date, From, To and others (RFC 5322 section 3.6)"),
         plain=("a field that may stand once stands twice", "no field stands twice that may stand once"),
     ),
     Fact(
         "header.no_received",
         Kind.FLAG,
-        "it came from outside without a single Received field: the client made it itself",
+        "the message came from outside without a Received field: the client made it itself",
         plain=("no host on its way has left a trace in it", "hosts on its way have left their traces in it"),
     ),
     Fact(
         "header.third_party_signature_only",
         Kind.FLAG,
-        ("it bears DKIM signatures, but none of a domain aligned with the author domain. They were not verified"),
+        ("the message has DKIM signatures, but none of a domain aligned with the author domain. They were not verified"),
         plain=("it is signed by others than its author's domain alone", "it is not signed by others than its author's domain alone"),
     ),
     Fact(
         "header.aligned_signature",
         Kind.FLAG,
-        "it bears a DKIM signature of a domain aligned with the author domain. It was not verified",
+        "the message has a DKIM signature of a domain aligned with the author domain. It was not verified",
         plain=("it bears a signature of its author's domain", "it bears no signature of its author's domain"),
     ),
     Fact(
         "header.expired_signature",
         Kind.FLAG,
-        "a DKIM signature was past its expiry (`x=`) when the message was judged",
+        "a DKIM signature had expired (`x=`) when the message was judged",
         plain=("a signature on it has expired", "no signature on it has expired"),
     ),
     Fact(
