@@ -48,13 +48,42 @@ class Sign(StrEnum):
 
 
 class Disposition(StrEnum):
-    """What the MTA is told to do with a message."""
+    """What the MTA is told to do with a message. Each says of itself what follows from it, and how it is told to people."""
 
     ACCEPT = "accept"
     HOLD = "hold"  # Postfix's hold queue (milter quarantine)
     DEFER = "defer"  # 4xx
     REJECT = "reject"  # 5xx
     DISCARD = "discard"  # accepted and thrown away
+
+    @property
+    def leaves(self) -> bool:
+        """The message goes on to the next host, now."""
+        return self is Disposition.ACCEPT
+
+    @property
+    def is_kept(self) -> bool:
+        """Postfix has the message, so it is changed and signed: what is held leaves as soon as a person releases it."""
+        return self in (Disposition.ACCEPT, Disposition.HOLD)
+
+    @property
+    def takes_text(self) -> bool:
+        """A text goes with it: to the sender in the SMTP reply, or into the log, where a message is held."""
+        return self in (Disposition.HOLD, Disposition.DEFER, Disposition.REJECT)
+
+    @property
+    def plain(self) -> str:
+        """What happens to the message, in plain words."""
+        return _DISPOSED[self]
+
+
+_DISPOSED = {
+    Disposition.ACCEPT: "sent on",
+    Disposition.HOLD: "held until a postmaster looks at it",
+    Disposition.DEFER: "turned away for now, to be tried again later",
+    Disposition.REJECT: "refused",
+    Disposition.DISCARD: "thrown away without a word",
+}
 
 
 class EnvelopeAction(StrEnum):

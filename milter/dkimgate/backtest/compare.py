@@ -75,7 +75,6 @@ _DISPOSED = {
     Disposition.ACCEPT: Kind.ACCEPTED,
 }
 
-_STAYS = frozenset({Disposition.DEFER.value, Disposition.REJECT.value, Disposition.DISCARD.value})
 _KEEP = EnvelopeAction.KEEP.value
 
 
@@ -88,7 +87,7 @@ class Action(NamedTuple):
     disposition: str
 
     def __str__(self) -> str:
-        if self.disposition in _STAYS:
+        if not Disposition(self.disposition).is_kept:
             return self.disposition
         parts = [] if self.disposition == Disposition.ACCEPT else [self.disposition]
         parts.append(f"sign {self.sign}" if self.sign != Sign.NONE else "unsigned")
@@ -197,11 +196,11 @@ def _reached(reached: Verdict, facts: Facts) -> Side:
 
 
 def _side(rule: str, decided: Action, mode: str, facts: Facts, departure: str) -> Side:
-    stays = decided.disposition in _STAYS
+    stays = not Disposition(decided.disposition).is_kept
     if decided.seal and (stays or mode == "observe"):
         decided = decided._replace(seal=False)  # none is made then, and no record tells that one was wanted
     if mode != "observe":
-        return Side(rule, decided, decided, departure if decided.disposition == Disposition.ACCEPT else None)
+        return Side(rule, decided, decided, departure if Disposition(decided.disposition).leaves else None)
     made = verdict.signature_made(facts, Sign(decided.sign), observed=True)
     return Side(rule, decided, Action(made.value, False, _KEEP, Disposition.ACCEPT.value), departure)
 
@@ -209,7 +208,7 @@ def _side(rule: str, decided: Action, mode: str, facts: Facts, departure: str) -
 def _launders(facts: Facts, new: Side) -> bool:
     """A message that came badly from outside gets an aligned signature, or one that did not arrive with `pass` departs with it. What is
     held may still leave, by the hand of somebody who looks at it."""
-    if not facts.outside or new.done.disposition != Disposition.ACCEPT:
+    if not facts.outside or not Disposition(new.done.disposition).leaves:
         return False
     signed = new.done.sign == Sign.AUTHOR and facts.arrival.badly
     return signed or (new.departure == "pass" and facts.arrival.dmarc != "pass")

@@ -9,7 +9,7 @@ from typing import Any
 
 from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, TITLE, Cell, Screen
 from dkimgate.config import dkimgate_yaml, yaml_file
-from dkimgate.facts import Disposition, Sign
+from dkimgate.facts import Sign
 from dkimgate.policy import loader, plain
 from dkimgate.policy.model import Policy, Rule
 from dkimgate.policy.proof import prove
@@ -65,7 +65,7 @@ def _rules(policy: Policy) -> list[list[Cell]]:
 
 
 def _style(rule: Rule) -> str:
-    if rule.disposition is not Disposition.ACCEPT:
+    if not rule.disposition.leaves:
         return DOUBT
     return GOOD if rule.sign is not Sign.NONE else ""
 

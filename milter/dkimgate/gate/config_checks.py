@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dkimgate.config.dkimgate_yaml import Config
-from dkimgate.facts import Disposition, EnvelopeAction
+from dkimgate.facts import EnvelopeAction
 from dkimgate.message import domains
 from dkimgate.policy.model import Policy
 
@@ -62,7 +62,7 @@ def _envelope(file: Path, settings: Config, policy: Policy) -> list[str]:
         f"{policy.file}:{rule.line}: the rule {rule.name!r} says `envelope: unalign`, but {file} names no domain for it: add "
         "`unalign: {domain: ..., secret_file: ...}` there, or `otherwise: hold` (defer, reject) to the rule"
         for rule in policy.all_rules
-        if rule.envelope is EnvelopeAction.UNALIGN and rule.disposition is Disposition.ACCEPT and rule.otherwise is None
+        if rule.envelope is EnvelopeAction.UNALIGN and rule.disposition.leaves and rule.otherwise is None
     ]
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from dkimgate.arc import arc_set
 from dkimgate.dkim import tag_list
 from dkimgate.dkim.canonical import relaxed_field
-from dkimgate.facts import Claim, Decision, Disposition, Facts, HeaderChanges, Standing
+from dkimgate.facts import Claim, Decision, Facts, HeaderChanges, Standing
 from dkimgate.message import domains, encoded_word
 from dkimgate.message.lines import LONGEST_LINE, folded, has_long_line, sent
 from dkimgate.message.message import HeaderField, Message
@@ -45,7 +45,7 @@ def plan(message: Message, facts: Facts, decision: Decision, limit: int = 0, sig
     `limit`: header lines of more octets are folded, where a signature covers them; 0: none is. `signed`: the fields that we will sign, by
     their names in lower case.
     """
-    if decision.disposition not in (Disposition.ACCEPT, Disposition.HOLD):
+    if not decision.disposition.is_kept:
         return HeaderChanges()
     changes = _as_decided(message, facts, decision)
     if limit and message.problem is None and decision.mode != "observe":

@@ -13,7 +13,7 @@ from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.dkim.canonical import BodyForms
 from dkimgate.dkim.keys import SigningKey
 from dkimgate.dns.resolver import Lookup
-from dkimgate.facts import Assessment, Disposition, Facts
+from dkimgate.facts import Assessment, Facts
 from dkimgate.gate.own_field import arrival_results
 from dkimgate.message.message import HeaderField, Message
 
@@ -79,4 +79,4 @@ def wanted(assessment: Assessment | None) -> bool:
     """Is a set to be put on this message? On none that the policy only watches, and on none that goes nowhere."""
     if assessment is None or not assessment.decision.seal or assessment.decision.mode == "observe":
         return False
-    return assessment.decision.disposition in (Disposition.ACCEPT, Disposition.HOLD)
+    return assessment.decision.disposition.is_kept

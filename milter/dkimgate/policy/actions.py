@@ -17,19 +17,13 @@ from dkimgate.policy.vocabulary import DISPOSITIONS, SIGNS
 
 MODES = ("enforce", "observe")
 ENVELOPES = tuple(str(action) for action in EnvelopeAction)
-REFUSALS = tuple(str(each) for each in Disposition if each is not Disposition.ACCEPT)
+REFUSALS = tuple(str(each) for each in Disposition if not each.leaves)
 
 CHOICES = ("sign", "seal", "envelope", "disposition", "tag", "add", "remove")
 """The keys that do something: a rule has at least one of them."""
 
 KEYS = (*CHOICES, "otherwise", "text", "mode")
 """All keys beside the name and the conditions."""
-
-STAYS = (Disposition.DEFER, Disposition.REJECT, Disposition.DISCARD)
-"""The message does not go through, so nothing else is done with it."""
-
-TOLD = (Disposition.HOLD, Disposition.DEFER, Disposition.REJECT)
-"""Somebody reads why."""
 
 TEXT = re.compile(r"[ -~]{1,200}")
 _REPLY_CODE = re.compile(r"[245](\d\d([ -]|$)|\.\d{1,3}\.\d{1,3}( |$))")
@@ -55,9 +49,9 @@ def read(problems: Problems, where: Where, mapping: dict[str, object]) -> dict[s
     otherwise = _word(problems, where, mapping, "otherwise", REFUSALS)
     if otherwise is not None and envelope is EnvelopeAction.KEEP:
         problems.add((*where, "otherwise"), "otherwise: it says what becomes of a message that `envelope: unalign` can't unalign: add that")
-    if otherwise is not None and disposition is not Disposition.ACCEPT:
+    if otherwise is not None and not disposition.leaves:
         problems.add((*where, "otherwise"), f"otherwise: a message that is not accepted ({disposition}) needs none: leave it out")
-    if disposition in STAYS:
+    if not disposition.is_kept:
         _nothing_else(problems, where, mapping, disposition, sign)
     return {
         "sign": sign,
@@ -98,7 +92,7 @@ def _text(problems: Problems, where: Where, value: object, disposition: Disposit
     text = _line(problems, where, value)
     if text is None:
         return None
-    if disposition not in TOLD and envelope is EnvelopeAction.KEEP:
+    if not disposition.takes_text and envelope is EnvelopeAction.KEEP:
         problems.add(
             where, f"text: nobody would read it: it goes with hold, defer and reject, or with `envelope: unalign`; not with {disposition}"
         )

@@ -39,7 +39,7 @@ def _envelope(rule: Rule, facts: Facts) -> tuple[EnvelopeAction, Disposition]:
         return EnvelopeAction.KEEP, rule.disposition
     if facts.unalignable:
         return EnvelopeAction.UNALIGN, rule.disposition
-    return EnvelopeAction.KEEP, rule.disposition if rule.disposition is not Disposition.ACCEPT else rule.otherwise or Disposition.HOLD
+    return EnvelopeAction.KEEP, (rule.otherwise or Disposition.HOLD) if rule.disposition.leaves else rule.disposition
 
 
 def withheld(rule: Rule, facts: Facts) -> str | None:

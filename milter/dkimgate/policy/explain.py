@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dkimgate.facts import Disposition, EnvelopeAction, Facts, Risk
+from dkimgate.facts import EnvelopeAction, Facts, Risk
 from dkimgate.policy.conditions import holds, leaf_holds
 from dkimgate.policy.fact import Author, Value
 from dkimgate.policy.model import (
@@ -58,7 +58,7 @@ def does(rule: Rule) -> str:
     parts = [f"sign: {rule.sign}"]
     parts += ["envelope: unalign"] * (rule.envelope is EnvelopeAction.UNALIGN)
     parts += [key for key in ("seal", "tag", "add", "remove") if getattr(rule, key)]
-    parts += [str(rule.disposition)] * (rule.disposition is not Disposition.ACCEPT)
+    parts += [str(rule.disposition)] * (not rule.disposition.leaves)
     return ", ".join(parts)
 
 

@@ -5,7 +5,7 @@ A forgery can look good by two doors: an aligned DKIM signature, and an envelope
 
 from __future__ import annotations
 
-from dkimgate.facts import Decision, Disposition, EnvelopeAction, Facts, Origin, Sign
+from dkimgate.facts import Decision, EnvelopeAction, Facts, Origin, Sign
 
 
 def refuses_signature(facts: Facts, decision: Decision) -> str | None:
@@ -32,7 +32,7 @@ def refuses_signature(facts: Facts, decision: Decision) -> str | None:
 
 def refuses_envelope(facts: Facts, decision: Decision) -> str | None:
     """Why the message must not leave with this envelope sender, in words; None where the law has nothing against it."""
-    if decision.laundering is not None or decision.disposition is not Disposition.ACCEPT:
+    if decision.laundering is not None or not decision.disposition.leaves:
         return None
     if not facts.spf_passes or decision.envelope is EnvelopeAction.UNALIGN or _ours(facts):
         return None

@@ -62,12 +62,6 @@ _SIGNED = {
     Sign.FORWARDER: "signed in our own name, not its author's",
     Sign.NONE: "not signed",
 }
-_STOPPED = {
-    Disposition.HOLD: "held until a postmaster looks at it",
-    Disposition.DEFER: "turned away for now, to be tried again later",
-    Disposition.REJECT: "refused",
-    Disposition.DISCARD: "thrown away without a word",
-}
 
 
 def who(rule: Rule) -> str:
@@ -153,17 +147,17 @@ def _said(atom: Atom) -> str:
 def does(rule: Rule, policy: Policy) -> list[str]:
     """What happens to the messages that a rule takes, each in a few words."""
     said: list[str] = []
-    if rule.disposition not in _STOPPED or rule.disposition is Disposition.HOLD:
+    if rule.disposition.is_kept:
         said.append(_SIGNED[rule.sign])
     if rule.seal:
         said.append("sealed (ARC): what we know of its arrival goes along")
-    if rule.disposition in _STOPPED:
-        said.append(_STOPPED[rule.disposition] + _told(rule))
+    if not rule.disposition.leaves:
+        said.append(rule.disposition.plain + _told(rule))
     if rule.envelope is EnvelopeAction.UNALIGN:
-        otherwise = _STOPPED[rule.otherwise or Disposition.HOLD]
+        otherwise = (rule.otherwise or Disposition.HOLD).plain
         said.append(
             "its sender address is rewritten where that alone would make it look genuine; where it can't be, it is "
-            + (otherwise + _told(rule) if rule.disposition is Disposition.ACCEPT else _STOPPED[rule.disposition])
+            + (otherwise + _told(rule) if rule.disposition.leaves else rule.disposition.plain)
         )
     if rule.tag is not None:
         said.append(f'marked in its subject: "{rule.tag}"')

@@ -143,8 +143,14 @@ def _rule() -> Schema:
 
 def _sense() -> list[Schema]:
     """What goes with what."""
-    stays: Schema = {"required": ["disposition"], "properties": {"disposition": {"enum": [str(each) for each in actions.STAYS]}}}
-    told: Schema = {"required": ["disposition"], "properties": {"disposition": {"enum": [str(each) for each in actions.TOLD]}}}
+    stays: Schema = {
+        "required": ["disposition"],
+        "properties": {"disposition": {"enum": [str(each) for each in Disposition if not each.is_kept]}},
+    }
+    told: Schema = {
+        "required": ["disposition"],
+        "properties": {"disposition": {"enum": [str(each) for each in Disposition if each.takes_text]}},
+    }
     unaligned: Schema = {"required": ["envelope"], "properties": {"envelope": {"const": "unalign"}}}
     changes = [key for key in actions.CHOICES if key not in ("sign", "disposition")]
     return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from dkimgate.facts import DMARC_RESULTS, Decision, Disposition, EnvelopeAction, Facts, Sign
+from dkimgate.facts import DMARC_RESULTS, Decision, EnvelopeAction, Facts, Sign
 from dkimgate.policy import departure
 from dkimgate.policy.conditions import holds
 from dkimgate.policy.decide import decide
@@ -100,7 +100,7 @@ breaks the first as well, so of the second only the envelope is left."""
 def _may_break(law: Law, rule: Rule) -> bool:
     if law is Law.SIGNATURE:
         return rule.sign is Sign.AUTHOR
-    return rule.disposition is Disposition.ACCEPT and rule.envelope is EnvelopeAction.KEEP
+    return rule.disposition.leaves and rule.envelope is EnvelopeAction.KEEP
 
 
 def breaks(law: Law, facts: Facts, decision: Decision) -> bool:
@@ -109,7 +109,7 @@ def breaks(law: Law, facts: Facts, decision: Decision) -> bool:
         return False
     if law is Law.SIGNATURE:
         return decision.sign is Sign.AUTHOR and facts.arrival.badly
-    if decision.disposition is not Disposition.ACCEPT or facts.arrival.dmarc == "pass":
+    if not decision.disposition.leaves or facts.arrival.dmarc == "pass":
         return False
     return departure.predict(facts, decision.sign is Sign.AUTHOR, decision.envelope is EnvelopeAction.UNALIGN).dmarc == "pass"
 
