@@ -143,7 +143,7 @@ ROWS = (
     Fact(
         "risk",
         Kind.NUMBER,
-        "the sum of the weights under `risk:` whose facts the message has",
+        "the sum of the weights under `risk:`, for the facts that the message has",
         plain=("its risk", ""),
         compute=lambda _, risk: float(risk.score),
         instead="it is computed from the policy's weights: `expect: {risk: ...}` checks it",
