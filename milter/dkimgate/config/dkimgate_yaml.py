@@ -46,7 +46,7 @@ class Listener(Section):
     """An entry of the list: a socket of the daemon, and what the daemon does there."""
 
     socket: Annotated[SocketText, _like("unix:/var/spool/postfix/dkimgate/border.sock")]
-    """The address of the socket: `unix:PATH`, with the whole path, or `inet:HOST:PORT`. An IPv6 address stands in
+    """The address of the socket: `unix:PATH`, with the whole path, or `inet:HOST:PORT`. Write an IPv6 address in
     brackets: `inet:[::1]:8891`."""
     role: Annotated[Literal["gate", "border", "srs"], _like("border")] = "gate"
     """`gate` decides and signs. `border` is for Postfix's port 25, ahead of all other milters: it removes forged
