@@ -99,3 +99,17 @@ def test_make_reference_writes_what_the_documents_hold(tmp_path: Path) -> None:
         copy.write_text((ROOT / file).read_text("utf-8"), "utf-8")
         subprocess.run([sys.executable, "-m", module, str(copy)], check=True)
         assert copy.read_text("utf-8") == (ROOT / file).read_text("utf-8"), "run `make reference`"
+
+
+def words_of(file: Path) -> list[str]:
+    """The first column of its tables, where it is a plain word."""
+    return [word for word in re.findall(r"(?m)^\| ([A-Za-z][A-Za-z -]*) \| ", file.read_text("utf-8")) if word != "word"]
+
+
+def test_the_glossary_has_every_word_of_the_design_once_and_in_order() -> None:
+    glossary = words_of(ROOT / "config" / "glossary.md")
+    design = (ROOT / "milter" / "README.md").read_text("utf-8").partition("## The words")[2].partition("\n## ")[0]
+    words = re.findall(r"(?m)^\| ([a-z][a-z ]*) \| ", design)
+    assert len(words) > 8
+    assert set(words) - {"word"} <= set(glossary)
+    assert glossary == sorted(set(glossary), key=str.lower)
