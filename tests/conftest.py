@@ -7,11 +7,14 @@ Properties draw the same examples each time, but where `DKIMGATE_SEED` is `fresh
 from __future__ import annotations
 
 import os
+import pwd
 import signal
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from dkimgate.config import dkimgate_yaml, secret_file
 from dkimgate.postfix import this_host
 
 settings.register_profile("dkimgate", deadline=None, derandomize=os.environ.get("DKIMGATE_SEED") != "fresh", database=None)
@@ -27,5 +30,15 @@ if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
 
 @pytest.fixture(autouse=True)
 def host_without_anything(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is loaded in this process finds no Postfix here, and no route. Daemons that a test starts say under `departure:` what they need."""
+    """What is loaded in this process finds no Postfix here, no route, and no dkimgate that is installed. Daemons that a test starts say under
+    `departure:` what they need."""
     monkeypatch.setattr(this_host, "this_host", this_host.System)
+    monkeypatch.setattr(dkimgate_yaml, "DEFAULT_FILE", Path("/nonexistent/dkimgate.yaml"))
+    entry_of = pwd.getpwnam
+
+    def getpwnam(name: str) -> pwd.struct_passwd:
+        if name == secret_file.ACCOUNT:
+            raise KeyError(name)
+        return entry_of(name)
+
+    monkeypatch.setattr(pwd, "getpwnam", getpwnam)

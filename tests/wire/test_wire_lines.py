@@ -137,19 +137,22 @@ def test_where_a_line_is_folded(value: bytes, expected: bytes | None) -> None:
     assert folded(HeaderField(b"To", value), 11) == expected
 
 
-def test_folding_and_breaking_take_linear_time() -> None:
+@pytest.mark.parametrize("unit", [b" ", b"a ", b"a", b" \t", b" " * 990 + b"x"], ids=repr)
+def test_folding_and_breaking_take_linear_time(unit: bytes) -> None:
     def seconds(size: int) -> float:
-        best = 9.0
-        for text in (b" " * size, b"a " * (size // 2), b"a" * size, b" \t" * (size // 2) + b"x", (b" " * 990 + b"x") * (size // 990)):
-            field = HeaderField(b"Subject", b" x" + text)
-            begun = time.perf_counter()
+        """Of the processor, the best of three: others may use the machine."""
+        text = unit * (size // len(unit)) + b"x"
+        field = HeaderField(b"Subject", b" x" + text)
+        taken = []
+        for _ in range(3):
+            begun = time.thread_time()
             folded(field, 998)
             sent(field, 998)
             LineBreaker(998).cuts(text + b"\r\n")
-            best = min(best, time.perf_counter() - begun)
-        return best
+            taken.append(time.thread_time() - begun)
+        return min(taken)
 
-    assert seconds(4_000_000) < 12 * max(min(seconds(1_000_000) for _ in range(3)), 0.001)
+    assert seconds(2_000_000) < 8 * max(seconds(500_000), 0.002)  # what grows with the square takes sixteen times as long
 
 
 def test_random_bodies_in_random_pieces() -> None:
