@@ -12,7 +12,7 @@ from dkimgate.message import domains
 from dkimgate.message.message import HeaderField, Message
 from dkimgate.passport.field import FIELD_NAME
 from dkimgate.passport.issue import issue
-from dkimgate.passport.reading import MAX_AGE, Part, Reading, claims, read, spam
+from dkimgate.passport.reading import MAX_AGE, Part, PassportReading, claims, read, spam
 from dkimgate.passport.secrets import Secrets, new_secret
 from headers import AUTHOR, BORDER, TRUST, message
 
@@ -69,7 +69,7 @@ class Scene:
     now: float = NOW + 30
     secrets: Secrets = SECRETS
 
-    def reading(self) -> Reading:
+    def reading(self) -> PassportReading:
         """What the listener makes of the passports."""
         return read(self.header, self.secrets, self.now, MAX_AGE, self.body)
 

@@ -22,34 +22,32 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def played() -> list[demo.Outcome]:
+def played() -> list[demo.Shown]:
     return demo.play()
 
 
-def test_every_message_comes_out_as_it_should(played: list[demo.Outcome]) -> None:
+def test_every_message_comes_out_as_it_should(played: list[demo.Shown]) -> None:
     assert [outcome.wrong for outcome in played] == [None] * len(demo.CASES)
 
 
-def test_law_1_what_arrived_badly_departs_without_a_pass_and_would_have_had_one(played: list[demo.Outcome]) -> None:
+def test_law_1_what_arrived_badly_departs_without_a_pass_and_would_have_had_one(played: list[demo.Shown]) -> None:
     bad = [outcome for outcome in played if outcome.record["decision"]["rule"] == "never-launder"]
     assert len(bad) == 3
     assert {(outcome.signed, outcome.departs, outcome.ungated) for outcome in bad} == {(False, "fail", "pass")}
 
 
-def test_the_record_predicts_what_the_receiver_concludes(played: list[demo.Outcome]) -> None:
+def test_the_record_predicts_what_the_receiver_concludes(played: list[demo.Shown]) -> None:
     assert [outcome.record["departure"]["dmarc"] for outcome in played] == [outcome.departs for outcome in played]
 
 
 @pytest.mark.parametrize("change", [{"rule": "x"}, {"signed": None}, {"departs": "x"}, {"ungated": "x"}])
-def test_an_outcome_that_is_not_as_expected_is_told(change: dict[str, object], played: list[demo.Outcome]) -> None:
+def test_an_outcome_that_is_not_as_expected_is_told(change: dict[str, object], played: list[demo.Shown]) -> None:
     spoilt = dataclasses.replace(played[0], case=dataclasses.replace(played[0].case, **change))  # type: ignore[arg-type]
     assert spoilt.wrong is not None
     assert "expected" in spoilt.wrong
 
 
-def test_the_table_and_the_sentence(
-    played: list[demo.Outcome], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_table_and_the_sentence(played: list[demo.Shown], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(demo, "play", lambda: played)
     assert cli.main(["demo"]) == 0
     said = capsys.readouterr().out
@@ -62,9 +60,7 @@ def test_the_table_and_the_sentence(
     assert [json.loads(row)["departs"] for row in capsys.readouterr().out.splitlines()] == ["fail"] * 3 + ["pass"] * 4
 
 
-def test_a_wrong_outcome_is_status_1(
-    played: list[demo.Outcome], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_wrong_outcome_is_status_1(played: list[demo.Shown], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(demo, "play", lambda: [dataclasses.replace(played[0], departs="pass"), *played[1:]])
     assert cli.main(["demo"]) == 1
     assert "extortion.eml: not as it should be: departs pass, expected fail" in capsys.readouterr().out

@@ -114,7 +114,7 @@ def test_behind_a_pass_nothing_more_is_evaluated(monkeypatch: pytest.MonkeyPatch
     checked: list[Address] = []
     real = envelope_spf._check
 
-    def counted(address: Address, local: str, domain: str, helo: str | None, lookup: Lookup) -> envelope_spf.Result:
+    def counted(address: Address, local: str, domain: str, helo: str | None, lookup: Lookup) -> envelope_spf.EnvelopeSpf:
         checked.append(address)
         return real(address, local, domain, helo, lookup)
 

@@ -11,7 +11,7 @@ import pytest
 
 from dkimgate.facts import Standing
 from dkimgate.message.message import HeaderField, split_message
-from dkimgate.passport.reading import MAX_AGE, MAX_SKEW, Outcome, Part, claims, spam
+from dkimgate.passport.reading import MAX_AGE, MAX_SKEW, Part, Validity, claims, spam
 from dkimgate.passport.secrets import Secrets, new_secret
 from headers import message
 from passport_world import BAD, BARE, BODY, FAIL, GOOD, HAM, HEADER, NOW, OTHER_BODY, PASS, SECRETS, SPAM, Scene, field, passport
@@ -72,87 +72,87 @@ def _body(value: bytes | None) -> Do:
     return lambda scene: replace(scene, body=value)
 
 
-ATTACKS: list[tuple[str, Do, Outcome]] = [
+ATTACKS: list[tuple[str, Do, Validity]] = [
     # no passport, or one of the attacker's own making
-    ("none at all", lambda s: s.without("x-dkimgate-passport"), Outcome.ABSENT),
-    ("an empty field", _set("x-dkimgate-passport", b""), Outcome.MALFORMED),
-    ("a friendly word", _set("x-dkimgate-passport", b" pass"), Outcome.MALFORMED),
-    ("signed with a secret of his own under our id", lambda s: BARE.with_passport(passport(secrets=OTHERS)), Outcome.FORGED),
-    ("an id nobody has", _insert(b"k=2026-11", b"k=2026-12"), Outcome.UNKNOWN_KEY),
-    ("an id with a path in it", _insert(b"k=2026-11", b"k=../../dev/null"), Outcome.MALFORMED),
-    ("an empty id", _insert(b"k=2026-11", b"k="), Outcome.MALFORMED),
-    ("no MAC", _cut_mac, Outcome.MALFORMED),
-    ("the MAC of another passport", _graft_mac, Outcome.FORGED),
-    ("the MAC in another spelling of base64", _flip_mac_padding, Outcome.FORGED),
-    ("the MAC in small letters", lambda s: s.edited(_mac_of(s.header[0].value), _mac_of(s.header[0].value).swapcase()), Outcome.FORGED),
-    ("a MAC of zeros", lambda s: s.edited(_mac_of(s.header[0].value), b"A" * 43 + b"="), Outcome.FORGED),
-    ("version 2", _insert(b"v=1;", b"v=2;"), Outcome.MALFORMED),
-    ("version 01", _insert(b"v=1;", b"v=01;"), Outcome.MALFORMED),
+    ("none at all", lambda s: s.without("x-dkimgate-passport"), Validity.ABSENT),
+    ("an empty field", _set("x-dkimgate-passport", b""), Validity.MALFORMED),
+    ("a friendly word", _set("x-dkimgate-passport", b" pass"), Validity.MALFORMED),
+    ("signed with a secret of his own under our id", lambda s: BARE.with_passport(passport(secrets=OTHERS)), Validity.FORGED),
+    ("an id nobody has", _insert(b"k=2026-11", b"k=2026-12"), Validity.UNKNOWN_KEY),
+    ("an id with a path in it", _insert(b"k=2026-11", b"k=../../dev/null"), Validity.MALFORMED),
+    ("an empty id", _insert(b"k=2026-11", b"k="), Validity.MALFORMED),
+    ("no MAC", _cut_mac, Validity.MALFORMED),
+    ("the MAC of another passport", _graft_mac, Validity.FORGED),
+    ("the MAC in another spelling of base64", _flip_mac_padding, Validity.FORGED),
+    ("the MAC in small letters", lambda s: s.edited(_mac_of(s.header[0].value), _mac_of(s.header[0].value).swapcase()), Validity.FORGED),
+    ("a MAC of zeros", lambda s: s.edited(_mac_of(s.header[0].value), b"A" * 43 + b"="), Validity.FORGED),
+    ("version 2", _insert(b"v=1;", b"v=2;"), Validity.MALFORMED),
+    ("version 01", _insert(b"v=1;", b"v=01;"), Validity.MALFORMED),
     # a statement of ours, improved
-    ("dkim of another domain", _insert(b"dkim=pass:hosted.example", b"dkim=pass:hosted2.example"), Outcome.FORGED),
-    ("spf improved", _insert(b"spf=softfail", b"spf=pass"), Outcome.FORGED),
-    ("spam improved", _insert(b"spam=0.500", b"spam=0.000"), Outcome.FORGED),
-    ("a claim more", _insert(b"arc=none", b"arc=pass,none"), Outcome.FORGED),
-    ("the author domain changed", _insert(b"a=hosted.example", b"a=victim.example"), Outcome.FORGED),
-    ("the time moved on", _insert(b"t=1795278025", b"t=1795278055"), Outcome.FORGED),
-    ("the host changed", _insert(b"h=mx.forwarder.example", b"h=mx.attacker.example"), Outcome.FORGED),
-    ("a tag twice, the second better", _insert(b"dmarc=pass;", b"dmarc=fail; dmarc=pass;"), Outcome.MALFORMED),
-    ("a tag moved", _insert(b"v=1; k=2026-11;", b"k=2026-11; v=1;"), Outcome.MALFORMED),
-    ("a tag in capitals", _insert(b"dmarc=pass", b"DMARC=pass"), Outcome.MALFORMED),
-    ("a tag more", _insert(b"v=1;", b"v=1; x=1;"), Outcome.MALFORMED),
-    ("a semicolon more", lambda s: s.changed("x-dkimgate-passport", s.header[0].value + b";"), Outcome.MALFORMED),
-    ("a comment in it", _insert(b"v=1;", b"v=1; (pass)"), Outcome.MALFORMED),
-    ("a NUL in it", _insert(b"v=1;", b"v=1\0;"), Outcome.MALFORMED),
-    ("a digit of another script", _insert(b"t=1795278025", b"t=\xd9\xa1795278025"), Outcome.MALFORMED),
-    ("a time of a thousand digits", _insert(b"t=1795278025", b"t=" + b"9" * 1000), Outcome.MALFORMED),
-    ("a negative time", _insert(b"t=1795278025", b"t=-1"), Outcome.MALFORMED),
-    ("a score that is no number", _insert(b"spam=0.500", b"spam=nan"), Outcome.MALFORMED),
-    ("a megabyte of it", lambda s: s.changed("x-dkimgate-passport", s.header[0].value + b" " * 1_000_000), Outcome.MALFORMED),
+    ("dkim of another domain", _insert(b"dkim=pass:hosted.example", b"dkim=pass:hosted2.example"), Validity.FORGED),
+    ("spf improved", _insert(b"spf=softfail", b"spf=pass"), Validity.FORGED),
+    ("spam improved", _insert(b"spam=0.500", b"spam=0.000"), Validity.FORGED),
+    ("a claim more", _insert(b"arc=none", b"arc=pass,none"), Validity.FORGED),
+    ("the author domain changed", _insert(b"a=hosted.example", b"a=victim.example"), Validity.FORGED),
+    ("the time moved on", _insert(b"t=1795278025", b"t=1795278055"), Validity.FORGED),
+    ("the host changed", _insert(b"h=mx.forwarder.example", b"h=mx.attacker.example"), Validity.FORGED),
+    ("a tag twice, the second better", _insert(b"dmarc=pass;", b"dmarc=fail; dmarc=pass;"), Validity.MALFORMED),
+    ("a tag moved", _insert(b"v=1; k=2026-11;", b"k=2026-11; v=1;"), Validity.MALFORMED),
+    ("a tag in capitals", _insert(b"dmarc=pass", b"DMARC=pass"), Validity.MALFORMED),
+    ("a tag more", _insert(b"v=1;", b"v=1; x=1;"), Validity.MALFORMED),
+    ("a semicolon more", lambda s: s.changed("x-dkimgate-passport", s.header[0].value + b";"), Validity.MALFORMED),
+    ("a comment in it", _insert(b"v=1;", b"v=1; (pass)"), Validity.MALFORMED),
+    ("a NUL in it", _insert(b"v=1;", b"v=1\0;"), Validity.MALFORMED),
+    ("a digit of another script", _insert(b"t=1795278025", b"t=\xd9\xa1795278025"), Validity.MALFORMED),
+    ("a time of a thousand digits", _insert(b"t=1795278025", b"t=" + b"9" * 1000), Validity.MALFORMED),
+    ("a negative time", _insert(b"t=1795278025", b"t=-1"), Validity.MALFORMED),
+    ("a score that is no number", _insert(b"spam=0.500", b"spam=nan"), Validity.MALFORMED),
+    ("a megabyte of it", lambda s: s.changed("x-dkimgate-passport", s.header[0].value + b" " * 1_000_000), Validity.MALFORMED),
     # a true passport, at the wrong time
-    ("too late", _later(MAX_AGE + 1), Outcome.STALE),
-    ("a year later", _later(365 * 86400), Outcome.STALE),
-    ("before it was made", _later(-MAX_SKEW - 1), Outcome.FUTURE),
-    ("at no time", _later(float("nan")), Outcome.STALE),
+    ("too late", _later(MAX_AGE + 1), Validity.STALE),
+    ("a year later", _later(365 * 86400), Validity.STALE),
+    ("before it was made", _later(-MAX_SKEW - 1), Validity.FUTURE),
+    ("at no time", _later(float("nan")), Validity.STALE),
     # a true passport, on another message
-    ("on a message of his own", _transplant("From: spammer@attacker.example\nSubject: Buy\n"), Outcome.REPLAYED),
-    ("another Message-ID", _set("message-id", b" <4712@hosted.example>"), Outcome.REPLAYED),
-    ("a second Message-ID below", lambda s: s.below(b"Message-ID", b" <4712@hosted.example>"), Outcome.REPLAYED),
-    ("no Message-ID", lambda s: s.without("message-id"), Outcome.REPLAYED),
-    ("another Date", _set("date", b" Sat, 21 Nov 2026 16:20:21 +0000"), Outcome.REPLAYED),
-    ("another local part", _set("from", b" Friend <boss@hosted.example>"), Outcome.REPLAYED),
-    ("another author domain", _set("from", b" Friend <ask@hosted2.example>"), Outcome.REPLAYED),
-    ("a local part in other case", _set("from", b" Friend <ASK@hosted.example>"), Outcome.REPLAYED),
-    ("a second From above", _add(b"From", b" boss@hosted.example"), Outcome.REPLAYED),
-    ("a second From, misspelled", _add(b"From\xef\xbb\xbf", b" boss@hosted.example"), Outcome.REPLAYED),
-    ("two authors", _set("from", b" ask@hosted.example, boss@hosted.example"), Outcome.REPLAYED),
-    ("From with a hidden second address", _set("from", b' "boss@bank.example" <ask@hosted.example>'), Outcome.REPLAYED),
-    ("Message-ID and Date swapped", lambda s: _set("date", b" <4711@hosted.example>")(_set("message-id", b" 1")(s)), Outcome.REPLAYED),
+    ("on a message of his own", _transplant("From: spammer@attacker.example\nSubject: Buy\n"), Validity.REPLAYED),
+    ("another Message-ID", _set("message-id", b" <4712@hosted.example>"), Validity.REPLAYED),
+    ("a second Message-ID below", lambda s: s.below(b"Message-ID", b" <4712@hosted.example>"), Validity.REPLAYED),
+    ("no Message-ID", lambda s: s.without("message-id"), Validity.REPLAYED),
+    ("another Date", _set("date", b" Sat, 21 Nov 2026 16:20:21 +0000"), Validity.REPLAYED),
+    ("another local part", _set("from", b" Friend <boss@hosted.example>"), Validity.REPLAYED),
+    ("another author domain", _set("from", b" Friend <ask@hosted2.example>"), Validity.REPLAYED),
+    ("a local part in other case", _set("from", b" Friend <ASK@hosted.example>"), Validity.REPLAYED),
+    ("a second From above", _add(b"From", b" boss@hosted.example"), Validity.REPLAYED),
+    ("a second From, misspelled", _add(b"From\xef\xbb\xbf", b" boss@hosted.example"), Validity.REPLAYED),
+    ("two authors", _set("from", b" ask@hosted.example, boss@hosted.example"), Validity.REPLAYED),
+    ("From with a hidden second address", _set("from", b' "boss@bank.example" <ask@hosted.example>'), Validity.REPLAYED),
+    ("Message-ID and Date swapped", lambda s: _set("date", b" <4711@hosted.example>")(_set("message-id", b" 1")(s)), Validity.REPLAYED),
     # a true passport on its message, with something changed
-    ("another body", _body(OTHER_BODY), Outcome.CHANGED),
-    ("a body hash of nothing", _body(b""), Outcome.CHANGED),
-    ("the body not compared", _body(None), Outcome.UNREAD),
-    ("the body shown as HTML", _set("content-type", b" text/html; charset=utf-8"), Outcome.CHANGED),
-    ("another part of it shown", _set("content-type", b' multipart/mixed; boundary="b"'), Outcome.CHANGED),
-    ("another charset", _set("content-type", b" text/plain; charset=utf-7"), Outcome.CHANGED),
-    ("another encoding", _set("content-transfer-encoding", b" base64"), Outcome.CHANGED),
-    ("a second Content-Type", _add(b"Content-Type", b" text/html"), Outcome.CHANGED),
-    ("shown as a file", _add(b"Content-Disposition", b" attachment; filename=x.exe"), Outcome.CHANGED),
-    ("no longer MIME", lambda s: s.without("mime-version"), Outcome.CHANGED),
-    ("another Subject", _set("subject", b" Pay this bill"), Outcome.CHANGED),
-    ("a second Subject", _add(b"Subject", b" Pay this bill"), Outcome.CHANGED),
-    ("no Subject", lambda s: s.without("subject"), Outcome.CHANGED),
-    ("answers to him", _add(b"Reply-To", b" spammer@attacker.example"), Outcome.CHANGED),
-    ("another display name", _set("from", b" Your Bank <ask@hosted.example>"), Outcome.CHANGED),
-    ("another recipient shown", _set("to", b" you@receiver.example"), Outcome.CHANGED),
-    ("a Sender", _add(b"Sender", b" boss@hosted.example"), Outcome.CHANGED),
+    ("another body", _body(OTHER_BODY), Validity.CHANGED),
+    ("a body hash of nothing", _body(b""), Validity.CHANGED),
+    ("the body not compared", _body(None), Validity.UNREAD),
+    ("the body shown as HTML", _set("content-type", b" text/html; charset=utf-8"), Validity.CHANGED),
+    ("another part of it shown", _set("content-type", b' multipart/mixed; boundary="b"'), Validity.CHANGED),
+    ("another charset", _set("content-type", b" text/plain; charset=utf-7"), Validity.CHANGED),
+    ("another encoding", _set("content-transfer-encoding", b" base64"), Validity.CHANGED),
+    ("a second Content-Type", _add(b"Content-Type", b" text/html"), Validity.CHANGED),
+    ("shown as a file", _add(b"Content-Disposition", b" attachment; filename=x.exe"), Validity.CHANGED),
+    ("no longer MIME", lambda s: s.without("mime-version"), Validity.CHANGED),
+    ("another Subject", _set("subject", b" Pay this bill"), Validity.CHANGED),
+    ("a second Subject", _add(b"Subject", b" Pay this bill"), Validity.CHANGED),
+    ("no Subject", lambda s: s.without("subject"), Validity.CHANGED),
+    ("answers to him", _add(b"Reply-To", b" spammer@attacker.example"), Validity.CHANGED),
+    ("another display name", _set("from", b" Your Bank <ask@hosted.example>"), Validity.CHANGED),
+    ("another recipient shown", _set("to", b" you@receiver.example"), Validity.CHANGED),
+    ("a Sender", _add(b"Sender", b" boss@hosted.example"), Validity.CHANGED),
     # more than one passport
-    ("a fail of ours beside a pass of ours", lambda s: s.with_passport(passport(FAIL)), Outcome.SEVERAL),
-    ("the same the other way round", lambda s: BAD.with_passport(s.header[0].value), Outcome.SEVERAL),
-    ("ham beside spam", lambda s: s.with_passport(passport(PASS, SPAM)), Outcome.SEVERAL),
-    ("one for this body, one for that", lambda s: s.with_passport(passport(body=OTHER_BODY)), Outcome.CHANGED),
-    ("a fail of ours with a forged pass on top", lambda s: BAD.with_passport(passport(secrets=OTHERS)), Outcome.VALID),
-    ("a fail of ours with a forged pass below", lambda s: BAD.below(b"X-Dkimgate-Passport", passport(secrets=OTHERS)), Outcome.VALID),
-    ("a fail of ours with a stale pass", lambda s: BAD.with_passport(passport(now=NOW - 10_000)), Outcome.VALID),
+    ("a fail of ours beside a pass of ours", lambda s: s.with_passport(passport(FAIL)), Validity.SEVERAL),
+    ("the same the other way round", lambda s: BAD.with_passport(s.header[0].value), Validity.SEVERAL),
+    ("ham beside spam", lambda s: s.with_passport(passport(PASS, SPAM)), Validity.SEVERAL),
+    ("one for this body, one for that", lambda s: s.with_passport(passport(body=OTHER_BODY)), Validity.CHANGED),
+    ("a fail of ours with a forged pass on top", lambda s: BAD.with_passport(passport(secrets=OTHERS)), Validity.VALID),
+    ("a fail of ours with a forged pass below", lambda s: BAD.below(b"X-Dkimgate-Passport", passport(secrets=OTHERS)), Validity.VALID),
+    ("a fail of ours with a stale pass", lambda s: BAD.with_passport(passport(now=NOW - 10_000)), Validity.VALID),
 ]
 
 
@@ -162,7 +162,7 @@ def test_there_are_attacks_enough() -> None:
 
 
 @pytest.mark.parametrize(("attack", "outcome"), [row[1:] for row in ATTACKS], ids=[row[0] for row in ATTACKS])
-def test_an_attack_yields_nothing_that_helps(attack: Do, outcome: Outcome) -> None:
+def test_an_attack_yields_nothing_that_helps(attack: Do, outcome: Validity) -> None:
     scene = attack(GOOD)
     reading = scene.reading()
     assert reading.outcome is outcome
@@ -201,7 +201,7 @@ HONEST: list[tuple[str, Do]] = [
 @pytest.mark.parametrize("do", [row[1] for row in HONEST], ids=[row[0] for row in HONEST])
 def test_honest_handling_keeps_the_passport(do: Do) -> None:
     scene = do(GOOD)
-    assert scene.reading().outcome is Outcome.VALID
+    assert scene.reading().outcome is Validity.VALID
     assert scene.dmarc() == "pass"
     assert not spam(scene.reading()).spam
 
@@ -277,7 +277,7 @@ def test_a_message_that_arrived_whole_is_told_from_one_that_did_not() -> None:
     """With a problem there is no author domain, so a passport of it fits no message that has one."""
     broken = replace(message(HEADER), problem="a header beyond all bounds")
     scene = BARE.with_passport(passport(of=broken))
-    assert scene.reading().outcome is Outcome.REPLAYED
+    assert scene.reading().outcome is Validity.REPLAYED
     assert scene.dmarc() == "unknown"
 
 
@@ -285,13 +285,13 @@ def test_a_message_without_an_author_keeps_its_failure_and_gets_no_pass() -> Non
     two = message("From: a@hosted.example, b@hosted.example\nMessage-ID: <1@hosted.example>\n")
     for stated, dmarc in ((PASS, "unknown"), (FAIL, "fail")):
         scene = Scene(two.header).with_passport(passport(stated, HAM, of=two, body=BODY))
-        assert scene.reading().outcome is Outcome.VALID
+        assert scene.reading().outcome is Validity.VALID
         assert scene.dmarc() == dmarc
 
 
 def test_a_secret_that_is_gone_signs_no_more() -> None:
     newer = Secrets.parse(new_secret("2027-01").encode(), Path("passport.secret"))
-    assert replace(GOOD, secrets=newer).reading().outcome is Outcome.UNKNOWN_KEY
+    assert replace(GOOD, secrets=newer).reading().outcome is Validity.UNKNOWN_KEY
 
 
 def test_rotation_leaves_no_gap() -> None:
@@ -302,5 +302,5 @@ def test_rotation_leaves_no_gap() -> None:
         for signer, verifier in ((before, after), (after, before)):
             scene = replace(BARE.with_passport(passport(secrets=signer)), secrets=verifier)
             # the very last step waits until the old secret's passports are stale
-            expected = Outcome.UNKNOWN_KEY if verifier == stages[3] and signer.newest == old else Outcome.VALID
+            expected = Validity.UNKNOWN_KEY if verifier == stages[3] and signer.newest == old else Validity.VALID
             assert scene.reading().outcome is expected

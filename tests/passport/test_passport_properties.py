@@ -18,7 +18,7 @@ from dkimgate.facts import Claim, Spam, Standing
 from dkimgate.message.message import HeaderField
 from dkimgate.passport.binding import binding_of
 from dkimgate.passport.field import FIELD_NAME, base64_of, parse, text_of
-from dkimgate.passport.reading import Outcome, claims, spam
+from dkimgate.passport.reading import Validity, claims, spam
 from dkimgate.passport.secrets import Secrets, new_secret
 from headers import TRUST, message
 from passport_world import BAD, BARE, BODY, FAIL, GOOD, HOST, NOW, ORIGINAL, PASS, SECRETS, SPAM, Scene, field, passport
@@ -94,7 +94,7 @@ def test_the_way_through_the_passport_promotes_nothing(stated: tuple[Claim, ...]
     worst = verdict or Spam()
     before, _ = arrival_of(believed, "hosted.example", True, TRUST, worst)
     reading = BARE.with_passport(passport(stated, verdict)).reading()
-    assert reading.outcome is Outcome.VALID
+    assert reading.outcome is Validity.VALID
     after, _ = arrival_of(claims(reading), "hosted.example", True, TRUST, spam(reading))
     order = ("pass", "none", "unknown", "temperror", "permerror", "fail")
     assert order.index(after.dmarc) >= order.index(before.dmarc)
@@ -119,7 +119,7 @@ def test_it_fits_into_a_kilobyte_and_into_a_header(stated: tuple[Claim, ...], ve
     value = passport(stated, verdict, of=of, host=host)
     assert len(FIELD_NAME) + 2 + len(value) < 1024
     assert re.fullmatch(rb"[!-~ ]+(\n\t[!-~ ]+)*", value)
-    assert BARE.with_passport(value).reading().outcome is Outcome.VALID
+    assert BARE.with_passport(value).reading().outcome is Validity.VALID
 
 
 def test_names_of_the_greatest_length_still_fit() -> None:
@@ -133,7 +133,7 @@ def test_names_of_the_greatest_length_still_fit() -> None:
     value = passport(many, SPAM, of=of)
     assert len(value) < 1024
     reading = Scene(of.header).with_passport(value).reading()
-    assert reading.outcome is Outcome.VALID
+    assert reading.outcome is Validity.VALID
     assert {(c.method, c.result) for c in claims(reading)} == {("dkim", "pass"), ("spf", "pass"), ("spam", "yes")}
 
 
@@ -159,7 +159,7 @@ def test_any_changed_octet_of_the_field_shows(data: st.DataObject) -> None:
     changed = value[:at] + octet + value[at + 1 :]
     reading = GOOD.changed(FIELD_NAME.lower(), changed).reading()
     same = re.sub(rb"[ \t\r\n]", b"", changed) == re.sub(rb"[ \t\r\n]", b"", value)
-    assert (reading.outcome is Outcome.VALID) is same
+    assert (reading.outcome is Validity.VALID) is same
 
 
 @pytest.mark.parametrize(
@@ -173,21 +173,21 @@ def test_any_changed_bound_field_shows(key: str, value: bytes) -> None:
     if squeezed == b" ".join(original.split()) or b"=?" in value or (key == "from" and b"<ask@hosted.example>" in value):
         return
     scene = GOOD.changed(key, b" " + value)
-    assert scene.reading().outcome in (Outcome.REPLAYED, Outcome.CHANGED)
+    assert scene.reading().outcome in (Validity.REPLAYED, Validity.CHANGED)
     assert scene.dmarc() == "unknown"
 
 
 @settings(deadline=None)
 @given(st.binary(min_size=32, max_size=32))
 def test_any_other_body_shows(body: bytes) -> None:
-    assert replace(GOOD, body=body).reading().outcome is (Outcome.VALID if body == BODY else Outcome.CHANGED)
+    assert replace(GOOD, body=body).reading().outcome is (Validity.VALID if body == BODY else Validity.CHANGED)
 
 
 @settings(deadline=None)
 @given(st.integers(-100_000, 100_000))
 def test_it_is_good_for_ten_minutes(seconds: int) -> None:
     outcome = replace(GOOD, now=int(NOW) + seconds).reading().outcome
-    assert outcome is (Outcome.FUTURE if seconds < -60 else Outcome.STALE if seconds > 600 else Outcome.VALID)
+    assert outcome is (Validity.FUTURE if seconds < -60 else Validity.STALE if seconds > 600 else Validity.VALID)
 
 
 @settings(deadline=None)
@@ -206,14 +206,14 @@ def test_any_octets_are_read_without_an_exception(fields: list[tuple[bytes, byte
         claims(reading)
         spam(reading)
         passport(of=replace(ORIGINAL, header=found))
-    assert Scene(header).reading().outcome in (Outcome.ABSENT, Outcome.MALFORMED)
+    assert Scene(header).reading().outcome in (Validity.ABSENT, Validity.MALFORMED)
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(alphabet="vktha=;,:-1.09passfilmx \t\n/yes", max_size=200))
 def test_text_like_a_passport_is_read_without_an_exception(text: str) -> None:
     reading = GOOD.changed(FIELD_NAME.lower(), text.encode()).reading()
-    assert reading.outcome is Outcome.MALFORMED
+    assert reading.outcome is Validity.MALFORMED
     assert claims(reading) == ()
 
 
@@ -240,7 +240,7 @@ def test_a_secret_used_for_something_else_too_signs_no_passports() -> None:
     tags = parse(GOOD.header[0].value)
     assert tags is not None
     elsewhere = base64_of(hmac.digest(SECRETS.newest.key, text_of(tags).encode(), "sha256"))
-    assert GOOD.edited(tags["b"].encode(), elsewhere.encode()).reading().outcome is Outcome.FORGED
+    assert GOOD.edited(tags["b"].encode(), elsewhere.encode()).reading().outcome is Validity.FORGED
 
 
 @pytest.mark.parametrize(

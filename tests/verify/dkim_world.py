@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from bodies import forms
-from dkimgate.dkim.verify import Signature, check_signatures
+from dkimgate.dkim.verify import CheckedSignature, check_signatures
 from dkimgate.dns.resolver import FakeResolver
 from dkimgate.message.message import split_message
 
@@ -100,7 +100,7 @@ class Signer:
         return text.encode() + base64.b64encode(signature) + b"\r\n"
 
 
-def check(raw: bytes, dns: FakeResolver | None = None, author: str | None = AUTHOR, **options: int) -> tuple[Signature, ...]:
+def check(raw: bytes, dns: FakeResolver | None = None, author: str | None = AUTHOR, **options: int) -> tuple[CheckedSignature, ...]:
     header, body = split_message(raw)
     lookup = (dns or FakeResolver(zone())).lookup()
     return check_signatures(header, forms(body), author, lookup, NOW, **options)

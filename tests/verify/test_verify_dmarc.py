@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dkimgate.dkim.verify import Signature
+from dkimgate.dkim.verify import CheckedSignature
 from dkimgate.dmarc import walk
 from dkimgate.dmarc.evaluate import BOTH, RESULTS, RFC7489, RFC9989, Dmarc, check_dmarc, prepare
 from dkimgate.dns.resolver import FakeResolver
@@ -26,12 +26,12 @@ def spf(domain: str, result: str = "pass") -> Spf:
     return Spf(result, domain)
 
 
-def dkim(domain: str, result: str = "pass") -> Signature:
-    return Signature(0, result, domain=domain)
+def dkim(domain: str, result: str = "pass") -> CheckedSignature:
+    return CheckedSignature(0, result, domain=domain)
 
 
 def judge(
-    author: str | None, records: dict[str, str], found: Spf | None = NONE, *signatures: Signature, failing: tuple[str, ...] = ()
+    author: str | None, records: dict[str, str], found: Spf | None = NONE, *signatures: CheckedSignature, failing: tuple[str, ...] = ()
 ) -> Dmarc:
     return check_dmarc(author, found, signatures, dns_of(records, *failing).lookup())
 
@@ -288,7 +288,12 @@ DKIMS = st.lists(st.builds(dkim, st.sampled_from(NAMES), STATES), max_size=4)
 @given(st.sampled_from(NAMES), ZONES, SPFS, DKIMS, st.sets(st.sampled_from(NAMES)), st.sampled_from([BOTH, (RFC9989,), (RFC7489,)]))
 @settings(max_examples=500, deadline=None)
 def test_a_failing_dns_never_makes_a_result_better(
-    author: str, records: dict[str, str], found: Spf | None, signatures: list[Signature], failing: set[str], readings: tuple[str, ...]
+    author: str,
+    records: dict[str, str],
+    found: Spf | None,
+    signatures: list[CheckedSignature],
+    failing: set[str],
+    readings: tuple[str, ...],
 ) -> None:
     """With any of the names failing there is no pass that a working DNS would not give, and no `none`."""
     healthy = check_dmarc(author, found, signatures, dns_of(records).lookup(), readings)
@@ -305,7 +310,7 @@ def test_a_failing_dns_never_makes_a_result_better(
 @given(st.sampled_from(NAMES), ZONES, SPFS, DKIMS, st.integers(0, 12))
 @settings(max_examples=300, deadline=None)
 def test_the_budget_is_kept_and_running_out_of_it_gives_no_pass(
-    author: str, records: dict[str, str], found: Spf | None, signatures: list[Signature], questions: int
+    author: str, records: dict[str, str], found: Spf | None, signatures: list[CheckedSignature], questions: int
 ) -> None:
     dns = dns_of(records, questions=questions)
     short = check_dmarc(author, found, signatures, dns.lookup())
@@ -317,7 +322,7 @@ def test_the_budget_is_kept_and_running_out_of_it_gives_no_pass(
 @given(ZONES, SPFS, DKIMS)
 @settings(max_examples=200, deadline=None)
 def test_more_evidence_that_does_not_pass_changes_nothing_for_the_better(
-    records: dict[str, str], found: Spf | None, signatures: list[Signature]
+    records: dict[str, str], found: Spf | None, signatures: list[CheckedSignature]
 ) -> None:
     before = judge("a.example", records, found, *signatures).result
     after = judge("a.example", records, found, *signatures, dkim("a.example", "fail"), dkim("evil.example", "temperror")).result

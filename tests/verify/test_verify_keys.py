@@ -8,7 +8,7 @@ import time
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from dkimgate.dkim.public_key import NoKey, Problem, published_key
+from dkimgate.dkim.public_key import KeyProblem, NoKey, published_key
 from dkimgate.dns.resolver import FakeResolver
 from verify.dkim_world import BODY, HEADER, Signer, check, rsa_key, rsa_record, zone
 
@@ -26,21 +26,21 @@ def test_every_refusal_has_its_type() -> None:
     good = rsa_record()
     assert published(good) == rsa_key(2048).public_key().public_numbers()
     assert published("v=spf1 -all", good) == rsa_key(2048).public_key().public_numbers()
-    assert published(good, failing=True) is Problem.UNANSWERED
-    assert published() is Problem.MISSING
-    assert published("v=spf1 -all") is Problem.MISSING
-    assert published(good, good) is Problem.SEVERAL
-    assert published("v=DKIM1; p=") is Problem.REVOKED
-    assert published(good + "; h=sha1") is Problem.UNFIT
-    assert published(good + "; s=tlsrpt") is Problem.UNFIT
-    assert published(good.replace("k=rsa", "k=ed25519")) is Problem.UNFIT
-    assert published(good[:120]) is Problem.UNREADABLE
+    assert published(good, failing=True) is KeyProblem.UNANSWERED
+    assert published() is KeyProblem.MISSING
+    assert published("v=spf1 -all") is KeyProblem.MISSING
+    assert published(good, good) is KeyProblem.SEVERAL
+    assert published("v=DKIM1; p=") is KeyProblem.REVOKED
+    assert published(good + "; h=sha1") is KeyProblem.UNFIT
+    assert published(good + "; s=tlsrpt") is KeyProblem.UNFIT
+    assert published(good.replace("k=rsa", "k=ed25519")) is KeyProblem.UNFIT
+    assert published(good[:120]) is KeyProblem.UNREADABLE
 
 
 def test_an_exponent_of_a_thousand_bits_is_refused_for_dkim_too() -> None:
     slow = rsa.RSAPublicNumbers(2**1000 + 1, rsa_key(2048).public_key().public_numbers().n).public_key()
     record = "p=" + base64.b64encode(slow.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
-    assert published(record) is Problem.WEAK
+    assert published(record) is KeyProblem.WEAK
     found = check(Signer(selector="slow").sign() + HEADER + b"\r\n" + BODY, FakeResolver(zone(slow=record)))[0]
     assert (found.result, "exponent" in found.why) == ("policy", True)
 

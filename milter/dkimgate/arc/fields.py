@@ -67,7 +67,7 @@ class FieldSet:
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
+class ArcSignature:
     """What a seal and a message signature have in common; `domain` and `selector` in lower case."""
 
     algorithm: str
@@ -78,14 +78,14 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True)
-class Seal(Signature):
+class Seal(ArcSignature):
     """An ARC-Seal (section 4.1.3)."""
 
     cv: str
 
 
 @dataclass(frozen=True, slots=True)
-class MessageSignature(Signature):
+class MessageSignature(ArcSignature):
     """An ARC-Message-Signature (section 4.1.2). `names`: what `h=` lists, in lower case; `expires` in seconds since 1970."""
 
     position: int

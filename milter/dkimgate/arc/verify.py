@@ -6,10 +6,10 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 
-from dkimgate.arc.fields import MESSAGE_SIGNATURE, Broken, FieldSet, MessageSignature, Seal, Signature
+from dkimgate.arc.fields import MESSAGE_SIGNATURE, ArcSignature, Broken, FieldSet, MessageSignature, Seal
 from dkimgate.dkim.canonical import BodyForms, relaxed_field
 from dkimgate.dkim.content import Content, simple_field
-from dkimgate.dkim.public_key import NoKey, Problem, published_key
+from dkimgate.dkim.public_key import KeyProblem, NoKey, published_key
 from dkimgate.dns.resolver import Lookup
 from dkimgate.message.message import HeaderField
 
@@ -91,14 +91,14 @@ class Signed:
         return self._relaxed[position]
 
 
-def check(signature: Signature, digest: bytes, lookup: Lookup) -> None:
+def check(signature: ArcSignature, digest: bytes, lookup: Lookup) -> None:
     """Verify a signature of a SHA-256 digest with the key that DNS publishes. Raises Broken and Unanswered.
 
     `t=y` is not looked at, as by other validators: half of those who test never remove it.
     """
     key = published_key(signature.domain, signature.selector, signature.algorithm, lookup)
     if isinstance(key, NoKey):
-        if key.problem is Problem.UNANSWERED:
+        if key.problem is KeyProblem.UNANSWERED:
             raise Unanswered(f"no answer from DNS for {signature.selector}._domainkey.{signature.domain}: {key.why}")
         raise Broken(key.why)
     if not key.verifies(signature.octets, digest):

@@ -70,7 +70,7 @@ CASES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Shown:
     """What became of a message with the gate and without: our records of it, and the DMARC results of the next receiver."""
 
     case: Case
@@ -125,7 +125,7 @@ def run(options: argparse.Namespace) -> int:
     return 1 if wrong else 0
 
 
-def play() -> list[Outcome]:
+def play() -> list[Shown]:
     """Every message through a daemon with the gate and one without. Raises OSError, MilterError, CommandError."""
     keys = Keys.new()
     receiver = Receiver(keys.zone())
@@ -136,7 +136,7 @@ def play() -> list[Outcome]:
             departed = {mode: [_send(address, index, keys) for index in range(len(CASES))] for mode, address in addresses.items()}
         found = {mode: records(folder / f"{mode}.jsonl") for mode in files}
         return [
-            Outcome(
+            Shown(
                 case,
                 found["enforce"][_queue_id(index)],
                 receiver.dmarc(*departed["enforce"][index]),
@@ -168,7 +168,7 @@ def _send(address: str, index: int, keys: Keys) -> tuple[bytes, str]:
     return reply.apply(header, body), sender
 
 
-def _print(outcomes: list[Outcome], wrong: list[Outcome], seconds: float, screen: Screen) -> None:
+def _print(outcomes: list[Shown], wrong: list[Shown], seconds: float, screen: Screen) -> None:
     screen.line(f"{len(outcomes)} messages pass through {FORWARDER}, which signs for hosted.example.")
     screen.line()
     header = ("message", "arrived", "risk", "rule", "with the gate", "without")
@@ -186,7 +186,7 @@ def _print(outcomes: list[Outcome], wrong: list[Outcome], seconds: float, screen
     )
 
 
-def _row(outcome: Outcome) -> list[Cell]:
+def _row(outcome: Shown) -> list[Cell]:
     record = outcome.record
     badly = arrived_badly(record)
     laundered = badly and outcome.ungated == "pass" != outcome.departs

@@ -26,7 +26,7 @@ from dkimgate.cli.screen import complain
 from dkimgate.config import dkimgate_yaml, secret_file, values
 from dkimgate.config.yaml_file import ConfigError
 from dkimgate.dkim.keys import PrivateKey, SigningKey, signing_key
-from dkimgate.dkim.published import Finding, Status, judge
+from dkimgate.dkim.published import KeyFinding, KeyStatus, judge
 from dkimgate.dmarc.strict import strictness
 from dkimgate.dns.resolver import Resolver
 from dkimgate.gate.key_files import load_keys
@@ -149,8 +149,8 @@ def run_check(args: argparse.Namespace) -> int:
     else:
         _print_table(keys, findings)
         _print_strict(keys, strict)
-    statuses = {finding.status for finding in findings} - {Status.AGREES}
-    if statuses - {Status.UNANSWERED}:
+    statuses = {finding.status for finding in findings} - {KeyStatus.AGREES}
+    if statuses - {KeyStatus.UNANSWERED}:
         return 1
     return 2 if statuses else 0
 
@@ -227,14 +227,14 @@ def _resolver(settings: dkimgate_yaml.Verify) -> dns.resolver.Resolver:
     return resolver
 
 
-def _ask(resolver: dns.resolver.Resolver, key: SigningKey) -> Finding:
+def _ask(resolver: dns.resolver.Resolver, key: SigningKey) -> KeyFinding:
     try:
         answer = resolver.resolve(f"{key.name}.", "TXT", search=False)
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         return judge(key, ())
     except dns.exception.DNSException as error:
         first, _, _ = str(error).partition("\n")
-        return Finding(Status.UNANSWERED, f"DNS gave no answer: {first}")
+        return KeyFinding(KeyStatus.UNANSWERED, f"DNS gave no answer: {first}")
     return judge(key, [b"".join(record.strings) for record in answer])
 
 
@@ -248,14 +248,14 @@ def _print_strict(keys: list[SigningKey], strict: set[str]) -> None:
         )
 
 
-def _print_json(keys: list[SigningKey], findings: list[Finding], strict: set[str]) -> None:
+def _print_json(keys: list[SigningKey], findings: list[KeyFinding], strict: set[str]) -> None:
     for key, finding in zip(keys, findings, strict=True):
         facts = {"name": key.name, "domain": key.domain, "selector": key.selector, "algorithm": key.algorithm, "bits": key.bits}
         facts["strict_alignment"] = key.domain in strict
         print(json.dumps({**facts, "status": finding.status, "detail": finding.detail, "record": key.public_record()}))
 
 
-def _print_table(keys: list[SigningKey], findings: list[Finding]) -> None:
+def _print_table(keys: list[SigningKey], findings: list[KeyFinding]) -> None:
     # what DNS says is not ours: no markup in it. Off a terminal, lines stay whole for grep.
     console = Console(markup=False, highlight=False)
     if not console.is_terminal:
@@ -265,11 +265,11 @@ def _print_table(keys: list[SigningKey], findings: list[Finding]) -> None:
         table.add_column(title, overflow="fold")
     for key, finding in zip(keys, findings, strict=True):
         kind = f"rsa {key.bits}" if key.algorithm == "rsa-sha256" else "ed25519"
-        colour = "green" if finding.status is Status.AGREES else "red"
+        colour = "green" if finding.status is KeyStatus.AGREES else "red"
         table.add_row(visible(key.name), kind, finding.status, visible(finding.detail), style=colour)
     console.print(table)
     for key, finding in zip(keys, findings, strict=True):
-        if finding.status not in (Status.AGREES, Status.TESTING, Status.UNANSWERED):
+        if finding.status not in (KeyStatus.AGREES, KeyStatus.TESTING, KeyStatus.UNANSWERED):
             print(f"\nThe record that belongs to the key file:\n\n{zone_line(key)}")
 
 

@@ -32,7 +32,7 @@ from dkimgate.record import record
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CaseResult:
     """What came of a case: nothing in `differences` is good. `why` tells the rest, a line each."""
 
     case: Case
@@ -92,17 +92,17 @@ def _unsafe(policy: Policy) -> list[str]:
     return sorted(found - set(policy.allow_laundering))
 
 
-def judge(suite: Suite, policy: Policy) -> list[Verdict]:
+def judge(suite: Suite, policy: Policy) -> list[CaseResult]:
     """Every case by the policy. It need not be safe: what launders can be tested too."""
     keys = [signing_key(domain, "test", Ed25519PrivateKey.generate()) for domain in suite.world.keys]
     engine = Gate(suite.settings, policy, keys, None, (), srs.Secrets((b"a secret for tests",)))
     return [_judged(case, engine, suite, policy) for case in suite.cases]
 
 
-def _judged(case: Case, engine: Gate, suite: Suite, policy: Policy) -> Verdict:
+def _judged(case: Case, engine: Gate, suite: Suite, policy: Policy) -> CaseResult:
     assessment = _assess(case, engine, suite)
     found = expecting.differences(case.expected, assessment)
-    return Verdict(case, assessment, found, _why(case, assessment, policy))
+    return CaseResult(case, assessment, found, _why(case, assessment, policy))
 
 
 def _assess(case: Case, engine: Gate, suite: Suite) -> Assessment:
@@ -155,7 +155,7 @@ def _place(policy: Policy, rule: Rule) -> str:
     return f"{rule.name} ({policy.file}:{rule.line})" if rule.line else f"{rule.name} (not in the file)"
 
 
-def _print(screen: Screen, suite: Suite, policy: Policy, verdicts: Sequence[Verdict], verbose: bool) -> None:
+def _print(screen: Screen, suite: Suite, policy: Policy, verdicts: Sequence[CaseResult], verbose: bool) -> None:
     screen.line((f"{suite.file}", TITLE), (f"  tests {policy.file}", DIM))
     if verbose and any(verdict.case.message is not None for verdict in verdicts):
         screen.line((f"  of whole messages: {configured(suite.settings.departure).rests_on()}", DIM))
@@ -168,7 +168,7 @@ def _print(screen: Screen, suite: Suite, policy: Policy, verdicts: Sequence[Verd
     screen.line()
 
 
-def _details(verdict: Verdict) -> list[list[Cell]]:
+def _details(verdict: CaseResult) -> list[list[Cell]]:
     rows: list[list[Cell]] = []
     for difference in verdict.differences:
         rows.append([difference.key, (f"expected {difference.expected}", GOOD)])
@@ -184,7 +184,7 @@ def _outcome(expected: expecting.Expectation, assessment: Assessment) -> str:
     return expecting.told(expecting.decided(expected.key, assessment))
 
 
-def _as_json(suite: Suite, policy: Policy, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+def _as_json(suite: Suite, policy: Policy, verdicts: Sequence[CaseResult]) -> dict[str, Any]:
     return {
         "file": str(suite.file),
         "policy": policy.file,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class MarkedPart:
     """One such part: what it is called, and what makes its text."""
 
     name: str
@@ -34,7 +34,7 @@ class Part:
         return before + begin + self.text() + end + after
 
 
-def write(part: Part) -> None:
+def write(part: MarkedPart) -> None:
     """Renew the document that the command line names."""
     file = Path(sys.argv[1])
     file.write_text(part.renewed(file.read_text("utf-8")), "utf-8")

@@ -85,7 +85,7 @@ def _first_sentence(text: str) -> str:
     return text.partition(". ")[0].rstrip(".") + "."
 
 
-PART = marks.Part("the table of keys", tables)
+PART = marks.MarkedPart("the table of keys", tables)
 
 if __name__ == "__main__":
     marks.write(PART)

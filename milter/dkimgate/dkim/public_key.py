@@ -30,7 +30,7 @@ LONGEST_RECORD = 8192
 """Octets of a key record that are read; one of an 8192-bit key takes 1,450."""
 
 
-class Problem(StrEnum):
+class KeyProblem(StrEnum):
     """Why there is no key to verify with."""
 
     UNANSWERED = "unanswered"  # DNS failed, so nobody knows
@@ -46,7 +46,7 @@ class Problem(StrEnum):
 class NoKey:
     """There is no key; `why` in words that may follow a colon."""
 
-    problem: Problem
+    problem: KeyProblem
     why: str
 
 
@@ -86,12 +86,12 @@ def published_key(domain: str, selector: str, algorithm: str, lookup: Lookup) ->
     name = f"{selector}._domainkey.{domain}"
     answer = lookup.txt(name)
     if answer.status is Status.FAILED:
-        return NoKey(Problem.UNANSWERED, answer.why)
+        return NoKey(KeyProblem.UNANSWERED, answer.why)
     records = [found for text in answer.values if (found := _record(text)) is not None]
     if not records:
-        return NoKey(Problem.MISSING, f"{name} has no key record")
+        return NoKey(KeyProblem.MISSING, f"{name} has no key record")
     if len(records) > 1:
-        return NoKey(Problem.SEVERAL, f"{name} has several key records")
+        return NoKey(KeyProblem.SEVERAL, f"{name} has several key records")
     unfit = _unfit(records[0], algorithm)
     if unfit is not None:
         return unfit
@@ -109,13 +109,13 @@ def _record(text: bytes) -> dict[str, str] | None:
 
 def _unfit(record: dict[str, str], algorithm: str) -> NoKey | None:
     if not record["p"]:
-        return NoKey(Problem.REVOKED, "the key is revoked")
+        return NoKey(KeyProblem.REVOKED, "the key is revoked")
     if f"{record.get('k', 'rsa').lower()}-sha256" != algorithm:
-        return NoKey(Problem.UNFIT, f"the key in DNS is of another kind than a={algorithm}")
+        return NoKey(KeyProblem.UNFIT, f"the key in DNS is of another kind than a={algorithm}")
     if "h" in record and "sha256" not in _words(record["h"]):
-        return NoKey(Problem.UNFIT, "the key is not for sha256")
+        return NoKey(KeyProblem.UNFIT, "the key is not for sha256")
     if "s" in record and not {"*", "email"} & _words(record["s"]):
-        return NoKey(Problem.UNFIT, "the key is not for mail")
+        return NoKey(KeyProblem.UNFIT, "the key is not for mail")
     return None
 
 
@@ -126,13 +126,13 @@ def _decoded(text: str, algorithm: str) -> RSAPublicKey | Ed25519PublicKey | NoK
             return Ed25519PublicKey.from_public_bytes(octets)
         key = load_der_public_key(octets)
     except (binascii.Error, ValueError, UnsupportedAlgorithm):
-        return NoKey(Problem.UNREADABLE, "the key in DNS can't be read")
+        return NoKey(KeyProblem.UNREADABLE, "the key in DNS can't be read")
     if not isinstance(key, RSAPublicKey):
-        return NoKey(Problem.UNREADABLE, "the key in DNS is not RSA")
+        return NoKey(KeyProblem.UNREADABLE, "the key in DNS is not RSA")
     if not LEAST_BITS <= key.key_size <= MOST_BITS:
-        return NoKey(Problem.WEAK, f"an RSA key of {key.key_size} bits: {LEAST_BITS} to {MOST_BITS} are accepted")
+        return NoKey(KeyProblem.WEAK, f"an RSA key of {key.key_size} bits: {LEAST_BITS} to {MOST_BITS} are accepted")
     if key.public_numbers().e.bit_length() > MOST_EXPONENT_BITS:
-        return NoKey(Problem.WEAK, "an RSA key with an exponent that nobody uses in earnest")
+        return NoKey(KeyProblem.WEAK, "an RSA key with an exponent that nobody uses in earnest")
     return key
 
 

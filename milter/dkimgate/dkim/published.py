@@ -17,7 +17,7 @@ from dkimgate.dkim import tag_list
 from dkimgate.dkim.keys import SigningKey
 
 
-class Status(StrEnum):
+class KeyStatus(StrEnum):
     """How the published key stands to ours. All but `agrees` and `unanswered` cost signatures."""
 
     AGREES = "agrees"  # verifiers will accept our signatures
@@ -34,26 +34,26 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class KeyFinding:
     """The status of one key, and what to do about it in a sentence; empty where there is nothing to do."""
 
-    status: Status
+    status: KeyStatus
     detail: str = ""
 
 
-def judge(key: SigningKey, records: Sequence[bytes]) -> Finding:
+def judge(key: SigningKey, records: Sequence[bytes]) -> KeyFinding:
     """Compare a key with the TXT records at its name, each with its strings joined."""
     if not records:
-        return Finding(Status.MISSING, "publish the record")
+        return KeyFinding(KeyStatus.MISSING, "publish the record")
     if len(records) > 1:
-        return Finding(Status.SEVERAL, f"{len(records)} TXT records, of which a verifier may take any: leave the right one")
+        return KeyFinding(KeyStatus.SEVERAL, f"{len(records)} TXT records, of which a verifier may take any: leave the right one")
     try:
         tags = parse_tags(records[0].decode("ascii"))
         return _restriction(key, tags) or _compare(key, tags)
     except UnicodeDecodeError:
-        return Finding(Status.MALFORMED, "it holds octets outside ASCII")
+        return KeyFinding(KeyStatus.MALFORMED, "it holds octets outside ASCII")
     except ValueError as error:
-        return Finding(Status.MALFORMED, str(error))
+        return KeyFinding(KeyStatus.MALFORMED, str(error))
 
 
 def parse_tags(text: str) -> dict[str, str]:
@@ -69,21 +69,21 @@ def parse_tags(text: str) -> dict[str, str]:
     return tags
 
 
-def _restriction(key: SigningKey, tags: dict[str, str]) -> Finding | None:
+def _restriction(key: SigningKey, tags: dict[str, str]) -> KeyFinding | None:
     """What forbids the use of the published key for our signatures, whichever key it is."""
     if not tags["p"]:
-        return Finding(Status.REVOKED, "p= is empty: sign with another selector, or publish the record again")
+        return KeyFinding(KeyStatus.REVOKED, "p= is empty: sign with another selector, or publish the record again")
     kind = tags.get("k", "rsa")
     if f"{kind}-sha256" != key.algorithm:
-        return Finding(Status.WRONG_TYPE, f"it says {kind[:20]!r}, the key file holds {key.algorithm.removesuffix('-sha256')}")
+        return KeyFinding(KeyStatus.WRONG_TYPE, f"it says {kind[:20]!r}, the key file holds {key.algorithm.removesuffix('-sha256')}")
     if "h" in tags and "sha256" not in _words(tags["h"]):
-        return Finding(Status.WRONG_HASH, "remove h=, or add sha256")
+        return KeyFinding(KeyStatus.WRONG_HASH, "remove h=, or add sha256")
     if "s" in tags and not {"*", "email"} & _words(tags["s"]):
-        return Finding(Status.WRONG_SERVICE, "remove s=, or add email")
+        return KeyFinding(KeyStatus.WRONG_SERVICE, "remove s=, or add email")
     return None
 
 
-def _compare(key: SigningKey, tags: dict[str, str]) -> Finding:
+def _compare(key: SigningKey, tags: dict[str, str]) -> KeyFinding:
     try:
         octets = base64.b64decode(re.sub(r"\s+", "", tags["p"]), validate=True)
     except binascii.Error:
@@ -93,14 +93,14 @@ def _compare(key: SigningKey, tags: dict[str, str]) -> Finding:
         published = _rsa(octets)
         if published.public_numbers() != ours.public_numbers():
             size = published.key_size
-            return Finding(Status.DIFFERS, f"DNS holds another RSA key, of {size} bits: publish the record, or use that key's file")
+            return KeyFinding(KeyStatus.DIFFERS, f"DNS holds another RSA key, of {size} bits: publish the record, or use that key's file")
     elif len(octets) != 32:
         raise ValueError(f"p= of an Ed25519 key has 32 octets (RFC 8463 section 4), this one {len(octets)}")
     elif octets != key.public_octets():
-        return Finding(Status.DIFFERS, "DNS holds another Ed25519 key: publish the record, or use that key's file")
+        return KeyFinding(KeyStatus.DIFFERS, "DNS holds another Ed25519 key: publish the record, or use that key's file")
     if "y" in _words(tags.get("t", "")):
-        return Finding(Status.TESTING, "t=y: receivers treat mail with this signature as unsigned; remove it when the tests are over")
-    return Finding(Status.AGREES)
+        return KeyFinding(KeyStatus.TESTING, "t=y: receivers treat mail with this signature as unsigned; remove it when the tests are over")
+    return KeyFinding(KeyStatus.AGREES)
 
 
 def _rsa(octets: bytes) -> RSAPublicKey:

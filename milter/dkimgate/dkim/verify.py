@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from dkimgate.dkim import signature
 from dkimgate.dkim.canonical import BodyForms
 from dkimgate.dkim.content import Content
-from dkimgate.dkim.public_key import NoKey, Problem, PublicKey, published_key
+from dkimgate.dkim.public_key import KeyProblem, NoKey, PublicKey, published_key
 from dkimgate.dkim.signature import Refused, Tags
 from dkimgate.dns.resolver import Lookup
 from dkimgate.message import domains
@@ -29,7 +29,7 @@ MOST_READ = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
+class CheckedSignature:
     """What was found out about one signature. `result` is one of RESULTS; without `domain` the field can't be read.
 
     `aligned`: by relaxed alignment with the author domain (whatever the result). `limited`: l= leaves octets of the body unsigned, so that
@@ -56,7 +56,7 @@ def check_signatures(
     now: float,
     above: int = 0,
     most: int = MOST_VERIFIED,
-) -> tuple[Signature, ...]:
+) -> tuple[CheckedSignature, ...]:
     """Verify the signatures of a message, those that may align with the author domain first. Never raises.
 
     `author` is the author domain; None aligns with nothing. `now` in seconds: the time of arrival. `above`: so
@@ -95,8 +95,8 @@ def _may_align(domain: str | None, author: str | None) -> bool:
     return domain is not None and author is not None and domains.may_align(domain, author)
 
 
-def _check(position: int, field: HeaderField, content: Content, author: str | None, lookup: Lookup, now: float) -> Signature:
-    found = Signature(position, "permerror")
+def _check(position: int, field: HeaderField, content: Content, author: str | None, lookup: Lookup, now: float) -> CheckedSignature:
+    found = CheckedSignature(position, "permerror")
     try:
         tags = signature.read(field.value)
         found = replace(
@@ -131,7 +131,7 @@ def _body(tags: Tags, content: Content) -> bool:
     return False
 
 
-def _signed(found: Signature, tags: Tags, field: HeaderField, content: Content, lookup: Lookup) -> Signature:
+def _signed(found: CheckedSignature, tags: Tags, field: HeaderField, content: Content, lookup: Lookup) -> CheckedSignature:
     if found.limited:
         raise Refused("policy", "l= leaves a part of the body unsigned")
     key = _key(tags, lookup)
@@ -146,7 +146,7 @@ def _signed(found: Signature, tags: Tags, field: HeaderField, content: Content, 
 def _key(tags: Tags, lookup: Lookup) -> PublicKey:
     key = published_key(tags.domain, tags.selector, tags.algorithm, lookup)
     if isinstance(key, NoKey):
-        raise Refused({Problem.UNANSWERED: "temperror", Problem.WEAK: "policy"}.get(key.problem, "permerror"), key.why)
+        raise Refused({KeyProblem.UNANSWERED: "temperror", KeyProblem.WEAK: "policy"}.get(key.problem, "permerror"), key.why)
     if key.exact and tags.identity != tags.domain:
         raise Refused("permerror", "the key forbids sub-domains in i= (t=s)")
     return key

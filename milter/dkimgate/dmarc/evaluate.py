@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from dkimgate.dkim.verify import Signature
+from dkimgate.dkim.verify import CheckedSignature
 from dkimgate.dmarc import record as dmarc_record
 from dkimgate.dmarc import walk
 from dkimgate.dmarc.record import Record
@@ -36,7 +36,7 @@ class Identifier:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Evaluation:
     """The result by one RFC. `policy` is what the domain asks for where a message fails; `domain` is where its record stands."""
 
     reading: str
@@ -51,7 +51,7 @@ class Dmarc:
     """The verdicts of one message, worst first; the first one counts."""
 
     author: str | None
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[Evaluation, ...]
 
     @property
     def result(self) -> str:
@@ -70,7 +70,7 @@ def prepare(author: str, lookup: Lookup) -> None:
 
 
 def check_dmarc(
-    author: str | None, spf: Spf | None, signatures: Sequence[Signature], lookup: Lookup, readings: Sequence[str] = BOTH
+    author: str | None, spf: Spf | None, signatures: Sequence[CheckedSignature], lookup: Lookup, readings: Sequence[str] = BOTH
 ) -> Dmarc:
     """Evaluate a message. Never raises; where DNS fails the result is never `pass` for that, and never `none`.
 
@@ -80,7 +80,7 @@ def check_dmarc(
     if not readings or not set(readings) <= set(BOTH):
         raise ValueError(f"readings must be of {BOTH}")
     if author is None:
-        verdicts = [Verdict(reading, "permerror", "no single author domain") for reading in readings]
+        verdicts = [Evaluation(reading, "permerror", "no single author domain") for reading in readings]
     else:
         identifiers = _identifiers(spf, signatures)
         by = {RFC9989: _by_tree, RFC7489: _by_list}
@@ -88,7 +88,7 @@ def check_dmarc(
     return Dmarc(author, tuple(sorted(verdicts, key=lambda verdict: -RESULTS.index(verdict.result))))
 
 
-def _identifiers(spf: Spf | None, signatures: Sequence[Signature]) -> tuple[Identifier, ...]:
+def _identifiers(spf: Spf | None, signatures: Sequence[CheckedSignature]) -> tuple[Identifier, ...]:
     """What was authenticated, or may have been; each domain once a method, what is sure first."""
     found = [Identifier(s.domain, "dkim", s.result == "pass") for s in signatures if s.domain and s.result in ("pass", "temperror")]
     if spf is not None and spf.domain and spf.result in ("pass", "temperror"):
@@ -96,14 +96,14 @@ def _identifiers(spf: Spf | None, signatures: Sequence[Signature]) -> tuple[Iden
     return tuple(sorted(dict.fromkeys(found), key=lambda identifier: not identifier.sure))
 
 
-def _by_tree(author: str, identifiers: tuple[Identifier, ...], spf_checked: bool, lookup: Lookup) -> Verdict:
+def _by_tree(author: str, identifiers: tuple[Identifier, ...], spf_checked: bool, lookup: Lookup) -> Evaluation:
     """RFC 9989 section 5.3."""
     try:
         found = walk.tree_policy_of(author, lookup)
     except Unanswered as failure:
-        return Verdict(RFC9989, "temperror", str(failure))
+        return Evaluation(RFC9989, "temperror", str(failure))
     if found is None:
-        return Verdict(RFC9989, "none", "no DMARC record")
+        return Evaluation(RFC9989, "none", "no DMARC record")
     policy = _tree_policy(author, found, lookup)
     return _verdict(RFC9989, author, found, policy, identifiers, spf_checked, lambda domain: _tree_aligned(domain, author, lookup))
 
@@ -132,21 +132,21 @@ def _tree_aligned(domain: str, author: str, lookup: Lookup) -> bool:
     return walk.organizational(domain, walk.walk(domain, lookup)) == organization
 
 
-def _by_list(author: str, identifiers: tuple[Identifier, ...], spf_checked: bool, lookup: Lookup) -> Verdict:
+def _by_list(author: str, identifiers: tuple[Identifier, ...], spf_checked: bool, lookup: Lookup) -> Evaluation:
     """RFC 7489 section 6.6."""
     try:
         found = walk.listed_policy_of(author, lookup)
     except Unanswered as failure:
-        return Verdict(RFC7489, "temperror", str(failure))
+        return Evaluation(RFC7489, "temperror", str(failure))
     if found is None:
-        return Verdict(RFC7489, "none", "no DMARC record")
+        return Evaluation(RFC7489, "none", "no DMARC record")
     if found.record.only_np:
         found = replace(found, record=replace(found.record, no_policy=None))
     record = found.record
     if record.policy is None and record.problem is None and record.no_policy is None and not record.reports:
         # section 6.6.3, step 6: no valid p=, and nobody to report to. RFC 9989 takes the same record for p=none.
         why = f"DMARC record at {found.domain}: no p=, which RFC 7489 requires, and no address for reports"
-        return Verdict(RFC7489, "none", why, domain=found.domain)
+        return Evaluation(RFC7489, "none", why, domain=found.domain)
     policy = (record.subdomains if found.domain != author else None) or record.policy or "none"
     return _verdict(RFC7489, author, found, policy, identifiers, spf_checked, lambda domain: domains.aligned(domain, author))
 
@@ -159,13 +159,13 @@ def _verdict(
     identifiers: tuple[Identifier, ...],
     spf_checked: bool,
     relaxed: Callable[[str], bool],
-) -> Verdict:
+) -> Evaluation:
     """Pass if anything authenticated aligns; temperror if something might have that DNS failed for."""
     if found.record.no_policy is not None:
         # RFC 9989 section 4.10.1, RFC 7489 section 6.6.3: a bad policy and nobody to report to, or several records: DMARC does not apply
-        return Verdict(reading, "none", f"DMARC record at {found.domain}: {found.record.no_policy}", domain=found.domain)
+        return Evaluation(reading, "none", f"DMARC record at {found.domain}: {found.record.no_policy}", domain=found.domain)
     if found.record.problem is not None:
-        return Verdict(reading, "permerror", f"DMARC record at {found.domain}: {found.record.problem}", domain=found.domain)
+        return Evaluation(reading, "permerror", f"DMARC record at {found.domain}: {found.record.problem}", domain=found.domain)
     doubt: str | None = None
     for identifier in identifiers:
         try:
@@ -174,14 +174,14 @@ def _verdict(
             doubt = doubt or str(failure)
             continue
         if aligned and identifier.sure:
-            return Verdict(reading, "pass", f"{identifier.method} of {identifier.domain}", policy, found.domain)
+            return Evaluation(reading, "pass", f"{identifier.method} of {identifier.domain}", policy, found.domain)
         if aligned:
             doubt = doubt or f"DNS failed for {identifier.method} of {identifier.domain}"
     if doubt is not None:
-        return Verdict(reading, "temperror", doubt, policy, found.domain)
+        return Evaluation(reading, "temperror", doubt, policy, found.domain)
     if not spf_checked:
-        return Verdict(reading, "unknown", "no aligned DKIM signature, and SPF was not checked", policy, found.domain)
-    return Verdict(reading, "fail", "nothing aligned passes", policy, found.domain)
+        return Evaluation(reading, "unknown", "no aligned DKIM signature, and SPF was not checked", policy, found.domain)
+    return Evaluation(reading, "fail", "nothing aligned passes", policy, found.domain)
 
 
 def _aligned(identifier: Identifier, author: str, record: Record, relaxed: Callable[[str], bool]) -> bool:

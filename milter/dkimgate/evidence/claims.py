@@ -27,7 +27,7 @@ MAX_FIELDS = 100
 """Of Authentication-Results fields behind these, and behind MAX_CLAIMS, only what hurts is read: it takes a tenth of the time."""
 
 
-def claims_of(message: Message, route: Route, trust: Trust, verdicts: Iterable[spam.Verdict] | None = None) -> tuple[Claim, ...]:
+def claims_of(message: Message, route: Route, trust: Trust, verdicts: Iterable[spam.SpamVerdict] | None = None) -> tuple[Claim, ...]:
     """Every claim of the header, from the top down, each with its standing. `verdicts`: what it says of spam, where that is known."""
     zone = _zone(message, route, trust)
     stated = {verdict.position: verdict.spam for verdict in (spam.verdicts_of(message.header) if verdicts is None else verdicts)}

@@ -31,7 +31,7 @@ class Seen:
     domain: str | None
     route: Route
     claims: tuple[Claim, ...]
-    verdicts: tuple[spam.Verdict, ...]
+    verdicts: tuple[spam.SpamVerdict, ...]
     by_own_host: bool = False
 
 

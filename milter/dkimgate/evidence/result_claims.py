@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dkimgate.dkim.verify import Signature
+from dkimgate.dkim.verify import CheckedSignature
 from dkimgate.dmarc.evaluate import BOTH, Dmarc
 from dkimgate.facts import Claim, Standing
 from dkimgate.spf.check import Spf
 
 
-def of_signature(found: Signature) -> Claim:
+def of_signature(found: CheckedSignature) -> Claim:
     """A DKIM signature that was verified (section 2.7.1)."""
     said = (("header.d", found.domain), ("header.s", found.selector), ("header.a", found.algorithm))
     properties = [(name, value) for name, value in said if value is not None]

@@ -29,7 +29,7 @@ _SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SpamVerdict:
     """What the field at that position of the header says. `unread`: nobody here could read it, so it counts as ham."""
 
     position: int
@@ -47,7 +47,7 @@ class _Read:
     beside: bool = False
 
 
-def verdicts_of(header: Sequence[HeaderField], own: Sequence[SpamField] = (), ours_above: int = 0) -> tuple[Verdict, ...]:
+def verdicts_of(header: Sequence[HeaderField], own: Sequence[SpamField] = (), ours_above: int = 0) -> tuple[SpamVerdict, ...]:
     """Every verdict of a header, from the top down. `own`: fields that the configuration names, each in the place of ours of that name.
     `ours_above`: at positions below this number only hosts of ours wrote."""
     named = {field.field.lower(): Scale((re.compile(field.pattern, re.IGNORECASE),), field.required, ham=_ANYTHING) for field in own}
@@ -64,7 +64,7 @@ def verdicts_of(header: Sequence[HeaderField], own: Sequence[SpamField] = (), ou
             found[position] = read
     for run in _runs(header, ours_above):
         _share_limit(found, run)
-    return tuple(Verdict(position, read.spam, read.unread) for position, read in found.items())
+    return tuple(SpamVerdict(position, read.spam, read.unread) for position, read in found.items())
 
 
 def _runs(header: Sequence[HeaderField], ours_above: int) -> Iterator[range]:
@@ -107,7 +107,7 @@ def _read_known(field: HeaderField) -> _Read | None:
     return _read(scale, field.text[:MAX_LENGTH]) if scale is not None else None
 
 
-def unread(header: Sequence[HeaderField], verdicts: Iterable[Verdict]) -> Iterator[tuple[str, str]]:
+def unread(header: Sequence[HeaderField], verdicts: Iterable[SpamVerdict]) -> Iterator[tuple[str, str]]:
     """Name (in ASCII) and value of the fields whose verdict nobody could read, for the log; each cut short."""
     for verdict in verdicts:
         if verdict.unread:

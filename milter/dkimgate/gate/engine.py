@@ -268,11 +268,11 @@ class Engine:
         names = envelope_domains(seen.message.envelope.sender, self.way_out)
         return names is None or any(domains.may_align(name, seen.domain) for name in names)
 
-    def _passports(self, seen: Seen, body_hash: bytes | None) -> passports.Reading:
+    def _passports(self, seen: Seen, body_hash: bytes | None) -> passports.PassportReading:
         """What the passports of the header come to. One that a client brings who is not ours helps nobody: no outsider is ever given
         one. But a border ahead of us in his session may have stated there what hurts."""
         if self.secrets is None or self.config.passport is None:
-            return passports.Reading(passports.Outcome.ABSENT)
+            return passports.PassportReading(passports.Validity.ABSENT)
         reading = passports.read(seen.message.header, self.secrets, self.now(), self.config.passport.max_age, body_hash)
         return replace(reading, ours=self.config.trust.is_client(seen.message.connection.ip))
 

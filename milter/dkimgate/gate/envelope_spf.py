@@ -84,13 +84,13 @@ def outgoing_spf(sender: str, way: WayOut, author: str | None, lookup: Lookup | 
     for name, helo in dict.fromkeys(asked):
         for address in way.addresses:
             result = _check(address, local, name, helo, lookup)
-            if result is Result.PASS:
+            if result is EnvelopeSpf.PASS:
                 return True, LOOKUP  # the others cost a record's evaluation each
-            unknown = unknown or result is Result.TEMPERROR
+            unknown = unknown or result is EnvelopeSpf.TEMPERROR
     return (True, ASSUMED) if unknown else (False, LOOKUP)
 
 
-class Result(StrEnum):
+class EnvelopeSpf(StrEnum):
     """The results of SPF that make a difference here."""
 
     PASS = "pass"
@@ -98,12 +98,12 @@ class Result(StrEnum):
     OTHER = "other"  # none, neutral, softfail, fail, permerror: DMARC takes none of them for a pass
 
 
-def _check(address: Address, local: str, domain: str, helo: str | None, lookup: Lookup) -> Result:
+def _check(address: Address, local: str, domain: str, helo: str | None, lookup: Lookup) -> EnvelopeSpf:
     """SPF of one address and one domain."""
     try:
         # void lookups don't count: the limit is a SHOULD that many receivers leave out, and with it the local part of a sender
         # could turn what passes there into an error here, by way of macros
         result = Query(address, local, domain, helo, lookup, count_voids=False).check()[0]
     except Exception:  # noqa: BLE001 - pyspf raises what it likes on records that it did not foresee, and they are a stranger's
-        return Result.TEMPERROR
-    return Result(result) if result in ("pass", "temperror") else Result.OTHER
+        return EnvelopeSpf.TEMPERROR
+    return EnvelopeSpf(result) if result in ("pass", "temperror") else EnvelopeSpf.OTHER

@@ -56,7 +56,7 @@ _SPACE = re.compile(rb"[ \t\r\n]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class PassportResult:
     """One result of the border's, and the domain it was found for (None: not told)."""
 
     method: str
@@ -73,7 +73,7 @@ class Passport:
     host: str | None
     queue_id: str | None
     author: str | None
-    results: tuple[Result, ...]
+    results: tuple[PassportResult, ...]
     spam: Spam | None
 
 
@@ -125,9 +125,9 @@ def passport_of(tags: dict[str, str]) -> Passport:
     return Passport(tags["k"], int(tags["t"]), some["h"], some["q"], some["a"], tuple(results), _spam(some["spam"]))
 
 
-def _result(method: str, text: str) -> Result:
+def _result(method: str, text: str) -> PassportResult:
     word, _, domain = text.partition(":")
-    return Result(method, word, domain or None)
+    return PassportResult(method, word, domain or None)
 
 
 def _spam(text: str | None) -> Spam | None:

@@ -10,7 +10,7 @@ from dkimgate.facts import Claim, Spam
 from dkimgate.message import domains
 from dkimgate.message.message import Message
 from dkimgate.passport.binding import Binding, binding_of
-from dkimgate.passport.field import HURTING, METHODS, PATTERNS, Result, base64_of, fold, mac, text_of
+from dkimgate.passport.field import HURTING, METHODS, PATTERNS, PassportResult, base64_of, fold, mac, text_of
 from dkimgate.passport.secrets import Secrets
 
 _SPLIT_AT = 1000  # octets; above this the names that results were found for are left out
@@ -42,20 +42,20 @@ def issue(claims: Iterable[Claim], spam: Spam | None, message: Message, body_has
         **_digests(binding, body_hash),
     }
     if len(text_of(tags)) > _SPLIT_AT:
-        tags |= {method: _list([Result(r.method, r.result) for r in found]) for method, found in results.items()}
+        tags |= {method: _list([PassportResult(r.method, r.result) for r in found]) for method, found in results.items()}
     return fold({**tags, "b": mac(tags, secret)})
 
 
-def _results(claims: list[Claim], method: str, author: str | None) -> list[Result]:
+def _results(claims: list[Claim], method: str, author: str | None) -> list[PassportResult]:
     """The results of one method, each once. Names go with passes alone: nobody asks what a failure was found for."""
     mine = [claim for claim in claims if claim.method == method]
     if method == "dmarc":
-        return [Result(method, word) for word in sorted({_dmarc_word(claim, author) for claim in mine})]
+        return [PassportResult(method, word) for word in sorted({_dmarc_word(claim, author) for claim in mine})]
     words = {_word(claim.result) for claim in mine}
     named = {_found_for(claim) for claim in mine if claim.result == "pass"} if method in _FOUND_FOR else set()
     known = sorted((name for name in named if name), key=lambda name: (author is None or not domains.aligned(name, author), name))
-    passes = [Result(method, "pass", name) for name in known[:_DOMAINS]]
-    return passes + [Result(method, word) for word in sorted(words) if word != "pass" or not passes]
+    passes = [PassportResult(method, "pass", name) for name in known[:_DOMAINS]]
+    return passes + [PassportResult(method, word) for word in sorted(words) if word != "pass" or not passes]
 
 
 def _word(result: str) -> str:
@@ -78,7 +78,7 @@ def _found_for(claim: Claim) -> str | None:
     return next((name for value in values if value and (name := domains.of_address(value))), None)
 
 
-def _list(results: list[Result]) -> str:
+def _list(results: list[PassportResult]) -> str:
     return ",".join(f"{r.result}:{r.domain}" if r.domain else r.result for r in results) or "-"
 
 

@@ -31,7 +31,7 @@ from dkimgate.evidence import spam as spam_evidence
 from dkimgate.facts import Claim, Spam, Standing
 from dkimgate.message.message import HeaderField
 from dkimgate.passport.binding import Binding, binding_of
-from dkimgate.passport.field import FIELD_NAME, HURTING, KEY, Passport, Result, base64_of, mac, parse, passport_of
+from dkimgate.passport.field import FIELD_NAME, HURTING, KEY, Passport, PassportResult, base64_of, mac, parse, passport_of
 from dkimgate.passport.secrets import Secrets
 
 MAX_AGE = 600
@@ -41,7 +41,7 @@ MAX_SKEW = 60
 _PROPERTY = {"spf": "smtp.mailfrom", "dkim": "header.d"}
 
 
-class Outcome(StrEnum):
+class Validity(StrEnum):
     """What a passport is worth for the message that bears it."""
 
     ABSENT = "absent"
@@ -64,10 +64,10 @@ class Part(StrEnum):
     BODY = "body"  # the body, or the MIME fields that say how to show it
 
 
-_FITS = (Outcome.VALID, Outcome.UNREAD, Outcome.CHANGED)
-_AUTHENTIC = (*_FITS, Outcome.STALE, Outcome.FUTURE, Outcome.REPLAYED)
+_FITS = (Validity.VALID, Validity.UNREAD, Validity.CHANGED)
+_AUTHENTIC = (*_FITS, Validity.STALE, Validity.FUTURE, Validity.REPLAYED)
 # of several fields that don't fit, the one that tells an operator most
-_TELLING = (Outcome.REPLAYED, Outcome.STALE, Outcome.FUTURE, Outcome.UNKNOWN_KEY, Outcome.FORGED, Outcome.MALFORMED)
+_TELLING = (Validity.REPLAYED, Validity.STALE, Validity.FUTURE, Validity.UNKNOWN_KEY, Validity.FORGED, Validity.MALFORMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +75,17 @@ class Judged:
     """One field of the header. `position` from the top; `passport` None where it is malformed."""
 
     position: int
-    outcome: Outcome
+    outcome: Validity
     passport: Passport | None = None
     changes: frozenset[Part] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PassportReading:
     """What the passports of a header come to. `changes` counts where some field fits; `body_read` tells whether the body was compared;
     `ours`: a client of ours handed the message in."""
 
-    outcome: Outcome
+    outcome: Validity
     fields: tuple[Judged, ...] = ()
     changes: frozenset[Part] = frozenset()
     body_read: bool = False
@@ -109,7 +109,7 @@ class Reading:
 # --- reading -------------------------------------------------------------------------------------------------------------------------
 
 
-def read(header: Sequence[HeaderField], secrets: Secrets, now: float, max_age: float, body_hash: bytes | None) -> Reading:
+def read(header: Sequence[HeaderField], secrets: Secrets, now: float, max_age: float, body_hash: bytes | None) -> PassportReading:
     """Read the passports of a header. Never raises, and takes time linear in its size.
 
     Where the client is not ours, say so of what is read. With `body_hash` None (the body is still to come) a passport that fits is
@@ -117,17 +117,17 @@ def read(header: Sequence[HeaderField], secrets: Secrets, now: float, max_age: f
     """
     standing = [(position, field) for position, field in enumerate(header) if field.key == KEY]
     if not standing:
-        return Reading(Outcome.ABSENT)
+        return PassportReading(Validity.ABSENT)
     binding = binding_of(header)
     fields = tuple(_judge(position, field, binding, secrets, now, max_age, body_hash) for position, field in standing)
     fitting = [field for field in fields if field.outcome in _FITS]
     if not fitting:
         outcomes = {field.outcome for field in fields}
-        return Reading(next(outcome for outcome in _TELLING if outcome in outcomes), fields)
+        return PassportReading(next(outcome for outcome in _TELLING if outcome in outcomes), fields)
     changes = frozenset(part for field in fitting for part in field.changes)
     if len({(f.passport.results, f.passport.spam) for f in fitting if f.passport}) > 1:
-        return Reading(Outcome.SEVERAL, fields, changes, body_hash is not None)
-    return Reading(Outcome.CHANGED if changes else fitting[0].outcome, fields, changes, body_hash is not None)
+        return PassportReading(Validity.SEVERAL, fields, changes, body_hash is not None)
+    return PassportReading(Validity.CHANGED if changes else fitting[0].outcome, fields, changes, body_hash is not None)
 
 
 def _judge(
@@ -135,24 +135,24 @@ def _judge(
 ) -> Judged:
     tags = parse(field.value)
     if tags is None:
-        return Judged(position, Outcome.MALFORMED)
+        return Judged(position, Validity.MALFORMED)
     said = passport_of(tags)
     secret = secrets.find(tags["k"])
     if secret is None:
-        return Judged(position, Outcome.UNKNOWN_KEY, said)
+        return Judged(position, Validity.UNKNOWN_KEY, said)
     if not hmac.compare_digest(mac(tags, secret), tags["b"]):
-        return Judged(position, Outcome.FORGED, said)
+        return Judged(position, Validity.FORGED, said)
     # the identity holds the author domain too
     if not hmac.compare_digest(tags["mi"], base64_of(binding.identity)):
-        return Judged(position, Outcome.REPLAYED, said)
+        return Judged(position, Validity.REPLAYED, said)
     if said.time > now + MAX_SKEW:
-        return Judged(position, Outcome.FUTURE, said)
+        return Judged(position, Validity.FUTURE, said)
     if not now - said.time <= max_age:
-        return Judged(position, Outcome.STALE, said)
+        return Judged(position, Validity.STALE, said)
     changes = _changes(tags, binding, body_hash)
     if changes:
-        return Judged(position, Outcome.CHANGED, said, changes)
-    return Judged(position, Outcome.UNREAD if body_hash is None else Outcome.VALID, said)
+        return Judged(position, Validity.CHANGED, said, changes)
+    return Judged(position, Validity.UNREAD if body_hash is None else Validity.VALID, said)
 
 
 def _changes(tags: dict[str, str], binding: Binding, body_hash: bytes | None) -> frozenset[Part]:
@@ -167,11 +167,11 @@ def _changes(tags: dict[str, str], binding: Binding, body_hash: bytes | None) ->
 # --- what it comes to ------------------------------------------------------------------------------------------------------------------
 
 
-def claims(reading: Reading, allowed: Collection[Part] = ()) -> tuple[Claim, ...]:
+def claims(reading: PassportReading, allowed: Collection[Part] = ()) -> tuple[Claim, ...]:
     """The claims of a header's passports: trusted where they fit, upstream and only what hurts elsewhere (see the top of this file)."""
     helps = reading.helps(allowed)
     found: list[Claim] = []
-    told: set[tuple[Outcome, Passport]] = set()  # a copy of a field says nothing new
+    told: set[tuple[Validity, Passport]] = set()  # a copy of a field says nothing new
     for field, said in _counting(reading):
         if (field.outcome, said) in told:
             continue
@@ -187,24 +187,24 @@ def claims(reading: Reading, allowed: Collection[Part] = ()) -> tuple[Claim, ...
     return tuple(found)
 
 
-def spam(reading: Reading) -> Spam:
+def spam(reading: PassportReading) -> Spam:
     """The worst spam verdict of the passports that count. Ham is the same as none."""
     return spam_evidence.worst(said.spam for _, said in _counting(reading) if said.spam is not None)
 
 
-def _counting(reading: Reading) -> list[tuple[Judged, Passport]]:
+def _counting(reading: PassportReading) -> list[tuple[Judged, Passport]]:
     """Every field whose statements count for something."""
-    among = _AUTHENTIC if reading.fitting else tuple(Outcome)
+    among = _AUTHENTIC if reading.fitting else tuple(Validity)
     return [(field, field.passport) for field in reading.fields if field.passport is not None and field.outcome in among]
 
 
-def _stated(said: Passport) -> tuple[Result, ...]:
+def _stated(said: Passport) -> tuple[PassportResult, ...]:
     if said.spam is None:
         return said.results
-    return (*said.results, Result("spam", "yes" if said.spam.spam else "no"))
+    return (*said.results, PassportResult("spam", "yes" if said.spam.spam else "no"))
 
 
-def _properties(result: Result, said: Passport) -> tuple[tuple[str, str], ...]:
+def _properties(result: PassportResult, said: Passport) -> tuple[tuple[str, str], ...]:
     if result.method == "spam" and said.spam is not None:
         return (("score", f"{said.spam.score:g}"), ("required", f"{said.spam.required:g}"))
     if result.method == "dmarc" and said.author is not None:
@@ -214,20 +214,20 @@ def _properties(result: Result, said: Passport) -> tuple[tuple[str, str], ...]:
     return ()
 
 
-def _why(reading: Reading | None, field: Judged, helps: bool) -> str:
+def _why(reading: PassportReading | None, field: Judged, helps: bool) -> str:
     if reading is None:
         return f"a passport that does not count ({field.outcome}): only what hurts was taken from it"
     if not reading.ours:
         return "a passport in a stranger's session: only what hurts was taken from it"
     changed = " and ".join(sorted(reading.changes))
     match reading.outcome:
-        case Outcome.SEVERAL:
+        case Validity.SEVERAL:
             return "our passport, but beside it stands another of ours that contradicts it: only what hurts was taken from it"
-        case Outcome.CHANGED if helps:
+        case Validity.CHANGED if helps:
             return f"our passport; changed since, as the configuration allows: {changed}"
-        case Outcome.CHANGED:
+        case Validity.CHANGED:
             return f"our passport, but changed since: {changed}: only what hurts was taken from it"
-        case Outcome.UNREAD if not helps:
+        case Validity.UNREAD if not helps:
             return "our passport, but the body has not been compared: only what hurts was taken from it"
         case _:
             return "our passport, and the message is as the border saw it"

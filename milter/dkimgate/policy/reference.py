@@ -26,7 +26,7 @@ def _kind(fact: Fact) -> str:
     return written + ("; may be absent" if fact.optional else "")
 
 
-PART = marks.Part("the table of facts", table)
+PART = marks.MarkedPart("the table of facts", table)
 
 if __name__ == "__main__":
     marks.write(PART)
