@@ -20,6 +20,7 @@ from dkimgate.message.message import Connection, Message
 from dkimgate.policy import loader, verdict
 from dkimgate.policy.model import Policy
 from dkimgate.record import record
+from dkimgate.record.recordable import recordable
 
 SHIPPED = loader.load(Path(__file__).parents[1] / "config" / "policy.yaml")
 START = 1_795_262_400.0  # 2026-11-21T12:00:00Z
@@ -152,7 +153,7 @@ def line(number: int, policy: Policy = SHIPPED) -> bytes:
         message = Message(Connection("192.0.2.66"), queue_id=queue_id)
         failed = record.make(message, None, time=at, ms=1.0, policy_hash=f"sha256:{policy.digest}", error="aborted: connection lost")
         return record.to_line(failed)
-    told = record.recordable(facts(dice))
+    told = recordable(facts(dice))
     made = assessment(told, policy)
     keys = [Key(made.signer)] if made.signer is not None else []
     ms, digest = 0.42 + dice.random(), f"sha256:{policy.digest}"

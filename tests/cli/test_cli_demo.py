@@ -31,13 +31,15 @@ def test_every_message_comes_out_as_it_should(played: list[demo.Shown]) -> None:
 
 
 def test_law_1_what_arrived_badly_departs_without_a_pass_and_would_have_had_one(played: list[demo.Shown]) -> None:
-    bad = [outcome for outcome in played if outcome.record["decision"]["rule"] == "never-launder"]
+    bad = [outcome for outcome in played if outcome.record.decision.rule == "never-launder"]
     assert len(bad) == 3
     assert {(outcome.signed, outcome.departs, outcome.ungated) for outcome in bad} == {(False, "fail", "pass")}
 
 
 def test_the_record_predicts_what_the_receiver_concludes(played: list[demo.Shown]) -> None:
-    assert [outcome.record["departure"]["dmarc"] for outcome in played] == [outcome.departs for outcome in played]
+    assert [outcome.record.departure.dmarc for outcome in played if outcome.record.departure is not None] == [
+        outcome.departs for outcome in played
+    ]
 
 
 @pytest.mark.parametrize("change", [{"rule": "x"}, {"signed": None}, {"departs": "x"}, {"ungated": "x"}])

@@ -149,7 +149,7 @@ def test_json_is_a_record_a_line_that_can_be_decided_again(config: str, tmp_path
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [told["decision"]["rule"] for told in records] == ["other-peoples-mail", "own-users"]
     assert records[1]["decision"]["signatures"] == [{"domain": "hosted.example", "selector": "ed", "algorithm": "ed25519-sha256"}]
-    assert record.facts_of(records[0]).arrival.dmarc == "pass"
+    assert record.facts_of(record.read(records[0])).arrival.dmarc == "pass"
 
 
 def test_stdin_and_return_path(config: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -207,7 +207,7 @@ def test_law_4_what_fails_twice_waits(loaded: Gate, monkeypatch: pytest.MonkeyPa
 
 def test_law_4_a_message_whose_record_fails_leaves_unsigned(loaded: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("dkimgate.record.record._of_arrival", lambda _: 1 / 0)
+        patched.setattr("dkimgate.record.record._risk", lambda _: 1 / 0)
         outcome = _pass(loaded, message(AUTHOR))
     assert (outcome.disposition, outcome.fields) == (Disposition.DEFER, ())
     (written,) = _records(loaded)
@@ -246,7 +246,7 @@ def test_law_5_a_record_can_be_decided_again(loaded: Gate) -> None:
     for header in (AUTHOR, FAIL + BORDER + AUTHOR, PASS + BORDER + AUTHOR + "X-Spam-Status: Yes, score=7 required=5\n"):
         _pass(loaded, message(header))
         written = _records(loaded)[-1]
-        again = decide(record.facts_of(written), loaded.policy)
+        again = decide(record.facts_of(record.read(written)), loaded.policy)
         assert (again.rule, again.sign.value, again.risk.score) == (
             written["decision"]["rule"],
             written["decision"]["sign"],

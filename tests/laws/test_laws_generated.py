@@ -16,6 +16,7 @@ from dkimgate.policy.decide import decide
 from dkimgate.policy.model import Policy
 from dkimgate.policy.proof import Law, prove, report
 from dkimgate.record import record
+from dkimgate.record.recordable import recordable
 from laws.generated import pieces, randoms, show
 from laws.generated_policies import as_forged, badly, facts_for, laundered, loaded, mended, outside, policies, possible, promoted, wild
 
@@ -89,7 +90,7 @@ def decided_again(random: Random) -> None:
     policy = policies(random, observing=True)
     for gathered in facts_for(random, policy, MESSAGES):
         for drawn in (gathered, wild(random, gathered)):
-            facts = record.recordable(drawn)
+            facts = recordable(drawn)
             reached = verdict.reach(facts, policy)
             message = Message(facts.client, Envelope(facts.sender, facts.recipients))
             assessment = Assessment(facts, reached.decision, reached.departure, None, reached.overruled)
@@ -97,11 +98,11 @@ def decided_again(random: Random) -> None:
             line = record.to_line(made)
             assert line.isascii() and line.count(b"\n") == 1
             written = json.loads(line)
-            again = record.facts_of(written)
+            again = record.facts_of(record.read(written))
             assert again == facts, policy
             assert verdict.reach(again, policy) == reached, (facts, policy)
             assert decide(again, policy).rule == written["decision"]["rule"]
-            assert record.recordable(facts) == facts
+            assert recordable(facts) == facts
 
 
 def test_policies_that_are_drawn_say_everything_and_many_can_be_loaded() -> None:

@@ -216,7 +216,7 @@ def said_alike(drawn: Drawn) -> None:
     gate, message = drawn.gate, drawn.message
     written = passes(gate, message, drawn.body).record
     assert written["error"] is None
-    again = decide(record.facts_of(written), gate.policy)
+    again = decide(record.facts_of(record.read(written)), gate.policy)
     assert (again.rule, str(again.sign), str(again.envelope), str(again.disposition), again.risk.score, again.mode) == (
         *(written["decision"][key] for key in ("rule", "sign", "envelope", "disposition")),
         written["risk"]["score"],
@@ -246,7 +246,7 @@ STAGES = (
     "dkimgate.gate.engine.outgoing_spf",
     "dkimgate.gate.engine.srs.rewrite",
     "dkimgate.gate.engine.header_changes.plan",
-    "dkimgate.gate.engine.record.recordable",
+    "dkimgate.gate.engine.recordable",
     "dkimgate.policy.verdict.decide",
     "dkimgate.policy.verdict.guard.refuses_signature",
     "dkimgate.policy.verdict.guard.refuses_envelope",

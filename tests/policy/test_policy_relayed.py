@@ -12,8 +12,10 @@ from dkimgate.cli.show import laundered
 from dkimgate.facts import Arrival, Assessment, Decision, Departure, Facts, Origin, Sign, is_outside
 from dkimgate.message.message import Connection, Message
 from dkimgate.policy import departure, guard, loader, verdict
+from dkimgate.policy.laundering import Law
 from dkimgate.policy.proof import prover, universe
 from dkimgate.record import record
+from dkimgate.record.recordable import recordable
 
 CONFIG = Path(__file__).parents[2] / "config"
 SIGNING = [CONFIG / "policy.yaml", *sorted((CONFIG / "policies").glob("*.yaml"))]
@@ -46,22 +48,23 @@ def test_everybody_agrees_on_what_is_outside(origin: Origin, relay: bool, outsid
     facts = replace(ANYBODYS, origin=origin, relay=relay, arrival=Arrival("fail"), spf_passes=True)
     decision = Decision("signs", sign=Sign.AUTHOR)
     leaves = Departure("pass", True, True)
-    told = json.loads(record.to_line(record.make(Message(), Assessment(facts, decision, leaves), time=0, ms=0, policy_hash="")))
+    told = record.make(Message(), Assessment(facts, decision, leaves), time=0, ms=0, policy_hash="")
     assert facts.outside is outside is is_outside(origin, relay)
     assert (guard.refuses_signature(facts, decision) is not None) is outside
-    assert prover.breaks(prover.Law.SIGNATURE, facts, decision) is outside
-    assert prover.breaks(prover.Law.DEPARTURE, facts, decision) is outside
+    assert prover.breaks(Law.SIGNATURE, facts, decision) is outside
+    assert prover.breaks(Law.DEPARTURE, facts, decision) is outside
     assert laundered(told) is outside
     assert universe.is_possible(facts) is None
-    assert record.facts_of(told) == record.recordable(facts)
+    assert record.facts_of(told) == recordable(facts)
     nothing = replace(facts, arrival=Arrival("none"), spf_passes=True)
     assert (departure.predict(nothing, True).dmarc == "none") is outside
 
 
 def test_a_record_that_is_older_than_the_fact_is_read() -> None:
-    told = record.make(Message(), Assessment(OWN, Decision("x"), Departure("none", False, False)), time=0, ms=0, policy_hash="")
+    made = record.make(Message(), Assessment(OWN, Decision("x"), Departure("none", False, False)), time=0, ms=0, policy_hash="")
+    told = json.loads(record.to_line(made))
     del told["relay"]
-    assert record.facts_of(json.loads(record.to_line(told))).outside
+    assert record.facts_of(record.read(told)).outside
 
 
 @pytest.mark.parametrize(("when", "safe"), [("origin: [submitted, local, relayed]", False), ("client.relay: true", True)])

@@ -35,6 +35,7 @@ from dkimgate.message.message import Connection, Envelope, HeaderField, Message
 from dkimgate.policy import departure, loader
 from dkimgate.policy.decide import decide
 from dkimgate.record import record
+from dkimgate.record.recordable import CLAIM_LIMIT, RECIPIENT_LIMIT, TEXT_LIMIT, recordable
 
 SHIPPED = loader.load(Path(__file__).parents[2] / "config" / "policy.yaml")
 
@@ -61,7 +62,7 @@ PHISH = Facts(
 )
 
 
-def made(facts: Facts, **more: Any) -> dict[str, object]:
+def made(facts: Facts, **more: Any) -> record.Record:
     values = {"time": 1795278025.123456, "ms": 0.42, "policy_hash": "sha256:4f2a", **more}
     decision = Decision("never-launder", risk=Risk(348.3, (("dmarc=fail", 100.0), ("spam", 248.3))))
     return record.make(Message(queue_id="C9E5720C046"), Assessment(facts, decision, Departure("fail", False, False)), **values)
@@ -71,6 +72,10 @@ def through_json(facts: Facts) -> dict[str, Any]:
     result = json.loads(record.to_line(made(facts)))
     assert isinstance(result, dict)
     return result
+
+
+def facts_of(told: dict[str, Any]) -> Facts:
+    return record.facts_of(record.read(told))
 
 
 def test_names_and_order_are_those_of_the_design() -> None:
@@ -96,9 +101,8 @@ def test_names_and_order_are_those_of_the_design() -> None:
 
 def test_signatures_say_domain_and_selector() -> None:
     result = made(PHISH, signatures=[Key()])
-    decision = result["decision"]
-    assert isinstance(decision, dict)
-    assert decision["signatures"] == [{"domain": "hosted.example", "selector": "default", "algorithm": "rsa-sha256"}]
+    told = json.loads(record.to_line(result))["decision"]["signatures"]
+    assert told == [{"domain": "hosted.example", "selector": "default", "algorithm": "rsa-sha256"}]
 
 
 def test_without_an_assessment_the_record_says_what_the_mta_said() -> None:
@@ -116,7 +120,7 @@ def test_without_an_assessment_the_record_says_what_the_mta_said() -> None:
     assert result["origin"] is result["arrival"] is result["risk"] is result["departure"] is None
     assert result["decision"]["sign"] == "none"
     with pytest.raises(record.RecordError, match="without facts: KeyError"):
-        record.facts_of(result)
+        facts_of(result)
 
 
 @pytest.mark.parametrize(
@@ -142,13 +146,13 @@ def test_what_outsiders_write_is_safe(evil: str, kept: str | None) -> None:
     if kept is not None:
         assert back["envelope"]["sender"] == back["message_id"] == kept
     else:
-        assert len(back["message_id"]) <= record.TEXT_LIMIT
+        assert len(back["message_id"]) <= TEXT_LIMIT
         assert "…" in back["message_id"]
 
 
 def test_a_long_sender_keeps_its_domain() -> None:
     domain = "@" + "d" * 245 + ".example"
-    cut = record.recordable(dataclasses.replace(PHISH, sender="x" * 100_000 + domain)).sender
+    cut = recordable(dataclasses.replace(PHISH, sender="x" * 100_000 + domain)).sender
     assert cut.endswith(domain)
 
 
@@ -163,16 +167,16 @@ def test_claims_are_bounded_and_ours_go_first() -> None:
     noise = Claim("dmarc", "pass", "evil.example", "Authentication-Results", Standing.UPSTREAM)
     ours = Claim("dmarc", "fail", "mx.forwarder.example", "Authentication-Results", Standing.TRUSTED, position=5000)
     result = through_json(dataclasses.replace(PHISH, claims=(*[noise] * 5000, ours)))
-    assert len(result["claims"]) == record.CLAIM_LIMIT
+    assert len(result["claims"]) == CLAIM_LIMIT
     assert result["claims"][-1]["by"] == "mx.forwarder.example"
 
 
 def test_recipients_beyond_the_limit_still_count() -> None:
     everyone = tuple(f"user{n}@hosted.example" for n in range(2500))
     result = through_json(dataclasses.replace(PHISH, recipients=everyone))
-    assert len(result["envelope"]["recipients"]) == record.RECIPIENT_LIMIT
+    assert len(result["envelope"]["recipients"]) == RECIPIENT_LIMIT
     assert result["envelope"]["recipients_total"] == 2500
-    again = record.facts_of(result)
+    again = facts_of(result)
     assert len(again.recipients) == 2500
     assert again.recipients[:1000] == everyone[:1000]
 
@@ -196,25 +200,32 @@ def test_a_line_has_a_bounded_size() -> None:
     [
         ({"v": 2}, "version 2"),
         ({"v": None}, "version None"),
-        ({"origin": "mars"}, "ValueError.*mars"),
-        ({"client": None}, "TypeError"),
-        ({"arrival": {}}, "KeyError.*spam"),
-        ({"claims": [1]}, "TypeError"),
-        ({"header": None}, "AttributeError"),
-        ({"from": 5}, "TypeError.*5"),
-        ({"hosted": ["hosted.example"]}, "TypeError"),
-        ({"upstream": {"dmarc": {}}}, "TypeError"),
-        ({"envelope": {"sender": "", "recipients": [], "recipients_total": 10**30}}, "ValueError"),
-        ({"envelope": {"sender": "", "recipients": [], "recipients_total": math.inf}}, "OverflowError"),
+        ({"v": []}, "version"),
+        ({"origin": "mars"}, "mars.*origin"),
+        ({"client": None}, "odd value"),
+        ({"client": {}}, "no auth, daemon, helo, ip, name"),
+        ({"arrival": {}}, "spam"),
+        ({"arrival": []}, "odd value"),
+        ({"arrival": {"spam": {"flag": True, "score": 1.0, "required": 5.0}}}, "no aligned, arc, dkim, dmarc, spf"),
+        ({"claims": [1]}, "claims.0"),
+        ({"header": None}, "header"),
+        ({"outgoing": None}, "outgoing"),
+        ({"from": 5}, "from"),
+        ({"hosted": ["hosted.example"]}, "hosted"),
+        ({"upstream": {"dmarc": {}}}, "upstream.dmarc"),
+        ({"upstream": {}}, "no dmarc"),
+        ({"envelope": {"sender": "", "recipients": [], "recipients_total": 10**30}}, "recipients_total"),
+        ({"envelope": {"sender": "", "recipients": [], "recipients_total": 10_000_001}}, "recipients_total"),
+        ({"envelope": {"sender": "", "recipients": [], "recipients_total": math.inf}}, "recipients_total"),
     ],
 )
 def test_a_spoilt_record_is_a_clear_error(change: dict[str, object], problem: str) -> None:
     with pytest.raises(record.RecordError, match=problem):
-        record.facts_of({**through_json(PHISH), **change})
+        facts_of({**through_json(PHISH), **change})
 
 
 def test_law_5_a_record_of_ordinary_mail_gives_all_its_facts_back() -> None:
-    assert record.facts_of(through_json(PHISH)) == PHISH
+    assert facts_of(through_json(PHISH)) == PHISH
 
 
 anything = st.text(alphabet=st.characters(codec=None), max_size=20)
@@ -269,26 +280,25 @@ FACTS = st.builds(
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=150, deadline=None)
 @given(FACTS)
 def test_law_5_a_record_gives_back_exactly_what_it_tells(facts: Facts) -> None:
-    told = record.recordable(facts)
-    assert record.recordable(told) == told
-    assert record.facts_of(through_json(facts)) == told
+    told = recordable(facts)
+    assert recordable(told) == told
+    assert facts_of(through_json(facts)) == told
     assert record.to_line(made(told)).isascii()
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=150, deadline=None)
 @given(FACTS)
 def test_law_5_a_record_is_decided_again_as_its_message_was(facts: Facts) -> None:
-    told = record.recordable(facts)
-    assert decide(record.facts_of(through_json(told)), SHIPPED) == decide(told, SHIPPED)
-    assert departure.predict(record.facts_of(through_json(told)), False) == departure.predict(told, False)
+    told = recordable(facts)
+    assert decide(facts_of(through_json(told)), SHIPPED) == decide(told, SHIPPED)
+    assert departure.predict(facts_of(through_json(told)), False) == departure.predict(told, False)
 
 
 def test_the_decision_of_a_record_says_sign() -> None:
     overruled = Assessment(PHISH, Decision("r", Sign.AUTHOR), Departure("fail", False, False), overruled="it arrived badly")
     result = record.make(Message(), overruled, time=0, ms=0, policy_hash="")
-    assert isinstance(result["decision"], dict)
-    assert result["decision"]["sign"] == "author"
-    assert result["decision"]["overruled"] == "it arrived badly"
+    assert result.decision.sign is Sign.AUTHOR
+    assert result.decision.overruled == "it arrived badly"
 
 
 def test_every_sign_of_the_header_is_told() -> None:
@@ -297,19 +307,19 @@ def test_every_sign_of_the_header_is_told() -> None:
         facts = replace(PHISH, header=HeaderSigns(**{name: True}))
         told = through_json(facts)
         assert [key for key, there in told["header"].items() if there] == [name]
-        assert record.facts_of(told) == facts
+        assert facts_of(told) == facts
 
 
 def test_what_postfix_changes_is_told_and_older_records_are_read() -> None:
     facts = replace(PHISH, strict_dkim=True, sending=Sending(True, ("subject",), True, True))
     told = through_json(facts)
     assert told["sending"] == {"body_broken": True, "fields_broken": ["subject"], "others_broken": True, "eight_bit": True}
-    assert record.facts_of(told) == facts
+    assert facts_of(told) == facts
     del told["sending"], told["outgoing"]["strict_dkim"]
-    assert record.facts_of(told) == replace(PHISH, strict_dkim=False, sending=Sending())
+    assert facts_of(told) == replace(PHISH, strict_dkim=False, sending=Sending())
 
 
 def test_a_record_that_is_older_than_a_sign_is_read() -> None:
     told = through_json(replace(PHISH, header=HeaderSigns(message_id_missing=True)))
     old = {name: told["header"][name] for name in ("from_equals_to", "return_path_mismatch", "message_id_missing")}
-    assert record.facts_of({**told, "header": old}).header == HeaderSigns(message_id_missing=True)
+    assert facts_of({**told, "header": old}).header == HeaderSigns(message_id_missing=True)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import types
 import typing
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any
+
+import pytest
 
 from dkimgate.facts import Assessment, Decision, Departure, Facts, Origin, Risk, Sign
 from dkimgate.message.message import Message
 from dkimgate.record import record
+from dkimgate.record.recordable import TEXT_LIMIT, recordable
 
-ODD: dict[type, object] = {str: "unlike", bool: True, float: 7.5, int: 7}
+ODD: dict[type, object] = {str: "unlike", bytes: b"unlike", bool: True, float: 7.5, int: 7}
 
 
 def unlike_default(kind: Any, default: object = None) -> Any:
@@ -51,7 +56,35 @@ def test_law_5_a_record_gives_back_every_field_of_the_facts() -> None:
     assert leaves_alike(made, Facts()) == [], "the test itself"
     assessment = Assessment(made, Decision("rule", Sign.NONE, risk=Risk()), Departure("fail", False, False))
     line = record.to_line(record.make(Message(), assessment, time=0, ms=0, policy_hash="x"))
-    found = record.facts_of(json.loads(line))
-    assert record.recordable(made) == made
+    found = record.facts_of(record.read(json.loads(line)))
+    assert recordable(made) == made
     assert found == made
     assert found.origin is Origin(made.origin)
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """The texts and numbers of a JSON value."""
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    yield from (value,) if inside is None else (leaf for each in inside for leaf in leaves(each))
+
+
+def test_law_5_whatever_stands_in_any_field_is_cut_and_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ODD, str, "\udcff" + "x" * 2 * TEXT_LIMIT)
+    monkeypatch.setitem(ODD, float, math.inf)
+    made = unlike_default(Assessment)
+    line = record.to_line(record.make(Message(queue_id=str(ODD[str])), made, time=0, ms=math.inf, policy_hash="x", error=str(ODD[str])))
+    assert line.isascii()
+    found = list(leaves(json.loads(line)))
+    texts = [leaf for leaf in found if isinstance(leaf, str)]
+    assert sum("\ufffd" in text for text in texts) > 30, "the test itself"
+    assert max(map(len, texts)) <= TEXT_LIMIT
+    assert 1e9 in found
+    assert record.facts_of(record.read(json.loads(line))) == recordable(made.facts)
+
+
+def test_what_is_within_the_limits_is_left_as_it_is() -> None:
+    made = unlike_default(Facts)
+    assert recordable(made) is made
+    longer = replace(made, claims=(*made.claims, replace(made.claims[0], why="x" * TEXT_LIMIT * 2)))
+    cut = recordable(longer)
+    assert cut.claims[0] is made.claims[0] and cut.arrival is made.arrival and len(cut.claims[1].why) < TEXT_LIMIT

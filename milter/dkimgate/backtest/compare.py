@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from dkimgate.facts import Disposition, EnvelopeAction, Facts, Sign
 from dkimgate.gate.border import RULE as BORDER
 from dkimgate.policy import verdict
 from dkimgate.policy.decide import withheld
 from dkimgate.policy.explain import why_not
+from dkimgate.policy.laundering import broken
 from dkimgate.policy.model import Policy
 from dkimgate.policy.verdict import Verdict
-from dkimgate.record.record import RecordError, facts_of
-
-Record = dict[str, Any]
+from dkimgate.record.record import Json, Record, RecordError, facts_of, read
 
 
 class Skipped(Enum):
@@ -124,16 +123,17 @@ class Compared:
         return self.old != self.new
 
 
-def compare(record: Record, policy: Policy) -> Compared | Skipped:
-    """Decide a record again."""
+def compare(told: Json, policy: Policy) -> Compared | Skipped:
+    """Decide again what the JSON of a record tells."""
     try:
-        if record["decision"]["rule"] == BORDER:
+        record = read(told)
+        if record.decision.rule == BORDER:
             return Skipped.BORDER
-        if record["error"] is not None:
+        if record.error is not None:
             return Skipped.ERROR
         facts = facts_of(record)
         old = _recorded(record, facts)
-    except (RecordError, KeyError, TypeError, ValueError, AttributeError):
+    except RecordError:
         return Skipped.UNREADABLE
     reached = verdict.reach(facts, policy)
     new = _reached(reached, facts)
@@ -178,15 +178,13 @@ def door(compared: Compared) -> str:
 
 
 def _recorded(record: Record, facts: Facts) -> Side:
-    decision = record["decision"]
-    # what could not be sealed was to be, all the same; an older record knows no seal
-    seal = bool(decision.get("seal", False)) or decision.get("unsealed") is not None
-    decided = Action(decision["sign"], seal, decision.get("envelope", _KEEP), decision["disposition"])
-    found = _side(decision["rule"], decided, decision["mode"], facts, record["departure"]["dmarc"])
-    told = (found.rule, decided.sign, decided.envelope, decided.disposition)
-    if not all(isinstance(word, str) for word in told) or not isinstance(found.departure, str | None):
-        raise TypeError("a text is missing")
-    return found
+    decision, departure = record.decision, record.departure
+    if decision.rule is None or decision.disposition is None or decision.mode is None or departure is None:
+        raise RecordError("a record with facts, but without a decision")
+    # what could not be sealed was to be, all the same
+    seal = decision.seal or decision.unsealed is not None
+    decided = Action(decision.sign.value, seal, decision.envelope.value, decision.disposition.value)
+    return _side(decision.rule, decided, decision.mode, facts, departure.dmarc)
 
 
 def _reached(reached: Verdict, facts: Facts) -> Side:
@@ -206,9 +204,5 @@ def _side(rule: str, decided: Action, mode: str, facts: Facts, departure: str) -
 
 
 def _launders(facts: Facts, new: Side) -> bool:
-    """A message that came badly from outside gets an aligned signature, or one that did not arrive with `pass` departs with it. What is
-    held may still leave, by the hand of somebody who looks at it."""
-    if not facts.outside or not Disposition(new.done.disposition).leaves:
-        return False
-    signed = new.done.sign == Sign.AUTHOR and facts.arrival.badly
-    return signed or (new.departure == "pass" and facts.arrival.dmarc != "pass")
+    """It leaves, and breaks the first law. What is held may still leave, by the hand of somebody who looks at it."""
+    return Disposition(new.done.disposition).leaves and bool(broken(facts, Sign(new.done.sign), new.departure))

@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from dkimgate.backtest.compare import Compared, Kind, Record, Side, Skipped, compare, door, kinds, why
+from dkimgate.backtest.compare import Compared, Kind, Side, Skipped, compare, door, kinds, why
+from dkimgate.facts import Arrival
 from dkimgate.policy.model import Policy
+from dkimgate.record.record import Json
 
 MOST_DOMAINS = 20_000
 """Author domains that are counted by name; senders choose them, and could choose millions."""
@@ -27,13 +29,13 @@ class Transition(NamedTuple):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Example:
-    """One message. `arrival` is as the record has it; `why` says what makes the difference."""
+    """One message. `why` says what makes the difference."""
 
     time: str
     queue_id: str
     author: str | None = field(compare=False)
     origin: str = field(compare=False)
-    arrival: dict[str, Any] = field(compare=False)
+    arrival: Arrival = field(compare=False)
     risk: float = field(compare=False)
     why: str = field(compare=False)
 
@@ -74,13 +76,13 @@ class Tally:
         self._kept: dict[Transition | str, list[tuple[str, int, Compared]]] = {}
         self._by_author: dict[str, dict[Transition, int]] = {}
 
-    def add(self, record: Record) -> None:
+    def add(self, told: Json) -> None:
         """Decide one record again, and count it."""
-        time = str(record.get("time"))
+        time = str(told.get("time"))
         if not self.period.has(time):
             self.outside += 1
             return
-        compared = compare(record, self.policy)
+        compared = compare(told, self.policy)
         if isinstance(compared, Skipped):
             self.skipped[compared] += 1
             return
@@ -88,7 +90,7 @@ class Tally:
         self.first = min(self.first or time, time)
         self.last = max(self.last, time)
         self.rules[compared.new.rule] += 1
-        self.untold += "unalignable" not in record["outgoing"]
+        self.untold += compared.record.outgoing is not None and compared.record.outgoing.unalignable is None
         if compared.laundered:
             self.laundered[compared.new.rule] += 1
             self._keep(compared.new.rule, time, compared)
@@ -181,6 +183,5 @@ class Tally:
 
 
 def _example(time: str, compared: Compared, why: str) -> Example:
-    facts, record = compared.facts, compared.record
-    risk = compared.verdict.decision.risk.score
-    return Example(time, str(record.get("queue_id") or "-"), facts.author, str(facts.origin), record["arrival"], risk, why)
+    facts, risk = compared.facts, compared.verdict.decision.risk.score
+    return Example(time, compared.record.queue_id or "-", facts.author, str(facts.origin), facts.arrival, risk, why)

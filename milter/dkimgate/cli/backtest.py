@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -250,7 +251,7 @@ def _which(example: Example) -> list[str]:
 
 
 def _what(example: Example) -> list[str]:
-    return [arrival({"arrival": example.arrival}), f"risk={number(example.risk)}", example.why]
+    return [arrival(example.arrival), f"risk={number(example.risk)}", example.why]
 
 
 def _show_authors(tally: Tally, screen: Screen) -> None:
@@ -318,7 +319,7 @@ def _examples_as_json(tally: Tally, key: Transition | str) -> list[dict[str, Any
             "queue_id": example.queue_id,
             "from": example.author,
             "origin": example.origin,
-            "arrival": example.arrival,
+            "arrival": asdict(example.arrival),
             "risk": example.risk,
             "why": example.why,
         }

@@ -7,18 +7,16 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from dkimgate.cli.finding import Finding
 from dkimgate.config.dkimgate_yaml import Config
-from dkimgate.facts import Origin, is_outside
+from dkimgate.facts import Holds, Sending, Sign, is_outside
 from dkimgate.gate.sending import Smtp
 from dkimgate.message.author import kind_of_problem
 from dkimgate.postfix import settings as postfix
 from dkimgate.postfix import this_host
 from dkimgate.record.journal_reader import Reader, backwards
-
-Record = dict[str, Any]
+from dkimgate.record.record import Json, Record, RecordError, read
 
 MOST_RECORDS = 5_000
 MOST_OCTETS = 16 << 20
@@ -84,7 +82,7 @@ class _Seen:
     """What the newest records tell of messages that we signed."""
 
     signed: int = 0
-    holds: Counter[str] = field(default_factory=Counter)
+    holds: Counter[Holds] = field(default_factory=Counter)
     why: Counter[str] = field(default_factory=Counter)
     strict: Counter[str] = field(default_factory=Counter)
     below: Counter[str] = field(default_factory=Counter)
@@ -92,47 +90,43 @@ class _Seen:
     no_author: Counter[str] = field(default_factory=Counter)
 
     def add(self, record: Record) -> None:
-        """Records of any version. Raises TypeError for one that is odd."""
+        """Count one message."""
         self._add_own(record)
-        decision, departure, sending = record.get("decision"), record.get("departure"), record.get("sending")
-        if not isinstance(decision, dict) or not isinstance(departure, dict) or not decision.get("signatures"):
+        departure = record.departure
+        if departure is None or not record.decision.signatures:
             return
         self.signed += 1
-        holds = str(departure.get("signature_holds", "yes"))
-        self.holds[holds] += 1
-        if holds == "no" and isinstance(sending, dict):
-            self.why.update(map(str, sending.get("fields_broken") or ("its body",)))
-        author, outgoing = record.get("from"), record.get("outgoing")
-        if decision.get("sign") == "author" and author != record.get("hosted"):
-            strict = isinstance(outgoing, dict) and outgoing.get("strict_dkim")
-            (self.strict if strict else self.below)[f"{author} (by the key of {record.get('hosted')})"] += 1
+        self.holds[departure.signature_holds] += 1
+        if departure.signature_holds is Holds.NO:
+            self.why.update((record.sending or Sending()).fields_broken or ("its body",))
+        if record.decision.sign is Sign.AUTHOR and record.author != record.hosted:
+            strict = record.outgoing is not None and record.outgoing.strict_dkim
+            (self.strict if strict else self.below)[f"{record.author} (by the key of {record.hosted})"] += 1
 
     def _add_own(self, record: Record) -> None:
-        origin, problem = record.get("origin"), record.get("author_problem")
-        if origin not in list(Origin) or is_outside(Origin(origin), record.get("relay") is True):
+        if record.origin is None or is_outside(record.origin, bool(record.relay)):
             return
         self.own += 1
-        decision = record.get("decision")
-        if problem and not (isinstance(decision, dict) and decision.get("signatures")):
-            self.no_author[kind_of_problem(str(problem))] += 1
+        if record.author_problem and not record.decision.signatures:
+            self.no_author[kind_of_problem(record.author_problem)] += 1
 
 
 def _of_journal(file: Path) -> Iterator[Finding]:
     seen = _Seen()
     for record in _newest(file):
-        with contextlib.suppress(TypeError):  # of a later version, or of nobody
-            seen.add(record)
+        with contextlib.suppress(RecordError):  # of a later version, or of nobody
+            seen.add(read(record))
     of = f"of the last {seen.signed} messages that were signed here"
-    if seen.holds["no"]:
+    if seen.holds[Holds.NO]:
         yield Finding(
             "warning",
-            f"{of}, the signature of {seen.holds['no']} will not hold, for a line that is too long and can't be folded: "
+            f"{of}, the signature of {seen.holds[Holds.NO]} will not hold, for a line that is too long and can't be folded: "
             f"{_listed(seen.why)}. `dkimgate log tail` names them: have the program that writes them fold them at 998 octets",
         )
-    if seen.holds["maybe"]:
+    if seen.holds[Holds.MAYBE]:
         yield Finding(
             "note",
-            f"{of}, the signature of {seen.holds['maybe']} will not hold at a host without 8BITMIME: they declare 8-bit content, "
+            f"{of}, the signature of {seen.holds[Holds.MAYBE]} will not hold at a host without 8BITMIME: they declare 8-bit content, "
             "and Postfix makes quoted-printable of it there, unless disable_mime_output_conversion is yes",
         )
     if seen.strict:
@@ -161,7 +155,7 @@ def _listed(counted: Counter[str]) -> str:
     return ", ".join(names) + (f" and {len(counted) - _SHOWN} others" if len(counted) > _SHOWN else "")
 
 
-def _newest(file: Path) -> Iterator[Record]:
+def _newest(file: Path) -> Iterator[Json]:
     """The last records of a journal, as many as are worth the time. One that can't be read is told of elsewhere."""
     reader, octets, number = Reader(), 0, 0
     try:

@@ -8,14 +8,17 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from dkimgate.cli.demo_world import FORWARDER, Keys, Receiver, daemons, demo_file, name_server, records, sign_as_friend, write_configuration
 from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import BAD, DIM, GOOD, Cell, CommandError, Screen
 from dkimgate.cli.show import arrival, arrived_badly, number
+from dkimgate.facts import EnvelopeAction
 from dkimgate.message.message import Connection, Envelope, Message, split_message
 from dkimgate.postfix.milter_client import MilterClient, MilterError
+from dkimgate.record.record import Record
 
 _EPILOG = """\
 It starts two real daemons in a temporary directory, one that enforces the shipped policy and one that signs everything as if
@@ -74,22 +77,22 @@ class Shown:
     """What became of a message with the gate and without: our records of it, and the DMARC results of the next receiver."""
 
     case: Case
-    record: dict[str, Any]
+    record: Record
     departs: str
-    ungated_record: dict[str, Any]
+    ungated_record: Record
     ungated: str
 
     @property
     def signed(self) -> bool:
         """We signed it, with the gate."""
-        return bool(self.record["decision"]["signatures"])
+        return bool(self.record.decision.signatures)
 
     @property
     def wrong(self) -> str | None:
         """What is not as it should be, or None."""
         expected = (self.case.rule, self.case.signed, self.case.departs, self.case.ungated, self.case.departs)
-        predicted = self.record["departure"]["dmarc"]
-        found = (self.record["decision"]["rule"], self.signed, self.departs, self.ungated, predicted)
+        predicted = self.record.departure.dmarc if self.record.departure is not None else None
+        found = (self.record.decision.rule, self.signed, self.departs, self.ungated, predicted)
         names = ("rule", "signed", "departs", "without the gate", "predicted")
         wrong = [f"{name} {have}, expected {want}" for name, have, want in zip(names, found, expected, strict=True) if have != want]
         return "; ".join(wrong) or None
@@ -119,7 +122,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         for outcome in outcomes:
             told = {"message": outcome.case.file, "departs": outcome.departs, "ungated": outcome.ungated, "wrong": outcome.wrong}
-            print(json.dumps({**told, "record": outcome.record}))
+            print(json.dumps({**told, "record": msgspec.to_builtins(outcome.record)}))
     else:
         _print(outcomes, wrong, time.monotonic() - started, Screen())
     return 1 if wrong else 0
@@ -178,7 +181,7 @@ def _print(outcomes: list[Shown], wrong: list[Shown], seconds: float, screen: Sc
         screen.line((f"{outcome.case.file}: not as it should be: {outcome.wrong}", BAD))
     held = sum(outcome.ungated == "pass" != outcome.departs for outcome in outcomes)
     made = sum(outcome.signed for outcome in outcomes)
-    rewritten = sum(outcome.record["decision"]["envelope"] == "unalign" for outcome in outcomes)
+    rewritten = sum(outcome.record.decision.envelope is EnvelopeAction.UNALIGN for outcome in outcomes)
     screen.line(
         f"The gate withheld {held} signatures that would have made bad mail look good, rewrote {rewritten} senders that would have done so "
         f"by SPF, and made the {made} signatures that were earned. ",
@@ -192,15 +195,15 @@ def _row(outcome: Shown) -> list[Cell]:
     laundered = badly and outcome.ungated == "pass" != outcome.departs
     return [
         outcome.case.title,
-        (arrival(record), BAD if badly else ""),
-        number(record["risk"]["score"]),
-        record["decision"]["rule"],
+        (arrival(record.arrival), BAD if badly else ""),
+        number(record.risk.score) if record.risk is not None else "-",
+        record.decision.rule or "-",
         (_departs(record, outcome.departs), GOOD if outcome.signed else ""),
         (_departs(outcome.ungated_record, outcome.ungated) + (": laundered" if laundered else ""), BAD if laundered else ""),
     ]
 
 
-def _departs(record: dict[str, Any], dmarc: str) -> str:
+def _departs(record: Record, dmarc: str) -> str:
     """How it leaves, and what the next receiver concludes."""
-    rewritten = "sender rewritten, " if (record["outgoing"] or {}).get("sender") else ""
-    return f"{'signed' if record['decision']['signatures'] else 'unsigned'}, {rewritten}dmarc={dmarc}"
+    rewritten = "sender rewritten, " if record.new_sender else ""
+    return f"{'signed' if record.decision.signatures else 'unsigned'}, {rewritten}dmarc={dmarc}"

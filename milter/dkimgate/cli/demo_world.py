@@ -4,7 +4,6 @@ receiver who judges what departs with other people's DKIM verifier."""
 from __future__ import annotations
 
 import ipaddress
-import json
 import os
 import socket
 import subprocess
@@ -16,7 +15,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import dkim
 import dns.exception
@@ -42,6 +40,7 @@ from dkimgate.message.message import HeaderField, split_message
 from dkimgate.postfix.milter_client import MilterClient, MilterError
 from dkimgate.postfix.way_out import WayOut
 from dkimgate.record.journal_reader import Reader, forwards
+from dkimgate.record.record import Record, read
 
 FORWARDER = "mx.forwarder.example"
 ADDRESS = "192.0.2.10"
@@ -243,11 +242,12 @@ def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
             process.wait()
 
 
-def records(file: Path) -> dict[str, dict[str, Any]]:
+def records(file: Path) -> dict[str, Record]:
     """The journal, by queue id. Raises CommandError where a message has more than one record: that must never be."""
-    found: dict[str, dict[str, Any]] = {}
-    for record in Reader().records(forwards(file)):
-        if record["queue_id"] in found:
-            raise CommandError(f"two records for one message: {json.dumps(record['queue_id'])}")
-        found[record["queue_id"]] = record
+    found: dict[str, Record] = {}
+    for record in map(read, Reader().records(forwards(file))):
+        queue_id = record.queue_id or ""
+        if queue_id in found:
+            raise CommandError(f"two records for one message: {queue_id}")
+        found[queue_id] = record
     return found

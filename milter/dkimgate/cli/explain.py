@@ -71,7 +71,11 @@ def run(options: argparse.Namespace) -> int:
             status = 2
             continue
         passage = gate.rehearse(message, body, stored.arrived(message))
-        told = passage.recorded
+        told, assessment = passage.recorded, passage.assessment
+        if told is None:
+            complain(f"{name}: nothing can be told of it")
+            status = 2
+            continue
         if options.json:
             sys.stdout.write(record.to_line(told).decode("ascii"))
         else:
@@ -79,9 +83,7 @@ def run(options: argparse.Namespace) -> int:
                 screen.line()
             if len(options.messages) > 1:
                 screen.line((name, TITLE))
-            show(
-                told, screen, route=_route(message, gate), rules=_rules(gate, passage.assessment) if passage.assessment is not None else []
-            )
+            show(told, screen, route=_route(message, gate), rules=_rules(gate, assessment) if assessment is not None else [])
         if laundered(told):
             status = max(status, 1)
     return status

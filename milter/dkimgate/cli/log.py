@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import TITLE, Cell, CommandError, Screen, complain
@@ -19,9 +18,9 @@ from dkimgate.cli.times import moment
 from dkimgate.config import dkimgate_yaml
 from dkimgate.config.yaml_file import ConfigError
 from dkimgate.record.journal_reader import Reader, backwards, files_of, follow, forwards
+from dkimgate.record.record import Json, RecordError, read
 
-Record = dict[str, Any]
-Wanted = Callable[[Record], bool]
+Wanted = Callable[[Json], bool]
 
 _TAIL = """\
 One line a message: time, queue id, author domain, origin, arrival, risk, rule, who signed, DMARC at the next receiver (`-` where it does
@@ -116,11 +115,7 @@ def _sources(options: argparse.Namespace, file: Path, size: int) -> list[Path]:
     return [file] if size else [each for each in everything if each != file][-1:] or [file]
 
 
-_ODD = (KeyError, TypeError, ValueError, AttributeError)
-"""What comes of a record that another version wrote, or nobody did."""
-
-
-def _cannot(record: Record) -> str:
+def _cannot(record: Json) -> str:
     return f"a record of version {record.get('v')!r} that can't be shown"
 
 
@@ -139,8 +134,8 @@ def run_show(options: argparse.Namespace) -> int:
             else:
                 screen.line((f"{record.get('queue_id') or '-'}  {record.get('message_id') or ''}", TITLE))
                 try:
-                    show(record, screen)
-                except _ODD:
+                    show(read(record), screen)
+                except RecordError:
                     screen.line(f"{_cannot(record)}: --json prints it as it is")
                 screen.line()
     except OSError as error:
@@ -175,7 +170,7 @@ def _file(options: argparse.Namespace) -> Path:
 
 
 def _filter(options: argparse.Namespace) -> Wanted:
-    def wanted(record: Record) -> bool:
+    def wanted(record: Json) -> bool:
         if options.since and str(record.get("time")) < options.since:
             return False
         if options.author and not fnmatch.fnmatchcase(str(record.get("from") or ""), options.author.lower()):
@@ -187,10 +182,10 @@ def _filter(options: argparse.Namespace) -> Wanted:
     return wanted
 
 
-def _last(reader: Reader, files: list[Path], ends: Mapping[Path, int], wanted: Wanted, options: argparse.Namespace) -> list[Record]:
+def _last(reader: Reader, files: list[Path], ends: Mapping[Path, int], wanted: Wanted, options: argparse.Namespace) -> list[Json]:
     """The last records that are wanted, the oldest first; of a file nothing behind its end, where `ends` has one."""
 
-    def newest_first() -> Iterator[Record]:
+    def newest_first() -> Iterator[Json]:
         for file in reversed(files):
             for line in backwards(file, ends.get(file)):
                 for record in reversed(reader.of_line(line)):
@@ -210,7 +205,7 @@ def _far_before(time: str, since: str) -> bool:
         return False
 
 
-def _search(reader: Reader, files: list[Path], names: list[str]) -> Iterator[Record]:
+def _search(reader: Reader, files: list[Path], names: list[str]) -> Iterator[Json]:
     """Records that have one of these ids. A line that does not hold the text of any is not even parsed."""
     needles = [json.dumps(name.strip("<>"))[1:-1].encode() for name in names]
     for file in files:
@@ -219,7 +214,7 @@ def _search(reader: Reader, files: list[Path], names: list[str]) -> Iterator[Rec
                 yield from (record for record in reader.of_line(line) if any(_is(record, name) for name in names))
 
 
-def _is(record: Record, name: str) -> bool:
+def _is(record: Json, name: str) -> bool:
     return record.get("queue_id") == name or str(record.get("message_id") or "").strip("<>") == name.strip("<>")
 
 
@@ -237,7 +232,7 @@ class _Printer:
         self._screen = Screen()
         self._widths = list(_WIDTHS)
 
-    def print(self, *records: Record) -> None:
+    def print(self, *records: Json) -> None:
         lines = [self._cells(record) for record in records] if not self._json else []
         for cells in lines:
             self._widths = [max(width, min(len(_text(cell)), 40)) for width, cell in zip(self._widths, cells, strict=False)]
@@ -254,10 +249,10 @@ class _Printer:
         self.printed += len(records)
         sys.stdout.flush()
 
-    def _cells(self, record: Record) -> list[Cell]:
+    def _cells(self, record: Json) -> list[Cell]:
         try:
-            return summary(record)
-        except _ODD:
+            return summary(read(record))
+        except RecordError:
             return [str(record.get("time", "-")), str(record.get("queue_id", "-")), _cannot(record)]
 
 

@@ -28,7 +28,7 @@ from dkimgate.policy.model import Policy, Rule, leaves
 from dkimgate.policy.proof import prove
 from dkimgate.policy.vocabulary import value_of
 from dkimgate.postfix.way_out import configured
-from dkimgate.record import record
+from dkimgate.record.recordable import recordable
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def _judged(case: Case, engine: Gate, suite: Suite, policy: Policy) -> CaseResul
 
 def _assess(case: Case, engine: Gate, suite: Suite) -> Assessment:
     if case.message is None:
-        return engine.decided(record.recordable(stating.facts(case.stated, suite.world)))
+        return engine.decided(recordable(stating.facts(case.stated, suite.world)))
     session = case.session
     connection = stored.connection(session.client, session.helo, session.auth)
     message, body = stored.message_of(case.message, connection, session.sender, session.recipients)
@@ -116,7 +116,7 @@ def _assess(case: Case, engine: Gate, suite: Suite) -> Assessment:
     assessment = engine.assess(message, body, stored.arrived(message) or stored.when(date) or 0.0)
     if not case.stated:
         return assessment
-    return engine.decided(record.recordable(stating.state(assessment.facts, case.stated, suite.world)))
+    return engine.decided(recordable(stating.state(assessment.facts, case.stated, suite.world)))
 
 
 def _why(case: Case, assessment: Assessment, policy: Policy) -> list[tuple[str, str]]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import fields
 
 from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, TITLE, Cell, Screen
-from dkimgate.facts import Origin, is_outside
-from dkimgate.record.record import CLAIM_LIMIT
-
-Record = dict[str, Any]
-
-_STANDING = {"trusted": GOOD, "verified": GOOD, "upstream": DIM}
+from dkimgate.facts import Arrival, Claim, Disposition, HeaderSigns, Holds, Sending, Sign
+from dkimgate.policy.laundering import broken
+from dkimgate.record.record import Decided, Record, facts_of
+from dkimgate.record.recordable import CLAIM_LIMIT
 
 
 def number(value: float) -> str:
@@ -19,83 +17,76 @@ def number(value: float) -> str:
     return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
-def arrival(record: Record) -> str:
+def arrival(found: Arrival | None) -> str:
     """What arrived, in the words of Authentication-Results: `dmarc=fail spf=fail spam=14.9/3`."""
-    found = record["arrival"]
     if found is None:
         return "unknown"
-    parts = [f"{method}={found[method]}" for method in ("dmarc", "spf", "dkim", "arc") if method == "dmarc" or found[method] != "none"]
-    spam = found["spam"]
-    if spam["flag"] or spam["score"] > 0:
-        parts.append(f"spam={number(spam['score'])}/{number(spam['required'])}")
+    others = {"spf": found.spf, "dkim": found.dkim, "arc": found.arc}
+    parts = [f"dmarc={found.dmarc}", *(f"{method}={result}" for method, result in others.items() if result != "none")]
+    spam = found.spam
+    if spam.flag or spam.score > 0:
+        parts.append(f"spam={number(spam.score)}/{number(spam.required)}")
     return " ".join(parts)
 
 
 def arrived_badly(record: Record) -> bool:
-    """The design's "arrived badly", from a record."""
-    found = record["arrival"]
-    if found is None:
-        return False
-    spam = found["spam"]
-    return found["dmarc"] not in ("pass", "none") or bool(spam["flag"]) or spam["score"] >= spam["required"]
-
-
-def _outside(record: Record) -> bool:
-    return record["origin"] is not None and is_outside(Origin(record["origin"]), bool(record.get("relay", False)))
+    """The design's "arrived badly"; nobody knows it of a message without facts."""
+    return record.arrival is not None and record.arrival.badly
 
 
 def laundered(record: Record) -> bool:
-    """It came from outside, arrived badly, and the next receiver will see a pass all the same, or (where the author domain has no DMARC
-    record) a signature of the author domain that is ours."""
-    departure = record["departure"]
-    if departure is None or not _outside(record) or not departs(record) or not arrived_badly(record):
+    """It leaves, and breaks the first law, or is spam from outside that goes on with the pass with which it arrived: no fault of the
+    policy, but whoever asks about one message is to hear of it."""
+    departure = record.departure
+    if record.origin is None or departure is None or not departs(record):
         return False
-    return departure["dmarc"] == "pass" or any(key["domain"] == record["hosted"] for key in record["decision"]["signatures"])
+    facts = facts_of(record)
+    sign = Sign.AUTHOR if any(key.domain == record.hosted for key in record.decision.signatures) else Sign.NONE
+    passes_as_spam = facts.outside and facts.arrival.spam.spam and departure.dmarc == "pass"
+    return passes_as_spam or bool(broken(facts, sign, departure.dmarc))
 
 
 def _stopped(record: Record) -> bool:
     """The policy has stopped it."""
-    decision = record["decision"]
-    return decision["disposition"] not in ("accept", None) and decision["mode"] != "observe"
+    return record.decision.disposition not in (Disposition.ACCEPT, None) and record.decision.mode != "observe"
 
 
 def departs(record: Record) -> bool:
     """It goes on its way, also where enforcing would have stopped it. What was given up, or deferred for its cost, comes again or never."""
-    return not _stopped(record) and not str(record["error"] or "").startswith(("aborted: ", "deferred"))
+    return not _stopped(record) and not (record.error or "").startswith(("aborted: ", "deferred"))
 
 
 def signed_by(record: Record) -> str:
     """The domains of our signatures, or "none"."""
-    domains = dict.fromkeys(str(key["domain"]) for key in record["decision"]["signatures"])
-    return " ".join(domains) or "none"
+    return " ".join(dict.fromkeys(key.domain for key in record.decision.signatures)) or "none"
 
 
 def summary(record: Record) -> list[Cell]:
     """One line of `log`: time, queue id, author domain, origin, arrival, risk, rule, signed by, departure."""
-    decision, departure = record["decision"], record["departure"]
+    decision, departure = record.decision, record.departure
     signed = signed_by(record)
-    risk = "risk=-" if record["risk"] is None else f"risk={number(record['risk']['score'])}"
+    risk = "risk=-" if record.risk is None else f"risk={number(record.risk.score)}"
     cells: list[Cell] = [
-        str(record["time"])[:19] + "Z",
-        record["queue_id"] or "-",
-        record["from"] or "(no author)",
-        record["origin"] or "-",
-        (arrival(record), BAD if arrived_badly(record) else ""),
+        record.time[:19] + "Z",
+        record.queue_id or "-",
+        record.author or "(no author)",
+        str(record.origin or "-"),
+        (arrival(record.arrival), BAD if arrived_badly(record) else ""),
         risk,
-        decision["rule"] or "-",
+        decision.rule or "-",
         (f"signed={signed}", DIM if signed == "none" else GOOD),
-        (f"departs={departure['dmarc'] if departure and departs(record) else '-'}", BAD if laundered(record) else ""),
+        (f"departs={departure.dmarc if departure and departs(record) else '-'}", BAD if laundered(record) else ""),
     ]
     if _stopped(record):
-        cells.append((str(decision["disposition"]), DOUBT))
-    if (record["outgoing"] or {}).get("sender"):
+        cells.append((str(decision.disposition), DOUBT))
+    if record.new_sender:
         cells.append("sender rewritten")
-    if _holds(record) == "no" and departs(record):
+    if _holds(record) is Holds.NO and departs(record):
         cells.append(("signature breaks", BAD))
-    if decision["mode"] == "observe":
+    if decision.mode == "observe":
         cells.append((f"observed: {_would(decision)}", DOUBT))
-    if record["error"]:
-        cells.append((f"error: {record['error']}", BAD))
+    if record.error:
+        cells.append((f"error: {record.error}", BAD))
     return cells
 
 
@@ -105,12 +96,12 @@ def show(record: Record, screen: Screen, *, route: Sequence[Sequence[Cell]] = ()
     if route:
         screen.title("Route, newest hop first")
         screen.table(route)
-    if record["claims"]:
+    if record.claims:
         screen.title("Claims")
         screen.table(_claims(record))
-    if record["arrival"] is not None:
+    if record.arrival is not None:
         screen.title("Judgement")
-        screen.table(_judgement(record))
+        screen.table(_judgement(record, record.arrival))
     if rules:
         screen.title("Rules, the first that holds decides")
         screen.table(rules)
@@ -119,144 +110,143 @@ def show(record: Record, screen: Screen, *, route: Sequence[Sequence[Cell]] = ()
 
 
 def _who(record: Record) -> list[list[Cell]]:
-    client, envelope, domain, hosted = record["client"], record["envelope"], record["from"], record["hosted"]
+    client, envelope, domain, hosted = record.client, record.envelope, record.author, record.hosted
     author: Cell
     if domain is None:
-        author = (f"none: {record['author_problem'] or 'unknown'}", BAD)
+        author = (f"none: {record.author_problem or 'unknown'}", BAD)
     else:
         author = f"{domain} ({f'hosted: our key for {hosted} covers it' if hosted else 'not hosted: no key of ours covers it'})"
-    recipients, total = envelope["recipients"], envelope["recipients_total"]
+    recipients, total = envelope.recipients, envelope.recipients_total
     shown = ", ".join(recipients[:3]) + (f" and {total - 3} more" if total > 3 else "")
-    login = f", logged in as {client['auth']}" if client["auth"] else ""
+    login = f", logged in as {client.auth}" if client.auth else ""
     rows: list[list[Cell]] = [
         [("author", DIM), author],
-        [("envelope", DIM), f"<{envelope['sender']}> to {shown or '(no recipient given)'}"],
-        [("client", DIM), f"{client['name'] or client['helo'] or 'unknown'} [{client['ip'] or '-'}]{login}"],
+        [("envelope", DIM), f"<{envelope.sender}> to {shown or '(no recipient given)'}"],
+        [("client", DIM), f"{client.name or client.helo or 'unknown'} [{client.ip or '-'}]{login}"],
     ]
-    if record["queue_id"]:
-        rows.insert(0, [("queue id", DIM), f"{record['queue_id']} at {record['time']}"])
-    if record["origin"] is not None:
-        rows.append([("origin", DIM), (record["origin"], TITLE)])
-        rows.append(["", record["origin_why"]])
+    if record.queue_id:
+        rows.insert(0, [("queue id", DIM), f"{record.queue_id} at {record.time}"])
+    if record.origin is not None:
+        rows.append([("origin", DIM), (str(record.origin), TITLE)])
+        rows.append(["", record.origin_why])
     return rows
 
 
-def _numbers(claim: Record) -> str:
+def _numbers(claim: Claim) -> str:
     """What a verdict of spam is made of: ` 14.9/3`."""
-    told = dict(claim["properties"]) if claim["method"] == "spam" else {}
+    told = dict(claim.properties) if claim.method == "spam" else {}
     return f" {told['score']}/{told['required']}" if {"score", "required"} <= set(told) else ""
 
 
 def _claims(record: Record) -> list[list[Cell]]:
     rows: list[list[Cell]] = []
-    for claim in record["claims"]:
-        style = _STANDING.get(claim["standing"], "")
-        told = f"{claim['field']} by {claim['by']}" if claim["by"] else claim["field"] or "our own check"
-        rows.append([f"{claim['method']}={claim['result']}{_numbers(claim)}", (claim["standing"], style), told, (claim["why"], DIM)])
+    for claim in record.claims:
+        style = GOOD if claim.is_believed() else DIM
+        told = f"{claim.field} by {claim.by}" if claim.by else claim.field or "our own check"
+        rows.append([f"{claim.method}={claim.result}{_numbers(claim)}", (str(claim.standing), style), told, (claim.why, DIM)])
     if len(rows) >= CLAIM_LIMIT:
         rows.append([f"(a record holds {CLAIM_LIMIT} at most)"])
     return rows
 
 
-def _judgement(record: Record) -> list[list[Cell]]:
-    found, risk, upstream = record["arrival"], record["risk"], record["upstream"]["dmarc"]
-    badly = arrived_badly(record)
-    style = BAD if badly else GOOD
-    how = f"{arrival(record)} ({'badly' if badly else 'not badly'}; {'a' if found['aligned'] else 'no'} pass is aligned with the author)"
-    rows: list[list[Cell]] = [["arrival", (how, style)]]
-    if upstream:
-        rows.append(["upstream", f"dmarc={upstream}, say hosts that are not ours"])
-    signs = [name for name, there in record["header"].items() if there]
+def _judgement(record: Record, found: Arrival) -> list[list[Cell]]:
+    how = f"{'badly' if found.badly else 'not badly'}; {'a' if found.aligned else 'no'} pass is aligned with the author"
+    rows: list[list[Cell]] = [["arrival", (f"{arrival(found)} ({how})", BAD if found.badly else GOOD)]]
+    if record.upstream.dmarc:
+        rows.append(["upstream", f"dmarc={record.upstream.dmarc}, say hosts that are not ours"])
+    signs = [sign.name for sign in fields(HeaderSigns) if getattr(record.header, sign.name, False)]
     if signs:
         rows.append(["header", ", ".join(signs)])
-    parts = " + ".join(f"{name} {number(weight)}" for name, weight in risk["parts"].items())
-    rows.append(["risk", number(risk["score"]) + (f" = {parts}" if parts else ": nothing adds to it")])
+    if record.risk is not None:
+        parts = " + ".join(f"{name} {number(weight)}" for name, weight in record.risk.parts.items())
+        rows.append(["risk", number(record.risk.score) + (f" = {parts}" if parts else ": nothing adds to it")])
     return rows
 
 
 def _end(record: Record) -> list[list[Cell]]:
-    decision, departure = record["decision"], record["departure"]
+    decision, departure = record.decision, record.departure
     rows: list[list[Cell]] = []
-    if decision["rule"] is not None:
+    if decision.rule is not None:
         signed = signed_by(record)
         style = GOOD if signed != "none" else DOUBT
         text = f"signed by {signed}" if signed != "none" else "no signature of ours"
         if _stopped(record):
             text += f", {_disposition(decision)}"
         rows.append([("decision", DIM), (text, style)])
-        rows.append(["", f"rule {decision['rule']}"])
-        rewritten = (record["outgoing"] or {}).get("sender")
-        if rewritten:
-            rows.append(["", f"sender rewritten to <{rewritten}>"])
-        if decision["seal"]:
+        rows.append(["", f"rule {decision.rule}"])
+        if record.new_sender:
+            rows.append(["", f"sender rewritten to <{record.new_sender}>"])
+        if decision.seal:
             rows.append(["", "sealed with an ARC set"])
-        elif decision.get("unsealed"):
-            rows.append(["", (f"no ARC set: {decision['unsealed']}", DOUBT)])
-        if decision.get("laundering"):
-            rows.append(["", (f"the policy allows this rule to launder: {decision['laundering']}", BAD)])
-        if decision["mode"] == "observe":
+        elif decision.unsealed:
+            rows.append(["", (f"no ARC set: {decision.unsealed}", DOUBT)])
+        if decision.laundering:
+            rows.append(["", (f"the policy allows this rule to launder: {decision.laundering}", BAD)])
+        if decision.mode == "observe":
             rows.append(["", (f"mode: observe: signs whatever is hosted and changes nothing; enforce would say {_would(decision)}", DOUBT)])
         rows += _header_changes(decision)
-        if decision["overruled"]:
-            rows.append(["", (f"the guard overruled the rule: {decision['overruled']}", BAD)])
+        if decision.overruled:
+            rows.append(["", (f"the guard overruled the rule: {decision.overruled}", BAD)])
     if departure is not None:
-        doors = [name for name, open_ in (("DKIM", departure["dkim_aligned"]), ("SPF", departure["spf_aligned"])) if open_]
-        text = f"dmarc={departure['dmarc']}" + (f", by aligned {' and '.join(doors)}" if doors else ", nothing aligned passes")
+        doors = [name for name, open_ in (("DKIM", departure.dkim_aligned), ("SPF", departure.spf_aligned)) if open_]
+        text = f"dmarc={departure.dmarc}" + (f", by aligned {' and '.join(doors)}" if doors else ", nothing aligned passes")
         if not departs(record):
             text = f"none; if it were let go: {text}"
         rows.append([("departure", DIM), (text, BAD if laundered(record) else "")])
         rows += [["", (line, style)] for line, style in _on_the_way(record)]
         if laundered(record):
             rows.append(["", (f"it arrived badly and will look good: {_door(record)}", BAD)])
-    if record["error"]:
-        rows.append([("error", DIM), (record["error"], BAD)])
+    if record.error:
+        rows.append([("error", DIM), (record.error, BAD)])
     return rows
 
 
-def _holds(record: Record) -> str:
+def _holds(record: Record) -> Holds:
     """Will the signature be valid at the next host? Older records say nothing of it."""
-    return str((record["departure"] or {}).get("signature_holds", "none"))
+    return record.departure.signature_holds if record.departure is not None else Holds.NONE
 
 
 def _on_the_way(record: Record) -> list[tuple[str, str]]:
     """What Postfix changes behind the gate, as far as it matters to signatures."""
-    sending, holds = record.get("sending") or {}, _holds(record)
+    sending, holds = record.sending or Sending(), _holds(record)
     lines: list[tuple[str, str]] = []
-    if holds == "no" and sending.get("fields_broken"):
-        fields = ", ".join(sending["fields_broken"])
-        lines.append((f"the signature will not hold: Postfix breaks a line of {fields} that can't be folded", BAD))
-    elif holds == "no":
+    if holds is Holds.NO and sending.fields_broken:
+        broken_fields = ", ".join(sending.fields_broken)
+        lines.append((f"the signature will not hold: Postfix breaks a line of {broken_fields} that can't be folded", BAD))
+    elif holds is Holds.NO:
         lines.append(("the signature that it bears will not hold: Postfix breaks lines that it covers", BAD))
-    elif holds == "maybe":
+    elif holds is Holds.MAYBE:
         lines.append(("the signature will not hold at a host without 8BITMIME: it declares 8-bit content", DOUBT))
-    if sending.get("body_broken") and record["decision"]["signatures"]:
+    if sending.body_broken and record.decision.signatures:
         lines.append(("signed as Postfix will break its body lines", DIM))
-    if (record["outgoing"] or {}).get("strict_dkim") and record["from"] != record["hosted"]:
+    if record.outgoing is not None and record.outgoing.strict_dkim and record.author != record.hosted:
         lines.append(
-            (f"the DMARC record of {record['from']} says adkim=s: a key of {record['hosted'] or 'another domain'} does not align", DOUBT)
+            (f"the DMARC record of {record.author} says adkim=s: a key of {record.hosted or 'another domain'} does not align", DOUBT)
         )
     return lines
 
 
-def _disposition(decision: Record) -> str:
-    return str(decision["disposition"]) + (f": {decision['text']}" if decision["text"] else "")
+def _disposition(decision: Decided) -> str:
+    return str(decision.disposition) + (f": {decision.text}" if decision.text else "")
 
 
-def _would(decision: Record) -> str:
+def _would(decision: Decided) -> str:
     """What a decision that is only recorded would have done."""
-    return f"sign: {decision['sign']}" + (f", {_disposition(decision)}" if decision["disposition"] != "accept" else "")
+    return f"sign: {decision.sign}" + (f", {_disposition(decision)}" if decision.disposition is not Disposition.ACCEPT else "")
 
 
-def _header_changes(decision: Record) -> list[list[Cell]]:
+def _header_changes(decision: Decided) -> list[list[Cell]]:
     """What became of the header, or would have; older records tell nothing of it."""
-    done = [f"subject tagged {decision['tag']}"] if decision.get("tag") else []
-    done += [f"{what} {', '.join(decision[what])}" for what in ("added", "removed", "folded") if decision.get(what)]
+    done = [f"subject tagged {decision.tag}"] if decision.tag else []
+    lists = {"added": decision.added, "removed": decision.removed, "folded": decision.folded}
+    done += [f"{what} {', '.join(names)}" for what, names in lists.items() if names]
     rows: list[list[Cell]] = [["", f"header: {'; '.join(done)}"]] if done else []
-    return rows + [["", (f"header, not done: {reason}", DOUBT)] for reason in decision.get("not_done", [])]
+    return rows + [["", (f"header, not done: {reason}", DOUBT)] for reason in decision.not_done]
 
 
 def _door(record: Record) -> str:
-    if record["departure"]["dkim_aligned"]:
+    if record.departure is not None and record.departure.dkim_aligned:
         return "an aligned DKIM signature"
-    source = {"assumed": "assumed: not known, or not to be looked up"}.get(record["outgoing"]["spf_source"], "looked up")
+    assumed = record.outgoing is not None and record.outgoing.spf_source == "assumed"
+    source = "assumed: not known, or not to be looked up" if assumed else "looked up"
     return f"SPF passes for its sender from here ({source}); `envelope: unalign` in the rule closes that door"

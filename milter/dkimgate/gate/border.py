@@ -23,7 +23,7 @@ from dkimgate.message.message import Message
 from dkimgate.passport.field import FIELD_NAME
 from dkimgate.passport.issue import issue
 from dkimgate.policy import departure
-from dkimgate.record import record
+from dkimgate.record.recordable import recordable
 
 _BAD = ("fail", "permerror", "temperror")
 
@@ -54,7 +54,7 @@ class Border:
         """The facts. There is no decision to be made: that is for the way out."""
         engine = self._engine
         own = engine.check(seen, body, engine.resolver.lookup(), now) if body is not None else ()
-        facts = record.recordable(facts_of(seen, engine.config, (), lambda author: (False, "unaligned"), own, now=now))
+        facts = recordable(facts_of(seen, engine.config, (), lambda author: (False, "unaligned"), own, now=now))
         return Assessment(facts, Decision(RULE), departure.predict(facts, False))
 
     @property

@@ -39,8 +39,8 @@ from dkimgate.policy.model import Policy
 from dkimgate.policy.proof import prove, report
 from dkimgate.postfix import this_host, way_out
 from dkimgate.postfix.way_out import WayOut
-from dkimgate.record import record
 from dkimgate.record.journal import Journal
+from dkimgate.record.recordable import recordable
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,7 @@ class Engine:
         gathered = self._strictly(gathered, lookup)
         rewritten = self._rewritten(gathered, now)
         # what is decided on is what the record tells, to the letter
-        assessment = self.decided(record.recordable(replace(gathered, unalignable=rewritten is not None)), rewritten)
+        assessment = self.decided(recordable(replace(gathered, unalignable=rewritten is not None)), rewritten)
         return self._with_header(seen.message, assessment)
 
     def _with_header(self, message: Message, assessment: Assessment) -> Assessment:
@@ -226,7 +226,7 @@ class Engine:
     def _departing(self, assessment: Assessment, found: Sending) -> Assessment:
         if found == assessment.facts.sending:
             return assessment
-        facts = record.recordable(replace(assessment.facts, sending=found))
+        facts = recordable(replace(assessment.facts, sending=found))
         return replace(assessment, facts=facts, departure=verdict.departs(facts, assessment.decision))
 
     def decided(self, facts: Facts, rewritten: str | None = None) -> Assessment:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from dkimgate.dkim.keys import SigningKey
 from dkimgate.dkim.sent_body import SentBody
@@ -64,7 +63,7 @@ class Passage:
         self._waits = False  # the body decides something: the decision comes at its end
         self._seen: Seen | None = None
         self.assessment: Assessment | None = None
-        self.recorded: dict[str, Any] = {}
+        self.recorded: record.Record | None = None
         started, cpu = time.perf_counter(), cpu_seconds()
         try:
             self._open()
@@ -261,7 +260,7 @@ class Passage:
         if self._error is not None and self.assessment is not None:
             unaligned = self.assessment.sender is not None
             self.assessment = replace(self.assessment, departure=departure.predict(self.assessment.facts, False, unaligned))
-        self.recorded = record.make(
+        made = self.recorded = record.make(
             self._message,
             self.assessment,
             signatures=signatures,
@@ -270,4 +269,4 @@ class Passage:
             policy_hash=f"sha256:{self._engine.policy.digest}",
             error=self._error,
         )
-        return record.to_line(self.recorded)
+        return record.to_line(made)

@@ -9,11 +9,11 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-import orjson
+import msgspec
 
-Record = dict[str, Any]
+from dkimgate.record.record import Json
 
 _START = b'{"v": '
 _BLOCK = 65_536
@@ -21,17 +21,18 @@ _ROTATED = re.compile(r"\.(\d+)(\.gz)?|-(\d{8,14})(\.gz)?")
 
 
 class Reader:
-    """Turns lines into records. `torn` counts what was no record: half-written lines, or ones that others put there."""
+    """Turns lines into records, as JSON: they may be of any version. `torn` counts what was no record: half-written lines,
+    or ones that others put there."""
 
     def __init__(self) -> None:
         self.torn = 0
 
-    def records(self, lines: Iterable[bytes]) -> Iterator[Record]:
+    def records(self, lines: Iterable[bytes]) -> Iterator[Json]:
         """The records in those lines, in order."""
         for line in lines:
             yield from self.of_line(line)
 
-    def of_line(self, line: bytes) -> list[Record]:
+    def of_line(self, line: bytes) -> list[Json]:
         """The records in one line: one as a rule, two where the first was torn and another process went on behind it."""
         line = line.strip()
         if not line:
@@ -47,10 +48,10 @@ class Reader:
         return records
 
 
-def _parse(text: bytes) -> Record | None:
+def _parse(text: bytes) -> Json | None:
     try:
-        value = orjson.loads(text)
-    except ValueError:
+        value = msgspec.json.decode(text)
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) and "v" in value else None
 

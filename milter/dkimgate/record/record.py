@@ -1,63 +1,141 @@
 """The decision record: one JSON object a line, with every fact that the decision used, so that it can be decided again.
 
-What outsiders wrote is made safe in one place, `recordable`: no lone surrogates, no infinite numbers, nothing longer than
-its limit. A record tells `recordable(facts)`, and `facts_of` gives exactly that back. So whoever decides on
-`recordable(facts)` decides on what is recorded. A line is ASCII, about 1 KB as a rule, and never above 4 MB.
+`Record` is that object as a value, and its parts are the facts' own wherever it tells a whole one of them. A line is ASCII, 2 to 4 KB
+as a rule, and never above 4 MB.
 """
 
 from __future__ import annotations
 
 import json
-import math
-import re
 from collections.abc import Sequence
-from dataclasses import fields, replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
+
+import msgspec
+from msgspec import Meta, Struct, field
 
 from dkimgate.facts import (
     Arrival,
     Assessment,
     Border,
     Claim,
-    Decision,
     Departure,
+    Disposition,
+    EnvelopeAction,
     Facts,
-    HeaderChanges,
     HeaderSigns,
     Origin,
     Sending,
+    Sign,
     Spam,
-    Standing,
     Upstream,
 )
 from dkimgate.message.message import Connection, Message
 from dkimgate.policy import texts
+from dkimgate.record.recordable import RECIPIENT_LIMIT, cut, recordable
 
 VERSION = 1
-
-TEXT_LIMIT = 512
-"""Characters of one value. What is longer loses its middle, so a domain name (at most 253 characters) at its end stays whole."""
-CLAIM_LIMIT = 100
-CLAIM_CHARACTERS = 32_768
-"""Claims are kept up to both limits; those that are trusted or verified go first."""
-RECIPIENT_LIMIT = 1000
-RECIPIENT_CHARACTERS = 262_144
-"""A recipient beyond either limit still counts, but with an empty address."""
 
 MOST_RECIPIENTS = 10_000_000
 """What is above it is no message's number of recipients: the record is spoilt."""
 
-_SIGNS = tuple(sign.name for sign in fields(HeaderSigns))
-
-_CUT = "…"
-_HALF = (TEXT_LIMIT - len(_CUT)) // 2
-_HUGE = 1e9
-_SURROGATE = re.compile("[\ud800-\udfff]")
+Json = dict[str, Any]
 
 
 class RecordError(ValueError):
     """A record that can't be read; `str()` says in one line what is wrong with it."""
+
+
+class Envelope(Struct, frozen=True):
+    """The envelope as the MTA handed it in. `recipients` are RECIPIENT_LIMIT at most, of `recipients_total`."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    recipients_total: Annotated[int, Meta(le=MOST_RECIPIENTS)]
+
+
+class Outgoing(Struct, frozen=True):
+    """The facts of these names, and `sender`, the address that the envelope sender is rewritten to. None: an older record doesn't tell."""
+
+    spf_passes: bool
+    spf_source: str
+    unalignable: bool | None = None
+    strict_dkim: bool = False
+    sender: str | None = None
+
+
+class RiskSum(Struct, frozen=True):
+    """The risk, and the named parts that it is the sum of."""
+
+    score: float
+    parts: dict[str, float]
+
+
+class Signature(Struct, frozen=True):
+    """The key behind a signature that was made."""
+
+    domain: str
+    selector: str
+    algorithm: str
+
+
+class Decided(Struct, frozen=True, kw_only=True):
+    """What was decided, what of it was done, and why not the rest. Without a rule nothing was decided."""
+
+    rule: str | None
+    sign: Sign
+    seal: bool = False
+    unsealed: str | None = None
+    envelope: EnvelopeAction = EnvelopeAction.KEEP
+    disposition: Disposition | None
+    text: str | None
+    signatures: tuple[Signature, ...]
+    tag: str | None = None
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    folded: tuple[str, ...] = ()
+    not_done: tuple[str, ...] = ()
+    overruled: str | None
+    laundering: str | None = None
+    mode: str | None
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """One message. The order is that of the line. What has a default came later than the first records; where there are no facts, because
+    something failed before, `origin` is None and with it all that only facts can tell."""
+
+    v: int = VERSION
+    time: str
+    queue_id: str | None
+    message_id: str | None
+    client: Connection
+    envelope: Envelope
+    author: str | None = field(name="from")
+    author_problem: str | None
+    hosted: str | None
+    forwarder_aligns: bool | None
+    origin: Origin | None
+    origin_why: str
+    border: Border | None
+    claims: tuple[Claim, ...]
+    arrival: Arrival | None
+    upstream: Upstream
+    header: HeaderSigns | None
+    outgoing: Outgoing | None
+    own_signature: bool | None = None
+    relay: bool | None = None
+    sending: Sending | None = None
+    risk: RiskSum | None
+    decision: Decided
+    departure: Departure | None
+    policy: str
+    ms: float
+    error: str | None
+
+    @property
+    def new_sender(self) -> str | None:
+        """The address that the envelope sender is rewritten to."""
+        return self.outgoing.sender if self.outgoing is not None else None
 
 
 class SignedWith(Protocol):
@@ -80,7 +158,7 @@ def make(
     ms: float,
     policy_hash: str,
     error: str | None = None,
-) -> dict[str, object]:
+) -> Record:
     """The record of a message. `time` is in seconds since the epoch, `ms` the milliseconds that the gate took; `signatures`
     are the keys of those that were made.
 
@@ -88,143 +166,109 @@ def make(
     """
     known = assessment is not None
     facts = recordable(assessment.facts if assessment else _told_by_mta(message))
-    return {
-        "v": VERSION,
-        "time": datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "queue_id": _text(message.queue_id),
-        "message_id": facts.message_id,
-        "client": {
-            "ip": facts.client.ip,
-            "name": facts.client.name,
-            "helo": facts.client.helo,
-            "auth": facts.client.auth,
-            "daemon": facts.client.daemon,
-        },
-        "envelope": _of_envelope(facts),
-        "from": facts.author,
-        "author_problem": facts.author_problem,
-        "hosted": facts.hosted,
-        "forwarder_aligns": facts.forwarder_aligns if known else None,
-        "origin": facts.origin.value if known else None,
-        "origin_why": facts.origin_why,
-        "border": {"by": facts.border.by, "ip": facts.border.ip} if facts.border else None,
-        "claims": [_of_claim(claim) for claim in facts.claims],
-        "arrival": _of_arrival(facts.arrival) if known else None,
-        "upstream": {"dmarc": facts.upstream.dmarc},
-        "header": _of_header(facts.header) if known else None,
-        "outgoing": _of_outgoing(facts, assessment) if assessment else None,
-        "own_signature": facts.own_signature if known else None,
-        "relay": facts.relay if known else None,
-        "sending": _of_sending(facts.sending) if known else None,
-        "risk": _of_risk(assessment.decision) if assessment else None,
-        "decision": _of_decision(assessment, signatures),
-        "departure": _of_departure(assessment.departure) if assessment else None,
-        "policy": policy_hash,
-        "ms": round(_number(ms), 3),
-        "error": _text(error),
-    }
+    return Record(
+        time=datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        queue_id=cut(message.queue_id),
+        message_id=facts.message_id,
+        client=facts.client,
+        envelope=Envelope(facts.sender, facts.recipients[:RECIPIENT_LIMIT], len(facts.recipients)),
+        author=facts.author,
+        author_problem=facts.author_problem,
+        hosted=facts.hosted,
+        forwarder_aligns=facts.forwarder_aligns if known else None,
+        origin=facts.origin if known else None,
+        origin_why=facts.origin_why,
+        border=facts.border,
+        claims=facts.claims,
+        arrival=facts.arrival if known else None,
+        upstream=facts.upstream,
+        header=facts.header if known else None,
+        outgoing=_outgoing(facts, assessment) if assessment else None,
+        own_signature=facts.own_signature if known else None,
+        relay=facts.relay if known else None,
+        sending=facts.sending if known else None,
+        risk=_risk(assessment) if assessment else None,
+        decision=_decided(assessment, signatures) if assessment else _UNDECIDED,
+        departure=cut(assessment.departure) if assessment else None,
+        policy=policy_hash,
+        ms=round(cut(ms), 3),
+        error=cut(error),
+    )
 
 
-def to_line(record: dict[str, object]) -> bytes:
+def to_line(record: Record) -> bytes:
     """A record as the journal keeps it: ASCII, one line, a line feed at its end, and no octet that a terminal would obey."""
-    return json.dumps(record, allow_nan=False).encode("ascii") + b"\n"
+    line = msgspec.json.format(msgspec.json.encode(record), indent=0)
+    if not line.isascii():
+        line = json.dumps(msgspec.json.decode(line)).encode("ascii")
+    return line + b"\n"
 
 
-def recordable(facts: Facts) -> Facts:
-    """The facts as a record can tell them; for ordinary mail they are equal to what was given."""
-    client, arrival, border = facts.client, facts.arrival, facts.border
-    return replace(
-        facts,
-        client=Connection(_text(client.ip), _text(client.name), _text(client.helo), _text(client.auth), _text(client.daemon)),
-        sender=_cut(facts.sender),
-        recipients=_recordable_recipients(facts.recipients),
-        author=_text(facts.author),
-        author_problem=_text(facts.author_problem),
-        hosted=_text(facts.hosted),
-        origin_why=_cut(facts.origin_why),
-        border=Border(_cut(border.by), _text(border.ip)) if border else None,
-        claims=_recordable_claims(facts.claims),
-        arrival=Arrival(
-            _cut(arrival.dmarc),
-            _cut(arrival.spf),
-            _cut(arrival.dkim),
-            _cut(arrival.arc),
-            arrival.aligned,
-            Spam(arrival.spam.flag, _number(arrival.spam.score), _number(arrival.spam.required)),
-            _text(arrival.pass_of),
-        ),
-        upstream=Upstream(_text(facts.upstream.dmarc)),
-        spf_source=_cut(facts.spf_source),
-        sending=replace(facts.sending, fields_broken=tuple(map(_cut, facts.sending.fields_broken))),
-        message_id=_text(facts.message_id),
-    )
-
-
-def facts_of(record: dict[str, Any]) -> Facts:
-    """The facts that a record tells. Raises RecordError where it tells none or is of another version."""
-    if record.get("v") != VERSION:
-        raise RecordError(f"a record of version {record.get('v')!r}; this dkimgate reads version {VERSION}")
-    if record.get("origin") is None:
-        raise RecordError(f"a record without facts: {record.get('error') or 'it does not say why'}")
+def read(told: Json) -> Record:
+    """The record that the JSON of a line tells, of any version up to this one. Raises RecordError."""
+    version = told.get("v")
+    upgrade = _UPGRADES.get(version) if isinstance(version, int) else None
+    if upgrade is None:
+        raise RecordError(f"a record of version {version!r}; this dkimgate reads version {VERSION}")
     try:
-        return _facts_of(record)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise RecordError(f"a record with a missing or odd value: {type(error).__name__}: {error}") from None
+        return msgspec.convert(upgrade(told), Record)
+    except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
+        raise RecordError(f"a record with a missing or odd value: {error}") from None
 
 
-def _cut(value: str) -> str:
-    """A text without lone surrogates (octets that were no UTF-8), within the limit."""
-    if len(value) > TEXT_LIMIT:
-        value = value[:_HALF] + _CUT + value[-_HALF:]
-    return value if value.isascii() else _SURROGATE.sub("\ufffd", value)
-
-
-def _text(value: str | None) -> str | None:
-    return None if value is None else _cut(value)
-
-
-def _number(value: float) -> float:
-    """JSON knows neither infinity nor NaN. The latter counts as huge: what can't be compared must not look harmless."""
-    if math.isfinite(value):
-        return value
-    return -_HUGE if value == -math.inf else _HUGE
-
-
-def _recordable_recipients(recipients: Sequence[str]) -> tuple[str, ...]:
-    kept: list[str] = []
-    left = RECIPIENT_CHARACTERS
-    for recipient in recipients[:RECIPIENT_LIMIT]:
-        address = _cut(recipient)
-        left -= len(address)
-        kept.append(address if left >= 0 else "")
-    return (*kept, *[""] * (len(recipients) - len(kept)))
-
-
-def _recordable_claims(claims: Sequence[Claim]) -> tuple[Claim, ...]:
-    ours_first = sorted(range(len(claims)), key=lambda index: not claims[index].is_believed())
-    kept: dict[int, Claim] = {}
-    left = CLAIM_CHARACTERS
-    for index in ours_first[:CLAIM_LIMIT]:
-        claim = _recordable_claim(claims[index])
-        left -= sum(map(len, (claim.method, claim.result, claim.by or "", claim.field, claim.why)))
-        left -= sum(len(key) + len(value) for key, value in claim.properties)
-        if left < 0:
-            break
-        kept[index] = claim
-    return tuple(kept[index] for index in sorted(kept))
-
-
-def _recordable_claim(claim: Claim) -> Claim:
-    return Claim(
-        _cut(claim.method),
-        _cut(claim.result),
-        _text(claim.by),
-        _cut(claim.field),
-        claim.standing,
-        _cut(claim.why),
-        claim.position,
-        tuple((_cut(key), _cut(value)) for key, value in claim.properties),
+def facts_of(record: Record) -> Facts:
+    """The facts that a record tells. Raises RecordError where it tells none."""
+    if record.origin is None:
+        raise RecordError(f"a record without facts: {record.error or 'it does not say why'}")
+    if record.arrival is None or record.header is None or record.outgoing is None:
+        raise RecordError("a record with an origin, but without arrival, header or outgoing")
+    known, outgoing = record.envelope.recipients, record.outgoing
+    return Facts(
+        client=record.client,
+        sender=record.envelope.sender,
+        recipients=(*known, *[""] * (record.envelope.recipients_total - len(known))),
+        author=record.author,
+        author_problem=record.author_problem,
+        hosted=record.hosted,
+        origin=record.origin,
+        origin_why=record.origin_why,
+        border=record.border,
+        claims=record.claims,
+        arrival=record.arrival,
+        upstream=record.upstream,
+        header=record.header,
+        spf_passes=outgoing.spf_passes,
+        spf_source=outgoing.spf_source,
+        # what older records do not tell was not so then: nothing was rewritten, nobody looked for our own signature
+        unalignable=bool(outgoing.unalignable),
+        forwarder_aligns=bool(record.forwarder_aligns),
+        own_signature=bool(record.own_signature),
+        strict_dkim=outgoing.strict_dkim,
+        sending=record.sending or Sending(),
+        message_id=record.message_id,
+        relay=bool(record.relay),
     )
+
+
+def _of_version_1(told: Json) -> Json:
+    """A part of the facts has a default for each of its fields, and only what came later may be missing from a record."""
+    arrival = told["arrival"]
+    wholes = [(told["client"], _CLIENT), (told["upstream"], _UPSTREAM)]
+    wholes += [(arrival, _ARRIVAL), (arrival["spam"], _SPAM)] if arrival is not None else []
+    for part, names in wholes:
+        missing = names - part.keys()
+        if missing:
+            raise KeyError(f"no {', '.join(sorted(missing))}")
+    return told
+
+
+_CLIENT = frozenset(Connection.__dataclass_fields__)
+_UPSTREAM = frozenset(Upstream.__dataclass_fields__)
+_ARRIVAL = frozenset(Arrival.__dataclass_fields__) - {"pass_of"}
+_SPAM = frozenset(Spam.__dataclass_fields__)
+
+_UPGRADES = {1: _of_version_1}
+"""What makes of the JSON of each version that of this one."""
 
 
 def _told_by_mta(message: Message) -> Facts:
@@ -232,166 +276,40 @@ def _told_by_mta(message: Message) -> Facts:
     return Facts(message.connection, message.envelope.sender, message.envelope.recipients, message_id=identifier)
 
 
-def _of_envelope(facts: Facts) -> dict[str, object]:
-    return {
-        "sender": facts.sender,
-        "recipients": list(facts.recipients[:RECIPIENT_LIMIT]),
-        "recipients_total": len(facts.recipients),
-    }
+def _outgoing(facts: Facts, assessment: Assessment) -> Outgoing:
+    return Outgoing(facts.spf_passes, facts.spf_source, facts.unalignable, facts.strict_dkim, cut(assessment.sender))
 
 
-def _of_outgoing(facts: Facts, assessment: Assessment) -> dict[str, object]:
-    return {
-        "spf_passes": facts.spf_passes,
-        "spf_source": facts.spf_source,
-        "unalignable": facts.unalignable,
-        "strict_dkim": facts.strict_dkim,
-        "sender": _text(assessment.sender),
-    }
+def _risk(assessment: Assessment) -> RiskSum:
+    risk = cut(assessment.decision.risk)
+    return RiskSum(risk.score, dict(risk.parts))
 
 
-def _of_sending(sending: Sending) -> dict[str, object]:
-    return {
-        "body_broken": sending.body_broken,
-        "fields_broken": list(sending.fields_broken),
-        "others_broken": sending.others_broken,
-        "eight_bit": sending.eight_bit,
-    }
-
-
-def _of_claim(claim: Claim) -> dict[str, object]:
-    return {
-        "method": claim.method,
-        "result": claim.result,
-        "by": claim.by,
-        "field": claim.field,
-        "standing": claim.standing.value,
-        "why": claim.why,
-        "position": claim.position,
-        "properties": [[key, value] for key, value in claim.properties],
-    }
-
-
-def _of_arrival(arrival: Arrival) -> dict[str, object]:
-    return {
-        "dmarc": arrival.dmarc,
-        "spf": arrival.spf,
-        "dkim": arrival.dkim,
-        "arc": arrival.arc,
-        "aligned": arrival.aligned,
-        "spam": {"flag": arrival.spam.flag, "score": arrival.spam.score, "required": arrival.spam.required},
-        "pass_of": arrival.pass_of,
-    }
-
-
-def _of_header(header: HeaderSigns) -> dict[str, object]:
-    return {name: getattr(header, name) for name in _SIGNS}
-
-
-def _of_risk(decision: Decision) -> dict[str, object]:
-    return {"score": _number(decision.risk.score), "parts": {name: _number(weight) for name, weight in decision.risk.parts}}
-
-
-def _of_decision(assessment: Assessment | None, signatures: Sequence[SignedWith]) -> dict[str, object]:
-    decision = assessment.decision if assessment else None
-    changes = assessment.changes if assessment else HeaderChanges()
-    return {
-        "rule": decision.rule if decision else None,
-        "sign": decision.sign.value if decision else "none",
-        "seal": bool(assessment and assessment.sealed),
-        "unsealed": _text(assessment.unsealed) if assessment else None,
-        "envelope": decision.envelope.value if decision else "keep",
-        "disposition": decision.disposition.value if decision else None,
-        "text": texts.fill(decision.text, assessment.facts, decision) if assessment and decision and decision.text else None,
-        "signatures": [{"domain": key.domain, "selector": key.selector, "algorithm": key.algorithm} for key in signatures],
-        "tag": changes.tag,
-        "added": list(changes.added_names),
-        "removed": list(changes.removed_names),
-        "folded": list(changes.folded_names),
-        "not_done": [_cut(reason) for reason in changes.not_done],
-        "overruled": _text(assessment.overruled) if assessment else None,
-        "laundering": _text(decision.laundering) if decision else None,
-        "mode": decision.mode if decision else None,
-    }
-
-
-def _of_departure(departure: Departure) -> dict[str, object]:
-    return {
-        "dmarc": departure.dmarc,
-        "dkim_aligned": departure.dkim_aligned,
-        "spf_aligned": departure.spf_aligned,
-        "signature_holds": departure.signature_holds.value,
-    }
-
-
-def _facts_of(record: dict[str, Any]) -> Facts:
-    client, envelope, arrival, border = record["client"], record["envelope"], record["arrival"], record["border"]
-    recipients = tuple(map(str, envelope["recipients"]))
-    missing = int(envelope["recipients_total"]) - len(recipients)
-    if missing > MOST_RECIPIENTS:
-        raise ValueError(f"{missing} recipients")
-    spam, told = arrival["spam"], record["header"].get
-    return Facts(
-        client=Connection(*(_words(client[name]) for name in ("ip", "name", "helo", "auth", "daemon"))),
-        sender=str(envelope["sender"]),
-        recipients=(*recipients, *[""] * missing),
-        author=_words(record["from"]),
-        author_problem=_words(record["author_problem"]),
-        hosted=_words(record["hosted"]),
-        origin=Origin(record["origin"]),
-        origin_why=str(record["origin_why"]),
-        border=Border(str(border["by"]), _words(border["ip"])) if border else None,
-        claims=tuple(map(_claim_of, record["claims"])),
-        arrival=Arrival(
-            str(arrival["dmarc"]),
-            str(arrival["spf"]),
-            str(arrival["dkim"]),
-            str(arrival["arc"]),
-            bool(arrival["aligned"]),
-            Spam(bool(spam["flag"]), float(spam["score"]), float(spam["required"])),
-            _words(arrival.get("pass_of")),
-        ),
-        upstream=Upstream(_words(record["upstream"]["dmarc"])),
-        # a record that is older than a sign doesn't tell of it
-        header=HeaderSigns(*[bool(told(name, False)) for name in _SIGNS]),
-        spf_passes=bool(record["outgoing"]["spf_passes"]),
-        spf_source=str(record["outgoing"]["spf_source"]),
-        # what older records do not tell was not so then: nothing was rewritten, nobody looked for our own signature
-        unalignable=bool(record["outgoing"].get("unalignable", False)),
-        forwarder_aligns=bool(record["forwarder_aligns"]),
-        own_signature=bool(record.get("own_signature", False)),
-        strict_dkim=bool(record["outgoing"].get("strict_dkim", False)),
-        sending=_sending_of(record.get("sending") or {}),
-        message_id=_words(record["message_id"]),
-        relay=bool(record.get("relay", False)),
+def _decided(assessment: Assessment, signatures: Sequence[SignedWith]) -> Decided:
+    decision, changes = cut(assessment.decision), cut(assessment.changes)
+    return Decided(
+        rule=decision.rule,
+        sign=decision.sign,
+        seal=assessment.sealed,
+        unsealed=cut(assessment.unsealed),
+        envelope=decision.envelope,
+        disposition=decision.disposition,
+        text=_filled(assessment),
+        signatures=tuple(Signature(key.domain, key.selector, key.algorithm) for key in signatures),
+        tag=changes.tag,
+        added=changes.added_names,
+        removed=changes.removed_names,
+        folded=changes.folded_names,
+        not_done=changes.not_done,
+        overruled=cut(assessment.overruled),
+        laundering=decision.laundering,
+        mode=decision.mode,
     )
 
 
-def _sending_of(sending: dict[str, Any]) -> Sending:
-    """Older records don't tell: Postfix is taken to have changed nothing."""
-    return Sending(
-        body_broken=bool(sending.get("body_broken", False)),
-        fields_broken=tuple(map(str, sending.get("fields_broken", ()))),
-        others_broken=bool(sending.get("others_broken", False)),
-        eight_bit=bool(sending.get("eight_bit", False)),
-    )
+def _filled(assessment: Assessment) -> str | None:
+    facts, decision = assessment.facts, assessment.decision
+    return cut(texts.fill(decision.text, facts, decision)) if decision.text else None
 
 
-def _claim_of(claim: dict[str, Any]) -> Claim:
-    return Claim(
-        str(claim["method"]),
-        str(claim["result"]),
-        _words(claim["by"]),
-        str(claim["field"]),
-        Standing(claim["standing"]),
-        str(claim["why"]),
-        int(claim["position"]),
-        tuple((str(key), str(value)) for key, value in claim["properties"]),
-    )
-
-
-def _words(value: object) -> str | None:
-    """A text, or nothing, as it must stand there."""
-    if value is None or isinstance(value, str):
-        return value
-    raise TypeError(f"expected a text, found {value!r:.40}")
+_UNDECIDED = Decided(rule=None, sign=Sign.NONE, disposition=None, text=None, signatures=(), overruled=None, mode=None)

@@ -9,6 +9,7 @@ came of them.
 Where no witness is found, there is none. Where one is found, `decide` and `predict` have confirmed it.
 """
 
-from dkimgate.policy.proof.prover import Laundering, Law, Overlap, Proof, prove
+from dkimgate.policy.laundering import Law
+from dkimgate.policy.proof.prover import Laundering, Overlap, Proof, prove
 
 __all__ = ["Laundering", "Law", "Overlap", "Proof", "prove"]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from dkimgate.facts import DMARC_RESULTS, Decision, EnvelopeAction, Facts, Sign
 from dkimgate.policy import departure
 from dkimgate.policy.conditions import holds
 from dkimgate.policy.decide import decide
+from dkimgate.policy.laundering import Law, broken
 from dkimgate.policy.model import All, Condition, Flag, Hosted, Leaf, Not, Policy, Rule, Word
 from dkimgate.policy.proof import universe
 from dkimgate.policy.proof.formula import FALSE, Formula
@@ -22,13 +22,6 @@ STEPS = 700_000
 
 MANY = 20
 """Rules before the one in question that are asked one by one; after that, all at once."""
-
-
-class Law(StrEnum):
-    """The two halves of the first law."""
-
-    SIGNATURE = "signature"  # what arrived badly from outside gets no aligned signature
-    DEPARTURE = "departure"  # what arrived from outside without a DMARC pass does not depart with one
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +98,8 @@ def _may_break(law: Law, rule: Rule) -> bool:
 
 def breaks(law: Law, facts: Facts, decision: Decision) -> bool:
     """Does the decision about this message break the law? What is held, deferred, rejected or discarded does not depart."""
-    if not facts.outside:
-        return False
-    if law is Law.SIGNATURE:
-        return decision.sign is Sign.AUTHOR and facts.arrival.badly
-    if not decision.disposition.leaves or facts.arrival.dmarc == "pass":
-        return False
-    return departure.predict(facts, decision.sign is Sign.AUTHOR, decision.envelope is EnvelopeAction.UNALIGN).dmarc == "pass"
+    departs = departure.predict(facts, decision.sign is Sign.AUTHOR, decision.envelope is EnvelopeAction.UNALIGN).dmarc
+    return law in broken(facts, decision.sign, departs if decision.disposition.leaves else None)
 
 
 @dataclass(slots=True)

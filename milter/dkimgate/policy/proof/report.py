@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import fields
 
 from dkimgate.facts import Facts, HeaderSigns, Origin
+from dkimgate.policy.laundering import Law
 from dkimgate.policy.model import Policy, Rule
-from dkimgate.policy.proof.prover import Laundering, Law, Proof, Unproved
+from dkimgate.policy.proof.prover import Laundering, Proof, Unproved
 
 _US = "mx.forwarder.example"  # where no border names a host of ours
 _MOST_RECIPIENTS = 3
