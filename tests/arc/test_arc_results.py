@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dkimgate.arc.arc_set import ChainState
 from dkimgate.authres import authentication_results
 from dkimgate.facts import DMARC_RESULTS, Arrival, Border, Claim, Facts, Origin, Spam, Standing
-from dkimgate.gate.own_field import arrival_results
+from dkimgate.gate.results_field import arrival_results
 
 HOST = "mx.forwarder.example"
 

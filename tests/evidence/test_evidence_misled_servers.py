@@ -12,7 +12,7 @@ import pytest
 
 from chain import namespace, servers
 from dkimgate.config.dkimgate_yaml import Trust
-from dkimgate.evidence.misleading import offers_a_pass
+from dkimgate.evidence.misled_verifiers import offers_a_pass
 from dkimgate.gate.stripping import strip
 from dkimgate.message.message import Connection, Envelope, Message, split_message
 from dkimgate.postfix.milter_client import Insertion, MilterClient

@@ -7,7 +7,7 @@ import ipaddress
 import pytest
 
 from dkimgate.config.dkimgate_yaml import Config
-from dkimgate.evidence import own_host
+from dkimgate.evidence import forgotten_host
 from dkimgate.evidence.claims import arrival_of
 from dkimgate.evidence.gather import see
 from dkimgate.evidence.route import route_of
@@ -45,12 +45,12 @@ def test_a_host_of_ours_is_known_by_name_or_address(client: str) -> None:
     here = message(AUTHOR, Connection(**{"ip": "198.51.100.9", "name": "c.example", "helo": "c.example", **told}))
     before = message(border(**told) + AUTHOR, REINJECTED)
     for arrived in (here, before):
-        assert own_host.handed_in(arrived, route_of(arrived, TRUST), TRUST, LEAVES_FROM) is ours
+        assert forgotten_host.handed_in(arrived, route_of(arrived, TRUST), TRUST, LEAVES_FROM) is ours
 
 
 @pytest.mark.parametrize("arrived", [message(AUTHOR), message(AUTHOR, Connection(ip="203.0.113.10", name=OURS, auth="ask"))])
 def test_mail_from_inside_is_not_handed_in_at_a_border(arrived: object) -> None:
-    assert not own_host.handed_in(arrived, route_of(arrived, TRUST), TRUST, LEAVES_FROM)  # type: ignore[arg-type]
+    assert not forgotten_host.handed_in(arrived, route_of(arrived, TRUST), TRUST, LEAVES_FROM)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

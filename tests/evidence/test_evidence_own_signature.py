@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from dkimgate.dkim.canonical import BodyHash
 from dkimgate.dkim.keys import SigningKey, signing_key
 from dkimgate.dkim.sign import sign
-from dkimgate.evidence import own_signature
+from dkimgate.evidence import our_signatures
 from dkimgate.evidence.gather import facts_of, see
 from dkimgate.facts import Facts
 from dkimgate.message.message import HeaderField, split_message
@@ -54,8 +54,8 @@ def signed(key: SigningKey = RSA, header: Header = HEADER, body: bytes = BODY, n
 
 
 def valid(header: Header, body: bytes = BODY, author: str | None = "hosted.example", now: float = NOW + 60) -> frozenset[str]:
-    found = own_signature.look_for(header, own_signature.by_name(KEYS))
-    return own_signature.verify(found, header, hashed(body), author, now).valid
+    found = our_signatures.look_for(header, our_signatures.by_name(KEYS))
+    return our_signatures.verify(found, header, hashed(body), author, now).valid
 
 
 def by_dkimpy(header_form: bytes, body_form: bytes, body: bytes = BODY, **options: object) -> Header:
@@ -173,8 +173,8 @@ def facts(header: Header, results: str = "", body: bytes = BODY, above: Header =
     mail = message(stated + BORDER)
     mail = replace(mail, header=(*above, *mail.header, *header))
     seen = see(mail, CONFIG)
-    found = own_signature.look_for(mail.header, own_signature.by_name(KEYS), seen.route.entered)
-    ours = own_signature.verify(found, mail.header, hashed(body), seen.domain, NOW + 60)
+    found = our_signatures.look_for(mail.header, our_signatures.by_name(KEYS), seen.route.entered)
+    ours = our_signatures.verify(found, mail.header, hashed(body), seen.domain, NOW + 60)
     domains = {key.domain for key in KEYS}
     return facts_of(seen, CONFIG, domains, lambda author: (False, "lookup"), now=NOW + 60, ours=ours)
 

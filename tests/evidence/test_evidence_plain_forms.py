@@ -7,7 +7,7 @@ import pytest
 from dkimgate.authres import authentication_results
 from dkimgate.authres.authentication_results import Reading
 from dkimgate.config.dkimgate_yaml import Trust
-from dkimgate.evidence import misleading, plain_forms
+from dkimgate.evidence import misled_verifiers, plain_forms
 from dkimgate.evidence.route import Route, route_of
 from dkimgate.message.message import Connection, Envelope, Message
 from echoes import table
@@ -98,7 +98,7 @@ def test_odd_words_are_told(what: str) -> None:
     message = Message(REINJECTED, Envelope("ask@hosted.example"), header)
     trust = Trust(hosts=("mx.forwarder.example",), authserv_ids=("mx.forwarder.example",))
     route = route_of(message, trust)
-    odd = misleading.odd_words(message, route, in_zone(message, route), trust)
+    odd = misled_verifiers.odd_words(message, route, in_zone(message, route), trust)
     assert odd is not None and words in odd
     assert len(odd) < 200 and odd.isascii() and odd.isprintable()
 
@@ -109,6 +109,6 @@ def test_plain_mail_has_none() -> None:
     for sender in ("ask@hosted.example", ""):
         message = Message(REINJECTED, Envelope(sender), header)
         route = route_of(message, trust)
-        assert misleading.odd_words(message, route, in_zone(message, route), trust) is None
+        assert misled_verifiers.odd_words(message, route, in_zone(message, route), trust) is None
     stranger = Message(Connection(ip="192.0.2.66", helo="x?y", name="c.example"), Envelope("a@b.example"), header[2:])
-    assert misleading.odd_words(stranger, route_of(stranger, trust), {}, trust) == "'x?y' in EHLO"
+    assert misled_verifiers.odd_words(stranger, route_of(stranger, trust), {}, trust) == "'x?y' in EHLO"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dkimgate.evidence import spam
-from dkimgate.evidence.signs import signs_of
+from dkimgate.evidence.header_signs import signs_of
 from dkimgate.facts import HeaderSigns, Spam
 from dkimgate.message.author import author_of
 from dkimgate.message.message import HeaderField, Message

@@ -8,9 +8,9 @@ import pytest
 
 from dkimgate.authres.authentication_results import hurting
 from dkimgate.config.dkimgate_yaml import Trust
-from dkimgate.evidence import grounds, plain_forms, words
+from dkimgate.evidence import grounds, plain_forms, result_words
 from dkimgate.evidence.claims import arrival_of, combined
-from dkimgate.evidence.entry import stated_spf
+from dkimgate.evidence.entry_session import stated_spf
 from dkimgate.evidence.gather import see
 from dkimgate.evidence.route import route_of
 from dkimgate.facts import Claim, Spam, Standing
@@ -18,7 +18,7 @@ from headers import AUTHOR, BORDER, CONFIG, TRUST, message
 
 HOST = "mx.forwarder.example"
 OURS = Trust(hosts=[HOST], authserv_ids=[HOST])
-ALL = sorted({*words.DMARC, *words.BADNESS, *words._MEANS, "skipped", "x"})
+ALL = sorted({*result_words.DMARC, *result_words.BADNESS, *result_words._MEANS, "skipped", "x"})
 
 
 def said(method: str, result: str, *properties: tuple[str, str], by: str = HOST, standing: Standing = Standing.TRUSTED) -> Claim:
@@ -42,7 +42,7 @@ def test_a_later_hop_of_ours_helps_by_no_word(result: str) -> None:
     settings = CONFIG.model_copy(update={"trust": TRUST.model_copy(update={"networks": (*TRUST.networks, *NETWORK)})})
     seen = see(message(f"Authentication-Results: {HOST}; dmarc={result} header.from=hosted.example\n" + inner + BORDER + AUTHOR), settings)
     assert route_of(seen.message, settings.trust).border_hop is not None
-    assert not [claim for claim in seen.claims if claim.is_believed() and words.helps(claim.result)]
+    assert not [claim for claim in seen.claims if claim.is_believed() and result_words.helps(claim.result)]
 
 
 NETWORK = Trust.model_validate({"networks": ["203.0.113.10/32"]}).networks
@@ -51,7 +51,7 @@ NETWORK = Trust.model_validate({"networks": ["203.0.113.10/32"]}).networks
 @pytest.mark.parametrize("method", ["dmarc", "spf", "dkim", "arc"])
 @pytest.mark.parametrize("result", ALL)
 def test_what_is_picked_out_of_a_broken_field_is_what_hurts(method: str, result: str) -> None:
-    hurts = words.meaning(result) in words.HURTS[method] or (words.meaning(result) == "softfail" and method != "spf")
+    hurts = result_words.meaning(result) in result_words.HURTS[method] or (result_words.meaning(result) == "softfail" and method != "spf")
     assert bool(hurting(f"((; {method}={result}")) is hurts
 
 
@@ -61,7 +61,7 @@ def test_a_bad_result_of_spf_counts_in_our_own_dmarc_by_whatever_word(result: st
     theirs = said("spf", result, ("smtp.mailfrom", "ann@hosted.example"), by="mx.elsewhere.example", standing=Standing.UPSTREAM)
     spf = stated_spf([ours, theirs])
     assert spf is not None
-    assert (spf.result == "pass") is (words.meaning(result) not in words.HURTS["spf"])
+    assert (spf.result == "pass") is (result_words.meaning(result) not in result_words.HURTS["spf"])
 
 
 FAIL = said("dmarc", "fail", by="mx.elsewhere.example", standing=Standing.UPSTREAM)
@@ -85,16 +85,16 @@ def test_no_word_helps_a_message_without_an_author(result: str, named: str | Non
     broken = arrival_of([claim], None, True, OURS, Spam())[0].dmarc
     whole = arrival_of([claim], "hosted.example", True, OURS, Spam())[0].dmarc
     assert broken not in ("pass", "none")
-    assert words.DMARC.index(broken) >= words.DMARC.index(whole)
+    assert result_words.DMARC.index(broken) >= result_words.DMARC.index(whole)
 
 
 @pytest.mark.parametrize("method", ["spf", "dkim", "arc"])
 @pytest.mark.parametrize("result", ALL)
 def test_the_same_meaning_counts_the_same(method: str, result: str) -> None:
     claim = said(method, result)
-    assert combined([claim], method) == combined([replace(claim, result=words.meaning(result))], method)
+    assert combined([claim], method) == combined([replace(claim, result=result_words.meaning(result))], method)
 
 
 def test_every_word_that_a_form_of_a_verifier_allows_is_known() -> None:
     for word in plain_forms._DMARC.partition("(?:")[2].rstrip(")").split("|"):
-        assert words.dmarc_meaning(word) != "unknown"
+        assert result_words.dmarc_meaning(word) != "unknown"

@@ -20,7 +20,7 @@ EVERY = 24
 
 USED = {
     "evidence.plain_forms._FIELDS[": "evidence.plain_forms:field.fullmatch(",
-    "evidence.misleading._PLAIN_TAGS[": "evidence.misleading:plain.fullmatch(",
+    "evidence.misled_verifiers._PLAIN_TAGS[": "evidence.misled_verifiers:plain.fullmatch(",
     "message.received._OPENSMTPD_LOCAL": "message.received:pattern.fullmatch(",
     "message.received._SUBMIT": "message.received:pattern.fullmatch(",
 }

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dkimgate.authres import authentication_results
-from dkimgate.evidence import misleading, own_signature, spam
+from dkimgate.evidence import misled_verifiers, our_signatures, spam
 from dkimgate.gate import engine
 from dkimgate.gate.engine import Engine
 from laws.attack_world import WIRINGS, Attempt, Forwarder
@@ -32,9 +32,9 @@ def test_once_a_message(wiring: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     calls: Counter[str] = Counter()
     for module, name in (
         (authentication_results, "read"),
-        (misleading, "odd_words"),
-        (misleading, "offers_a_pass"),
-        (own_signature, "look_for"),
+        (misled_verifiers, "odd_words"),
+        (misled_verifiers, "offers_a_pass"),
+        (our_signatures, "look_for"),
         (spam, "verdicts_of"),
         (engine, "strictness"),
         (Engine, "_earns"),

@@ -12,8 +12,8 @@ import pytest
 
 from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.evidence.gather import facts_of, see
+from dkimgate.evidence.header_signs import signs_of
 from dkimgate.evidence.route import parse_hop, route_of
-from dkimgate.evidence.signs import signs_of
 from dkimgate.facts import Facts, Origin
 from dkimgate.message.author import author_of
 from dkimgate.message.message import Connection

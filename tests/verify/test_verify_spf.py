@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dkimgate.dns.resolver import FakeResolver
-from dkimgate.evidence.entry import Entry, entry_of
+from dkimgate.evidence.entry_session import Entry, entry_of
 from dkimgate.evidence.result_claims import of_spf
 from dkimgate.evidence.route import route_of
 from dkimgate.facts import Origin, Standing

@@ -22,7 +22,7 @@ from dkimgate.dmarc.evaluate import RESULTS, check_dmarc
 from dkimgate.dns.resolver import Answer, FakeResolver, Kind, Lookup, Status
 from dkimgate.evidence import own_checks
 from dkimgate.evidence.claims import arrival_of
-from dkimgate.evidence.entry import stated_spf
+from dkimgate.evidence.entry_session import stated_spf
 from dkimgate.evidence.gather import see
 from dkimgate.facts import Claim, Spam, Standing
 from dkimgate.message.message import Connection, Envelope, Message, split_message

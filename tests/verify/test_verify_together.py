@@ -10,7 +10,7 @@ from dkimgate.dmarc.evaluate import check_dmarc, prepare
 from dkimgate.dns.resolver import FakeResolver
 from dkimgate.evidence import result_claims
 from dkimgate.evidence.claims import arrival_of
-from dkimgate.evidence.entry import entry_of
+from dkimgate.evidence.entry_session import entry_of
 from dkimgate.evidence.route import route_of
 from dkimgate.facts import Arrival, Spam
 from dkimgate.message.author import author_of

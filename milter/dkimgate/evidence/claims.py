@@ -11,7 +11,7 @@ from dataclasses import replace
 from dkimgate.authres import authentication_results
 from dkimgate.authres.authentication_results import Reading
 from dkimgate.config.dkimgate_yaml import Trust
-from dkimgate.evidence import below_border, grounds, misleading, results_elsewhere, spam, words
+from dkimgate.evidence import below_border, grounds, misled_verifiers, result_words, results_elsewhere, spam
 from dkimgate.evidence.route import Route
 from dkimgate.facts import Arrival, Claim, Spam, Standing, Upstream
 from dkimgate.message import domains
@@ -72,16 +72,16 @@ def _not_by_the_sender(
     claims: list[Claim], message: Message, route: Route, zone: frozenset[int], in_zone: Mapping[int, Reading], trust: Trust
 ) -> list[Claim]:
     """The claims, those of ours made upstream that a sender may have brought about through our own verifiers."""
-    if (odd := misleading.odd_words(message, route, in_zone, trust)) is not None:
+    if (odd := misled_verifiers.odd_words(message, route, in_zone, trust)) is not None:
         why = f"our authserv-id, but a sender may have written it through a verifier of ours: {odd}"
         return [replace(claim, standing=Standing.UPSTREAM, why=why) if claim.is_believed() else claim for claim in claims]
-    if misleading.offers_a_pass(message, zone, route.ours_above, trust):
+    if misled_verifiers.offers_a_pass(message, zone, route.ours_above, trust):
         return grounds.stated(claims, "our own pass, but it may rest on an SPF result that the sender wrote")
     return claims
 
 
 def _harmless(claim: Claim) -> bool:
-    return claim.result not in words.HURTS.get(claim.method, ("yes",))
+    return claim.result not in result_words.HURTS.get(claim.method, ("yes",))
 
 
 def _zone(message: Message, route: Route, trust: Trust) -> frozenset[int]:
@@ -149,7 +149,9 @@ def arrival_of(claims: Iterable[Claim], author: str | None, outside: bool, trust
     """What the claims and the spam verdict come to. `author` is the author domain, `outside` whether the origin is."""
     claims = tuple(claims)
     dmarc = _dmarc(claims, author, outside, trust)
-    upstream = [_dmarc_word(c) for c in claims if c.method == "dmarc" and _elsewhere(c, trust) and _dmarc_word(c) in words.HURTS["dmarc"]]
+    upstream = [
+        _dmarc_word(c) for c in claims if c.method == "dmarc" and _elsewhere(c, trust) and _dmarc_word(c) in result_words.HURTS["dmarc"]
+    ]
     arrival = Arrival(
         dmarc=dmarc,
         spf=combined(claims, "spf"),
@@ -159,16 +161,16 @@ def arrival_of(claims: Iterable[Claim], author: str | None, outside: bool, trust
         spam=verdict,
         pass_of=None if dmarc == "pass" else _pass_of(claims, author),
     )
-    return arrival, Upstream(max(upstream, key=words.DMARC.index, default=None))
+    return arrival, Upstream(max(upstream, key=result_words.DMARC.index, default=None))
 
 
 def _dmarc(claims: tuple[Claim, ...], author: str | None, outside: bool, trust: Trust) -> str:
     mine = [c for c in claims if c.method == "dmarc" and not _elsewhere(c, trust)]
-    results = [_dmarc_of(c, author) for c in mine if c.is_believed() or _dmarc_word(c) in words.HURTS["dmarc"]]
+    results = [_dmarc_of(c, author) for c in mine if c.is_believed() or _dmarc_word(c) in result_words.HURTS["dmarc"]]
     if not any(c.is_believed() and _dmarc_of(c, author) != "unknown" for c in mine):
         # what was found for another domain, or says nothing, is no answer to another's fail
-        results += [word for c in claims if c.method == "dmarc" and (word := _dmarc_word(c)) in words.HURTS["dmarc"]]
-    return max(results, key=words.DMARC.index, default="unknown" if outside else "none")
+        results += [word for c in claims if c.method == "dmarc" and (word := _dmarc_word(c)) in result_words.HURTS["dmarc"]]
+    return max(results, key=result_words.DMARC.index, default="unknown" if outside else "none")
 
 
 def _elsewhere(claim: Claim, trust: Trust) -> bool:
@@ -177,14 +179,14 @@ def _elsewhere(claim: Claim, trust: Trust) -> bool:
 
 
 def _dmarc_word(claim: Claim) -> str:
-    return words.dmarc_meaning(claim.result)
+    return result_words.dmarc_meaning(claim.result)
 
 
 def _dmarc_of(claim: Claim, author: str | None) -> str:
     """The result, if it was found for the author domain that we see: a pass or none of another domain says nothing about this one. Where
     there is no single author domain, a verifier may have found another than the next receiver will: rspamd says `dmarc=none` then."""
     word = _dmarc_word(claim)
-    if not words.helps(word):
+    if not result_words.helps(word):
         return word
     if author is None:
         return "unknown"
@@ -220,9 +222,9 @@ def _told_whose(claim: Claim, author: str | None, trust: Trust) -> Claim:
 def combined(claims: Iterable[Claim], method: str) -> str:
     """The best of the believed results (one good signature is enough, RFC 6376 section 6.1), else the worst that anyone says. A sender
     can add a signature of which we say `neutral`: that is no answer to another's `fail`."""
-    stated = [(words.meaning(c.result), c.is_believed()) for c in claims if c.method == method]
-    counting = [word for word, ours in stated if ours and word in words.BADNESS]
+    stated = [(result_words.meaning(c.result), c.is_believed()) for c in claims if c.method == method]
+    counting = [word for word, ours in stated if ours and word in result_words.BADNESS]
     if "pass" in counting:
         return "pass"
-    bad = counting + [word for word, _ in stated if word in words.HURTS[method]]
-    return max(bad, key=words.BADNESS.index, default="none")
+    bad = counting + [word for word, _ in stated if word in result_words.HURTS[method]]
+    return max(bad, key=result_words.BADNESS.index, default="none")

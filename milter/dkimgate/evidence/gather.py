@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.dns.resolver import Address
-from dkimgate.evidence import grounds, own_host, own_signature, spam
+from dkimgate.evidence import forgotten_host, grounds, our_signatures, spam
 from dkimgate.evidence.claims import arrival_of, claims_of, passes_of_others_told
-from dkimgate.evidence.own_signature import Ours
+from dkimgate.evidence.header_signs import message_id, signs_of
+from dkimgate.evidence.our_signatures import Ours
 from dkimgate.evidence.route import Route, route_of
-from dkimgate.evidence.signs import message_id, signs_of
 from dkimgate.facts import Arrival, Claim, Facts, Spam
 from dkimgate.message import domains
 from dkimgate.message.author import Author, author_of, own_author_of
@@ -42,9 +42,9 @@ def see(message: Message, config: Config, addresses: Collection[Address] = ()) -
     author = author_of(message.header, _longest_line(config)) if route.outside else own_author_of(message.header, 0)
     verdicts = tuple(spam.verdicts_of(message.header, config.spam_fields, route.ours_above))
     claims = claims_of(message, route, config.trust, verdicts)
-    by_own_host = own_host.handed_in(message, route, config.trust, addresses)
+    by_own_host = forgotten_host.handed_in(message, route, config.trust, addresses)
     if by_own_host:
-        claims = grounds.without_spf(claims, own_host.WHY)
+        claims = grounds.without_spf(claims, forgotten_host.WHY)
     if route.outside and config.demands_passport:
         claims = grounds.without_words(claims, "our own word, but no valid passport: passport.required wants one of what came by a border")
     return Seen(message, author, None if message.problem else author.domain, route, claims, verdicts, by_own_host)
@@ -80,7 +80,7 @@ def facts_of(
     arrival, upstream = arrival_of(claims, domain, route.outside, config.trust, verdict)
     claims = passes_of_others_told(claims, domain, config.trust)
     if ours is not None:
-        claims, arrival = own_signature.discounted(claims, arrival, domain, ours)
+        claims, arrival = our_signatures.discounted(claims, arrival, domain, ours)
     hosted = domains.covering(domain, key_domains) if domain else None
     spf_passes, spf_source = outgoing_spf(domain)
     return Facts(

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from dkimgate.evidence import words
+from dkimgate.evidence import result_words
 from dkimgate.evidence.route import Route
 from dkimgate.facts import Claim, Standing
 from dkimgate.message import domains
@@ -71,7 +71,7 @@ def without_spf(claims: Iterable[Claim], why: str) -> tuple[Claim, ...]:
 
 
 def _helps(claim: Claim) -> bool:
-    return claim.is_believed() and words.helps(claim.result)
+    return claim.is_believed() and result_words.helps(claim.result)
 
 
 def _tells_another(text: str, ip: str | None) -> bool:
@@ -125,7 +125,7 @@ def _has_reason(claim: Claim, found: set[str]) -> bool:
 def wants_proof(claims: Iterable[Claim], author: str | None) -> bool:
     """Is there a statement of ours that would help, and is not proved yet?"""
     claims = tuple(claims)
-    return any(_is_word(claim) and claim.method == "dmarc" and words.helps(claim.result) for claim in claims) and not _proved(
+    return any(_is_word(claim) and claim.method == "dmarc" and result_words.helps(claim.result) for claim in claims) and not _proved(
         claims, author
     )
 
@@ -167,7 +167,7 @@ def _proved(claims: tuple[Claim, ...], author: str | None) -> bool:
     if author is None:
         return False
     for claim in claims:
-        helps = claim.method == "dmarc" and words.helps(claim.result) and claim.is_believed()
+        helps = claim.method == "dmarc" and result_words.helps(claim.result) and claim.is_believed()
         if helps and not _is_word(claim) and pass_of_another(claim, author) is None:
             return True
         if _spf_word_of(claim, author):
@@ -180,7 +180,7 @@ def _spf_word_of(claim: Claim, domain: str) -> bool:
 
 
 def _unproved(claim: Claim, author: str | None) -> Claim:
-    if not _is_word(claim) or not words.helps(claim.result):
+    if not _is_word(claim) or not result_words.helps(claim.result):
         return claim
     if claim.method == "dmarc":
         return replace(claim, standing=Standing.UPSTREAM, why="our own word, but nothing that was checked here is reason for it")

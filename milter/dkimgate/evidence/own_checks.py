@@ -14,8 +14,8 @@ from dkimgate.dkim.canonical import BodyForms
 from dkimgate.dkim.verify import ask_for_keys, check_signatures
 from dkimgate.dmarc.evaluate import BOTH, check_dmarc, prepare
 from dkimgate.dns.resolver import Lookup
-from dkimgate.evidence import arc_claims, grounds, misleading, own_host, result_claims
-from dkimgate.evidence.entry import entry_of, stated_spf
+from dkimgate.evidence import arc_claims, forgotten_host, grounds, misled_verifiers, result_claims
+from dkimgate.evidence.entry_session import entry_of, stated_spf
 from dkimgate.evidence.gather import Seen
 from dkimgate.evidence.route import Route
 from dkimgate.facts import Claim, Origin, Standing
@@ -97,7 +97,7 @@ def _dmarc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, n
     entry = entry_of(seen.message, seen.route)
     spf = check_spf(entry.ip, entry.helo, entry.sender, lookup)
     if spf is not None and spf.result == "pass" and seen.by_own_host:
-        spf = replace(spf, result="neutral", why=own_host.WHY)
+        spf = replace(spf, result="neutral", why=forgotten_host.WHY)
     claims = [result_claims.of_spf(spf)] if spf is not None else []
     signatures = check_signatures(seen.message.header, body, author, lookup, now, seen.route.entered, config.verify.signatures)
     claims += [result_claims.of_signature(signature) for signature in signatures]
@@ -111,7 +111,7 @@ def _arc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now
     above = seen.route.entered
     chain = validate(seen.message.header[above:], body, lookup, now)
     sealers = config.trust.arc_sealers
-    if sealers and misleading.odd_words(seen.message, seen.route, {}, config.trust) is not None:
+    if sealers and misled_verifiers.odd_words(seen.message, seen.route, {}, config.trust) is not None:
         sealers = ()
     why = "a sealer's pass, but no pass of SPF or DKIM in its results is reason for it"
     claims = grounds.stated(arc_claims.claims(chain, sealers, seen.domain), why)

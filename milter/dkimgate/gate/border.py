@@ -15,7 +15,7 @@ from dkimgate.facts import Assessment, Claim, Decision, Standing
 from dkimgate.gate.budget import AGAIN
 from dkimgate.gate.engine import Engine
 from dkimgate.gate.header_changes import MOST_REMOVED
-from dkimgate.gate.own_field import results_field
+from dkimgate.gate.results_field import results_field
 from dkimgate.gate.stripping import strip
 from dkimgate.gate.way import Opened, Written
 from dkimgate.log import describe

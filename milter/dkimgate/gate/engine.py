@@ -21,7 +21,7 @@ from dkimgate.dkim.sent_body import SentBody
 from dkimgate.dkim.sign import COVERED
 from dkimgate.dmarc.strict import strictness
 from dkimgate.dns.resolver import Lookup, Resolver
-from dkimgate.evidence import own_checks, own_signature
+from dkimgate.evidence import our_signatures, own_checks
 from dkimgate.evidence.gather import Seen, facts_of
 from dkimgate.facts import Assessment, Claim, Facts, Sending, Sign
 from dkimgate.gate import config_checks, header_changes, sealer, sending
@@ -54,7 +54,7 @@ class Questions:
     compares: bool
     chain: bool
     earns: bool
-    ours: own_signature.Ours
+    ours: our_signatures.Ours
 
 
 class Engine:
@@ -89,7 +89,7 @@ class Engine:
         self.unread = OnceADay()
         self.costly = Costly()
         self._key_domains = frozenset(key.domain for key in keys)
-        self._key_names = own_signature.by_name(keys)
+        self._key_names = our_signatures.by_name(keys)
         self._sealer = sealer.sealer_of(settings, keys)
 
     @classmethod
@@ -147,8 +147,8 @@ class Engine:
         reading = self._passports(seen, None)
         allowed = self._allowed_changes()
         claims = seen.claims + passports.claims(reading, allowed)
-        ours = own_signature.look_for(seen.message.header, self._key_names, seen.route.entered)
-        compares = reading.wants_body(allowed) or own_signature.wants_body(ours, seen.domain)
+        ours = our_signatures.look_for(seen.message.header, self._key_names, seen.route.entered)
+        compares = reading.wants_body(allowed) or our_signatures.wants_body(ours, seen.domain)
         chain = self.policy.seals and has_chain(seen.message.header)
         earns = self._earns(seen)
         checks = own_checks.wanted(claims, seen.route, self.config, seen.domain, earns)
@@ -171,7 +171,7 @@ class Engine:
         lookup = self.resolver.lookup()
         reading = self._passports(seen, body_hash)
         own = passports.claims(reading, self._allowed_changes())
-        ours = own_signature.verify(questions.ours, seen.message.header, body_hash, seen.domain, now)
+        ours = our_signatures.verify(questions.ours, seen.message.header, body_hash, seen.domain, now)
         earns = questions.earns and not ours.valid  # what rests on a signature of ours is discounted, so it needs no proof
         if body is not None and own_checks.wanted(seen.claims + own, seen.route, self.config, seen.domain, earns):
             own += self.check(replace(seen, claims=seen.claims + own), body, lookup, now)
@@ -188,7 +188,7 @@ class Engine:
         )
         gathered = replace(gathered, sending=Sending(eight_bit=self.smtp.converts_8bit and sending.eight_bit(seen.message.header)))
         if sent_hash not in (None, body_hash):
-            lasting = own_signature.verify(questions.ours, seen.message.header, sent_hash, seen.domain, now).valid
+            lasting = our_signatures.verify(questions.ours, seen.message.header, sent_hash, seen.domain, now).valid
             gathered = replace(gathered, own_signature=gathered.hosted in lasting)
         gathered = self._strictly(gathered, lookup)
         rewritten = self._rewritten(gathered, now)

@@ -14,7 +14,7 @@ from dkimgate.dkim.canonical import BodyForms
 from dkimgate.dkim.keys import SigningKey
 from dkimgate.dns.resolver import Lookup
 from dkimgate.facts import Assessment, Facts
-from dkimgate.gate.own_field import arrival_results
+from dkimgate.gate.results_field import arrival_results
 from dkimgate.message.message import HeaderField, Message
 
 _TOKEN = re.compile(r"[A-Za-z0-9._-]+")

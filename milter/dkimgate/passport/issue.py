@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from dkimgate.evidence.words import meaning
+from dkimgate.evidence.result_words import meaning
 from dkimgate.facts import Claim, Spam
 from dkimgate.message import domains
 from dkimgate.message.message import Message

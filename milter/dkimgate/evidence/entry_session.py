@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dkimgate.evidence import words
+from dkimgate.evidence import result_words
 from dkimgate.evidence.route import Route
 from dkimgate.facts import Claim, Origin, Standing
 from dkimgate.message import domains
@@ -57,7 +57,7 @@ def stated_spf(claims: Iterable[Claim]) -> Spf | None:
     one that is no pass counts, and before all one that hurts, whoever states it.
     """
     claims = [claim for claim in claims if claim.method == "spf"]
-    hurting = [claim for claim in claims if words.meaning(claim.result) in words.HURTS["spf"]]
+    hurting = [claim for claim in claims if result_words.meaning(claim.result) in result_words.HURTS["spf"]]
     stated = hurting or [claim for claim in claims if claim.standing is Standing.TRUSTED]
     worst = next((claim for claim in stated if claim.result != "pass"), stated[0] if stated else None)
     if worst is None:
@@ -66,7 +66,7 @@ def stated_spf(claims: Iterable[Claim]) -> Spf | None:
     if any(key == "smtp.mailfrom" for key, _ in worst.properties):
         helo = None  # it was asked about the sender, whoever that is
     domain = domains.of_address(mailfrom or helo or "")
-    result = words.meaning(worst.result)
+    result = result_words.meaning(worst.result)
     result = result if result in RESULTS and domain is not None else "neutral"
     if result == "temperror" and not worst.is_believed():
         result = "fail"  # that it may have passed would help, and anybody can write it
