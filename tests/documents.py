@@ -16,6 +16,9 @@ DOCUMENTS = sorted(file for folder in FOLDERS for file in (ROOT / folder).glob("
 """Every page that the project has."""
 
 
+_WEIGHTS = "\nrisk: {dmarc: {fail: 100}, spam: {per_required: 50}}\n"  # without any, no message has a risk to compare
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """A block of YAML in a document. `line`: where it begins, from 1."""
@@ -47,9 +50,9 @@ class Example:
     def policy(self) -> str:
         """The text as a whole policy: rules and conditions alone get what is missing."""
         if "name" in self.keys:
-            return "version: 1\nrules:\n" + self.text
+            return "version: 1\nrules:\n" + self.text + _WEIGHTS
         if "when" in self.keys:
-            return "version: 1\nrules:\n  - name: example\n    sign: none\n" + textwrap.indent(self.text, "    ")
+            return "version: 1\nrules:\n  - name: example\n    sign: none\n" + textwrap.indent(self.text, "    ") + _WEIGHTS
         return self.text
 
 

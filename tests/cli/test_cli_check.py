@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from dkimgate import cli
 from dkimgate.cli.demo_world import demo_file
 from dkimgate.daemon import packets
+from dkimgate.gate.gate import Gate
 from dkimgate.passport.secrets import new_secret
 from dkimgate.postfix import this_host
 from dkimgate.postfix.settings import Settings
@@ -301,6 +302,26 @@ def test_a_policy_that_launders_does_not_start(folder: Path, capsys: pytest.Capt
     assert "policy.yaml:3: the rule 'all' launders" in said[0]
     assert said[1].startswith("dkimgate:     MAIL FROM:<friend@hosted.example>")
     assert "No rule ahead stops this message. Put one there, `when: {arrival.badly: true}`" in said[-1]
+
+
+HARD = ", ".join(f"{{client.helo: '*{a}?{b}*'}}" for a, b in zip("abcdefghijklmnop", "qrstuvwxyzabcdef", strict=True))
+HARD = f"version: 1\nrules:\n  - {{name: hard, when: {{all: [{HARD}]}}, sign: author, envelope: unalign, otherwise: hold}}\n"
+HARD += "default: {envelope: unalign, otherwise: hold}\n"
+
+
+def test_a_policy_that_is_too_hard_to_prove_starts_with_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "policy.yaml").write_text(HARD)
+    status, found = checked(folder, GOOD, capsys)
+    assert status == 1
+    (said,) = [text for text in found if "could not be proved safe" in text]
+    assert said.startswith("warning: ") and "policy.yaml:3: the rule 'hard'" in said and "the globs of client.helo ('*a?q*'," in said
+    gate = Gate.load(folder / "dkimgate.yaml")  # as the daemon does, which logs its warnings
+    assert [text for text in gate.warnings if "could not be proved safe" in text]
+    assert cli.main(["check", "--config", str(folder / "dkimgate.yaml")]) == 1
+    assert "proved, but for hard, which is too hard (see above)" in " ".join(capsys.readouterr().out.split())
+    assert cli.main(["policy", "show", "--policy", str(folder / "policy.yaml")]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "It could not be proved of these rules" in shown and "THE DAEMON REFUSES" not in shown and "it is proved" not in shown
 
 
 def test_a_laundering_that_is_allowed_is_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

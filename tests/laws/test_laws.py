@@ -82,7 +82,7 @@ def test_law_3_one_decision() -> None:
     """The daemon, `explain` and the backtest come to a decision at one place, the proof asks the same function, and what makes it knows no
     clock, no DNS and no disk."""
     callers = [p.name for p in (ROOT / "milter").rglob("*.py") if any(_calls_decide(node) for node in ast.walk(ast.parse(p.read_text())))]
-    assert sorted(callers) == ["prover.py", "verdict.py"]
+    assert sorted(callers) == ["laws.py", "verdict.py"]
     policy = ROOT / "milter" / "dkimgate" / "policy"
     for name in ("verdict.py", "decide.py", "conditions.py", "risk.py", "guard.py", "model.py", "globs.py"):
         imported = {a.name for node in ast.walk(ast.parse((policy / name).read_text())) if isinstance(node, ast.Import) for a in node.names}

@@ -53,7 +53,7 @@ def test_law_1_a_policy_that_is_proved_safe_needs_no_guard(piece: int | None) ->
 
 def the_proof_is_right(random: Random) -> None:
     policy = policies(random)
-    proof = prove(policy, overlaps=False)
+    proof = prove(policy)
     assert not proof.unproved, policy
     found = {(each.rule.name, each.law) for each in proof.launders}
     assert proof.safe is not bool(found), policy
@@ -71,7 +71,7 @@ def the_proof_is_right(random: Random) -> None:
         elif promoted(facts, decision):
             assert (decision.rule, Law.DEPARTURE) in found, (facts, policy)
         obeys_the_first_law(facts, safe)
-    assert proof.safe or prove(safe, overlaps=False).safe, policy
+    assert proof.safe or prove(safe).safe, policy
 
 
 def obeys_the_first_law(facts: Facts, safe: Policy) -> None:
@@ -113,7 +113,7 @@ def test_policies_that_are_drawn_say_everything_and_many_can_be_loaded() -> None
     assert {rule.envelope for rule in rules} == set(EnvelopeAction) and {rule.sign for rule in rules} == set(Sign)
     assert any(policy.file for policy in drawn) and any(policy.allow_laundering for policy in drawn)
     assert sum(loaded(policy) is not None for policy in drawn[:12]) > 3
-    proofs = [prove(policies(Random(seed)), overlaps=False) for seed in range(30)]
+    proofs = [prove(policies(Random(seed))) for seed in range(30)]
     assert 3 < sum(proof.safe for proof in proofs) < 27
 
 

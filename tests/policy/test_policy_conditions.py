@@ -35,7 +35,7 @@ RISK = Risk(50.0)
 
 
 def rule(condition: str) -> Rule:
-    text = f"version: 1\nrules:\n  - {{name: rule, sign: none, when: {{{condition}}}}}\n"
+    text = f"version: 1\nrisk: {{dmarc: {{fail: 100}}, spam: {{per_required: 50}}}}\nrules:\n  - {{name: rule, sign: none, when: {{{condition}}}}}\n"
     return from_document(yaml_file.parse(text, Path("policy.yaml"))).rules[0]
 
 

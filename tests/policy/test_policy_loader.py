@@ -325,7 +325,21 @@ CONDITIONS = [
         "4:33: origin: expected one of submitted, local, relayed, forwarded, inbound, found a mapping",
     ),
     ("not: {" * 30 + "spam: true" + "}" * 30, "4:132: nested more than 20 deep: split the rule"),
-    ("all: [{spam: true}, {spam: false}]", "4:5: no message can ever match the conditions of the rule 'rule'"),
+    (
+        "all: [{spam: true}, {spam: false}]",
+        "4:5: no message can ever match the conditions of the rule 'rule': spam is true and spam is false never hold together",
+    ),
+    (
+        "origin: inbound, from: hosted, client.auth: present",
+        "4:5: no message can ever match the conditions of the rule 'rule': origin is inbound and client.auth is present never hold together",
+    ),
+    ("from: '*_*'", "4:5: no message can ever match the conditions of the rule 'rule': from is *_* never holds"),
+    (
+        "risk: '> 5', spam: true",
+        "4:5: no message can ever match the conditions of the rule 'rule': risk > 5 never holds with these weights of `risk`",
+    ),
+    ("spam.score: '< 0'", "4:12: spam.score: < 0 never holds: this is a number from 0 up"),
+    ("recipients.count: '> 2000000'", "4:12: recipients.count: > 2e+06 never holds: this is a whole number from 0 up to 1000000"),
 ]
 
 
@@ -400,7 +414,13 @@ UNREACHABLE = [
     ("{when: {client.auth: present}}", '{when: {client.auth: "*@hosted.example"}}'),
     ("{when: {any: [{spam: true}, {origin: local}]}}", '{when: {origin: local, risk: "< 5"}}'),
     ("{when: {not: {origin: local}}}", "{when: {not: {origin: [local, submitted]}}}"),
+    ("{when: {recipients: a.example}}", "{when: {recipients.all: a.example}}"),
+    ('{when: {spam.score: ">= 0"}}', "{when: {spam: true}}"),  # a score is never below 0
+    ("{when: {from: hosted}}", "{when: {own_signature: true}}"),  # of its author's domain
+    ("{when: {spam.ratio: '>= 0.5'}}", "{when: {spam: true}}"),
 ]
+
+WEIGHTED = "risk: {dmarc: {fail: 7}, spam: {per_required: 50}}\n"
 
 
 @pytest.mark.parametrize(("first", "second"), UNREACHABLE)
@@ -408,7 +428,7 @@ def test_a_rule_behind_one_that_takes_all_its_messages_is_an_error(first: str, s
     def named(name: str, keys: str) -> str:
         return f"  - {{name: {name}, sign: none" + (", " + keys[1:] if keys != "{}" else "}") + "\n"
 
-    found = mistakes("version: 1\nrules:\n" + named("first", first) + named("second", second))
+    found = mistakes("version: 1\nrules:\n" + named("first", first) + named("second", second) + WEIGHTED)
     assert found == [
         "4:5: the rule 'second' is never reached: the rule 'first' on line 3 takes every message that it would take: "
         "put the narrower rule first"
@@ -422,15 +442,49 @@ REACHABLE = [
     ("{not: {origin: [local, submitted]}}", "{not: {origin: local}}"),
     ("{any: [{client.ip: 0.0.0.0/0}, {client.ip: '::/0'}]}", "{spam: true}"),
     ("{upstream.dmarc: [fail, temperror, permerror]}", "{spam: true}"),
-    ("{recipients: a.example}", "{recipients.all: a.example}"),
+    ("{recipients.all: a.example}", "{recipients: a.example}"),
     ("{all: [{recipients: a.example}, {recipients: b.example}]}", "{recipients: b.example}"),
-    ('{spam.score: ">= 0"}', "{spam: true}"),
+    ('{spam.score: "> 0"}', "{spam: false}"),
+    ("{own_signature: true}", "{from: hosted}"),
 ]
 
 
 @pytest.mark.parametrize(("first", "second"), REACHABLE)
 def test_a_rule_that_some_message_reaches_is_none(first: str, second: str) -> None:
-    parse(f"version: 1\nrules:\n  - {{name: first, when: {first}, sign: none}}\n  - {{name: second, when: {second}, sign: none}}\n")
+    rules = f"  - {{name: first, when: {first}, sign: none}}\n  - {{name: second, when: {second}, sign: none}}\n"
+    parse(f"version: 1\nrules:\n{rules}{WEIGHTED}")
+
+
+TOGETHER = """\
+version: 1
+rules:
+  - {name: other, when: {from: hosted}, sign: none}
+  - {name: low, when: {client.ip: [192.0.2.0/25, 10.0.0.0/8]}, sign: none}
+  - {name: spam, when: {spam: true}, sign: none}
+  - {name: high, when: {client.ip: 192.0.2.128/25}, sign: none}
+  - {name: all, when: {client.ip: 192.0.2.0/24}, sign: none}
+"""
+
+
+def test_a_rule_behind_several_that_take_its_messages_between_them_is_an_error_that_names_them() -> None:
+    assert mistakes(TOGETHER) == [
+        "7:5: the rule 'all' is never reached: the rules 'low' on line 4 and 'high' on line 6 together take every message "
+        "that it would take: put the narrower rule first"
+    ]
+
+
+def test_a_rule_behind_very_many_that_take_its_messages_between_them_is_an_error() -> None:
+    each = "".join(f"  - {{name: r{at}, when: {{client.ip: 192.0.2.{at * 4}/30}}, sign: none}}\n" for at in range(64))
+    rules = f"{each}  - {{name: all, when: {{client.ip: 192.0.2.0/24}}, sign: none}}\n"
+    assert mistakes(f"version: 1\nrules:\n{rules}") == [
+        "67:5: the rule 'all' is never reached: the rules before it take every message that it would take: put the narrower rule first"
+    ]
+
+
+def test_rules_that_are_never_reached_are_told_where_nothing_else_is_wrong() -> None:
+    """A mistake elsewhere may be the reason: a weight that is misspelt adds up to nothing."""
+    rules = "rules: [{name: a, when: {risk: '> 5'}, sign: none}]\n"
+    assert mistakes(f"version: 1\nrisk: {{dmarc: {{fial: 7}}}}\n{rules}") == ["2:16: unknown key 'fial'; did you mean 'fail'?"]
 
 
 def nested(depth: int) -> str:
@@ -451,8 +505,8 @@ def test_long_and_deep_policies_load_quickly() -> None:
     deep = nested(13)
     deeper = f"  - {{name: a, sign: none, when: {deep}}}\n  - {{name: b, sign: none, when: {{all: [{deep}], client.helo: x.example}}}}\n"
     began = time.process_time()
-    parse("version: 1\nrules:\n" + rules)
-    assert "never reached" in mistakes("version: 1\nrules:\n" + deeper)[0]
+    parse("version: 1\nrules:\n" + rules + WEIGHTED)
+    assert "never reached" in mistakes("version: 1\nrules:\n" + deeper + WEIGHTED)[0]
     assert time.process_time() - began < 5
 
 

@@ -22,7 +22,8 @@ def parse(text: str) -> Policy:
 
 
 def who(when: str) -> str:
-    return plain.who(parse(f"version: 1\nrules:\n  - name: a\n    sign: none\n    when: {{{when}}}\n").rules[0])
+    top = "version: 1\nrisk: {dmarc: {fail: 100}}\n"
+    return plain.who(parse(f"{top}rules:\n  - name: a\n    sign: none\n    when: {{{when}}}\n").rules[0])
 
 
 def does(keys: str) -> list[str]:

@@ -13,7 +13,7 @@ from dkimgate.facts import Arrival, Assessment, Decision, Departure, Facts, Orig
 from dkimgate.message.message import Connection, Message
 from dkimgate.policy import departure, guard, loader, verdict
 from dkimgate.policy.laundering import Law
-from dkimgate.policy.proof import prover, universe
+from dkimgate.policy.proof import laws, universe
 from dkimgate.record import record
 from dkimgate.record.recordable import recordable
 
@@ -51,8 +51,8 @@ def test_everybody_agrees_on_what_is_outside(origin: Origin, relay: bool, outsid
     told = record.make(Message(), Assessment(facts, decision, leaves), time=0, ms=0, policy_hash="")
     assert facts.outside is outside is is_outside(origin, relay)
     assert (guard.refuses_signature(facts, decision) is not None) is outside
-    assert prover.breaks(Law.SIGNATURE, facts, decision) is outside
-    assert prover.breaks(Law.DEPARTURE, facts, decision) is outside
+    assert laws.breaks(Law.SIGNATURE, facts, decision) is outside
+    assert laws.breaks(Law.DEPARTURE, facts, decision) is outside
     assert laundered(told) is outside
     assert universe.is_possible(facts) is None
     assert record.facts_of(told) == recordable(facts)
@@ -70,5 +70,5 @@ def test_a_record_that_is_older_than_the_fact_is_read() -> None:
 @pytest.mark.parametrize(("when", "safe"), [("origin: [submitted, local, relayed]", False), ("client.relay: true", True)])
 def test_a_policy_that_signs_whatever_was_relayed_launders(tmp_path: Path, when: str, safe: bool) -> None:
     (tmp_path / "policy.yaml").write_text(f"version: 1\nrules: [{{name: own, when: {{{when}}}, sign: author}}]\n")
-    found = prover.prove(loader.load(tmp_path / "policy.yaml")).launders
+    found = laws.prove(loader.load(tmp_path / "policy.yaml")).launders
     assert ("own" not in {each.rule.name for each in found}) is safe

@@ -147,9 +147,7 @@ def _notes(tally: Tally, settings: dkimgate_yaml.Config | None, file: Path) -> l
     notes = []
     if policy.allow_laundering:
         notes.append(f"the policy allows {', '.join(policy.allow_laundering)} to launder: {policy.laundering_reason}")
-    notes += [
-        f"the daemon would not start: {problem.splitlines()[0].rstrip(':')}" for problem in report.problems(policy, prove(policy, False))
-    ]
+    notes += [f"the daemon would not start: {problem.splitlines()[0].rstrip(':')}" for problem in report.problems(policy, prove(policy))]
     if settings is not None:
         notes += [f"the daemon would not start: {problem}" for problem in config_checks.problems(file, settings, policy)]
     if _unaligns(policy) and tally.untold:

@@ -6,23 +6,26 @@ import time
 from dataclasses import dataclass
 
 from dkimgate.cli.screen import DIM, DOUBT, GOOD, Cell, Screen
+from dkimgate.facts import Facts
 from dkimgate.policy.model import Policy
-from dkimgate.policy.proof import Proof, prove, report
+from dkimgate.policy.proof import Overlap, Proof, overlaps, prove, report, uncovered
 
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """A proof, and how long it took, in seconds."""
+    """A proof, how long it took, in seconds, and what rules take from each other."""
 
     proof: Proof
     seconds: float
+    overlaps: tuple[Overlap, ...]
+    uncovered: Facts | None
 
 
 def proved(policy: Policy) -> Proved:
     """Everything that can be proved about the policy."""
     start = time.perf_counter()
     proof = prove(policy)
-    return Proved(proof, time.perf_counter() - start)
+    return Proved(proof, time.perf_counter() - start, overlaps(policy), uncovered(policy))
 
 
 def show(policy: Policy, found: Proved, screen: Screen, rests_on: str) -> None:
@@ -30,6 +33,8 @@ def show(policy: Policy, found: Proved, screen: Screen, rests_on: str) -> None:
     screen.title("Proof")
     launders = sorted({each.rule.name for each in found.proof.launders})
     but = f", but for what {', '.join(launders)} may do" if launders else ""
+    doubtful = report.doubtful(policy, found.proof)
+    but += f", but for {', '.join(doubtful)}, which {'is' if len(doubtful) == 1 else 'are'} too hard (see above)" if doubtful else ""
     over = f"over {len(policy.rules)} rules in {found.seconds:.2g} s"
     screen.line(
         (f"  proved{but}", DOUBT if but else GOOD),
@@ -37,12 +42,10 @@ def show(policy: Policy, found: Proved, screen: Screen, rests_on: str) -> None:
         f"arrive with ({over}). What departs with a pass is foretold: {rests_on}.",
     )
     rows: list[list[Cell]] = [
-        [each.rule.name, f"{each.taker.name} comes first", (report.summary(each.witness), DIM)] for each in found.proof.overlaps
+        [each.rule.name, f"{each.taker.name} comes first", (report.summary(each.witness), DIM)] for each in found.overlaps
     ]
-    uncovered = found.proof.uncovered
-    if uncovered is not None:
-        rows.append(["default", "takes what no rule does", (report.summary(uncovered), DIM)])
-    rows += [[each.rule.name, (each.why, DOUBT), ""] for each in found.proof.unproved]
+    if found.uncovered is not None:
+        rows.append(["default", "takes what no rule does", (report.summary(found.uncovered), DIM)])
     if rows:
         screen.line(("  For information: where several rules fit a message, the first decides. One such message a rule:", DIM))
         screen.table(rows)
@@ -57,9 +60,9 @@ def as_json(policy: Policy, found: Proved, rests_on: str) -> dict[str, object]:
         "rules": len(policy.rules),
         "seconds": round(found.seconds, 3),
         "launders": [{"rule": each.rule.name, "law": each.law.value, "example": report.message(each.witness)} for each in proof.launders],
-        "unproved": [{"rule": each.rule.name, "law": each.law.value if each.law else None, "why": each.why} for each in proof.unproved],
+        "unproved": [{"rule": each.rule.name, "law": each.law.value, "why": each.why} for each in proof.unproved],
         "overlaps": [
-            {"rule": each.rule.name, "first": each.taker.name, "example": report.message(each.witness)} for each in proof.overlaps
+            {"rule": each.rule.name, "first": each.taker.name, "example": report.message(each.witness)} for each in found.overlaps
         ],
-        "uncovered": report.message(proof.uncovered) if proof.uncovered is not None else None,
+        "uncovered": report.message(found.uncovered) if found.uncovered is not None else None,
     }

@@ -12,7 +12,7 @@ from dkimgate.config import dkimgate_yaml, yaml_file
 from dkimgate.facts import Sign
 from dkimgate.policy import loader, plain
 from dkimgate.policy.model import Policy, Rule
-from dkimgate.policy.proof import prove
+from dkimgate.policy.proof import prove, report
 
 _ENFORCE = "It is in force: what it says is done."
 _OBSERVE = "IT ONLY WATCHES: everything of ours is signed as if it were not there; the records tell what it would do."
@@ -79,7 +79,8 @@ def _weights(policy: Policy) -> list[list[Cell]]:
 
 
 def _laundering(policy: Policy) -> list[Cell]:
-    refused = _refused(policy)
+    proof = prove(policy)
+    refused, doubtful = report.refused(policy, proof), report.doubtful(policy, proof)
     if refused:
         why = "these rules make mail look genuine that arrived badly from outside"
         return [
@@ -88,6 +89,16 @@ def _laundering(policy: Policy) -> list[Cell]:
                 BAD,
             ),
             f"`dkimgate check --policy {policy.file}` shows such a message for each.",
+        ]
+    if doubtful:
+        return [
+            (
+                "It could not be proved of these rules that they make no mail look genuine that arrived badly from outside: "
+                f"{', '.join(doubtful)}.",
+                BAD,
+            ),
+            "Where they would, each such message is refused its signature or its envelope when it comes. "
+            f"`dkimgate check --policy {policy.file}` names the condition that is too hard.",
         ]
     if not policy.allow_laundering:
         if policy.mode == "observe":
@@ -100,14 +111,8 @@ def _laundering(policy: Policy) -> list[Cell]:
     ]
 
 
-def _refused(policy: Policy) -> list[str]:
-    """The rules that launder, or that can't be proved not to, and are not allowed to."""
-    proof = prove(policy, overlaps=False)
-    names = [each.rule.name for each in proof.launders] + [each.rule.name for each in proof.unproved if each.law]
-    return [name for name in dict.fromkeys(names) if name not in policy.allow_laundering]
-
-
 def _as_json(policy: Policy) -> dict[str, Any]:
+    proof = prove(policy)
     return {
         "file": policy.file,
         "digest": f"sha256:{policy.digest}",
@@ -118,7 +123,8 @@ def _as_json(policy: Policy) -> dict[str, Any]:
         ],
         "risk": [{"part": name, "if": plain.part(name), "adds": weight} for name, weight in policy.weights.parts],
         "risk_per_required_spam_score": policy.weights.per_required,
-        "refused_for": _refused(policy),
+        "refused_for": report.refused(policy, proof),
+        "unproved": report.doubtful(policy, proof),
         "allow_laundering": list(policy.allow_laundering),
         "laundering_reason": policy.laundering_reason,
     }

@@ -25,7 +25,7 @@ from dkimgate.policy.decide import withheld
 from dkimgate.policy.expecting import Difference
 from dkimgate.policy.explain import found_as, why_not
 from dkimgate.policy.model import Policy, Rule, leaves
-from dkimgate.policy.proof import prove
+from dkimgate.policy.proof import prove, report
 from dkimgate.policy.vocabulary import value_of
 from dkimgate.postfix.way_out import configured
 from dkimgate.record.recordable import recordable
@@ -55,11 +55,13 @@ def run(options: argparse.Namespace) -> int:
             status = 2
             continue
         verdicts = judge(suite, policy)
-        unsafe = _unsafe(policy)
+        # cases can't show it: who writes them may not think of every way
+        proof = prove(policy)
+        unsafe = sorted(report.refused(policy, proof))
         total += len(verdicts)
         failed += sum(bool(verdict.differences) for verdict in verdicts)
         if options.json:
-            told.append(_as_json(suite, policy, verdicts) | {"unsafe": unsafe})
+            told.append(_as_json(suite, policy, verdicts) | {"unsafe": unsafe, "unproved": sorted(report.doubtful(policy, proof))})
         else:
             _print(screen, suite, policy, verdicts, options.verbose)
             if unsafe:
@@ -83,13 +85,6 @@ def _policy(suite: Suite, given: Path | None) -> Policy:
     file, here = suite.policy.resolve(), Path.cwd()
     shown = file.relative_to(here) if file.is_relative_to(here) else file
     return loader.from_document(yaml_file.read(shown, f": correct `policy:` in {suite.file}"))
-
-
-def _unsafe(policy: Policy) -> list[str]:
-    """The rules that launder, or may, and are not allowed to. Cases can't show it: who writes one may not think of every way."""
-    proof = prove(policy, overlaps=False)
-    found = {each.rule.name for each in proof.launders} | {each.rule.name for each in proof.unproved if each.law}
-    return sorted(found - set(policy.allow_laundering))
 
 
 def judge(suite: Suite, policy: Policy) -> list[CaseResult]:

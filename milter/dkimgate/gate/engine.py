@@ -124,7 +124,7 @@ class Engine:
             except ConfigError as error:
                 problems += error.problems
         if policy is not None:
-            proof = prove(policy, overlaps=False)
+            proof = prove(policy)
             problems += report.problems(policy, proof)
             warnings += report.warnings(policy, proof)
         problems += config_checks.problems(file, settings, policy)

@@ -77,6 +77,15 @@ def describe(condition: Condition | None) -> str:
             return f"not ({describe(part)})"
 
 
+LONGEST = 120
+
+
+def short(condition: Condition | None) -> str:
+    """`describe`, cut where it is long: to tell which condition is meant."""
+    text = describe(condition)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
 def _grouped(condition: Condition) -> str:
     """A part of a longer sentence: in parentheses where it has parts itself."""
     text = describe(condition)

@@ -9,10 +9,11 @@ from typing import cast
 from dkimgate.config import yaml_file
 from dkimgate.config.yaml_file import Where, nearest
 from dkimgate.facts import DMARC_RESULTS
-from dkimgate.policy import actions, parse, reach
+from dkimgate.policy import actions, parse
 from dkimgate.policy.fact_table import ARC_RESULTS, DKIM_RESULTS, SPF_RESULTS, UPSTREAM_DMARC_RESULTS
 from dkimgate.policy.model import Condition, Mode, Policy, Rule, Weights
 from dkimgate.policy.problems import Problems, shown, trap
+from dkimgate.policy.proof import report, unreachable
 from dkimgate.policy.risk import MAX_PART
 from dkimgate.policy.vocabulary import FACTS, SIGNS
 
@@ -60,7 +61,17 @@ def from_document(document: yaml_file.Document) -> Policy:
     default = _default(problems, top)
     allowed, reason = _laundering(problems, top)
     problems.raise_any()
-    return Policy(cast(Mode, mode), weights, rules, default, allowed, reason, document.sha256, str(document.file))
+    policy = Policy(cast(Mode, mode), weights, rules, default, allowed, reason, document.sha256, str(document.file))
+    _reached(problems, policy)
+    problems.raise_any()
+    return policy
+
+
+def _reached(problems: Problems, policy: Policy) -> None:
+    """A rule that no message reaches is a mistake. It is looked for where there is no other, which may be the reason."""
+    for found in unreachable(policy):
+        where: Where = ("rules", policy.rules.index(found.rule))
+        problems.add((*where, "when") if found.conflict else where, report.unreachable(found))
 
 
 def _laundering(problems: Problems, top: dict[str, object]) -> tuple[tuple[str, ...], str | None]:
@@ -129,28 +140,16 @@ def _rules(problems: Problems, top: dict[str, object]) -> tuple[Rule, ...]:
         return ()
     rules: list[Rule] = []
     names: dict[str, int] = {}
-    takes_all: Rule | None = None
     for index, item in enumerate(items):
         where: Where = ("rules", index)
         rule = _rule(problems, where, item, names)
-        if rule is None:
-            continue
-        if reach.never(rule.when):
-            problems.add((*where, "when"), f"no message can ever match the conditions of the rule {rule.name!r}")
-        elif (other := takes_all or reach.shadow(rule, rules)) is not None:
-            problems.add(
-                where,
-                f"the rule {rule.name!r} is never reached: the rule {other.name!r} on line {other.line} takes every message "
-                "that it would take: put the narrower rule first",
-            )
-        elif reach.always(rule.when):
-            takes_all = rule
-        rules.append(rule)
+        if rule is not None:
+            rules.append(rule)
     return tuple(rules)
 
 
 def _rule(problems: Problems, where: Where, value: object, names: dict[str, int]) -> Rule | None:
-    """One rule; None where its name or its conditions are wrong, so that nothing can be said about what it shadows."""
+    """One rule; None where its name or its conditions are wrong, which is noted."""
     mapping = problems.mapping(where, value, "a rule: a mapping with name, when and sign")
     if mapping is None:
         return None

@@ -29,7 +29,7 @@ from dkimgate.policy.model import (
     Word,
 )
 from dkimgate.policy.problems import Problems, shown, trap
-from dkimgate.policy.reach import impossible
+from dkimgate.policy.proof import universe
 from dkimgate.policy.vocabulary import FACTS
 
 MAX_DEPTH = 20
@@ -169,8 +169,9 @@ def _comparison(fact: Fact, value: float | str) -> Compare | str:
     if not math.isfinite(number):
         return f"expected {_expected(fact)}, found {shown(value)}"
     compare = Compare(relation, number)
-    if impossible(compare, fact):
-        return f"{relation} {number:g} never holds: this is {'a whole number' if fact.whole else 'a number'} from {fact.least:g} up"
+    if not universe.matching(fact.name, (compare,)):
+        kind, most = "a whole number" if fact.whole else "a number", universe.most(fact.name)
+        return f"{relation} {number:g} never holds: this is {kind} from 0 up to {most:.0f}"
     return compare
 
 

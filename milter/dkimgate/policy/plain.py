@@ -26,7 +26,6 @@ from dkimgate.policy.model import (
     Within,
     Word,
 )
-from dkimgate.policy.reach import always
 from dkimgate.policy.vocabulary import FACTS
 
 _ORIGIN = {
@@ -66,7 +65,7 @@ _SIGNED = {
 
 def who(rule: Rule) -> str:
     """Which messages a rule takes."""
-    return "every other message" if rule.when is None or always(rule.when) else sentence(rule.when)
+    return "every other message" if rule.when is None else sentence(rule.when)
 
 
 def sentence(condition: Condition) -> str:

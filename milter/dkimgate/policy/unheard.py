@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dkimgate.facts import Disposition, EnvelopeAction, Origin
-from dkimgate.policy import reach
 from dkimgate.policy.model import Leaf, Not, Policy, Present, Rule, Word
+from dkimgate.policy.proof.language import TooHardError
+from dkimgate.policy.proof.prover import Prover
 
 # what holds of all mail that comes that way: there is neither an SMTP session nor a login
 _BY_SENDMAIL = (
@@ -25,10 +26,19 @@ _INSTEAD = {
 
 def refusals(policy: Policy) -> Iterator[tuple[Rule, str, str]]:
     """The rules that may refuse such mail: each with the words of the file, and with what Postfix does instead."""
-    for rule in policy.all_rules:
-        if policy.mode_of(rule) == "observe" or reach.excluded(rule.when, _BY_SENDMAIL):
+    prover = Prover(policy)
+    for index, rule in enumerate(policy.all_rules):
+        if policy.mode_of(rule) == "observe" or not _takes(prover, index):
             continue
         if rule.disposition in _INSTEAD:
             yield rule, f"disposition: {rule.disposition}", _INSTEAD[rule.disposition]
         elif rule.envelope is not EnvelopeAction.KEEP and rule.otherwise in _INSTEAD:
             yield rule, f"otherwise: {rule.otherwise}", _INSTEAD[rule.otherwise]
+
+
+def _takes(prover: Prover, index: int) -> bool:
+    """May such mail come to the rule?"""
+    try:
+        return prover.witness(index, *_BY_SENDMAIL) is not None
+    except TooHardError:
+        return True

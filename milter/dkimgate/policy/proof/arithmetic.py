@@ -140,7 +140,7 @@ class Arithmetic:
         top = max(first if last >= whole else last + 1 for first, last in targets)
         if top > _MAX_SUM:
             raise TooHardError("the weights and limits of risk are too large to add up")
-        self._budget.spend(sum(len(each) for _, each in choices) * (1 + top // _SUMS_A_STEP))
+        self._budget.spend(sum(len(each) for _, each in choices) * (1 + top // _SUMS_A_STEP), "risk")
         # reach[i]: the sums of the parts from the i-th on, one bit each; those from `top` on are one
         reach = [1]
         for _, each in reversed(choices):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dkimgate.policy.explain import short
 from dkimgate.policy.fact import Kind
 from dkimgate.policy.model import (
     All,
@@ -27,7 +28,7 @@ from dkimgate.policy.model import (
 )
 from dkimgate.policy.proof import stores, universe
 from dkimgate.policy.proof.language import Budget, Language, Writing
-from dkimgate.policy.proof.ranges import ADDRESSES, PRESENT_ADDRESSES, Cents, Counts, Floats, network_range, rank, union
+from dkimgate.policy.proof.ranges import ADDRESSES, PRESENT_ADDRESSES, network_range, rank, union
 from dkimgate.policy.proof.stores import HOSTED, NONE, PLAIN, Literal
 from dkimgate.policy.vocabulary import FACTS
 
@@ -43,13 +44,19 @@ class And:
 
 
 class Or:
-    """At least one part holds."""
+    """At least one part holds. `written`: the condition that it comes from. `whole`: what the search began with, if this is left of it."""
 
-    __slots__ = ("keys", "parts")
+    __slots__ = ("keys", "parts", "whole", "written")
 
-    def __init__(self, parts: Iterable[Formula]) -> None:
+    def __init__(self, parts: Iterable[Formula], written: Condition | None = None, whole: Or | None = None) -> None:
         self.parts = tuple(parts)
         self.keys: frozenset[str] = frozenset().union(*(part.keys for part in self.parts))
+        self.written = written
+        self.whole = whole or self
+
+    def __str__(self) -> str:
+        place = f" on line {self.written.line}" if self.written is not None and self.written.line else ""
+        return f"the condition{place} ({short(self.written)})"
 
 
 Formula = Literal | And | Or
@@ -75,8 +82,8 @@ class Formulas:
                 name = "recipients" if leaf.fact == "recipients.all" else leaf.fact
                 if name in found:
                     found[name] += [atom for atom in leaf.atoms if isinstance(atom, Glob | DomainGlob)]
-        languages = {name: Language(writing, found[name], readable, budget) for name, (writing, _, readable) in universe.TEXTS.items()}
-        languages["recipients"] = Language(Writing.MAILBOX, found["recipients"], universe.READABLE_RECIPIENTS, budget)
+        texts = {**universe.TEXTS, "recipients": (Writing.MAILBOX, True, universe.READABLE_RECIPIENTS)}
+        languages = {name: Language(writing, found[name], readable, budget, name) for name, (writing, _, readable) in texts.items()}
         return cls(languages, {})
 
     def formula(self, condition: Condition | None, holds: bool = True) -> Formula:
@@ -88,7 +95,7 @@ class Formulas:
                 return self.formula(part, not holds)
             case All(parts) | Any(parts):
                 formulas = [self.formula(part, holds) for part in parts]
-                return _and(formulas) if isinstance(condition, All) is holds else _or(formulas)
+                return _and(formulas) if isinstance(condition, All) is holds else _or(formulas, condition)
             case Leaf():
                 return self._leaf(condition, holds)
 
@@ -129,13 +136,10 @@ class Formulas:
         return self._text(name, atoms, present)
 
     def _number(self, name: str, compares: tuple[Compare, ...]) -> Formula:
-        match name:
-            case "risk":
-                return stores.numbers(name, Cents().matching(compares, universe.RISKS), universe.RISKS)
-            case "recipients.count":
-                ranges = Counts().matching(compares, universe.COUNTS)
-                return stores.count("recipients", self.languages["recipients"], ranges, universe.COUNTS)
-        return stores.numbers(name, Floats().matching(compares, universe.NUMBERS[name]), universe.NUMBERS[name])
+        ranges = universe.matching(name, compares)
+        if name == "recipients.count":
+            return stores.count("recipients", self.languages["recipients"], ranges, universe.COUNTS)
+        return stores.numbers(name, ranges, universe.RISKS if name == "risk" else universe.NUMBERS[name])
 
     def _text(self, name: str, atoms: tuple[Atom, ...], present: bool) -> Formula:
         language = self.languages[name]
@@ -156,7 +160,7 @@ def _meaning_of_badly(leaf: Leaf) -> Condition:
     parts = [badly if flag else Not(badly) for flag in wanted]
     if any(isinstance(atom, Present) for atom in leaf.atoms):
         parts += [badly, Not(badly)]
-    return Any(tuple(parts))
+    return Any(tuple(parts), leaf.line)
 
 
 def _word(name: str, atoms: tuple[Atom, ...], present: bool) -> Formula:
@@ -180,8 +184,8 @@ def _and(formulas: list[Formula]) -> Formula:
     return parts[0] if len(parts) == 1 else And(parts) if parts else TRUE
 
 
-def _or(formulas: list[Formula]) -> Formula:
+def _or(formulas: list[Formula], written: Condition) -> Formula:
     parts = [part for formula in formulas for part in (formula.parts if isinstance(formula, Or) else (formula,))]
     if any(part is TRUE for part in parts):
         return TRUE
-    return parts[0] if len(parts) == 1 else Or(parts) if parts else FALSE
+    return parts[0] if len(parts) == 1 else Or(parts, written) if parts else FALSE

@@ -8,8 +8,8 @@ tried, for most questions have an answer that is not far to seek.
 from __future__ import annotations
 
 import string
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -19,12 +19,14 @@ from dkimgate.policy.model import DomainGlob, Glob
 MAX_STATES = 10_000
 """States that a walk visits: globs that need more are nobody's to read either."""
 
-
 STEPS_A_STATE = 10
+
+_MOST_SHOWN = 4
+_TOO_MANY = "there are too many combinations of"
 
 
 class TooHardError(Exception):
-    """The question takes more steps than a proof may take."""
+    """The question takes more steps than a proof may take. Its text names the condition that is too hard."""
 
 
 class Budget:
@@ -32,12 +34,20 @@ class Budget:
 
     def __init__(self, steps: int) -> None:
         self.left = steps
+        self._spent: Counter[object] = Counter()
 
-    def spend(self, steps: int) -> None:
-        """Take steps. Raises TooHardError where none are left."""
+    def begin(self, steps: int) -> int:
+        """A new question, which may take so many steps: that number."""
+        self.left = steps
+        self._spent.clear()
+        return steps
+
+    def spend(self, steps: int, on: object) -> None:
+        """Take steps. `on`: the condition that takes them, which as a string says what it is. Raises TooHardError where none are left."""
         self.left -= steps
+        self._spent[on] += steps
         if self.left < 0:
-            raise TooHardError("its conditions combine in too many ways")
+            raise TooHardError(f"{_TOO_MANY} {self._spent.most_common(1)[0][0]}")
 
 
 class Writing(Enum):
@@ -76,7 +86,9 @@ class Language:
         patterns: Iterable[Glob | DomainGlob],
         readable: tuple[str, ...] = (),
         budget: Budget | None = None,
+        name: str = "text",
     ) -> None:
+        self._name = name
         self.patterns: list[Glob | DomainGlob] = list(dict.fromkeys(patterns))
         self._writing = writing
         self._readable = readable
@@ -135,7 +147,20 @@ class Language:
                 return text
         if self._nfa is None:
             self._nfa = _Automaton(self.patterns)
-        return self._nfa.walk(wanted, self._writing, self._budget)
+        what = self._named(wanted)
+        try:
+            return self._nfa.walk(wanted, self._writing, lambda: self._budget.spend(STEPS_A_STATE, what))
+        except _TooManyStatesError:
+            raise TooHardError(f"{_TOO_MANY} {what}") from None
+
+    def _named(self, wanted: Wanted) -> str:
+        """The globs in question, for an operator."""
+        asked = wanted.none
+        for some in wanted.some:
+            asked |= some
+        shown = [ascii(self.patterns[at].pattern) for at in _bits(asked)]
+        many = f" and {len(shown) - _MOST_SHOWN} more" if len(shown) > _MOST_SHOWN else ""
+        return f"the globs of {self._name} ({', '.join(shown[:_MOST_SHOWN])}{many})"
 
     def _literal(self, at: int) -> str | None:
         """The only text that the pattern matches, where there is but one."""
@@ -240,6 +265,10 @@ def _domain_step(state: int, char: str) -> int:
     return _WRONG
 
 
+class _TooManyStatesError(Exception):
+    """More than MAX_STATES."""
+
+
 class _Automaton:
     """All patterns side by side. A pattern of n characters has n + 1 places; its text has been read when the last one is reached."""
 
@@ -271,8 +300,8 @@ class _Automaton:
         self._every_star = self._stars | self._inner_stars
         self._inner = self._inner_stars | self._inner_any
 
-    def walk(self, wanted: Wanted, writing: Writing, budget: Budget) -> str | None:
-        """The shortest text that is wanted, or None. Raises TooHardError."""
+    def walk(self, wanted: Wanted, writing: Writing, spend: Callable[[], None]) -> str | None:
+        """The shortest text that is wanted, or None. `spend` is called for each state. Raises _TooManyStatesError."""
         alive = [(self._sum(self._places, some), self._sum(self._last, some)) for some in wanted.some]
         bad = self._sum(self._last, wanted.none)
         lost = bad & self._stars << 1  # behind a star nothing can go wrong any more
@@ -292,9 +321,9 @@ class _Automaton:
                 if there[1] == _WRONG or there in came or there[0] & lost or any(not there[0] & region for region, _ in alive):
                     continue
                 came[there] = here, char
-                budget.spend(STEPS_A_STATE)
+                spend()
                 if len(came) > MAX_STATES:
-                    raise TooHardError("its globs overlap in too many ways")
+                    raise _TooManyStatesError
                 queue.append(there)
         return None
 

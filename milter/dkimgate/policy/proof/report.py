@@ -5,32 +5,44 @@ from __future__ import annotations
 from dataclasses import fields
 
 from dkimgate.facts import Facts, HeaderSigns, Origin
+from dkimgate.policy.explain import short
 from dkimgate.policy.laundering import Law
-from dkimgate.policy.model import Policy, Rule
-from dkimgate.policy.proof.prover import Laundering, Proof, Unproved
+from dkimgate.policy.model import Policy, Rule, leaves
+from dkimgate.policy.proof.laws import Laundering, Proof, Unproved
+from dkimgate.policy.proof.subsumption import Unreachable
 
 _US = "mx.forwarder.example"  # where no border names a host of ours
 _MOST_RECIPIENTS = 3
 
 
 def problems(policy: Policy, proof: Proof) -> list[str]:
-    """Why the policy must not run, each ready to print: rules that launder and are not allowed to, and rules that no message reaches."""
-    found = [(each.rule.line, laundering(policy, each)) for each in _first_of_each(proof) if each.rule.name not in policy.allow_laundering]
-    found += [(each.rule.line, unproved(policy, each)) for each in proof.unproved if _counts(policy, each)]
-    found += [(rule.line, f"{_place(policy, rule)}: no message reaches the rule {rule.name!r}: the rules before it take all that it would "
-               "take, or its conditions exclude each other") for rule in proof.unreachable]  # fmt: skip
-    return [text for _, text in sorted(found)]
+    """Why the policy must not run, each ready to print: the rules that launder and are not allowed to."""
+    return [laundering(policy, each) for each in _refused(policy, proof)]
+
+
+def refused(policy: Policy, proof: Proof) -> list[str]:
+    """The names of the rules for which the policy must not run."""
+    return [each.rule.name for each in _refused(policy, proof)]
+
+
+def doubtful(policy: Policy, proof: Proof) -> list[str]:
+    """The names of the rules that could not be proved safe, and are not allowed to launder."""
+    return list({each.rule.name: None for each in _doubtful(policy, proof)})
 
 
 def warnings(policy: Policy, proof: Proof) -> list[str]:
-    """What is said of a policy that runs, each in a sentence: the rules that may launder and do, and those that may and don't."""
-    busy = {each.rule.name for each in proof.launders} | {each.rule.name for each in proof.unproved if each.law}
-    return [
+    """What is said of a policy that runs: the rules that are too hard to prove, those that may launder and do, those that may and don't."""
+    busy = {each.rule.name for each in proof.launders} | {each.rule.name for each in proof.unproved}
+    hard: dict[str, str] = {}
+    for each in _doubtful(policy, proof):
+        hard.setdefault(each.rule.name, unproved(policy, each))
+    allowed = [
         f"allow_laundering: forgeries that the rule {name!r} takes leave as authentic mail: {policy.laundering_reason}"
         if name in busy
         else f"{policy.file}: allow_laundering: the rule {name!r} launders nothing: take its name off"
         for name in policy.allow_laundering
     ]
+    return [*hard.values(), *allowed]
 
 
 def laundering(policy: Policy, found: Laundering) -> str:
@@ -54,8 +66,31 @@ def laundering(policy: Policy, found: Laundering) -> str:
 
 
 def unproved(policy: Policy, found: Unproved) -> str:
-    """One sentence about a question that has no answer."""
-    return f"{_place(policy, found.rule)}: the rule {found.rule.name!r} {found.why}"
+    """A rule that is too hard to prove, and why."""
+    return (
+        f"{_place(policy, found.rule)}: the rule {found.rule.name!r} could not be proved safe: {found.why}. It runs, and a message "
+        "by which it would launder is refused its signature or its envelope when it comes. Simplify that condition to have it proved"
+    )
+
+
+def unreachable(found: Unreachable) -> str:
+    """A rule that no message reaches, and why."""
+    name = found.rule.name
+    if found.conflict:
+        conflict = " and ".join(short(each) for each in found.conflict)
+        weighed = any(leaf.fact == "risk" for each in found.conflict for leaf in leaves(each))
+        together = " together" if len(found.conflict) > 1 else "s"
+        with_ = " with these weights of `risk`" if weighed else ""
+        return f"no message can ever match the conditions of the rule {name!r}: {conflict} never hold{together}{with_}"
+    rules = [f"{taker.name!r} on line {taker.line}" for taker in found.takers]
+    match rules:
+        case []:
+            takers = "the rules before it take"
+        case [one]:
+            takers = f"the rule {one} takes"
+        case _:
+            takers = f"the rules {', '.join(rules[:-1])} and {rules[-1]} together take"
+    return f"the rule {name!r} is never reached: {takers} every message that it would take: put the narrower rule first"
 
 
 def summary(facts: Facts) -> str:
@@ -132,14 +167,16 @@ def _place(policy: Policy, rule: Rule) -> str:
     return f"{policy.file or 'the policy'}:{rule.line}" if rule.line else f"{policy.file or 'the policy'}"
 
 
-def _first_of_each(proof: Proof) -> list[Laundering]:
+def _refused(policy: Policy, proof: Proof) -> list[Laundering]:
     """Of a rule that breaks both laws, the signature is shown: it opens both doors."""
     found: dict[str, Laundering] = {}
     for each in proof.launders:
-        found.setdefault(each.rule.name, each)
+        if each.rule.name not in policy.allow_laundering:
+            found.setdefault(each.rule.name, each)
     return list(found.values())
 
 
-def _counts(policy: Policy, found: Unproved) -> bool:
-    """A law that could not be proved counts as broken; whether a rule is reached is no matter of safety."""
-    return found.law is not None and found.rule.name not in policy.allow_laundering
+def _doubtful(policy: Policy, proof: Proof) -> list[Unproved]:
+    """What could not be proved of rules that are neither allowed to launder nor known to."""
+    known = {each.rule.name for each in proof.launders} | set(policy.allow_laundering)
+    return [each for each in proof.unproved if each.rule.name not in known]

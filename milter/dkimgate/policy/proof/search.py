@@ -98,7 +98,7 @@ class Search:
             case And(parts=parts):
                 return all(self._assert(state, part, left, changed) for part in parts)
             case Or(parts=parts):
-                self._budget.spend(len(parts) + 1)
+                self._budget.spend(len(parts) + 1, formula.whole)
                 still: list[Formula] = []
                 for part in parts:
                     holds = _entailed(state, part)
@@ -107,7 +107,7 @@ class Search:
                     if holds is None:
                         still.append(part)
                 if len(still) > 1:
-                    left.append(formula if len(still) == len(parts) else Or(still))
+                    left.append(formula if len(still) == len(parts) else Or(still, formula.written, formula.whole))
                     return True
                 return bool(still) and self._assert(state, still[0], left, changed)
         raise AssertionError(formula)

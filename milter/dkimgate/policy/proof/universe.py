@@ -13,9 +13,9 @@ from dkimgate.facts import Arrival, Border, Facts, Origin, Risk, Spam, is_outsid
 from dkimgate.policy.conditions import holds
 from dkimgate.policy.explain import describe
 from dkimgate.policy.fact import Kind
-from dkimgate.policy.model import All, Any, Condition, Flag, Glob, Hosted, Leaf, NoAuthor, Not, Present, Word, leaves
+from dkimgate.policy.model import All, Any, Compare, Condition, Flag, Glob, Hosted, Leaf, NoAuthor, Not, Present, Word, leaves
 from dkimgate.policy.proof.language import Writing, writable
-from dkimgate.policy.proof.ranges import Ranges, rank, union
+from dkimgate.policy.proof.ranges import Cents, Counts, Floats, Ranges, rank, union, unrank
 from dkimgate.policy.risk import MAX_PART
 from dkimgate.policy.vocabulary import FACTS, put, value_of
 
@@ -41,6 +41,27 @@ RISKS = union((0, 100_000_000_000))
 
 COUNTS = union((0, 1_000_000))
 """Of recipients: Postfix takes a thousandth of that, unless told otherwise."""
+
+
+def matching(name: str, compares: tuple[Compare, ...]) -> Ranges:
+    """The values of a number for which one of the comparisons holds, as the numbers of its scale."""
+    match name:
+        case "risk":
+            return Cents().matching(compares, RISKS)
+        case "recipients.count":
+            return Counts().matching(compares, COUNTS)
+    return Floats().matching(compares, NUMBERS[name])
+
+
+def most(name: str) -> float:
+    """The greatest value of a number."""
+    match name:
+        case "risk":
+            return RISKS.last / 100
+        case "recipients.count":
+            return COUNTS.last
+    return unrank(NUMBERS[name].last)
+
 
 NETWORKS = tuple(fact.name for fact in FACTS.values() if fact.kind is Kind.ADDRESS)
 
