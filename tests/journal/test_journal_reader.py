@@ -43,6 +43,7 @@ ONE, TWO, THREE = line(1), line(2), line(3)
         (b"Nov 21 kernel: hello\n" + ONE, [1], 1),
         (b"\xff\0\xfe\n" + ONE, [1], 1),
         (b"[1]\n7\n{}\n" + ONE, [1], 3),
+        (b'{"v": ' + b"[" * 200_000 + b"\n" + ONE, [1], 1),
     ],
 )
 def test_torn_lines_are_counted_and_spoil_nothing(data: bytes, numbers: list[int], torn: int) -> None:

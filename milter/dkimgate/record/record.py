@@ -27,7 +27,6 @@ from dkimgate.facts import (
     Origin,
     Sending,
     Sign,
-    Spam,
     Upstream,
 )
 from dkimgate.message.message import Connection, Message
@@ -251,7 +250,7 @@ def facts_of(record: Record) -> Facts:
 
 
 def _of_version_1(told: Json) -> Json:
-    """A part of the facts has a default for each of its fields, and only what came later may be missing from a record."""
+    """Parts of the facts have a default for every field, and Record for what came later. What the first records told may not be missing."""
     arrival = told["arrival"]
     wholes = [(told["client"], _CLIENT), (told["upstream"], _UPSTREAM)]
     wholes += [(arrival, _ARRIVAL), (arrival["spam"], _SPAM)] if arrival is not None else []
@@ -262,10 +261,10 @@ def _of_version_1(told: Json) -> Json:
     return told
 
 
-_CLIENT = frozenset(Connection.__dataclass_fields__)
-_UPSTREAM = frozenset(Upstream.__dataclass_fields__)
-_ARRIVAL = frozenset(Arrival.__dataclass_fields__) - {"pass_of"}
-_SPAM = frozenset(Spam.__dataclass_fields__)
+_CLIENT = frozenset(("ip", "name", "helo", "auth", "daemon"))
+_UPSTREAM = frozenset(("dmarc",))
+_ARRIVAL = frozenset(("dmarc", "spf", "dkim", "arc", "aligned", "spam"))
+_SPAM = frozenset(("flag", "score", "required"))
 
 _UPGRADES = {1: _of_version_1}
 """What makes of the JSON of each version that of this one."""
