@@ -43,7 +43,7 @@ version: 1
 rules:
   - {name: own, when: {origin: [submitted, local]}, sign: author}
   - {name: bad, when: {arrival.badly: true}, disposition: reject}
-  - {name: never, when: {arrival.dmarc: permerror}, disposition: hold}
+  - {name: never, when: {origin: inbound, arrival.dmarc: none}, disposition: hold}
 """
 RULES = "version: 1\nrules: [{name: never, when: {arrival.dmarc: permerror}, sign: none}]\n"
 BORDER = "Received: from x (x [192.0.2.66])\n\tby mx.forwarder.example (Postfix) with ESMTP id 4F2A; x\n"
