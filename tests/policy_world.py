@@ -152,7 +152,7 @@ class _Draw:
         self.domains = ["hosted.example", "other.test", *_texts(atoms["from"])]
         self.texts = {
             name: ["x", *_texts(atoms[name])]
-            for name in ("client.name", "client.helo", "client.auth", "client.daemon", "border.by", "arrival.pass_of")
+            for name in ("client.name", "client.helo", "client.auth", "client.daemon", "client.tls", "border.by", "arrival.pass_of")
         }
         self.senders = ["", "friend@hosted.example", "x", *_texts(atoms["sender"])]
         self.recipients = ["victim@receiver.example", *_texts(atoms["recipients"]), *_texts(atoms["recipients.all"])]
@@ -182,6 +182,7 @@ class _Draw:
                 pick((None, *self.texts["client.helo"])),
                 pick((None, *self.texts["client.auth"])) if origin in (Origin.FORWARDED, Origin.SUBMITTED) else None,
                 pick((None, *self.texts["client.daemon"])),
+                pick((None, *self.texts["client.tls"])),
             ),
             sender=pick(self.senders),
             recipients=tuple(pick(self.recipients) for _ in range(pick((0, 1, 1, 2, 3, 4)))),

@@ -39,7 +39,7 @@ def test_signed_message_departs_with_its_signatures_on_top(daemon: Daemon) -> No
 def test_gate_sees_what_the_mta_sent(daemon: Daemon) -> None:
     odd = (HeaderField(b"X-Odd ", b"no space \xff\n  fold\t"), HeaderField(b"X-Empty", b""), HeaderField(b"X-Long", b" " + b"x" * 60000))
     message = Message(
-        Connection("2001:db8::66", "client.sender.example", "helo.sender.example", "ask", "ORIGINATING"),
+        Connection("2001:db8::66", "client.sender.example", "helo.sender.example", "ask", "ORIGINATING", "TLSv1.3 TLS_AES_256_GCM_SHA384"),
         Envelope("", ("a@receiver.example", "b@receiver.example")),
         (*mail().header, *odd),
         "4F2B",
@@ -53,6 +53,7 @@ def test_gate_sees_what_the_mta_sent(daemon: Daemon) -> None:
         "helo": "helo.sender.example",
         "auth": "ask",
         "daemon": "ORIGINATING",
+        "tls": "TLSv1.3 TLS_AES_256_GCM_SHA384",
     }
     assert (record["sender"], record["recipients"]) == ("", ["a@receiver.example", "b@receiver.example"])
     assert [(name.encode("latin-1"), value.encode("latin-1")) for name, value in record["header"]] == [

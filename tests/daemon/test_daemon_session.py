@@ -152,6 +152,17 @@ def test_login_counts_for_one_message_only() -> None:
     assert [each.connection.daemon for each in gate.messages] == ["ORIGINATING"] * 2
 
 
+def test_tls_is_what_the_last_ehlo_says() -> None:
+    gate, mta = Gate(), MTA()
+    session = opened(gate, mta)
+    session.hello(mta, "client.example")
+    passed(session, mta)
+    mta.macros |= {"{tls_version}": "TLSv1.3", "{cipher}": "TLS_AES_256_GCM_SHA384"}
+    session.hello(mta, "client.example")  # behind STARTTLS
+    passed(session, mta)
+    assert [each.connection.tls for each in gate.messages] == [None, "TLSv1.3 TLS_AES_256_GCM_SHA384"]
+
+
 def test_login_that_is_no_text_is_no_login() -> None:
     gate, mta = Gate(), MTA({"{auth_authen}": "\udcff", "i": "\udcff"})
     assert passed(opened(gate, mta), mta) == Milter.ACCEPT

@@ -20,7 +20,9 @@ from dkimgate.policy.vocabulary import FACTS, value_of
 
 EMPTY = Facts()
 FULL = Facts(
-    client=Connection("192.0.2.66", "MX.Friend.example.", "[192.0.2.66]", "Alice@Hosted.example", "ORIGINATING"),
+    client=Connection(
+        "192.0.2.66", "MX.Friend.example.", "[192.0.2.66]", "Alice@Hosted.example", "ORIGINATING", "TLSv1.3 TLS_AES_256_GCM_SHA384"
+    ),
     sender="Friend@Hosted.example",
     recipients=("alice@a.example", "bob@b.example"),
     author="hosted.example",
@@ -82,6 +84,8 @@ HOLDS = [
     'client.auth: "*@hosted.example"',
     "client.auth: present",
     "client.daemon: originating",
+    "client.tls: present",
+    'client.tls: "TLSv1.3 *"',
     'border.ip: "2001:db8::/32"',
     'border.by: "*.forwarder.example"',
     "arrival.pass_of: present",
@@ -144,6 +148,7 @@ ABSENT = [
     'client.auth: "*"',
     "client.auth: present",
     'client.daemon: "*"',
+    "client.tls: present",
     "border.ip: present",
     'border.by: "*"',
     "arrival.pass_of: present",

@@ -86,7 +86,14 @@ def test_names_and_order_are_those_of_the_design() -> None:
     assert result["time"] == "2026-11-21T16:20:25.123456Z"
     assert result["queue_id"] == "C9E5720C046"
     assert result["message_id"] == "<phish@hosted.example>"
-    assert result["client"] == {"ip": "127.0.0.1", "name": "localhost", "helo": "localhost", "auth": None, "daemon": "ORIGINATING"}
+    assert result["client"] == {
+        "ip": "127.0.0.1",
+        "name": "localhost",
+        "helo": "localhost",
+        "auth": None,
+        "daemon": "ORIGINATING",
+        "tls": None,
+    }
     assert result["envelope"] == {"sender": "friend@hosted.example", "recipients": ["victim@receiver.example"], "recipients_total": 1}
     assert result["from"] == "hosted.example"
     assert result["border"] == {"by": "mx.forwarder.example", "ip": "192.0.2.66"}

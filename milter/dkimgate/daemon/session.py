@@ -39,6 +39,7 @@ _OPTIONS: int = (
 # The queue id is asked for only behind MAIL FROM: libmilter keeps the macros of MAIL from one message to the next.
 _MACROS = (
     (Milter.M_CONNECT, "{daemon_name}"),
+    (Milter.M_HELO, "{tls_version} {cipher}"),
     (Milter.M_ENVFROM, "{auth_authen}"),
     (Milter.M_ENVRCPT, "i"),
     (Milter.M_EOH, "i"),
@@ -147,9 +148,10 @@ class Session:
         self._connection = Connection(ip=ip, name=name, daemon=_macro(context, "{daemon_name}"))
         return int(Milter.CONTINUE)
 
-    def hello(self, _context: Context, name: str) -> int:
-        """HELO or EHLO, which may come again (after STARTTLS)."""
-        self._connection = replace(self._connection, helo=name)
+    def hello(self, context: Context, name: str) -> int:
+        """HELO or EHLO, which comes again after STARTTLS: only then Postfix tells of TLS."""
+        tls = " ".join(filter(None, (_macro(context, "{tls_version}"), _macro(context, "{cipher}"))))
+        self._connection = replace(self._connection, helo=name, tls=tls or None)
         return int(Milter.CONTINUE)
 
     def envfrom(self, context: Context, sender: bytes, *_parameters: bytes) -> int:

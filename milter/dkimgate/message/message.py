@@ -11,7 +11,8 @@ class Connection:
     """The SMTP session, or Postfix's simulation of one for mail that came through sendmail(1).
 
     `ip` is the client's address without brackets, or None where there is none (a unix-domain client).
-    `auth` is the SASL login name of an authenticated client, `daemon` the value of the macro {daemon_name}.
+    `auth` is the SASL login name of an authenticated client, `daemon` the value of the macro {daemon_name}. `tls` is the version of TLS and
+    the cipher, as in "TLSv1.3 TLS_AES_256_GCM_SHA384"; None where the session is not encrypted.
     """
 
     ip: str | None = None
@@ -19,6 +20,7 @@ class Connection:
     helo: str | None = None
     auth: str | None = None
     daemon: str | None = None
+    tls: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,6 +236,14 @@ ROWS = (
         examples=("smtpd",),
     ),
     Fact(
+        "client.tls",
+        Kind.TEXT,
+        "TLS version and cipher of the session: `TLSv1.3 TLS_AES_256_GCM_SHA384`. The fact is absent if the session isn't encrypted",
+        plain=("the encryption of the session", "the session is encrypted"),
+        optional=True,
+        examples=("TLSv1.3 TLS_AES_256_GCM_SHA384",),
+    ),
+    Fact(
         "client.relay",
         Kind.FLAG,
         (

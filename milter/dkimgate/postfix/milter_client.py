@@ -141,7 +141,9 @@ class MilterClient:
         self._read_macro_lists(data[12:])
         reply = self._step("C", _connect_data(connection), {"j": "mta.example", "{daemon_name}": connection.daemon or "smtpd"})
         if reply is None and connection.helo is not None:
-            reply = self._step("H", _octets(connection.helo) + b"\0", {})
+            version, _, cipher = (connection.tls or "").partition(" ")
+            macros = {"{tls_version}": version, "{cipher}": cipher} if connection.tls else {}
+            reply = self._step("H", _octets(connection.helo) + b"\0", macros)
         return reply
 
     def send(self, message: Message, body: bytes, chunk: int = CHUNK) -> Reply:

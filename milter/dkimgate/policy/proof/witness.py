@@ -30,12 +30,12 @@ def witness_of(state: State, languages: dict[str, Language], arithmetic: Arithme
     values |= {name: unrank(numbers[name]) for name in universe.NUMBERS}
     origin = Origin(values["origin"])
     for name, language in languages.items():
-        if name in ("client.name", "client.helo", "client.daemon", "arrival.pass_of"):
-            values[name] = _text(state, name, language, (NONE, PLAIN))
-        elif name == "client.auth":
+        if name == "client.auth":
             values[name] = _text(state, name, language, (PLAIN, NONE) if origin is Origin.SUBMITTED else (NONE, PLAIN))
         elif name == "border.by":
             values[name] = _text(state, name, language, (PLAIN, NONE) if origin is Origin.FORWARDED else (NONE, PLAIN))
+        elif name not in ("from", "sender", "recipients"):
+            values[name] = _text(state, name, language, (NONE, PLAIN))
     values["from"] = _author(state, languages["from"])
     values["sender"] = _text(state, "sender", languages["sender"], (PLAIN,), f"friend@{values['from'][0]}")
     values["recipients"] = _recipients(state, languages["recipients"])
