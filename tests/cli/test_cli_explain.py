@@ -170,7 +170,7 @@ def test_what_is_no_message_is_named_and_the_others_are_explained(config: str, t
         "No such file or directory",
         "does not begin with a header field: is it a message?",
         "does not begin with a header field: is it a message?",
-        "Is a directory",
+        "Is a directory: name a file in it",
     ]
 
 

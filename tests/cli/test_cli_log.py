@@ -367,3 +367,24 @@ def test_the_journal_is_read_without_a_readable_configuration(
     said = capsys.readouterr()
     assert ids(said.out) and "nowhere.yaml" in said.err and "--file" in said.err
     assert cli.main(["log", "tail", "--config", str(tmp_path / "mine.yaml")]) == 2, "who names a configuration means that one"
+
+
+def test_a_journal_without_records_says_so_and_is_no_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "decisions.jsonl"
+    file.touch()
+    for options in ([], ["--json"], ["--rule", "x"], ["--rotated"]):
+        assert tail(file, *options) == 0
+        assert capsys.readouterr() == ("", f"dkimgate: {file}: no records yet\n")
+    assert cli.main(["log", "show", "--file", str(file), "X"]) == 2
+    assert capsys.readouterr().err == f"dkimgate: {file}: no records yet\n"
+
+
+@pytest.mark.parametrize("text", ["listen: unix:/x\ntrust: {}\n", "\x7fELF\0\1", '{"a": 1}\n[1]\n', "Nov 30 mx postfix/smtpd: X\n" * 300])
+def test_a_file_that_is_no_journal_is_asked_about(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "decisions.jsonl"
+    file.write_text(text)
+    policy = str(Path(__file__).parents[2] / "config" / "policy.yaml")
+    commands = (["log", "tail", "--file"], ["log", "tail", "-n", "1", "--json", "--file"], ["log", "show", "X", "--file"])
+    for command in (*commands, ["backtest", "--policy", policy, "--journal"]):
+        assert cli.main([*command, str(file)]) == 2
+        assert capsys.readouterr().err == f"dkimgate: {file}: no line of it is a record: is it a journal of dkimgate?\n"

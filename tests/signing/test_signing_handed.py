@@ -12,6 +12,7 @@ import pytest
 from dkimgate import cli
 from dkimgate.cli.account import account
 from dkimgate.config import dkimgate_yaml, secret_file
+from dkimgate.srs import Secrets
 from needs import need_root
 
 NOBODY = pwd.getpwnam("nobody")
@@ -81,7 +82,7 @@ def test_what_an_ordinary_user_makes_is_told_how_to_hand_over(tmp_path: Path, mo
     """As that user: `sudo` was forgotten."""
     monkeypatch.setattr("os.geteuid", lambda: 65534)
     file = tmp_path / "made of two words"
-    secret_file.create(file, "x", "", "nobody" if os.getuid() != NOBODY.pw_uid else "root")
+    secret_file.create(file, "x", "", Secrets.parse, "nobody" if os.getuid() != NOBODY.pw_uid else "root")
     assert file.stat().st_mode & 0o7777 == 0o600
     said = secret_file.handed(file, "nobody")
     assert said.endswith(f"mode 0600: the daemon (nobody) can't read it. As root: chown root:{GROUP} '{file}' && chmod 0640 '{file}'")
@@ -98,6 +99,6 @@ def test_the_account_is_the_configured_one_else_the_installed_one(tmp_path: Path
 
 def test_the_daemon_itself_may_have_made_it(tmp_path: Path) -> None:
     file = tmp_path / "made"
-    secret_file.create(file, "x", "", "no-such-user")
+    secret_file.create(file, "x", "", Secrets.parse, "no-such-user")
     name = pwd.getpwuid(os.geteuid()).pw_name
     assert secret_file.handed(file, name).endswith(f"mode 0600: the daemon ({name}) can read it.")

@@ -18,6 +18,7 @@ from dkimgate.cli.screen import BAD, DIM, DOUBT, TITLE, Cell, CommandError, Scre
 from dkimgate.cli.show import arrival, number
 from dkimgate.cli.times import moment
 from dkimgate.config import dkimgate_yaml, yaml_file
+from dkimgate.config.files import cant_read
 from dkimgate.facts import EnvelopeAction
 from dkimgate.gate import config_checks
 from dkimgate.policy import loader
@@ -93,12 +94,12 @@ def run(options: argparse.Namespace) -> int:
     except BacktestError as error:
         raise CommandError(str(error)) from None
     except OSError as error:
-        text = f"{error.filename or journal}: {error.strerror or error}"
         missing = ": no message has been recorded there yet; name the journal with --journal FILE"
-        raise CommandError(text + (missing if isinstance(error, FileNotFoundError) else "")) from None
+        named = missing if isinstance(error, FileNotFoundError) else ""
+        raise CommandError(cant_read(error, Path(error.filename or journal), named)) from None
     finally:
         progress.clear()
-    if tally.torn:
+    if tally.torn and not _is_no_journal(tally):
         complain(f"{journal}: {tally.torn} torn line(s) passed over: a full disk or a killed process")
     if not tally.records:
         raise CommandError(_nothing(tally, journal))
@@ -131,7 +132,13 @@ class _Progress:
             print(f"\r{' ' * len(self._said)}\r", end="", file=sys.stderr, flush=True)
 
 
+def _is_no_journal(tally: Tally) -> bool:
+    return bool(tally.torn) and not tally.records and not tally.skipped and not tally.outside
+
+
 def _nothing(tally: Tally, journal: Path) -> str:
+    if _is_no_journal(tally):
+        return f"{journal}: no line of it is a record: is it a journal of dkimgate?"
     skipped = sum(tally.skipped.values())
     found = [f"{skipped} cannot be decided again"] * bool(skipped) + [f"{tally.outside} are of another time"] * bool(tally.outside)
     return f"{journal}: no record to decide on again" + (f": {', '.join(found)}" if found else "")

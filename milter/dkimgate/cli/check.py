@@ -17,6 +17,7 @@ from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, Cell, Screen
 from dkimgate.config import credentials, dkimgate_yaml
 from dkimgate.config.dkimgate_yaml import Config, Listener
+from dkimgate.config.files import is_folder
 from dkimgate.config.permissions import hindrance
 from dkimgate.facts import EnvelopeAction, Sign
 from dkimgate.gate import config_checks
@@ -140,7 +141,7 @@ def _listeners(gate: Gate, settings: Config) -> Iterator[Finding]:
             if not (host == "localhost" or host.startswith("127.") or host == "::1"):
                 can = "look up whose bounces are under way" if role == "srs" else "have mail signed"
                 yield Finding("warning", f"listen: {listener}: whoever reaches this port can {can}: keep it on the loopback")
-        elif not Path(place).parent.is_dir():
+        elif not is_folder(Path(place).parent):
             yield Finding("note", f"listen: {Path(place).parent} does not exist yet, and the daemon needs it to open its socket")
     if settings.socket_group is not None and not _is_group(settings.socket_group):
         yield Finding("problem", f"socket_group: there is no group {settings.socket_group!r} here, so the daemon would not start")

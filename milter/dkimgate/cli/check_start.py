@@ -14,6 +14,7 @@ from pathlib import Path
 from dkimgate.cli.finding import Finding
 from dkimgate.config import credentials, systemd_unit
 from dkimgate.config.dkimgate_yaml import Config
+from dkimgate.config.files import is_folder
 from dkimgate.config.permissions import own_name
 from dkimgate.daemon import privileges
 from dkimgate.daemon.attempt import attempts, is_served
@@ -58,7 +59,7 @@ def credentials_from_elsewhere(settings: Config) -> Iterator[Finding]:
     if read:
         names = ", ".join(sorted({f"{file.name} ({credentials.origin(file).file})" for file in read}))
         folder = read[0].parent
-        why = f"only root sees {folder}" if folder.is_dir() else f"the service does not run, so {folder} is not there"
+        why = f"only root sees {folder}" if is_folder(folder) else f"the service does not run, so {folder} is not there"
         yield Finding("note", f"{why}; what LoadCredential= makes it from was read instead: {names}")
 
 
@@ -68,7 +69,7 @@ def tried(file: Path, settings: Config) -> Iterator[Finding]:
     if unit is not None and not any(str(file.absolute()) in line for line in unit.get("ExecStart", ())):
         unit = None  # the file of another daemon, or a draft
     ours = tuple(f"listen: {each.socket}: " for each in settings.listen if is_served(each.socket))
-    if unit is not None and BOOTED.is_dir() and os.geteuid() == 0:
+    if unit is not None and is_folder(BOOTED) and os.geteuid() == 0:
         command = sandboxed(unit, [sys.executable, "-m", "dkimgate", "run", "--attempt", "--config", str(file.absolute())], os.getpid())
         try:
             done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_SECONDS, check=False)

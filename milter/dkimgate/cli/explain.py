@@ -10,7 +10,7 @@ from dkimgate.cli import stored
 from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import BAD, DIM, GOOD, TITLE, Cell, CommandError, Screen, complain
 from dkimgate.cli.show import laundered, show
-from dkimgate.config import dkimgate_yaml
+from dkimgate.config import dkimgate_yaml, files
 from dkimgate.evidence.route import hops_below, route_of
 from dkimgate.facts import Assessment
 from dkimgate.gate.gate import Gate
@@ -100,7 +100,7 @@ def _message(name: str, connection: Connection, options: argparse.Namespace) -> 
     try:
         raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
-        raise CommandError(f"{name}: {error.strerror}") from None
+        raise CommandError(files.cant_read(error, Path(name))) from None
     try:
         return stored.message_of(raw, connection, options.sender, options.recipient)
     except ValueError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import sys
@@ -23,7 +24,7 @@ from rich.table import Table
 from dkimgate.cli.account import account
 from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import complain
-from dkimgate.config import dkimgate_yaml, secret_file, values
+from dkimgate.config import dkimgate_yaml, files, secret_file, values
 from dkimgate.config.yaml_file import ConfigError
 from dkimgate.dkim.keys import PrivateKey, SigningKey, signing_key
 from dkimgate.dkim.published import KeyFinding, KeyStatus, judge
@@ -110,9 +111,11 @@ def run_new(args: argparse.Namespace) -> int:
         daemon = account()
         _write_private(file, pem, args.force, daemon)
     except FileExistsError:
+        if files.is_folder(file):
+            return _fail(files.cant_write(IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)), file, "the key"))
         return _fail(f"{file}: exists already: choose another with --out, or --force to replace it (its key is lost then)")
     except OSError as error:
-        return _fail(f"{file}: can't write the key: {error.strerror}")
+        return _fail(files.cant_write(error, file, "the key"))
     key = signing_key(args.domain, args.selector, private)
     print(f"The private key is in {file}.\n{secret_file.handed(file, daemon)}\n")
     print(f"For the zone of {key.domain}:\n\n{zone_line(key)}\n")

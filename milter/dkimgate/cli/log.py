@@ -16,6 +16,7 @@ from dkimgate.cli.screen import TITLE, Cell, CommandError, Screen, complain
 from dkimgate.cli.show import show, summary
 from dkimgate.cli.times import moment
 from dkimgate.config import dkimgate_yaml
+from dkimgate.config.files import cant_read, seen
 from dkimgate.config.yaml_file import ConfigError
 from dkimgate.record.journal_reader import Reader, backwards, files_of, follow, forwards
 from dkimgate.record.record import Json, RecordError, read
@@ -32,7 +33,7 @@ examples:
   dkimgate log tail --rule never-launder --since 2h
   dkimgate log tail -n 0 --rotated --from 'hosted.example' --json | jq .risk.score
 
-exit status: 0 good, 1 no record matches, 2 can't run
+exit status: 0 good, or no records yet; 1 no record matches; 2 can't run
 """
 _SHOW = """\
 Rotated files are searched too. A Message-ID is compared with and without its angle brackets.
@@ -47,6 +48,10 @@ exit status: 0 good, 1 one of them was not found, 2 can't run
 # time, queue id, author domain and origin stand on a line of their own where a terminal is too narrow for all
 _FIRST_LINE = 4
 _DOMAIN = 2
+_LINES_OF_A_JOURNAL = 100
+"""One of so many at its end is a record, else the file is no journal."""
+_NO_JOURNAL = "no line of it is a record: is it a journal of dkimgate?"
+_EMPTY = "no records yet"
 # what a line of `log` needs to stand in columns while nobody knows the lines to come
 _WIDTHS = (20, 12, 20, 9, 30, 10, 20, 22, 12)
 
@@ -94,9 +99,14 @@ def run_tail(options: argparse.Namespace) -> int:
     printer = _Printer(options.json)
     try:
         # one border between past and future, so that no record is missed and none comes twice
-        now = file.stat().st_size if file.exists() else 0
+        status = seen(file)
+        now = status.st_size if status is not None else 0
         printer.print(*_last(reader, _sources(options, file, now), {file: now}, wanted, options))
+        if reader.torn and not reader.whole and not options.follow:
+            raise CommandError(f"{file}: {_NO_JOURNAL}")
         _tell_torn(reader, file)
+        if not reader.whole:
+            complain(f"{file}: {_EMPTY}")
         if options.follow:
             for line in follow(file, start=now):
                 printer.print(*filter(wanted, reader.of_line(line)))
@@ -104,7 +114,7 @@ def run_tail(options: argparse.Namespace) -> int:
         if isinstance(error, BrokenPipeError):
             raise
         raise CommandError(_why(error, file)) from None
-    return 0 if printer.printed or options.follow else 1
+    return 0 if printer.printed or options.follow or not reader.whole else 1
 
 
 def _sources(options: argparse.Namespace, file: Path, size: int) -> list[Path]:
@@ -125,8 +135,9 @@ def run_show(options: argparse.Namespace) -> int:
     reader = Reader()
     missing = dict.fromkeys(options.ids)
     screen = Screen()
+    files = files_of(file) or [file]
     try:
-        for record in _search(reader, files_of(file) or [file], options.ids):
+        for record in _search(reader, files, options.ids):
             for name in [name for name in missing if _is(record, name)]:
                 del missing[name]
             if options.json:
@@ -138,10 +149,13 @@ def run_show(options: argparse.Namespace) -> int:
                 except RecordError:
                     screen.line(f"{_cannot(record)}: --json prints it as it is")
                 screen.line()
+        found_none = _without_records(files) if not reader.whole else None
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             raise
         raise CommandError(_why(error, file)) from None
+    if found_none is not None:
+        raise CommandError(f"{file}: {found_none}")
     _tell_torn(reader, file)
     for name in missing:
         complain(f"{name}: no such record in {file} or its rotated files")
@@ -149,8 +163,18 @@ def run_show(options: argparse.Namespace) -> int:
 
 
 def _why(error: OSError, file: Path) -> str:
-    text = f"{error.filename or file}: {error.strerror or error}"
-    return f"{text}: no message has been recorded there yet" if isinstance(error, FileNotFoundError) else text
+    missing = ": no message has been recorded there yet" if isinstance(error, FileNotFoundError) else ""
+    return cant_read(error, Path(error.filename or file), missing)
+
+
+def _without_records(files: Sequence[Path]) -> str | None:
+    """Why nothing can be found in those files, where the end of none of them holds a record."""
+    reader = Reader()
+    for file in files:
+        for line in itertools.islice(backwards(file), _LINES_OF_A_JOURNAL):
+            if reader.of_line(line):
+                return None
+    return _NO_JOURNAL if reader.torn else _EMPTY
 
 
 def _file(options: argparse.Namespace) -> Path:
@@ -162,7 +186,7 @@ def _file(options: argparse.Namespace) -> Path:
         configured = Path(dkimgate_yaml.load(options.config).journal.file)
     except ConfigError as error:
         usual: Path = dkimgate_yaml.Journal().file
-        if options.config != dkimgate_yaml.DEFAULT_FILE or not usual.exists():
+        if options.config != dkimgate_yaml.DEFAULT_FILE or seen(usual) is None:
             raise
         complain(f"{error.problems[0]}: reading {usual} (name another with --file)")
         return usual

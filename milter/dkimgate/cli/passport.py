@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import shlex
 import time
 from pathlib import Path
 
 from dkimgate.cli.account import account
 from dkimgate.cli.help_text import Formatter
 from dkimgate.config import secret_file
-from dkimgate.passport.secrets import is_id, new_secret
+from dkimgate.passport.secrets import Secrets, is_id, new_secret
 
 _HELP = """\
 examples:
@@ -60,7 +61,8 @@ def run_new_secret(args: argparse.Namespace) -> int:
         print(line)
         return 0
     daemon = account()
-    secret_file.create(file, line, f"to add a secret to it, dkimgate passport new-secret >> {file}", daemon)
+    add = f"to add a secret to it, dkimgate passport new-secret >> {shlex.quote(str(file))}"
+    secret_file.create(file, line, add, Secrets.parse, daemon)
     print(f"The secret {name} is in {file}.\n{secret_file.handed(file, daemon)}")
     print("Every host of the group needs a copy.")
     return 0

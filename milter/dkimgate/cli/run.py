@@ -9,7 +9,7 @@ from pathlib import Path
 from dkimgate.cli.help_text import Formatter
 from dkimgate.config import credentials, dkimgate_yaml
 from dkimgate.config.dkimgate_yaml import DEFAULT_FILE
-from dkimgate.config.permissions import hindrance
+from dkimgate.config.permissions import hindrance, own_hindrance
 from dkimgate.config.yaml_file import ConfigError
 from dkimgate.daemon import privileges
 from dkimgate.daemon.attempt import attempts
@@ -46,18 +46,20 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve until told to stop, or only load. Raises ConfigError with --test."""
+    """Serve until told to stop, or only load. Raises ConfigError with --test, and for a configuration that can't be read."""
     if arguments.attempt:
         return _attempt(arguments.config)
     if arguments.test:
         _test(arguments.config)
         return 0
+    _may_read(arguments.config)
     return serve(arguments.config, _load)
 
 
 def _load(file: Path) -> Gate:
     """Everything that the daemon needs, the journal among it: without one it could only defer all mail. Raises ConfigError."""
-    dkimgate_yaml.load_whole(file)
+    _may_read(file)
+    _may_read(dkimgate_yaml.load_whole(file).policy)
     gate = Gate.load(file)
     problem = gate.journal.probe()
     if problem is not None:
@@ -65,9 +67,18 @@ def _load(file: Path) -> Gate:
     return gate
 
 
+def _may_read(file: Path) -> None:
+    """Raises ConfigError, with what to do, for a file that the daemon's user can't read: root is no user for a daemon."""
+    problem = own_hindrance(file)
+    if problem is not None:
+        raise ConfigError(problem)
+
+
 def _test(file: Path) -> None:
     """Raises ConfigError where a reload would be refused. Root sees what the daemon's user does not, so the permissions are looked at."""
+    _may_read(file)
     settings = dkimgate_yaml.load_whole(file)
+    _may_read(settings.policy)
     gate = Gate.load(file)
     problems = [*gate.broken]
     user = settings.user if os.geteuid() == 0 else None

@@ -120,7 +120,7 @@ def _new_secret(file: Path | None) -> int:
         print(line)
         return 0
     daemon = account()
-    secret_file.create(file, line, "put the line that dkimgate srs new-secret prints on top of it", daemon)
+    secret_file.create(file, line, "put the line that dkimgate srs new-secret prints on top of it", Secrets.parse, daemon)
     print(f"The secret is in {file}.\n{secret_file.handed(file, daemon)}")
     print("Every host that rewrites senders into the same domain needs a copy.")
     return 0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dkimgate.config import systemd_unit
+from dkimgate.config.files import is_folder, seen
 
 FOLDER = Path("/run/credentials")
 _STORES = tuple(map(Path, ("/etc/credstore", "/run/credstore", "/usr/local/lib/credstore", "/usr/lib/credstore")))
@@ -28,11 +29,7 @@ def is_credential(file: Path) -> bool:
 
 def is_there(file: Path) -> bool:
     """Can this process see it? Elsewhere than in the service itself and for root it can't, as in `ExecReload=` of systemd 252."""
-    try:
-        file.stat()
-    except OSError:
-        return False
-    return True
+    return seen(file) is not None
 
 
 def is_new(file: Path) -> bool:
@@ -40,7 +37,7 @@ def is_new(file: Path) -> bool:
     try:
         file.stat()
     except FileNotFoundError:
-        return file.parent.is_dir()
+        return is_folder(file.parent)
     except OSError:
         return False  # not for us to see
     return False
@@ -57,7 +54,7 @@ def origin(file: Path) -> Origin:
         given = Path(path or identity)
         if identity == name:
             return Origin(unit, given if given.is_absolute() else _stored(given))
-        if name.startswith(f"{identity}_") and given.is_dir():  # a folder: one credential for each file in it
+        if name.startswith(f"{identity}_") and is_folder(given):  # a folder: one credential for each file in it
             return Origin(unit, given / name.removeprefix(f"{identity}_"))
     for key in ("LoadCredentialEncrypted", "SetCredential", "SetCredentialEncrypted"):
         if any(line.partition(":")[0] == name for line in service.get(key, ())):
@@ -68,4 +65,4 @@ def origin(file: Path) -> Origin:
 
 
 def _stored(name: Path) -> Path:
-    return next((store / name for store in _STORES if (store / name).exists()), _STORES[0] / name)
+    return next((store / name for store in _STORES if seen(store / name)), _STORES[0] / name)

@@ -37,23 +37,39 @@ def may(status: os.stat_result, user: str | None, wanted: int) -> bool:
     return (status.st_mode & (wanted >> shift)) == wanted >> shift
 
 
+def own_hindrance(file: Path) -> str | None:
+    """`hindrance` of this process's own user, which has tried it: what gives access besides the permission bits counts too."""
+    return None if os.geteuid() == 0 or os.access(file, os.R_OK) else _hindrance(file, None)
+
+
 def hindrance(file: Path, user: str) -> str | None:
     """Why `user` can't read a file, and what to do. None where it can, and where the file is not there or not to be seen: whoever reads it
     tells that."""
+    return _hindrance(file, user)
+
+
+def _hindrance(file: Path, user: str | None) -> str | None:
+    name, group = (own_name(), group_name(os.getegid())) if user is None else (user, "")
     try:
         closed = closed_folder(file, user)
         readable = may(file.stat(), user, stat.S_IRUSR)
     except OSError:
         return None
     if closed is not None:
-        return f"{file}: {user} may not enter {closed}: move the file to a folder of the daemon's, such as /etc/dkimgate"
-    name = shlex.quote(str(file))
-    return None if readable else f"{file}: {user} can't read this file: chgrp {group_of(user)} {name} && chmod 0640 {name}"
+        return f"{file}: {name} may not enter {closed}: move the file to a folder of the daemon's, such as /etc/dkimgate"
+    if readable:
+        return None
+    quoted = shlex.quote(str(file))
+    return f"{file}: {name} can't read this file: chgrp {group or group_of(name)} {quoted} && chmod 0640 {quoted}"
 
 
 def group_of(user: str) -> str:
     """The group of a user, by name. Raises KeyError for a user that does not exist."""
-    number = pwd.getpwnam(user).pw_gid
+    return group_name(pwd.getpwnam(user).pw_gid)
+
+
+def group_name(number: int) -> str:
+    """The name of a group; its number where it has none."""
     try:
         return grp.getgrgid(number).gr_name
     except KeyError:

@@ -9,11 +9,11 @@ import os
 import pwd
 import shlex
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from dkimgate.config import credentials, permissions
+from dkimgate.config import credentials, files, permissions
 from dkimgate.config.yaml_file import ConfigError
 
 ACCOUNT = "dkimgate"
@@ -130,16 +130,15 @@ def _name(number: int, of: ModuleType) -> str:
         return str(number)
 
 
-def create(file: Path, line: str, exists: str, account: str = ACCOUNT) -> None:
+def create(file: Path, line: str, exists: str, parse: Callable[[bytes, Path], object], account: str = ACCOUNT) -> None:
     """Write a new file with one secret in it, for `account` (see `give`), whole or not at all. Raises ConfigError; `exists` says what to
-    do where the file is there already, because a secret that is overwritten is lost."""
-    cant = f"{file}: can't write the secret"
+    do where there are secrets in the file already, because one that is overwritten is lost: where `parse` finds any, that is."""
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:
-        raise ConfigError(f"{file}: exists already: {exists}") from None
+        raise ConfigError(_exists(file, exists, parse)) from None
     except OSError as error:
-        raise ConfigError(f"{cant}: {error.strerror}") from None
+        raise ConfigError(files.cant_write(error, file, "the secret")) from None
     try:
         with os.fdopen(descriptor, "w") as stream:
             stream.write(line + "\n")
@@ -148,7 +147,29 @@ def create(file: Path, line: str, exists: str, account: str = ACCOUNT) -> None:
             give(stream.fileno(), account)
     except OSError as error:
         file.unlink(missing_ok=True)
-        raise ConfigError(f"{cant}: {error.strerror}") from None
+        raise ConfigError(files.cant_write(error, file, "the secret")) from None
+
+
+def _beginning(file: Path) -> bytes:
+    """As much of a file as can be one of secrets. Raises OSError; a pipe that nobody writes to has nothing in it."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _LARGEST + 1)
+    finally:
+        os.close(descriptor)
+
+
+def _exists(file: Path, advice: str, parse: Callable[[bytes, Path], object]) -> str:
+    try:
+        data = _beginning(file)
+        parse(data, file)
+    except IsADirectoryError as error:
+        return files.cant_write(error, file, "the secret")
+    except OSError:
+        return f"{file}: exists already: name another file"
+    except ConfigError:
+        return f"{file}: exists already, and holds no secrets: name another file"
+    return f"{file}: exists already: {advice}"
 
 
 def _remedy(error: OSError, file: Path, missing: str) -> str:

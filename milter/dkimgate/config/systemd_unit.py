@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from dkimgate.config.files import seen
+
 FOLDERS = tuple(
     map(
         Path,
@@ -18,7 +20,7 @@ def read(unit: str, folders: Sequence[Path] | None = None) -> Mapping[str, tuple
     """The `[Service]` section of a unit with its drop-ins: each key with its values in their order, those behind the last empty one, which
     takes back what stands before. None where no such unit is installed, or it can't be read."""
     places = FOLDERS if folders is None else folders
-    files = [folder / unit for folder in places if (folder / unit).is_file()][:1]
+    files = [folder / unit for folder in places if seen(folder / unit)][:1]
     if not files:
         return None
     found: dict[str, list[str]] = {}

@@ -13,6 +13,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from dkimgate.config import files
+
 _EXPECTED = {
     "missing": "this key is missing",
     "string_type": 'expected text (put it in quotes if it is a number: "0660")',
@@ -89,14 +91,12 @@ class Document:
 def read(file: Path, remedy: str = "") -> Document:
     """Read a YAML file. Raises ConfigError for what can't be read, is no YAML, or says one key twice.
 
-    `remedy` ends the line about a file that isn't there: what to do.
+    `remedy` ends the line where there is no file of that name: what to do.
     """
     try:
         text = file.read_bytes().decode("utf-8")  # line ends as they are: YAML knows them all, and the digest wants them
-    except FileNotFoundError as error:
-        raise ConfigError(f"{file}: {error.strerror}{remedy}") from None
     except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror}") from None
+        raise ConfigError(files.cant_read(error, file, remedy)) from None
     except UnicodeDecodeError as error:
         before: bytes = error.object[: error.start]
         line, column = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")

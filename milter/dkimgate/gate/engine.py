@@ -104,7 +104,8 @@ class Engine:
         warnings: list[str] = []
         broken: list[str] = []
         try:
-            policy = loader.load(settings.policy)
+            given = policy_file is not None
+            policy = loader.load(settings.policy, ": name the policy with --policy FILE") if given else loader.load(settings.policy)
         except ConfigError as error:
             problems += error.problems
         try:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from dkimgate.config import dkimgate_yaml, yaml_file
+from dkimgate.config import dkimgate_yaml, files, yaml_file
 from dkimgate.config.dkimgate_yaml import Config, Forwarder, Section, SpamField, Trust, Verify
 from dkimgate.config.values import Domain, FilePath
 from dkimgate.config.yaml_file import ConfigError, Where
@@ -71,7 +71,7 @@ class Suite:
 
 
 def load(file: Path) -> Suite:
-    """Read a file of cases. Raises yamlfile.ConfigError, which holds all mistakes of the file."""
+    """Read a file of cases. Raises yaml_file.ConfigError, which holds all mistakes of the file."""
     return from_document(yaml_file.read(file))
 
 
@@ -163,10 +163,11 @@ def _message(problems: Problems, where: Where, value: object, judged_by: bool) -
     if not isinstance(value, str) or not value or "\0" in value:
         problems.add(where, f"{where[-1]}: expected {'a file' if where[-1] == 'message' else 'a message'}, found {shown(value)}")
         return None
+    file = problems.document.file.parent / value
     try:
-        raw = (problems.document.file.parent / value).read_bytes() if where[-1] == "message" else value.encode("utf-8", "surrogateescape")
+        raw = file.read_bytes() if where[-1] == "message" else value.encode("utf-8", "surrogateescape")
     except OSError as error:
-        problems.add(where, f"message: {value}: {error.strerror}")
+        problems.add(where, f"message: {files.cant_read(error, file)}")
         return None
     if not split_message(raw)[0]:
         problems.add(where, f"{where[-1]}: does not begin with a header field: is it a message?")

@@ -41,9 +41,9 @@ WEIGHTS: dict[str, dict[str, str]] = {
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
-def load(file: Path) -> Policy:
-    """Read a policy file. Raises yamlfile.ConfigError, which holds all mistakes of the file."""
-    return from_document(yaml_file.read(file, ": correct `policy:` in the configuration"))
+def load(file: Path, remedy: str = ": correct `policy:` in the configuration") -> Policy:
+    """Read a policy file. Raises yaml_file.ConfigError, which holds all mistakes of the file; where there is no such file, with the remedy."""
+    return from_document(yaml_file.read(file, remedy))
 
 
 def from_document(document: yaml_file.Document) -> Policy:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from dkimgate.config.files import seen
 from dkimgate.record.record import Json
 
 _START = b'{"v": '
@@ -21,10 +22,11 @@ _ROTATED = re.compile(r"\.(\d+)(\.gz)?|-(\d{8,14})(\.gz)?")
 
 
 class Reader:
-    """Turns lines into records, as JSON: they may be of any version. `torn` counts what was no record: half-written lines,
-    or ones that others put there."""
+    """Turns lines into records, as JSON: they may be of any version. `whole` counts them; `torn` counts what was no record:
+    half-written lines, or ones that others put there."""
 
     def __init__(self) -> None:
+        self.whole = 0
         self.torn = 0
 
     def records(self, lines: Iterable[bytes]) -> Iterator[Json]:
@@ -39,11 +41,13 @@ class Reader:
             return []
         whole = _parse(line)
         if whole is not None:
+            self.whole += 1
             return [whole]
         parts = line.split(_START)
         # what stands ahead of the first start is the tail of a record, or no record at all
         found = [_parse(_START + part.strip()) for part in parts[1:]]
         records = [record for record in found if record is not None]
+        self.whole += len(records)
         self.torn += len(found) - len(records) + bool(parts[0])
         return records
 
@@ -66,8 +70,8 @@ def files_of(file: Path) -> list[Path]:
         elif match:
             older.append((match[3], 0, path))
     # while a file is being compressed it stands there twice, and the packed one is not whole
-    older = [each for each in older if each[2].suffix != ".gz" or not each[2].with_suffix("").exists()]
-    return [path for _, _, path in sorted(older)] + ([file] if file.exists() else [])
+    older = [each for each in older if each[2].suffix != ".gz" or not seen(each[2].with_suffix(""))]
+    return [path for _, _, path in sorted(older)] + ([file] if seen(file) else [])
 
 
 def glob_escape(name: str) -> str:
