@@ -13,6 +13,7 @@ from dkimgate.config.yaml_file import ConfigError
 from dkimgate.facts import Disposition, Sign
 from dkimgate.policy.loader import from_document, load
 from dkimgate.policy.model import All, Any, Compare, DomainGlob, Flag, Glob, Hosted, Leaf, Not, Policy, Present, Rule, Within, Word, leaves
+from dkimgate.policy.proof import prover
 
 FILE = Path("policy.yaml")
 
@@ -477,8 +478,24 @@ def test_a_rule_behind_very_many_that_take_its_messages_between_them_is_an_error
     each = "".join(f"  - {{name: r{at}, when: {{client.ip: 192.0.2.{at * 4}/30}}, sign: none}}\n" for at in range(64))
     rules = f"{each}  - {{name: all, when: {{client.ip: 192.0.2.0/24}}, sign: none}}\n"
     assert mistakes(f"version: 1\nrules:\n{rules}") == [
-        "67:5: the rule 'all' is never reached: the rules before it take every message that it would take: put the narrower rule first"
+        "67:5: the rule 'all' is never reached: 64 rules before it together take every message that it would take: put the narrower rule first"
     ]
+
+
+def test_where_the_reason_is_too_hard_to_find_none_is_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = set()
+    for steps in range(20, 200, 5):
+        monkeypatch.setattr(prover, "STEPS", steps)
+        rules = "  - {name: a, sign: none, when: {any: [{spam: true}, {arrival.arc: fail}, {origin: local}], not: {any: [{spam: true}, "
+        rules += "{arrival.arc: fail}, {origin: local}]}, from: hosted}}\n"
+        try:
+            parse("version: 1\nrules:\n" + rules)
+        except ConfigError as error:
+            said |= {problem.partition("'a'")[2] for problem in error.problems}
+    assert said == {
+        ": rules before it take all that it would take, or its conditions exclude each other",
+        ": (spam is true or arrival.arc is fail or origin is local) and not (spam is true or arrival.arc is fail or origin is local) never hold together",
+    }
 
 
 def test_rules_that_are_never_reached_are_told_where_nothing_else_is_wrong() -> None:

@@ -19,7 +19,8 @@ from dkimgate.message.message import Connection, Envelope, Message, split_messag
 from dkimgate.policy.model import Compare, DomainGlob, Glob, Operator, Weights
 from dkimgate.policy.proof import universe
 from dkimgate.policy.proof.arithmetic import Arithmetic
-from dkimgate.policy.proof.language import ANYTHING, Budget, Language, TooHardError, Wanted, Writing, writable
+from dkimgate.policy.proof.budget import Budget, TooHardError
+from dkimgate.policy.proof.language import ANYTHING, Language, Wanted, Writing, writable
 from dkimgate.policy.proof.ranges import Cents, Counts, Floats, Ranges, rank, union, unrank
 from dkimgate.policy.proof.search import everything
 from headers import AUTHOR, BORDER, CONFIG, OUTSIDE, REINJECTED, message

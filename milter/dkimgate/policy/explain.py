@@ -77,7 +77,7 @@ def describe(condition: Condition | None) -> str:
             return f"not ({describe(part)})"
 
 
-LONGEST = 120
+LONGEST = 200
 
 
 def short(condition: Condition | None) -> str:

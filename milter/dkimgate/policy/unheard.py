@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dkimgate.facts import Disposition, EnvelopeAction, Origin
 from dkimgate.policy.model import Leaf, Not, Policy, Present, Rule, Word
-from dkimgate.policy.proof.language import TooHardError
+from dkimgate.policy.proof.budget import TooHardError
 from dkimgate.policy.proof.prover import Prover
 
 # what holds of all mail that comes that way: there is neither an SMTP session nor a login

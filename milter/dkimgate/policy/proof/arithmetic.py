@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from dkimgate.policy.model import Weights
 from dkimgate.policy.proof import universe
-from dkimgate.policy.proof.language import Budget, TooHardError
+from dkimgate.policy.proof.budget import Budget, TooHardError
 from dkimgate.policy.proof.ranges import Ranges, rank, union, unrank
 from dkimgate.policy.proof.stores import Store
 from dkimgate.policy.risk import DIGITS, MAX_PART

@@ -27,7 +27,8 @@ from dkimgate.policy.model import (
     leaves,
 )
 from dkimgate.policy.proof import stores, universe
-from dkimgate.policy.proof.language import Budget, Language, Writing
+from dkimgate.policy.proof.budget import Budget
+from dkimgate.policy.proof.language import Language, Writing
 from dkimgate.policy.proof.ranges import ADDRESSES, PRESENT_ADDRESSES, network_range, rank, union
 from dkimgate.policy.proof.stores import HOSTED, NONE, PLAIN, Literal
 from dkimgate.policy.vocabulary import FACTS

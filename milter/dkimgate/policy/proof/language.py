@@ -8,13 +8,14 @@ tried, for most questions have an answer that is not far to seek.
 from __future__ import annotations
 
 import string
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from dkimgate.policy import globs
 from dkimgate.policy.model import DomainGlob, Glob
+from dkimgate.policy.proof.budget import TOO_MANY, Budget, TooHardError
 
 MAX_STATES = 10_000
 """States that a walk visits: globs that need more are nobody's to read either."""
@@ -22,32 +23,6 @@ MAX_STATES = 10_000
 STEPS_A_STATE = 10
 
 _MOST_SHOWN = 4
-_TOO_MANY = "there are too many combinations of"
-
-
-class TooHardError(Exception):
-    """The question takes more steps than a proof may take. Its text names the condition that is too hard."""
-
-
-class Budget:
-    """Steps that are left. All parts of a proof spend of one."""
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-        self._spent: Counter[object] = Counter()
-
-    def begin(self, steps: int) -> int:
-        """A new question, which may take so many steps: that number."""
-        self.left = steps
-        self._spent.clear()
-        return steps
-
-    def spend(self, steps: int, on: object) -> None:
-        """Take steps. `on`: the condition that takes them, which as a string says what it is. Raises TooHardError where none are left."""
-        self.left -= steps
-        self._spent[on] += steps
-        if self.left < 0:
-            raise TooHardError(f"{_TOO_MANY} {self._spent.most_common(1)[0][0]}")
 
 
 class Writing(Enum):
@@ -151,7 +126,7 @@ class Language:
         try:
             return self._nfa.walk(wanted, self._writing, lambda: self._budget.spend(STEPS_A_STATE, what))
         except _TooManyStatesError:
-            raise TooHardError(f"{_TOO_MANY} {what}") from None
+            raise TooHardError(f"{TOO_MANY} {what}") from None
 
     def _named(self, wanted: Wanted) -> str:
         """The globs in question, for an operator."""

@@ -10,7 +10,7 @@ from dkimgate.policy.decide import decide
 from dkimgate.policy.laundering import Law, broken
 from dkimgate.policy.model import All, Condition, Flag, Hosted, Leaf, Not, Policy, Rule, Word
 from dkimgate.policy.proof import universe
-from dkimgate.policy.proof.language import TooHardError
+from dkimgate.policy.proof.budget import TooHardError
 from dkimgate.policy.proof.prover import Prover
 
 

@@ -8,8 +8,8 @@ from dkimgate.facts import Facts
 from dkimgate.policy.conditions import holds
 from dkimgate.policy.model import Condition, Policy
 from dkimgate.policy.proof import universe
+from dkimgate.policy.proof.budget import Budget, TooHardError
 from dkimgate.policy.proof.formula import FALSE, Formula
-from dkimgate.policy.proof.language import Budget, TooHardError
 from dkimgate.policy.proof.search import Search
 from dkimgate.policy.risk import risk_of
 

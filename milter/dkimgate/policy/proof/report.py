@@ -7,12 +7,13 @@ from dataclasses import fields
 from dkimgate.facts import Facts, HeaderSigns, Origin
 from dkimgate.policy.explain import short
 from dkimgate.policy.laundering import Law
-from dkimgate.policy.model import Policy, Rule, leaves
+from dkimgate.policy.model import All, Policy, Rule, leaves
 from dkimgate.policy.proof.laws import Laundering, Proof, Unproved
 from dkimgate.policy.proof.subsumption import Unreachable
 
 _US = "mx.forwarder.example"  # where no border names a host of ours
 _MOST_RECIPIENTS = 3
+_MOST_RULES = 5
 
 
 def problems(policy: Policy, proof: Proof) -> list[str]:
@@ -77,7 +78,7 @@ def unreachable(found: Unreachable) -> str:
     """A rule that no message reaches, and why."""
     name = found.rule.name
     if found.conflict:
-        conflict = " and ".join(short(each) for each in found.conflict)
+        conflict = short(All(found.conflict))
         weighed = any(leaf.fact == "risk" for each in found.conflict for leaf in leaves(each))
         together = " together" if len(found.conflict) > 1 else "s"
         with_ = " with these weights of `risk`" if weighed else ""
@@ -85,9 +86,13 @@ def unreachable(found: Unreachable) -> str:
     rules = [f"{taker.name!r} on line {taker.line}" for taker in found.takers]
     match rules:
         case []:
-            takers = "the rules before it take"
+            return (
+                f"no message reaches the rule {name!r}: rules before it take all that it would take, or its conditions exclude each other"
+            )
         case [one]:
             takers = f"the rule {one} takes"
+        case _ if len(rules) > _MOST_RULES:
+            takers = f"{len(rules)} rules before it together take"
         case _:
             takers = f"the rules {', '.join(rules[:-1])} and {rules[-1]} together take"
     return f"the rule {name!r} is never reached: {takers} every message that it would take: put the narrower rule first"

@@ -12,8 +12,9 @@ from dkimgate.facts import Facts
 from dkimgate.policy.model import Policy, leaves
 from dkimgate.policy.proof import universe
 from dkimgate.policy.proof.arithmetic import KEYS, Arithmetic, State
+from dkimgate.policy.proof.budget import Budget
 from dkimgate.policy.proof.formula import And, Formula, Formulas, Or
-from dkimgate.policy.proof.language import Budget, Wanted
+from dkimgate.policy.proof.language import Wanted
 from dkimgate.policy.proof.ranges import ADDRESSES
 from dkimgate.policy.proof.stores import HOSTED, NONE, PLAIN, Literal, Recipients, Texts
 from dkimgate.policy.proof.witness import witness_of

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from dkimgate.facts import Facts
 from dkimgate.policy.model import All, Condition, Policy, Rule
-from dkimgate.policy.proof.language import TooHardError
+from dkimgate.policy.proof.budget import TooHardError
 from dkimgate.policy.proof.prover import MANY, Prover
 
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
-    """No message reaches the rule. `conflict`: conditions of its own that never hold together. Where there are none such, `takers`: rules
-    before it that take between them every message that it would take; where those are many, there is none."""
+    """No message reaches the rule. `conflict`: conditions of its own that never hold together. `takers`: rules before it that take between
+    them every message that it would take. Neither is given where it is too hard to find out which."""
 
     rule: Rule
     conflict: tuple[Condition, ...] = ()
@@ -47,12 +47,12 @@ def unreachable(policy: Policy) -> tuple[Unreachable, ...]:
 def _explained(prover: Prover, index: int, rule: Rule) -> Unreachable:
     try:
         alone = prover.witness(index, ahead=())
-        if alone is None:
-            return Unreachable(rule, conflict=_core(_parts(rule.when), lambda some: prover.message(*some) is None))
-        takers = _takers(prover, index, sorted(prover.takers(alone, range(index))))
+        if alone is not None:
+            takers = _takers(prover, index, sorted(prover.takers(alone, range(index))))
+            return Unreachable(rule, takers=tuple(prover.policy.rules[taker] for taker in takers))
+        return Unreachable(rule, conflict=_core(_parts(rule.when), lambda some: prover.message(*some) is None))
     except TooHardError:
         return Unreachable(rule)
-    return Unreachable(rule, takers=tuple(prover.policy.rules[taker] for taker in takers))
 
 
 def _parts(condition: Condition | None) -> tuple[Condition, ...]:
@@ -66,7 +66,7 @@ def _parts(condition: Condition | None) -> tuple[Condition, ...]:
 
 
 def _takers(prover: Prover, index: int, candidates: list[int]) -> tuple[int, ...]:
-    """One rule that takes all, or else several; `candidates` take the first message that was found. None where they are many."""
+    """One rule that takes all, or else several; `candidates` take the first message that was found."""
     for taker in candidates[:MANY]:
         if prover.witness(index, ahead=(taker,)) is None:
             return (taker,)
@@ -76,7 +76,7 @@ def _takers(prover: Prover, index: int, candidates: list[int]) -> tuple[int, ...
         if facts is None:
             return _core(several, lambda some: prover.witness(index, ahead=some) is None)
         several += sorted(prover.takers(facts, range(index)))[:1]
-    return ()
+    return tuple(range(index))
 
 
 T = TypeVar("T")
@@ -121,17 +121,6 @@ def uncovered(policy: Policy) -> Facts | None:
         return None
 
 
-def _does(rule: Rule) -> tuple[object, ...]:
-    """What becomes of a message that the rule takes."""
-    return (
-        rule.sign,
-        rule.disposition,
-        rule.text,
-        rule.seal,
-        rule.envelope,
-        rule.otherwise,
-        rule.tag,
-        rule.add,
-        rule.remove,
-        rule.mode,
-    )
+def _does(rule: Rule) -> Rule:
+    """What becomes of a message that the rule takes: all of the rule but its name and its conditions."""
+    return replace(rule, name="", when=None)
