@@ -27,6 +27,7 @@ help:
 	@echo "make demo     show on built-in messages what the gate does (no Postfix, no configuration)"
 	@echo "make test     all tests, with real servers in a network namespace of their own"
 	@echo "make check    style, types and the tests that need no servers: under a minute"
+	@echo "make coverage  lines and branches that the tests without servers don't take: a few minutes"
 	@echo "make laws     the laws over EXAMPLES=100000 random policies and messages each: an hour on two cores"
 	@echo "make install  into /opt/dkimgate and /etc/dkimgate (see systemd/README.md); starts nothing"
 	@echo "make format   put the code into shape"
@@ -46,6 +47,10 @@ check: $(VENV)/dev check-packages
 test: check test-packages
 	$(BIN)/pytest -q -n auto --dist worksteal -m heavy $(LAWS)
 	$(BIN)/pytest -q -m "servers or heavy" $(addprefix --ignore=,$(LAWS))
+
+.PHONY: coverage
+coverage: $(VENV)/dev check-packages
+	$(BIN)/pytest -q -n 3 --dist worksteal -m "not servers and not heavy" --cov=dkimgate --cov-branch --cov-report=term-missing:skip-covered
 
 # the laws over what is drawn at random: 2,000 examples each in `make test`, the same each time; here others, and for as long as
 # one likes

@@ -1,3 +1,3 @@
 """dkimgate: a milter that lets a message be DKIM-signed only if it has earned it."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0rc1"

@@ -124,11 +124,11 @@ def test_who_holds_a_port_is_seen_where_a_unit_says_procsubset_pid(tmp_path: Pat
 SMALL = """
 import subprocess, sys
 from pathlib import Path
-from dkimgate import config
+from dkimgate.config.dkimgate_yaml import Config, Journal
 from dkimgate.daemon.attempt import attempts
 folder = Path(sys.argv[1])
 subprocess.run(["mount", "-t", "tmpfs", *sys.argv[2:], "tmpfs", str(folder)], check=True)
-for said in attempts(config.Config().model_copy(update={"listen": (), "journal": config.Journal(file=folder / "d.jsonl")})):
+for said in attempts(Config().model_copy(update={"listen": (), "journal": Journal(file=folder / "d.jsonl")})):
     print(said)
 """
 
