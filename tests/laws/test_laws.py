@@ -13,13 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dkimgate import srs
-from dkimgate.config import dkimgate_yaml
+from dkimgate.config import dkimgate_yaml, yaml_file
 from dkimgate.evidence.gather import facts_of, see
-from dkimgate.facts import DMARC_RESULTS, Arrival, Decision, Disposition, Facts, Origin, Sign, Spam
+from dkimgate.facts import DMARC_RESULTS, Arrival, Disposition, Facts, Origin, Sign, Spam
 from dkimgate.gate import gate
 from dkimgate.gate.gate import Gate
 from dkimgate.message.message import Message
-from dkimgate.policy import guard
+from dkimgate.policy import verdict
+from dkimgate.policy.loader import from_document
+from dkimgate.policy.model import Policy
 from dkimgate.postfix.way_out import WayOut
 from dkimgate.record import record
 from headers import AUTHOR, BORDER, CONFIG, message
@@ -33,22 +35,58 @@ def _facts(header: str) -> Facts:
     return facts_of(see(message(header), CONFIG), CONFIG, ["hosted.example"], lambda author: (False, "lookup"))
 
 
+def _signs_everything(sign: str) -> Policy:
+    text = f"version: 1\nrules: [{{name: everything, when: {{risk: '>= 0'}}, sign: {sign}}}]\n"
+    return from_document(yaml_file.parse(text, Path("careless.yaml")))
+
+
+SIGNS_EVERYTHING = {sign: _signs_everything(sign) for sign in ("author", "forwarder")}
+
+
 @given(
     origin=st.sampled_from(Origin),
+    relay=st.booleans(),
     dmarc=st.sampled_from(DMARC_RESULTS),
     score=st.floats(allow_nan=True, allow_infinity=True),
     flag=st.booleans(),
     author=st.sampled_from([None, "hosted.example"]),
     aligns=st.booleans(),
-    sign=st.sampled_from(Sign),
+    spf=st.booleans(),
+    unalignable=st.booleans(),
+    sign=st.sampled_from([*SIGNS_EVERYTHING]),
 )
-def test_law_1_no_promotion(origin: Origin, dmarc: str, score: float, flag: bool, author: str | None, aligns: bool, sign: Sign) -> None:
-    arrival = Arrival(dmarc=dmarc, spam=Spam(flag, score, 5.0))
-    facts = Facts(author=author, hosted=author, origin=origin, arrival=arrival, forwarder_aligns=aligns)
-    allowed = guard.refuses_signature(facts, Decision("any", sign)) is None
-    aligned = sign is Sign.AUTHOR or (sign is Sign.FORWARDER and aligns)
-    if origin in (Origin.FORWARDED, Origin.INBOUND, Origin.RELAYED) and aligned:
-        assert not allowed or (dmarc in ("pass", "none") and score < 5.0 and not flag)
+def test_law_1_no_promotion(
+    origin: Origin,
+    relay: bool,
+    dmarc: str,
+    score: float,
+    flag: bool,
+    author: str | None,
+    aligns: bool,
+    spf: bool,
+    unalignable: bool,
+    sign: str,
+) -> None:
+    """Under a policy that signs and accepts everything: by neither door does a message from outside leave better than it came."""
+    facts = Facts(
+        author=author,
+        hosted=author,
+        origin=origin,
+        relay=relay and origin is Origin.RELAYED,
+        arrival=Arrival(dmarc=dmarc, spam=Spam(flag, score, 5.0)),
+        forwarder_aligns=aligns,
+        spf_passes=spf,
+        unalignable=unalignable and spf,
+    )
+    reached = verdict.reach(facts, SIGNS_EVERYTHING[sign])
+    aligned = reached.made is Sign.AUTHOR or (reached.made is Sign.FORWARDER and aligns)
+    from_outside = origin in (Origin.FORWARDED, Origin.INBOUND) or (origin is Origin.RELAYED and not relay)
+    if from_outside:
+        assert not aligned or (dmarc in ("pass", "none") and score < 5.0 and not flag)
+        leaves_by_spf = spf and not reached.unaligned and reached.decision.disposition is Disposition.ACCEPT
+        assert not leaves_by_spf or dmarc in ("pass", "none")
+    elif author is not None and sign == "author":
+        assert reached.made is Sign.AUTHOR, "our own mail is signed"
 
 
 LINES = ["X-A: b\n", "Received: from a (b [198.51.100.3]) by c with SMTP id 1; x\n", "Subject: x\n"]
