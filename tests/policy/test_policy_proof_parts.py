@@ -71,7 +71,7 @@ def members(some: Ranges) -> set[int]:
 @given(ranges, ranges)
 @settings(max_examples=60)
 def test_ranges_are_sets(one: Ranges, other: Ranges) -> None:
-    assert members(one.meet(other)) == members(one) & members(other)
+    assert members(one & other) == members(one) & members(other)
     assert members(one.without(other)) == members(one) - members(other)
     assert one.without(other).parts == union(*one.without(other).parts).parts
 

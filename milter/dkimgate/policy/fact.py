@@ -49,7 +49,7 @@ class Fact:
     - `at`: the place in `Facts` where the value is read, and put by a test case, if that isn't the name.
     - `compute`: makes a value that stands nowhere in `Facts`. `instead` tells the author of a test case what to state for it.
     - `words` of a WORD. `found`: the words that a message may have, where those are more, or in another order.
-    - `least` of a NUMBER: it is never below. `whole`: it has no fraction.
+    - `whole` of a NUMBER: it has no fraction.
     - `optional`: a message may be without the fact, and then no condition on it holds.
     - `examples`: texts that one can read, for messages that the proof makes up.
     """
@@ -63,7 +63,6 @@ class Fact:
     instead: str = ""
     words: tuple[str, ...] = ()
     found: tuple[str, ...] = ()
-    least: float | None = None
     whole: bool = False
     optional: bool = False
     examples: tuple[str, ...] = ()

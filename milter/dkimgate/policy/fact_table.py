@@ -118,7 +118,6 @@ ROWS = (
         "the limit of that filter: from this score on it is spam; 5 if no limit is stated",
         plain=("the score from which the filter calls it spam", ""),
         at="arrival.spam.required",
-        least=0,
     ),
     Fact(
         "spam.ratio",
@@ -127,7 +126,6 @@ ROWS = (
         plain=("its spam score, as a share of what makes it spam,", ""),
         compute=lambda facts, _: spam_ratio(facts.arrival.spam),
         instead="it follows from spam.score and spam.required: state those",
-        least=0,
     ),
     Fact(
         "upstream.dmarc",
@@ -147,7 +145,6 @@ ROWS = (
         plain=("its risk", ""),
         compute=lambda _, risk: float(risk.score),
         instead="it is computed from the policy's weights: `expect: {risk: ...}` checks it",
-        least=0,
     ),
     Fact(
         "from",
@@ -193,7 +190,6 @@ ROWS = (
         "the number of envelope recipients",
         plain=("the number of its recipients", ""),
         compute=lambda facts, _: float(len(facts.recipients)),
-        least=0,
         whole=True,
     ),
     Fact(

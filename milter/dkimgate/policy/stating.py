@@ -114,7 +114,7 @@ def _flag(value: object) -> bool | None:
 def _number(name: str, fact: Fact, value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
-    least = 1e-6 if name == "spam.required" else fact.least
+    least = {"spam.required": 1e-6, "recipients.count": 0}.get(name)
     if (least is not None and value < least) or (fact.whole and (value != int(value) or value > MOST_RECIPIENTS)):
         return None
     return float(value)

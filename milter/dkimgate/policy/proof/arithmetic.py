@@ -62,7 +62,7 @@ class Arithmetic:
         changed: set[str] = set()
         score, required, ratio = _ranges(state, "spam.score"), _ranges(state, "spam.required"), _ranges(state, "spam.ratio")
         between = union((_ratio(score.first, required.last), _ratio(score.last, required.first)))
-        if not _narrow(state, "spam.ratio", ratio.meet(between), changed):
+        if not _narrow(state, "spam.ratio", ratio & between, changed):
             return None
         if self._risk_matters and not self._narrow_risk(state, changed):
             return None
@@ -78,7 +78,7 @@ class Arithmetic:
                 bounds.append((part, low, high))
                 least += low
                 most += high
-            risk = _ranges(state, "risk").meet(union((least, most)))
+            risk = _ranges(state, "risk") & union((least, most))
             if not _narrow(state, "risk", risk, changed):
                 return False
             if risk.first <= least and risk.last >= most:
@@ -97,7 +97,7 @@ class Arithmetic:
                     again = True
             room = risk.last - least + self._spam(ratio.first)
             if room < self._spam(ratio.last):
-                if not _narrow(state, "spam.ratio", ratio.meet(union((0, self._most_ratio(room)))), changed):
+                if not _narrow(state, "spam.ratio", ratio & union((0, self._most_ratio(room))), changed):
                     return False
                 again = True
             if not again:
@@ -121,7 +121,7 @@ class Arithmetic:
                 least, most = max(low, first - total), min(high, last - total)
                 if least > most:
                     continue
-                found = box.solved(box.ratios.meet(union((self._least_ratio(least), self._most_ratio(most)))))
+                found = box.solved(box.ratios & union((self._least_ratio(least), self._most_ratio(most))))
                 if found is not None:
                     return {**words, **found}
         return None
@@ -274,7 +274,7 @@ def _boxes(state: State) -> list[_Box]:
     for score in _ranges(state, "spam.score").parts:
         for required in _ranges(state, "spam.required").parts:
             between = union((_ratio(score[0], required[1]), _ratio(score[1], required[0])))
-            ratios = _ranges(state, "spam.ratio").meet(between)
+            ratios = _ranges(state, "spam.ratio") & between
             if ratios:
                 found.append(_Box(score, required, ratios))
     return found

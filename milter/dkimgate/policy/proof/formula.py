@@ -127,7 +127,7 @@ class Formulas:
                 return self._number(name, tuple(atom for atom in atoms if isinstance(atom, Compare)))
             case Kind.ADDRESS:
                 networks = union(*(network_range(atom.network) for atom in atoms if isinstance(atom, Within)))
-                wanted = PRESENT_ADDRESSES if present else PRESENT_ADDRESSES.meet(networks)
+                wanted = PRESENT_ADDRESSES if present else PRESENT_ADDRESSES & networks
                 return stores.numbers(name, wanted, ADDRESSES)
             case Kind.MAILBOXES:
                 language = self.languages["recipients"]
@@ -173,7 +173,7 @@ def _word(name: str, atoms: tuple[Atom, ...], present: bool) -> Formula:
 
 def _spam(flags: set[bool]) -> Formula:
     every = universe.NUMBERS["spam.ratio"]
-    yes = every.meet(union((rank(1.0), every.last)))
+    yes = every & union((rank(1.0), every.last))
     wanted = (yes.parts if True in flags else ()) + (every.without(yes).parts if False in flags else ())
     return stores.numbers("spam.ratio", union(*wanted), every)
 

@@ -39,7 +39,7 @@ class Ranges:
         """How many members there are."""
         return sum(last - first + 1 for first, last in self.parts)
 
-    def meet(self, other: Ranges) -> Ranges:
+    def __and__(self, other: Ranges) -> Ranges:
         """What is in both."""
         found: list[tuple[int, int]] = []
         mine, theirs = iter(self.parts), iter(other.parts)
@@ -122,7 +122,7 @@ class Scale:
                 wanted = [(least, more - 1)]
             case "!=":
                 wanted = [(among.first, least - 1), (more, among.last)]
-        return among.meet(union(*wanted)).parts
+        return (among & union(*wanted)).parts
 
 
 class Floats(Scale):

@@ -7,7 +7,7 @@ bits of a number, `Ranges` of numbers and addresses, `Texts`, and `Recipients`.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from dkimgate.policy.proof.language import ANYTHING, Language, Patterns, Wanted
 from dkimgate.policy.proof.ranges import Ranges, union
@@ -66,48 +66,31 @@ def _opposites(one: Literal, other: Literal) -> Literal:
     return one
 
 
-class _Words(Literal):
-    __slots__ = ("mask",)
+class _Among(Literal):
+    """The value is one of `members`: words as the bits of a number, numbers as ranges. The stores of both know `&`."""
 
-    def __init__(self, key: str, mask: int) -> None:
+    __slots__ = ("members",)
+
+    def __init__(self, key: str, members: Any) -> None:
         super().__init__(key)
-        self.mask = mask
+        self.members = members
 
-    def meet(self, store: Store) -> Store | None:
-        assert isinstance(store, int)
-        return store & self.mask or None
+    def meet(self, store: Any) -> Store | None:
+        return store & self.members or None
 
-    def entailed(self, store: Store) -> bool | None:
-        assert isinstance(store, int)
-        narrow = store & self.mask
+    def entailed(self, store: Any) -> bool | None:
+        narrow = store & self.members
         return False if not narrow else True if narrow == store else None
 
 
 def words(key: str, mask: int, every: int) -> Literal:
     """The word is one of those whose bits are set, of those in `every`."""
-    return _opposites(_Words(key, mask), _Words(key, every & ~mask))
-
-
-class _Numbers(Literal):
-    __slots__ = ("ranges",)
-
-    def __init__(self, key: str, ranges: Ranges) -> None:
-        super().__init__(key)
-        self.ranges = ranges
-
-    def meet(self, store: Store) -> Store | None:
-        assert isinstance(store, Ranges)
-        return store.meet(self.ranges) or None
-
-    def entailed(self, store: Store) -> bool | None:
-        assert isinstance(store, Ranges)
-        narrow = store.meet(self.ranges)
-        return False if not narrow else True if narrow == store else None
+    return _opposites(_Among(key, mask), _Among(key, every & ~mask))
 
 
 def numbers(key: str, ranges: Ranges, every: Ranges) -> Literal:
     """The number, or the address, is in the ranges."""
-    return _opposites(_Numbers(key, ranges), _Numbers(key, every.without(ranges)))
+    return _opposites(_Among(key, ranges), _Among(key, every.without(ranges)))
 
 
 class _Text(Literal):
@@ -191,7 +174,7 @@ class _Count(Literal):
 
     def meet(self, store: Store) -> Store | None:
         assert isinstance(store, Recipients)
-        return settled(self.language, replace(store, counts=store.counts.meet(self.ranges)))
+        return settled(self.language, replace(store, counts=store.counts & self.ranges))
 
 
 def any_recipient(key: str, language: Language, patterns: Patterns, present: bool) -> Literal:
@@ -221,7 +204,7 @@ def settled(language: Language, store: Recipients) -> Recipients | None:
     if not store.counts:
         return None
     if store.counts.last > 0 and different(language, store) is None:
-        store = replace(store, counts=store.counts.meet(_NOBODY))
+        store = replace(store, counts=store.counts & _NOBODY)
     if not store.counts:
         return None
     if store.counts.last == 0:

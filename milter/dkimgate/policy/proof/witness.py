@@ -87,7 +87,7 @@ def _recipients(state: State, language: Language) -> tuple[str, ...]:
     texts = different(language, store)
     if texts is None:
         return ()
-    number = store.counts.meet(union((len(texts), universe.COUNTS.last))).first
+    number = (store.counts & union((len(texts), universe.COUNTS.last))).first
     return texts + texts[:1] * (number - len(texts))
 
 
@@ -97,5 +97,5 @@ def _address(state: State, key: str, preferred: str) -> str | None:
     for text in (preferred, *_ADDRESSES):
         if number_of(ipaddress.ip_address(text)) in store:
             return text
-    present = store.meet(PRESENT_ADDRESSES)
+    present = store & PRESENT_ADDRESSES
     return address_of(present.first if present else ABSENT)
