@@ -167,3 +167,66 @@ def test_a_message_that_cannot_be_judged_is_not_rewritten_to_a_sender_that_align
     assert door.passes(by(author), sender)[0].disposition is Disposition.DEFER
     outcome, _ = door.passes(by("ask@hosted.example"), "friend@hosted.example")
     assert (outcome.disposition, (outcome.sender or "").rpartition("@")[2]) == (Disposition.ACCEPT, "bounce.forwarder.example")
+
+
+REGISTRIES = {
+    "nothing is published": ({}, False),
+    "of the registry": ({"_dmarc.gov.uk": {"TXT": ["v=DMARC1; p=reject; sp=none"]}}, True),
+    "of the suffix above it": ({"_dmarc.uk": {"TXT": ["v=DMARC1; p=none"]}}, True),
+    "of one that says what it is": ({"_dmarc.gov.uk": {"TXT": ["v=DMARC1; p=reject; psd=y"]}}, False),
+    "of an author who says so": (
+        {"_dmarc.gov.uk": {"TXT": ["v=DMARC1; p=reject"]}, "_dmarc.ministry.gov.uk": {"TXT": ["v=DMARC1; p=reject; psd=n"]}},
+        False,
+    ),
+    "of an author who wants his own domain": (
+        {"_dmarc.gov.uk": {"TXT": ["v=DMARC1; p=reject"]}, "_dmarc.ministry.gov.uk": {"TXT": ["v=DMARC1; p=reject; aspf=s"]}},
+        False,
+    ),
+}
+"""DMARC records of a public suffix, and does the tree walk of RFC 9989 make one organization of all below it?"""
+BELOW_THE_SUFFIX: dict[str, dict[str, list[str]]] = {
+    "council.gov.uk": {"TXT": [OURS]},
+    "ministry.gov.uk": {"TXT": ["v=spf1 -all"]},
+    "_dmarc.ministry.gov.uk": {"TXT": ["v=DMARC1; p=reject"]},
+}
+
+
+def below_the_suffix(door: Door, registry: str) -> bool:
+    published, one = REGISTRIES[registry]
+    door.gate.resolver = FakeResolver(ZONE | FORWARDERS | BELOW_THE_SUFFIX | published)  # type: ignore[assignment]
+    return one
+
+
+@pytest.mark.parametrize("registry", REGISTRIES)
+def test_law_1_a_registry_with_a_dmarc_record_opens_no_door(registry: str, door: Door) -> None:
+    """council.gov.uk is a customer's: its SPF lists us, and by the tree walk it may align with ministry.gov.uk, which is not."""
+    one = below_the_suffix(door, registry)
+    outcome, record = door.passes(by("boss@ministry.gov.uk"), "friend@council.gov.uk")
+    assert (record["arrival"]["dmarc"], record["departure"]["dmarc"]) == ("fail", "fail")
+    assert (outcome.sender or "").endswith("=council.gov.uk=friend@bounce.forwarder.example") is one
+
+
+@pytest.mark.parametrize("registry", REGISTRIES)
+def test_law_1_nor_is_a_word_believed_unproved_that_opens_it(registry: str, door: Door) -> None:
+    one = below_the_suffix(door, registry)
+    word = "Authentication-Results: mx.forwarder.example; dmarc=pass (p=reject dis=none) header.from=ministry.gov.uk\n"
+    outcome, record = door.passes((word + BORDER).encode() + by("boss@ministry.gov.uk"), "friend@council.gov.uk", REINJECTED)
+    # aspf=s is asked about later: a proof too many does no harm
+    assert (record["arrival"]["dmarc"] == "pass") is (not one and "own domain" not in registry)
+    assert (outcome.sender is not None) is one
+
+
+@pytest.mark.parametrize("registry", REGISTRIES)
+def test_law_1_no_rewritten_sender_and_no_signature_of_the_forwarder_opens_it(registry: str, door: Door) -> None:
+    one = below_the_suffix(door, registry)
+    outside = {"domain": "bounce.forwarder.gov.uk"}
+    door.gate.config = door.gate.config.model_copy(
+        update={
+            "unalign": door.gate.config.unalign.model_copy(update=outside),  # type: ignore[union-attr]
+            "forwarder": door.gate.config.forwarder.model_copy(update={"domain": "forwarder.gov.uk"}),  # type: ignore[union-attr]
+        }
+    )
+    strict = "own domain" in registry
+    outcome, record = door.passes(by("boss@ministry.gov.uk"), "friend@council.gov.uk")
+    assert (outcome.disposition is Disposition.HOLD, outcome.sender) == (one, None)
+    assert record["forwarder_aligns"] is (one or strict)

@@ -68,6 +68,22 @@ def organizational(domain: str, found: tuple[Found, ...]) -> str:
     return found[-1].domain if found else domain
 
 
+def organization_holds(author: str, name: str, lookup: Lookup) -> bool:
+    """Does a walk from the author domain lead to an organizational domain that the other name is in too?
+
+    It may be a public suffix: a registry that publishes a policy (`_dmarc.gov.uk`) and does not say psd=y makes one organization of all
+    below it (section 4.10.2), which no list shows. Where DNS fails it does not: the suffix's servers are no sender's. Names that share not
+    even the last label are asked nothing about.
+    """
+    if author.rpartition(".")[2] != name.rpartition(".")[2]:
+        return False
+    try:
+        found = organizational(author, walk(author, lookup))
+    except Unanswered:
+        return False
+    return name == found or name.endswith(f".{found}")
+
+
 def _one_below(suffix: str, domain: str) -> str:
     """The ancestor of `domain` (or itself) one label below `suffix`."""
     return ".".join(domain.split(".")[-(suffix.count(".") + 2) :])

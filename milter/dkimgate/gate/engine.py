@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -19,14 +19,15 @@ from dkimgate.dkim.content import asks_simple
 from dkimgate.dkim.keys import SigningKey
 from dkimgate.dkim.sent_body import SentBody
 from dkimgate.dkim.sign import COVERED
+from dkimgate.dmarc import walk
 from dkimgate.dmarc.strict import strictness
 from dkimgate.dns.resolver import Lookup, Resolver
-from dkimgate.evidence import our_signatures, own_checks
+from dkimgate.evidence import grounds, our_signatures, own_checks
 from dkimgate.evidence.gather import Seen, facts_of
 from dkimgate.facts import Assessment, Claim, Facts, Sending, Sign
 from dkimgate.gate import config_checks, header_changes, sealer, sending
 from dkimgate.gate.budget import Costly
-from dkimgate.gate.envelope_spf import LOOKUP, envelope_domains, is_bare, outgoing_spf
+from dkimgate.gate.envelope_spf import LOOKUP, UNALIGNED, envelope_domains, is_bare, outgoing_spf
 from dkimgate.gate.key_files import load_usable
 from dkimgate.gate.sending import Smtp
 from dkimgate.log import OnceADay
@@ -191,7 +192,7 @@ class Engine:
         if sent_hash not in (None, body_hash):
             lasting = our_signatures.verify(questions.ours, seen.message.header, sent_hash, seen.domain, now).valid
             gathered = replace(gathered, own_signature=gathered.hosted in lasting)
-        gathered = self._strictly(gathered, lookup)
+        gathered = self._strictly(self._by_tree(gathered, lookup), lookup)
         rewritten = self._rewritten(gathered, now)
         # what is decided on is what the record tells, to the letter
         assessment = self.decided(recordable(replace(gathered, unalignable=rewritten is not None)), rewritten)
@@ -267,7 +268,15 @@ class Engine:
         if self.policy.seals or domains.covering(seen.domain, self._key_domains):
             return True
         names = envelope_domains(seen.message.envelope.sender, self.way_out)
-        return names is None or any(domains.may_align(name, seen.domain) for name in names)
+        if names is None or any(domains.may_align(name, seen.domain) for name in names):
+            return True
+        if self.config.verify.when == "never" or not grounds.wants_proof(seen.claims, seen.domain):
+            return False
+        return self._in_one_organization(names, seen.domain, self.resolver.lookup())
+
+    @staticmethod
+    def _in_one_organization(names: Iterable[str], author: str, lookup: Lookup) -> bool:
+        return any(walk.organization_holds(author, name, lookup) for name in names)
 
     def _passports(self, seen: Seen, body_hash: bytes | None) -> passports.PassportReading:
         """What the passports of the header come to. One that a client brings who is not ours helps nobody: no outsider is ever given
@@ -285,6 +294,22 @@ class Engine:
         if made is Sign.AUTHOR:
             return facts.hosted
         return self.config.forwarder.domain if made is Sign.FORWARDER and self.config.forwarder is not None else None
+
+    def _by_tree(self, facts: Facts, lookup: Lookup) -> Facts:
+        """With the doors open that no public suffix list shows, but the tree walk of RFC 9989 finds. Asked only of what could be
+        laundered."""
+        author = facts.author
+        asks = self.config.verify.when != "never" or self.way_out.addresses
+        if author is None or not asks or not facts.outside or facts.arrival.dmarc in ("pass", "none"):
+            return facts
+        forwarder = self.config.forwarder
+        if forwarder is not None and not facts.forwarder_aligns:
+            facts = replace(facts, forwarder_aligns=walk.organization_holds(author, forwarder.domain, lookup))
+        names = envelope_domains(facts.sender, self.way_out) if facts.spf_source == UNALIGNED else None
+        if names is None or not self._in_one_organization(names, author, lookup):
+            return facts
+        passes, source = outgoing_spf(facts.sender, self.way_out, None, lookup)
+        return replace(facts, spf_passes=passes, spf_source=source)
 
     def _strictly(self, facts: Facts, lookup: Lookup) -> Facts:
         """With the doors shut that the author domain's record leaves open to nobody but itself (adkim=s, aspf=s). Asked only where DNS is
@@ -321,7 +346,10 @@ class Engine:
         if self.config.unalign is None or self.srs_secrets is None or self.way_out.rewritten_by:
             return None
         domain = self.config.unalign.domain
-        if author is None or any(domains.may_align(name, author) for name in (domain, self.way_out.cut(domain))):
+        names = (domain, self.way_out.cut(domain))
+        if author is None or any(domains.may_align(name, author) for name in names):
+            return None
+        if self._in_one_organization(names, author, self.resolver.lookup()):
             return None
         made = srs.rewrite(self._completed(sender), domain, self.srs_secrets, now)
         return made if isinstance(made, str) else None

@@ -123,7 +123,8 @@ def may_align(a: str, b: str) -> bool:
     Receivers read the public suffix list with or without its private section, or none at all: the tree walk of RFC 9989 takes
     an ancestor that has a DMARC record for the organizational domain. So it may stand as high as just below the registry's
     suffix; and where one name is a sub-domain of the other, it may be that other, whatever that is. Two names that
-    share nothing but the suffix of a registry (a.co.uk, b.co.uk) have different owners, and do not align.
+    share nothing but the suffix of a registry (a.co.uk, b.co.uk) have different owners, and do not align: unless that registry publishes a
+    DMARC policy, which only DNS tells (`dmarc.walk.organization_holds`).
     """
     if a == b or a.endswith(f".{b}") or b.endswith(f".{a}"):
         return True
