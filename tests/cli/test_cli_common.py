@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import io
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -248,3 +250,27 @@ def test_no_word_of_help_is_lost(width: int) -> None:
         assert texts
         for text in texts:
             assert Formatter("dkimgate")._fill_text(text, width, "").split() == text.split()
+
+
+_ANOTHER_WORD = re.compile(
+    r"(holds|fits) decides|would (hold|fit) too|never holds?\b|(rules?|conditions?|of these) (all )?(holds?|fits?)\b"
+)
+
+
+def test_rules_and_conditions_match_and_only_messages_are_held() -> None:
+    """`hold` is a disposition: what people read says of a rule that it matches, and nothing else."""
+    assert _ANOTHER_WORD.search("Rules, the first that holds decides") and _ANOTHER_WORD.search("none of these holds: x")
+    root = Path(__file__).parents[2]
+    read = [file for folder in ("cli", "policy") for file in (root / "milter" / "dkimgate" / folder).rglob("*.py")]
+    texts = {file: " ".join(_texts(ast.parse(file.read_text()))) for file in read}
+    texts |= {file: file.read_text() for folder in ("config", "systemd") for file in (root / folder).rglob("*.*") if file.is_file()}
+    assert len(texts) > 60
+    assert not {file.name: found[0] for file, text in texts.items() if (found := _ANOTHER_WORD.search(text))}
+
+
+def _texts(tree: ast.AST) -> Iterator[str]:
+    """What a module prints: its texts, without docstrings."""
+    spoken = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    yield from (
+        node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in spoken
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from dkimgate import cli
 from dkimgate.cli.demo_world import demo_file
+from dkimgate.message.message import Connection
 from dkimgate.record import record
 
 CONFIG = """\
@@ -62,13 +64,13 @@ Judgement
   header   from_equals_to, return_path_mismatch
   risk     378.3 = dmarc=fail 100 + spf=fail 20 + header.from_equals_to 5 + header.return_path_mismatch 5 + spam 248.3
 
-Rules, the first that holds decides
-  no       own-users              none of these holds: (origin is 'forwarded', wanted one of submitted, local); (client.relay is false, wanted true)
-  no       own-users-at-risk      none of these holds: (origin is 'forwarded', wanted one of submitted, local); (client.relay is false, wanted true)
-  decides  never-launder          sign: none, envelope: unalign
-  behind   arrived-authenticated  arrival.dmarc is 'fail', wanted pass
-  behind   other-peoples-mail     would hold too
-  behind   default                would hold too
+Rules, the first that matches decides
+  no         own-users              none of these matches: (origin is 'forwarded', wanted one of submitted, local); (client.relay is false, wanted true)
+  no         own-users-at-risk      none of these matches: (origin is 'forwarded', wanted one of submitted, local); (client.relay is false, wanted true)
+  decides    never-launder          sign: none, envelope: unalign
+  not asked  arrived-authenticated  arrival.dmarc is 'fail', wanted pass
+  not asked  other-peoples-mail     would match too
+  not asked  default                would match too
 
 decision   no signature of ours
            rule never-launder
@@ -80,7 +82,7 @@ departure  dmarc=fail, nothing aligned passes
 def test_own_mail_in_words(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["explain", "--config", config, "--sender", "backup@hosted.example", str(tmp_path / "cron.eml")]) == 0
     said = capsys.readouterr().out
-    assert "decides  own-users              sign: author\n" in said
+    assert "decides    own-users              sign: author\n" in said
     assert "decision   signed by hosted.example\n" in said
     assert "no Received field" in said
 
@@ -201,3 +203,18 @@ def test_an_escape_sequence_in_a_message_does_not_reach_the_terminal(
     cli.main([*arguments, "--json"])
     said = capsys.readouterr()
     assert not any(character in said.out + said.err for character in "\x1b\x07\x9b")
+
+
+@pytest.mark.parametrize("key", [field.name for field in fields(Connection)])
+def test_an_empty_text_of_a_session_is_none_at_all_whoever_gives_it(key: str) -> None:
+    """Daemon, `explain` and test cases make one Connection: an empty login in one of them must not be a login in another (law 3)."""
+    assert Connection(**{key: ""}) == replace(Connection(**{key: "x"}), **{key: ""}) == Connection()
+
+
+def test_an_empty_login_is_no_login(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    origins = []
+    for login in ([], ["--auth", ""], ["--auth", "alice"]):
+        cli.main(["explain", "--config", config, "--json", "--client", "192.0.2.66", *login, str(tmp_path / "cron.eml")])
+        record = json.loads(capsys.readouterr().out)
+        origins.append((record["origin"], record["client"]["auth"]))
+    assert origins == [("inbound", None), ("inbound", None), ("submitted", "alice")]

@@ -114,7 +114,7 @@ def test_json_tells_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -
     case = told["files"][0]["cases"][0]
     assert case["differences"] == [{"key": "rule", "expected": "rest", "found": "never-launder"}]
     assert case["decided"]["envelope"] == "unalign" and case["decided"]["departure"] == "fail"
-    assert {"about": "why not", "text": "rest (policy.yaml:12): would hold too, but never-launder stands before it"} in case["why"]
+    assert {"about": "why not", "text": "rest (policy.yaml:12): would match too, but never-launder stands before it"} in case["why"]
 
 
 def test_verbose_tells_of_every_case_what_decided(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -258,7 +258,7 @@ def test_show_in_words(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert ["1", "own-users", "it is our own: a user who logged in or a program of ours has sent it, and its risk is below 50",
             "signed for its author's domain, if that is ours"] in rows  # fmt: skip
     assert ["3", "rest", "every other message", "not signed"] in rows
-    assert ["default", "no rule fits it", "not signed"] in rows
+    assert ["default", "no rule matches it", "not signed"] in rows
     assert ["100", "on arrival DMARC failed"] in rows
     assert "No rule makes mail look genuine that arrived badly from outside: it is proved, and there are no exceptions." in said
     assert "Where they are unknown, every sender of the author's domain is taken to pass." in " ".join(said.split())
@@ -299,3 +299,13 @@ def test_show_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_schema_is_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["policy", "schema"]) == 0
     assert json.loads(capsys.readouterr().out)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+@pytest.mark.parametrize(("login", "origin"), [("", "inbound"), ("alice", "submitted")])
+def test_an_empty_login_of_a_case_is_no_login(login: str, origin: str, tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text("version: 1\nrules: [{name: a, sign: none}]\n")
+    (tmp_path / "cases.yaml").write_text(
+        "policy: policy.yaml\ntrust: {}\ncases:\n"
+        f'  - {{name: a, client: 192.0.2.66, auth: "{login}", text: "From: a@b.example\\n\\nx", expect: {{origin: {origin}}}}}\n'
+    )
+    assert cli.main(["policy", "test", str(tmp_path / "cases.yaml")]) == 0

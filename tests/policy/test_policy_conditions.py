@@ -118,7 +118,7 @@ FAILS = [
     ("client.ip: 192.0.2.0/26", "client.ip is 192.0.2.66, wanted 192.0.2.0/26"),
     ('client.ip: "::/0"', "client.ip is 192.0.2.66, wanted ::/0"),
     ("origin: forwarded, spam: true, arrival.arc: fail", "arrival.arc is 'pass', wanted fail"),
-    ("any: [{origin: local}, {spam: false}]", "none of these holds: (origin is 'forwarded', wanted local); (spam is true, wanted false)"),
+    ("any: [{origin: local}, {spam: false}]", "none of these matches: (origin is 'forwarded', wanted local); (spam is true, wanted false)"),
     ("not: {origin: forwarded, spam: true}", "origin is 'forwarded', spam is true, wanted not (origin is forwarded and spam is true)"),
 ]
 

@@ -272,9 +272,9 @@ CONDITIONS = [
     (f'risk: "< {"9" * 400}"', '4:12: risk: expected a comparison such as "< 50" or ">= 3.5", or a number, found inf'),
     (f"risk: {'9' * 400}", "4:12: risk: expected a comparison"),
     ("risk: true", '4:12: risk: expected a comparison such as "< 50" or ">= 3.5", or a number, found true'),
-    ('risk: "< 0"', "4:12: risk: < 0 never holds: this is a number from 0 up"),
-    ("risk: -1", "4:12: risk: == -1 never holds: this is a number from 0 up"),
-    ("recipients.count: 1.5", "4:12: recipients.count: == 1.5 never holds: this is a whole number from 0 up"),
+    ('risk: "< 0"', "4:12: risk: < 0 never matches: this is a number from 0 up"),
+    ("risk: -1", "4:12: risk: == -1 never matches: this is a number from 0 up"),
+    ("recipients.count: 1.5", "4:12: recipients.count: == 1.5 never matches: this is a whole number from 0 up"),
     ("client.ip: 192.0.2.1/24", "4:12: client.ip: 192.0.2.1/24 has host bits set: write 192.0.2.0/24, or the address alone"),
     ("client.ip: 192.0.2", "4:12: client.ip: expected a network such as 192.0.2.0/24 or 2001:db8::/32, found '192.0.2'"),
     (
@@ -307,7 +307,7 @@ CONDITIONS = [
         "4:12: from: expected hosted, none, or a domain such as partner.example or *.partner.example, found false (YAML reads yes, no",
     ),
     ("from: two words.example", "4:12: from: expected hosted, none, or a domain"),
-    ("sender: '@hosted.example'", "4:12: sender: this never holds: write 'hosted.example' for every address of the domain"),
+    ("sender: '@hosted.example'", "4:12: sender: this never matches: write 'hosted.example' for every address of the domain"),
     ("sender: <>", '4:12: sender: write "" for the null sender'),
     (
         "sender: none",
@@ -328,19 +328,19 @@ CONDITIONS = [
     ("not: {" * 30 + "spam: true" + "}" * 30, "4:132: nested more than 20 deep: split the rule"),
     (
         "all: [{spam: true}, {spam: false}]",
-        "4:5: no message can ever match the conditions of the rule 'rule': spam is true and spam is false never hold together",
+        "4:5: no message can ever match the conditions of the rule 'rule': spam is true and spam is false never match together",
     ),
     (
         "origin: inbound, from: hosted, client.auth: present",
-        "4:5: no message can ever match the conditions of the rule 'rule': origin is inbound and client.auth is present never hold together",
+        "4:5: no message can ever match the conditions of the rule 'rule': origin is inbound and client.auth is present never match together",
     ),
-    ("from: '*_*'", "4:5: no message can ever match the conditions of the rule 'rule': from is *_* never holds"),
+    ("from: '*_*'", "4:5: no message can ever match the conditions of the rule 'rule': from is *_* never matches"),
     (
         "risk: '> 5', spam: true",
-        "4:5: no message can ever match the conditions of the rule 'rule': risk > 5 never holds with these weights of `risk`",
+        "4:5: no message can ever match the conditions of the rule 'rule': risk > 5 never matches with these weights of `risk`",
     ),
-    ("spam.score: '< 0'", "4:12: spam.score: < 0 never holds: this is a number from 0 up"),
-    ("recipients.count: '> 2000000'", "4:12: recipients.count: > 2e+06 never holds: this is a whole number from 0 up to 1000000"),
+    ("spam.score: '< 0'", "4:12: spam.score: < 0 never matches: this is a number from 0 up"),
+    ("recipients.count: '> 2000000'", "4:12: recipients.count: > 2e+06 never matches: this is a whole number from 0 up to 1000000"),
 ]
 
 

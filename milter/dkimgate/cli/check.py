@@ -246,7 +246,7 @@ def _print(file: Path, gate: Gate, found: list[Finding], proved: Proved, screen:
     screen.table([[(name, DIM), value] for name, value in rows], indent=0)
     screen.title("Keys")
     screen.table([[key.domain, key.selector, _kind(key.algorithm, key.bits)] for key in gate.keys] or [["none"]])
-    screen.title("Rules, the first that holds decides")
+    screen.title("Rules, the first that matches decides")
     screen.table([_rule(rule, gate.policy) for rule in gate.policy.all_rules])
     check_proof.show(gate.policy, proved, screen, gate.way_out.rests_on())
     screen.title("Findings")

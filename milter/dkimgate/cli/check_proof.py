@@ -47,7 +47,7 @@ def show(policy: Policy, found: Proved, screen: Screen, rests_on: str) -> None:
     if found.uncovered is not None:
         rows.append(["default", "takes what no rule does", (report.summary(found.uncovered), DIM)])
     if rows:
-        screen.line(("  For information: where several rules fit a message, the first decides. One such message a rule:", DIM))
+        screen.line(("  For information: where several rules match a message, the first decides. One such message a rule:", DIM))
         screen.table(rows)
 
 

@@ -121,7 +121,7 @@ def _hop(hop: Hop, border: bool) -> list[Cell]:
 
 
 def _rules(gate: Gate, assessment: Assessment) -> list[list[Cell]]:
-    """Every rule with the reason why it did not take the message; those behind the one that decided are dim."""
+    """Every rule with the reason why it did not take the message; those below the one that decided, which are not asked, are dim."""
     facts, risk = assessment.facts, assessment.decision.risk
     rows: list[list[Cell]] = []
     decided = False
@@ -133,7 +133,7 @@ def _rules(gate: Gate, assessment: Assessment) -> list[list[Cell]]:
             action = does(rule) + (f"; not signed: {held_back}" if held_back else "")
             rows.append([("decides", GOOD), (rule.name, TITLE), action])
         elif decided:
-            rows.append([("behind", DIM), (rule.name, DIM), (reason or "would hold too", DIM)])
+            rows.append([("not asked", DIM), (rule.name, DIM), (reason or "would match too", DIM)])
         else:
             rows.append([("no", DIM), rule.name, reason or ""])
     return rows

@@ -40,8 +40,8 @@ def run(options: argparse.Namespace) -> int:
 def _print(policy: Policy, screen: Screen) -> None:
     screen.line(("The policy ", ""), (policy.file, TITLE))
     screen.line((_OBSERVE, DOUBT) if policy.mode == "observe" else (_ENFORCE, GOOD))
-    screen.title("Rules: the first that fits a message decides, and those below it are not asked")
-    screen.table(_rules(policy), header=("", "rule", "fits a message if", "then the message is"))
+    screen.title("Rules: the first that matches a message decides, and those below it are not asked")
+    screen.table(_rules(policy), header=("", "rule", "matches a message if", "then the message is"))
     screen.title("Risk: what counts against a message")
     if policy.weights.parts or policy.weights.per_required:
         screen.table(_weights(policy), header=("adds", "if"))
@@ -61,7 +61,7 @@ def _rules(policy: Policy) -> list[list[Cell]]:
         for number, rule in enumerate(policy.rules, 1)
     ]
     default = policy.default
-    return [*rows, ["", (default.name, TITLE), "no rule fits it", ("; ".join(plain.does(default, policy)), _style(default))]]
+    return [*rows, ["", (default.name, TITLE), "no rule matches it", ("; ".join(plain.does(default, policy)), _style(default))]]
 
 
 def _style(rule: Rule) -> str:

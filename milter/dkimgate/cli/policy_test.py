@@ -128,7 +128,7 @@ def _why(case: Case, assessment: Assessment, policy: Policy) -> list[tuple[str, 
             why.append(("why", f"no rule is called {name!r}{nearest(name, known)}"))
             continue
         rules.append(wanted)
-        reason = why_not(wanted, facts, decision.risk) or f"would hold too, but {decision.rule} stands before it"
+        reason = why_not(wanted, facts, decision.risk) or f"would match too, but {decision.rule} stands before it"
         why.append(("why not", f"{_place(policy, wanted)}: {reason}"))
     held_back = withheld(deciding, facts) if deciding else None
     if deciding is not None and held_back is not None:

@@ -103,7 +103,7 @@ def show(record: Record, screen: Screen, *, route: Sequence[Sequence[Cell]] = ()
         screen.title("Judgement")
         screen.table(_judgement(record, record.arrival))
     if rules:
-        screen.title("Rules, the first that holds decides")
+        screen.title("Rules, the first that matches decides")
         screen.table(rules)
     screen.line()
     screen.table(_end(record), indent=0)

@@ -13,6 +13,8 @@ class Connection:
     `ip` is the client's address without brackets, or None where there is none (a unix-domain client).
     `auth` is the SASL login name of an authenticated client, `daemon` the value of the macro {daemon_name}. `tls` is the version of TLS and
     the cipher, as in "TLSv1.3 TLS_AES_256_GCM_SHA384"; None where the session is not encrypted.
+
+    An empty text tells nothing, whoever gives it: it becomes None. So an empty login is no login.
     """
 
     ip: str | None = None
@@ -21,6 +23,11 @@ class Connection:
     auth: str | None = None
     daemon: str | None = None
     tls: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("ip", "name", "helo", "auth", "daemon", "tls"):
+            if getattr(self, name) == "":
+                object.__setattr__(self, name, None)
 
 
 @dataclass(frozen=True, slots=True)

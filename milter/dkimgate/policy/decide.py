@@ -9,7 +9,7 @@ from dkimgate.policy.risk import risk_of
 
 
 def decide(facts: Facts, policy: Policy) -> Decision:
-    """What the policy wants done with a message: the first rule whose every condition holds, else the default.
+    """What the policy wants done with a message: the first rule whose every condition matches, else the default.
 
     The decision keeps the name of that rule also where the signature that it asks for can't be made (see `withheld`).
     """

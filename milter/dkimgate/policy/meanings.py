@@ -7,15 +7,15 @@ POLICY = {
     "mode": "`enforce` (the default): the policy decides. `observe`: everything is signed as if there were no gate, and records tell "
     "what the policy would have done.",
     "risk": "The weights that make up the risk: every entry whose fact a message has adds its weight. Nothing is ever subtracted.",
-    "rules": "The first rule whose every condition holds decides, alone: put the narrow rules first.",
-    "default": "What is done where no rule holds: the keys of a rule but `name` and `when`. Without it: `{sign: none}`.",
+    "rules": "The first rule whose every condition matches decides, alone: put the narrow rules first.",
+    "default": "What is done where no rule matches: the keys of a rule but `name` and `when`. Without it: `{sign: none}`.",
     "allow_laundering": "The names of rules that may make forgeries look good. Needs `laundering_reason`.",
     "laundering_reason": "Why they may, in plain words: it stands in every record of these rules.",
 }
 
 RULE = {
     "name": "One word. It stands in the record of every message that the rule decided.",
-    "when": "Facts and what is wanted of them; all must hold. Without it, the rule takes every message that comes so far.",
+    "when": "Facts and what is wanted of them; all must match. Without it, the rule takes every message that comes so far.",
     "sign": "`author`: with every key of yours that is aligned with the author domain. `forwarder`: with your own domain, unaligned. "
     "`none` (the default): not at all.",
     "seal": "`true`: the message gets an ARC set.",
@@ -32,9 +32,9 @@ RULE = {
 }
 
 BRANCHES = {
-    "any": "At least one of these holds, each a mapping of facts.",
-    "all": "All of these hold, each a mapping of facts.",
-    "not": "This does not hold: a mapping of facts.",
+    "any": "At least one of these matches, each a mapping of facts.",
+    "all": "All of these match, each a mapping of facts.",
+    "not": "This does not match: a mapping of facts.",
 }
 
 RISK = {

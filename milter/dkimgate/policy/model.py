@@ -82,7 +82,7 @@ Atom = Word | Flag | Compare | Glob | DomainGlob | Within | Present | Hosted | N
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A leaf: one of `atoms` (never empty) holds for the fact of that name. It never holds where the message is without the fact."""
+    """A leaf: one of `atoms` (never empty) holds for the fact of that name. It never matches where the message is without the fact."""
 
     fact: str
     atoms: tuple[Atom, ...]

@@ -171,7 +171,7 @@ def _comparison(fact: Fact, value: float | str) -> Compare | str:
     compare = Compare(relation, number)
     if not universe.matching(fact.name, (compare,)):
         kind, most = "a whole number" if fact.whole else "a number", universe.most(fact.name)
-        return f"{relation} {number:g} never holds: this is {kind} from 0 up to {most:.0f}"
+        return f"{relation} {number:g} never matches: this is {kind} from 0 up to {most:.0f}"
     return compare
 
 
@@ -230,7 +230,7 @@ def _mailbox(fact: Fact, pattern: str) -> Atom | str:
     if pattern.startswith("<") or pattern.endswith(">"):
         return "write the address without angle brackets"
     if pattern.startswith("@"):
-        return f"this never holds: write {pattern[1:]!r} for every address of the domain"
+        return f"this never matches: write {pattern[1:]!r} for every address of the domain"
     if "@" in pattern:
         return Glob(pattern)
     if not pattern or not re.search(r"[.*?]", pattern) or re.search(r"\s", pattern):

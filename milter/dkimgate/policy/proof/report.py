@@ -80,9 +80,9 @@ def unreachable(found: Unreachable) -> str:
     if found.conflict:
         conflict = short(All(found.conflict))
         weighed = any(leaf.fact == "risk" for each in found.conflict for leaf in leaves(each))
-        together = " together" if len(found.conflict) > 1 else "s"
+        together = " together" if len(found.conflict) > 1 else "es"
         with_ = " with these weights of `risk`" if weighed else ""
-        return f"no message can ever match the conditions of the rule {name!r}: {conflict} never hold{together}{with_}"
+        return f"no message can ever match the conditions of the rule {name!r}: {conflict} never match{together}{with_}"
     rules = [f"{taker.name!r} on line {taker.line}" for taker in found.takers]
     match rules:
         case []:

@@ -14,7 +14,7 @@ from dkimgate.policy.proof.prover import MANY, Prover
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
-    """No message reaches the rule. `conflict`: conditions of its own that never hold together. `takers`: rules before it that take between
+    """No message reaches the rule. `conflict`: conditions of its own that never match together. `takers`: rules before it that take between
     them every message that it would take. Neither is given where it is too hard to find out which."""
 
     rule: Rule
