@@ -494,7 +494,7 @@ def test_where_the_reason_is_too_hard_to_find_none_is_made_up(monkeypatch: pytes
             said |= {problem.partition("'a'")[2] for problem in error.problems}
     assert said == {
         ": rules before it take all that it would take, or its conditions exclude each other",
-        ": (spam is true or arrival.arc is fail or origin is local) and not (spam is true or arrival.arc is fail or origin is local) never hold together",
+        ": (spam is true or arrival.arc is fail or origin is local) and not (spam is true or arrival.arc is fail or origin is local) never match together",
     }
 
 
