@@ -335,6 +335,12 @@ def test_a_rule_that_is_too_hard_to_prove_is_no_error_but_a_warning_that_names_t
     assert reached.decision.rule == "a" and reached.made is Sign.NONE and reached.departure.dmarc == "fail" and reached.overruled
 
 
+def test_a_rule_that_only_observes_is_not_said_to_be_guarded() -> None:
+    policy = parse(HARD, f"mode: observe\n{RISK}")
+    (said,) = report.warnings(policy, prove(policy))
+    assert "). It runs. Simplify" in said and "refused" not in said
+
+
 def test_a_rule_beside_one_that_is_too_hard_still_is_an_error_where_it_launders() -> None:
     policy = parse(HARD + "- {name: b, when: {origin: forwarded, from: hosted}, sign: author}\n")
     (said,) = report.problems(policy, prove(policy))

@@ -67,10 +67,12 @@ def laundering(policy: Policy, found: Laundering) -> str:
 
 
 def unproved(policy: Policy, found: Unproved) -> str:
-    """A rule that is too hard to prove, and why."""
+    """A rule that is too hard to prove, and why. Where a rule only observes, nothing is refused."""
+    observes = policy.mode_of(found.rule) == "observe"
+    guarded = "" if observes else ", and a message by which it would launder is refused its signature or its envelope when it comes"
     return (
-        f"{_place(policy, found.rule)}: the rule {found.rule.name!r} could not be proved safe: {found.why}. It runs, and a message "
-        "by which it would launder is refused its signature or its envelope when it comes. Simplify that condition to have it proved"
+        f"{_place(policy, found.rule)}: the rule {found.rule.name!r} could not be proved safe: {found.why}. It runs{guarded}. "
+        "Simplify that condition to have it proved"
     )
 
 
