@@ -9,7 +9,7 @@ from arc import sealing
 from arc.sealing import LIST, RELAY, Mail, mail
 from arc.sealing import STRANGER as SEALER_OF_NOBODY
 from dkimgate.message.message import Connection
-from laws.attack_world import ATTACKERS_KEY, AUTHOR, BODY, BORDER, HOSTED_KEY, Attempt
+from laws.attack_world import ATTACKERS_KEY, AUTHOR, BODY, BORDER, HOSTED_KEY, WIRINGS, Attempt
 from verify.dkim_world import Signer
 
 CRLF = AUTHOR.replace(b"\n", b"\r\n")
@@ -162,6 +162,11 @@ ENVELOPES = {
         "Return-Path: <ask@hosted.example>\n", border=BY_SHARED, sender="ask@hosted.example"
     ),
     "the same, with a border of ours below": Attempt("Return-Path: <ask@hosted.example>\n" + BY_SHARED, "checked always", border=BY_SHARED),
+    **{
+        f"the same, {name}": Attempt("", name, border=BY_SHARED, sender="ask@hosted.example")
+        for name in WIRINGS
+        if "delivered once more" in name
+    },
     "an address that our SPF allows, in HELO of the border's field": Attempt(
         "", border=BORDER.replace("c.attacker.example (", "[203.0.113.10] ("), sender="ask@hosted.example"
     ),

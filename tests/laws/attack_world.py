@@ -61,6 +61,10 @@ DMARC = "Authentication-Results: mx.forwarder.example; dmarc=fail (p=reject dis=
 DKIM = "Authentication-Results: mx.forwarder.example; dkim=none\n"
 AMAVIS = "Received: from mx.forwarder.example ([127.0.0.1])\n\tby localhost (mx.forwarder.example [127.0.0.1]) (amavisd-new, port 10024)\n\twith ESMTP id Q7; x\n"
 LMTP = "Return-Path: <friend@hosted.example>\nDelivered-To: ask@hosted.example\nReceived: from mx.forwarder.example\n\tby mx.forwarder.example with LMTP\n\tid QAAA; x\n"
+DELIVERED = "Return-Path: <list-bounces@hosted.example>\nDelivered-To: ask@hosted.example\n"
+BY_PROGRAM = "Received: by mx.forwarder.example (Postfix, from userid 38)\n\tid 6; x\n"
+BY_LIST = "Received: from localhost (localhost [127.0.0.1])\n\tby mx.forwarder.example (Postfix) with ESMTP id 7; x\n"
+BY_ALIAS = "Received: by mx.forwarder.example (Postfix)\n\tid 7; x\n"
 SECOND_HOST = "Received: from mx.forwarder.example (mx.forwarder.example [127.0.0.2])\n\tby out.mail.forwarder.example (Postfix) with ESMTPS id 9; x\n"
 MISLED = "Authentication-Results: mx.forwarder.example; dmarc=pass (p=reject dis=none) header.from=hosted.example\n"
 SPF_PASSES = "Authentication-Results: mx.forwarder.example; spf=pass smtp.mailfrom=ask@hosted.example\n"
@@ -122,6 +126,11 @@ WIRINGS = {
     "two hosts": Wiring(SECOND_HOST + DMARC + "{}"),
     "redirected with a login": Wiring(DMARC + "{}", LOGIN),
     "Received removed": Wiring(DMARC),
+    # a list or a user's program has sent it on in its own name, and then it was delivered
+    "delivered once more, from a list": Wiring(DELIVERED + BY_PROGRAM + "{}"),
+    "delivered once more, from a list that sends by SMTP": Wiring(DELIVERED + BY_LIST + "{}"),
+    "delivered once more, from an alias with an owner": Wiring(DELIVERED + BY_ALIAS + "{}"),
+    "delivered once more, its sender rewritten by SRS": Wiring(DELIVERED.replace("list-", "SRS0=aBcD=XY=attacker.example=") + "{}"),
     # our own verifiers, where something that the sender wrote led them to say what they say
     "misled": Wiring(MISLED + "{}"),
     "printed by OpenDKIM": Wiring(PRINTED + "{}"),

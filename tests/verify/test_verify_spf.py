@@ -189,6 +189,27 @@ CASES = {
         Entry("192.0.2.66", "client.attacker.example", None),
     ),
     "no border": ("Received: from a by elsewhere.example\n", REINJECTED, Entry()),
+    **{
+        f"of a later delivery, {name}": (f"{RETURN_PATH}{hop}{BORDER}", REINJECTED, Entry("192.0.2.66", "client.attacker.example", path))
+        for name, (hop, path) in {
+            "sent on by a program": ("Received: by mx.forwarder.example (Postfix, from userid 38)\n\tid 7; x\n", None),
+            "sent on by an alias with owner-": ("Received: by mx.forwarder.example (Postfix)\n\tid 7; x\n", None),
+            "sent on by a list": ("Received: from localhost (localhost [127.0.0.1]) by mx.forwarder.example with ESMTP id 7\n", None),
+            "sent on by a list, and delivered by LMTP": (
+                "Received: from mx.forwarder.example by mx.forwarder.example with LMTP\n\tid Q; x\n"
+                "Received: by mx.forwarder.example (Postfix, from userid 38)\n\tid 7; x\n",
+                None,
+            ),
+            "but only LMTP between": (
+                "Received: from mx.forwarder.example by mx.forwarder.example with LMTP\n\tid Q; x\n",
+                "real@sender.example",
+            ),
+        }.items()
+    },
+    **{
+        f"rewritten here, {path}": (f"Return-Path: <{path}>\n{BORDER}", REINJECTED, Entry("192.0.2.66", "client.attacker.example", None))
+        for path in ("SRS0=aBcD=XY=c.example=c@hosted.example", "srs1+aBcD=b.example==x=XY=c.example=c@hosted.example")
+    },
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dkimgate.evidence import result_words
-from dkimgate.evidence.route import Route
+from dkimgate.evidence.route import Hop, Route
 from dkimgate.facts import Claim, Origin, Standing
 from dkimgate.message import domains
 from dkimgate.message.message import Message
@@ -35,19 +35,30 @@ def entry_of(message: Message, route: Route) -> Entry:
     common) would get an aligned pass: the provider's address with our user's sender, where the real sender was his own. So the only
     reverse path believed is a Return-Path above the border's Received field and below all others there, written at the
     first delivery; one that stands lower is the sender's own invention. Without it there is no SPF of that message.
+
+    The first delivery need not have written one. Then the lowest is of a later one, of a message that a list, an alias with an `owner-`, or
+    a user's program has sent on under a sender of its own: so between the two there must be no hop but of a delivery. Nor may it be an
+    address that SRS made, for a host of ours that rewrites senders does so before it delivers.
     """
     if route.origin is Origin.INBOUND:
         return Entry(message.connection.ip, message.connection.helo, message.envelope.sender)
     border = route.border_hop
     if border is None or route.ours_above < border.position or route.login_in_session:
         return Entry()  # a user who logged in above the border may have made all that stands below, the border's field too
-    paths = [field.text for field in message.header[: route.ours_above] if field.key == "return-path"]
-    return Entry(border.ip, border.helo, _path(paths[-1]) if paths else None)
+    return Entry(border.ip, border.helo, _first_path(message, route, border))
 
 
-def _path(text: str) -> str | None:
-    match = re.fullmatch(r"<([^<>]*)>", text.strip())
-    return match[1].strip() if match else None
+def _first_path(message: Message, route: Route, border: Hop) -> str | None:
+    """The reverse path of the border's session, as the first delivery wrote it."""
+    written = [at for at, field in enumerate(message.header[: route.ours_above]) if field.key == "return-path"]
+    if not written or any(written[-1] < hop.position < border.position and not hop.is_delivery for hop in route.hops):
+        return None
+    match = re.fullmatch(r"<([^<>]*)>", message.header[written[-1]].text.strip())
+    path = match[1].strip() if match else None
+    return None if path is None or _SRS.match(path) else path
+
+
+_SRS = re.compile(r"\"?SRS[01][=+-]", re.IGNORECASE)
 
 
 def stated_spf(claims: Iterable[Claim]) -> Spf | None:
