@@ -7,6 +7,7 @@ import ast
 import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -249,7 +250,36 @@ def test_no_word_of_help_is_lost(width: int) -> None:
         texts = [text for name, text in vars(module).items() if isinstance(text, str) and name.isupper()]
         assert texts
         for text in texts:
-            assert Formatter("dkimgate")._fill_text(text, width, "").split() == text.split()
+            assert Formatter("dkimgate")._fill_text(text, width, "").replace(" \\\n", "\n").split() == text.split()
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_an_example_that_is_broken_over_lines_can_be_pasted(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def examples(columns: int) -> list[list[str]]:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        helps = [re.sub(r" \\\n *", " ", each.format_help().partition("examples:")[2]) for each in _parsers(cli.parser())]
+        commands = (re.split(r"(?<=\S)  +(?=[a-z])", line.strip())[0] for text in helps for line in text.splitlines())
+        return [shlex.split(command) for command in commands if command.startswith("dkimgate ")]
+
+    assert len(examples(300)) > 30 and examples(width) == examples(300)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_unknown_option_shows_the_usage_of_its_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    need = {"explain": ["x"], "keys new": ["a.example", "b"], "srs": ["a"], "log show": ["X"], "policy test": ["x"]}
+    need |= {"backtest": ["--policy", "x"], "log": ["tail"], "keys": ["check"], "policy": ["show"]}
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([*command.split(), *need.get(command, []), "--colour"])
+    said = capsys.readouterr().err
+    assert stopped.value.code == 2 and said.endswith(": error: unknown argument: --colour\n")
+    assert said.startswith(f"usage: dkimgate {command} ")
+
+
+@pytest.mark.parametrize(("option", "expected"), [("-5", "from 1 up, or 0 for all"), ("many", "from 1 up, or 0 for all")])
+def test_a_wrong_number_says_which_are_right(option: str, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["log", "tail", "-n", option])
+    assert expected in capsys.readouterr().err
 
 
 _ANOTHER_WORD = re.compile(

@@ -410,7 +410,7 @@ MISTAKES = [
     ("{field: X, pattern: 'yes'}", "expected a group that says something"),
     ("{field: X, pattern: '(?P<required>5)'}", "expected a group that says something"),
     ("{field: X, pattern: '(?P<flag>y)(?P<points>5)'}", "unknown group 'points'; valid here: flag, score, bar, required"),
-    ("{field: X, pattern: '(?P<flag>y)', required: 0}", "must be greater than 0"),
+    ("{field: X, pattern: '(?P<flag>y)', required: 0}", "expected a number above 0, up to 1000000, found 0"),
     ("{field: X}", "the key 'spam_fields.0.pattern' is missing"),
     ("{field: X, pattern: '(?P<flag>(a+)+b)'}", "a repeated group that holds repetitions or alternatives"),
     ("{field: X, pattern: '(?P<flag>(?:a|a)*b)'}", "a repeated group that holds repetitions or alternatives"),

@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from dkimgate import __version__
 from dkimgate.cli import backtest, check, demo, explain, keys, log, passport, policy, run, srs
@@ -28,9 +29,20 @@ exit status: 0 good, 1 a finding, 2 the command could not run
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """A command tells of an option that it does not know, with its own usage: left to the top, it would be the usage of all."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """`ArgumentParser.parse_known_args`, which leaves nothing over."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unknown argument: {' '.join(unknown)}")
+        return found, unknown
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="dkimgate",
         description="A Postfix milter that lets a message be DKIM-signed only if it has earned it.",
         epilog=_EPILOG,

@@ -75,7 +75,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _count(text: str) -> int:
     if not text.isdecimal() or len(text) > 4:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number up to 9999")
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 0 to 9999")
     return int(text)
 
 

@@ -10,6 +10,9 @@ from collections.abc import Iterator, Sequence
 _COLUMNS = re.compile(r"( *\S+(?: \S+)*)  +(?=\S)")
 """What stands ahead of the second column: `  dkimgate check      ` of an example and what it does."""
 
+_WORDS = re.compile(r"""(?:'[^']*'|"[^"]*"|[^\s'"])+""")
+"""Words as a shell takes them."""
+
 _LEAST = 30
 """Characters that a second column needs; with less of it the text goes below."""
 
@@ -66,8 +69,17 @@ def _wrapped(block: Sequence[str], width: int) -> list[str]:
 
 
 def _command(line: str, width: int) -> list[str]:
+    """A command line that can be pasted: each line but the last ends with a backslash, and no quoted word is broken."""
     start = _indent(line)
-    return _wrap(line.strip(), width, " " * start, " " * (start + 4))
+    if not line.strip().startswith("dkimgate "):
+        return _wrap(line.strip(), width, " " * start, " " * (start + 4))
+    lines = [" " * start]
+    for word in _WORDS.findall(line):
+        if lines[-1].strip() and len(lines[-1]) + 1 + len(word) > width - 2:
+            lines[-1] += " \\"
+            lines.append(" " * (start + 4))
+        lines[-1] += f" {word}" if lines[-1].strip() else word
+    return lines
 
 
 def _below(text: str, width: int, indent: int) -> list[str]:

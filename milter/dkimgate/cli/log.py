@@ -87,7 +87,7 @@ def _add(actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str
 
 def _count(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number")
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 1 up, or 0 for all")
     return int(text)
 
 

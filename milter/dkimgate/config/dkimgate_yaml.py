@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
-from dkimgate.config import authserv, yaml_file
+from dkimgate.config import authserv, wrong_kind, yaml_file
 from dkimgate.config.values import (
     AddressText,
     AuthservId,
@@ -366,4 +366,5 @@ def load_whole(file: Path) -> Config:
 
 def from_document(document: yaml_file.Document) -> Config:
     """`load`, of a document at hand."""
+    wrong_kind.refuse(document, wrong_kind.CONFIGURATION)
     return yaml_file.validate(Config, document, {"folder": document.file.absolute().parent})

@@ -13,44 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from dkimgate.config import files
-
-_EXPECTED = {
-    "missing": "this key is missing",
-    "string_type": 'expected text (put it in quotes if it is a number: "0660")',
-    "int_type": "expected a whole number",
-    "int_parsing": "expected a whole number",
-    "bool_type": "expected true or false",
-    "bool_parsing": "expected true or false",
-    "list_type": "expected a list: [a, b], or a line `- a` for each",
-    "tuple_type": "expected a list: [a, b], or a line `- a` for each",
-    "model_type": "expected a mapping: `key: value` lines",
-    "model_attributes_type": "expected a mapping: `key: value` lines",
-    "dict_type": "expected a mapping: `key: value` lines",
-}
-
-_QUOTE = '; text that begins with one of > ! * | & % @ ` must stand in quotes: ">= 50", "*.example"'
-_HINTS = {
-    "expected a comment or a line break": _QUOTE,  # risk: >= 50
-    "expected chomping or indentation indicators": _QUOTE,
-    "could not determine a constructor for the tag '!": _QUOTE,  # risk: != 50
-    "expected alphabetic or numeric character": _QUOTE,  # sender: *@hosted.example
-    "found undefined alias": _QUOTE,
-    "found character '>' that cannot start": _QUOTE,  # {risk: >= 50}
-    "found character '|' that cannot start": _QUOTE,
-    "found character '@' that cannot start": _QUOTE,
-    "found character '`' that cannot start": _QUOTE,
-    "found character '%' that cannot start": _QUOTE,
-    "found character '\\t' that cannot start": "; indent with spaces, not with tabs",
-    "could not find expected ':'": "; expected `key: value`, with a space behind the colon",
-    "expected <block end>, but found": "; keys that belong together begin in the same column",
-    "mapping values are not allowed here": "; keys that belong together begin in the same column, and behind the colon stands a space",
-    "expected ',' or": "; is a bracket opened and not closed?",
-    "found unexpected end of stream": "; is a quotation mark opened and not closed?",
-    "expected the node content, but found ':'": '; text that begins with a colon must stand in quotes: "::1/128"',
-    "but found another document": "; a file holds one document: take out the line `---`",
-}
-"""What PyYAML says about the mistakes that conditions invite, and what to do."""
+from dkimgate.config import files, wrong_values, yaml_hints
 
 Where = tuple[str | int, ...]
 """The way to a value: keys and list indexes from the top of the document."""
@@ -143,8 +106,7 @@ def parse(text: str, file: Path) -> Document:
         mark = error.problem_mark or error.context_mark
         at = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         problem = error.problem or error.context or ""
-        hint = next((hint for start, hint in _HINTS.items() if problem.startswith(start)), "")
-        raise ConfigError(f"{file}{at}: not valid YAML: {problem}{_begun(error)}{hint}") from None
+        raise ConfigError(f"{file}{at}: not valid YAML: {problem}{_begun(error)}{yaml_hints.of(error, text)}") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise ConfigError(f"{file}:{line}: not valid YAML: the character {ord(text[error.position]):#06x} may not stand here") from None
@@ -233,10 +195,7 @@ def _explain(error: ErrorDetails, schema: dict[str, Any], document: Document) ->
         return document.problem(where, f"unknown key {name!r}{nearest(name, _keys_beside(where, schema))}")
     if kind == "missing":
         return document.problem(where, f"the key {'.'.join(map(str, error['loc']))!r} is missing")
-    if kind == "value_error":
-        text = str(error.get("ctx", {}).get("error", error["msg"]))
-    else:
-        text = _EXPECTED.get(kind) or f"{error['msg'].replace('Input should be', 'must be')}, found {str(error['input'])[:60]!r}"
+    text = wrong_values.told(error, _schemas(where, schema))
     key = ".".join(str(step) for step in where)
     return document.problem(where, f"{key}: {text}" if key else text)
 
@@ -255,14 +214,19 @@ def _real_place(loc: tuple[int | str, ...], data: object) -> Where:
 
 def _keys_beside(where: Where, schema: dict[str, Any]) -> list[str]:
     """The valid keys of the mapping that holds `where`, by the model's JSON Schema."""
+    return [key for here in _schemas(where[:-1], schema) for key in here.get("properties", {})]
+
+
+def _schemas(where: Where, schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """The schemas that the value at `where` may follow."""
     heres = _options(schema, schema)
-    for step in where[:-1]:
+    for step in where:
         if isinstance(step, int):
             inner = [here["items"] for here in heres if "items" in here]
         else:
             inner = [here["properties"][step] for here in heres if step in here.get("properties", {})]
         heres = [option for schema_part in inner for option in _options(schema_part, schema)]
-    return [key for here in heres for key in here.get("properties", {})]
+    return heres
 
 
 def _options(part: dict[str, Any], root: dict[str, Any]) -> list[dict[str, Any]]:

@@ -6,13 +6,14 @@ import re
 from typing import Any, cast
 
 from dkimgate.config.values import FIELD_NAME
+from dkimgate.config.wrong_values import shown, trap
 from dkimgate.config.yaml_file import Where
 from dkimgate.evidence.results_elsewhere import states_results
 from dkimgate.evidence.spam_fields import scale_of
 from dkimgate.facts import Disposition, EnvelopeAction, Sign
 from dkimgate.policy import texts
 from dkimgate.policy.model import Mode
-from dkimgate.policy.problems import Problems, shown, trap
+from dkimgate.policy.problems import Problems
 from dkimgate.policy.vocabulary import DISPOSITIONS, SIGNS
 
 MODES = ("enforce", "observe")

@@ -9,14 +9,15 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from dkimgate.config import dkimgate_yaml, files, yaml_file
+from dkimgate.config import dkimgate_yaml, files, wrong_kind, yaml_file
 from dkimgate.config.dkimgate_yaml import Config, Forwarder, Section, SpamField, Trust, Verify
 from dkimgate.config.values import Domain, FilePath
+from dkimgate.config.wrong_values import shown, trap
 from dkimgate.config.yaml_file import ConfigError, Where
 from dkimgate.message.message import split_message
 from dkimgate.policy import expecting, stating
 from dkimgate.policy.expecting import Expectation
-from dkimgate.policy.problems import Problems, shown, trap
+from dkimgate.policy.problems import Problems
 from dkimgate.policy.stating import World
 
 _SESSION = ("client", "helo", "auth", "sender", "recipients")
@@ -77,6 +78,7 @@ def load(file: Path) -> Suite:
 
 def from_document(document: yaml_file.Document) -> Suite:
     """`load`, of a document at hand."""
+    wrong_kind.refuse(document, wrong_kind.CASES)
     wrong: list[str] = []
     top: _Top | None = None
     settings: Config | None = None

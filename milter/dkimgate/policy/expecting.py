@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dkimgate.config.wrong_values import shown, trap
 from dkimgate.config.yaml_file import Where, nearest
 from dkimgate.facts import Assessment, Holds
 from dkimgate.policy import texts
@@ -14,7 +15,7 @@ from dkimgate.policy.conditions import holds
 from dkimgate.policy.explain import describe, found_as
 from dkimgate.policy.model import Condition
 from dkimgate.policy.parse import condition, fact_hint
-from dkimgate.policy.problems import Problems, shown, trap
+from dkimgate.policy.problems import Problems
 from dkimgate.policy.vocabulary import DISPOSITIONS, FACTS, SIGNS, value_of
 
 DEPARTURES = ("pass", "none", "fail")

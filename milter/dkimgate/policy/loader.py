@@ -6,13 +6,14 @@ import re
 from pathlib import Path
 from typing import cast
 
-from dkimgate.config import yaml_file
+from dkimgate.config import wrong_kind, yaml_file
+from dkimgate.config.wrong_values import shown, trap
 from dkimgate.config.yaml_file import Where, nearest
 from dkimgate.facts import DMARC_RESULTS
 from dkimgate.policy import actions, parse
 from dkimgate.policy.fact_table import ARC_RESULTS, DKIM_RESULTS, SPF_RESULTS, UPSTREAM_DMARC_RESULTS
 from dkimgate.policy.model import Condition, Mode, Policy, Rule, Weights
-from dkimgate.policy.problems import Problems, shown, trap
+from dkimgate.policy.problems import Problems
 from dkimgate.policy.proof import report, unreachable
 from dkimgate.policy.risk import MAX_PART
 from dkimgate.policy.vocabulary import FACTS, SIGNS
@@ -48,6 +49,7 @@ def load(file: Path, remedy: str = ": correct `policy:` in the configuration") -
 
 def from_document(document: yaml_file.Document) -> Policy:
     """`load`, of a document at hand."""
+    wrong_kind.refuse(document, wrong_kind.POLICY)
     problems = Problems(document)
     top = problems.mapping((), document.data, "a policy: a mapping with the keys version and rules")
     if top is None:

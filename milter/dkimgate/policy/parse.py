@@ -8,6 +8,7 @@ import math
 import re
 from typing import cast
 
+from dkimgate.config.wrong_values import shown, trap
 from dkimgate.config.yaml_file import Where, nearest
 from dkimgate.policy.fact import Fact, Kind
 from dkimgate.policy.model import (
@@ -28,7 +29,7 @@ from dkimgate.policy.model import (
     Within,
     Word,
 )
-from dkimgate.policy.problems import Problems, shown, trap
+from dkimgate.policy.problems import Problems
 from dkimgate.policy.proof import universe
 from dkimgate.policy.vocabulary import FACTS
 

@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 import yaml
 
+from dkimgate.config.wrong_values import shown, trap
 from dkimgate.config.yaml_file import ConfigError, Document, Where, nearest
 
 
@@ -78,35 +79,3 @@ class Problems:
             if isinstance(name, str) and yaml.safe_load(name) == key:
                 return name
         return str(key)
-
-
-def shown(value: object) -> str:
-    """A value of the file as an error names it."""
-    match value:
-        case None:
-            return "nothing"
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return repr(value)
-        case float():
-            return str(value)
-        case int():
-            return str(value) if abs(value) < 10**15 else "a huge number"
-        case list():
-            return "a list" if value else "an empty list"
-        case dict():
-            return "a mapping" if value else "an empty mapping"
-    return f"a {type(value).__name__}"
-
-
-def trap(value: object) -> str:
-    """A hint where YAML 1.1 is likely to have read something other than what the operator wrote."""
-    match value:
-        case bool():
-            return " (YAML reads yes, no, on and off as true and false: put words in quotes)"
-        case None:
-            return " (an empty value, null and ~ are nothing; the word none needs no quotes)"
-        case int() | float():
-            return " (YAML reads this as a number: put text in quotes)"
-    return ""

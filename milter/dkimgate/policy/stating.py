@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dkimgate.config.wrong_values import shown, trap
 from dkimgate.config.yaml_file import Where
 from dkimgate.facts import Arrival, Border, Claim, Facts, Origin, Spam, Standing, is_outside
 from dkimgate.message import domains
 from dkimgate.message.message import Connection
 from dkimgate.policy.fact import Fact, Kind
 from dkimgate.policy.parse import fact_hint
-from dkimgate.policy.problems import Problems, shown, trap
+from dkimgate.policy.problems import Problems
 from dkimgate.policy.vocabulary import FACTS, put
 
 COMPUTED = {name: fact.instead for name, fact in FACTS.items() if fact.instead}

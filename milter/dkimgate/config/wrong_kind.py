@@ -1,0 +1,19 @@
+"""Which of the project's YAML files is it? One that is taken for another has nothing but unknown keys, and a better name."""
+
+from __future__ import annotations
+
+from dkimgate.config.yaml_file import ConfigError, Document
+
+CONFIGURATION, POLICY, CASES = "a configuration", "a policy", "a file of test cases"
+_MARKS = {CONFIGURATION: {"listen", "keys"}, POLICY: {"rules"}, CASES: {"cases"}}
+"""Keys that only this kind has at its top."""
+
+
+def refuse(document: Document, wanted: str, remedy: str = "") -> None:
+    """Raises ConfigError where the file has no mark of the wanted kind, and those of another."""
+    keys = set(document.data) if isinstance(document.data, dict) else set()
+    if keys & _MARKS[wanted]:
+        return
+    found = next((kind for kind, marks in _MARKS.items() if keys & marks), None)
+    if found is not None:
+        raise ConfigError(f"{document.file}: this looks like {found}, and not like {wanted}{remedy}")

@@ -1,0 +1,63 @@
+"""What an operator is to do about a file that is no YAML: PyYAML says where it stopped, and seldom what to mend."""
+
+from __future__ import annotations
+
+import re
+
+import yaml
+
+_QUOTE = '; text that begins with one of > ! * | & % @ ` must stand in quotes: ">= 50", "*.example"'
+_NO_BLOCK_END = "expected <block end>, but found"
+_HINTS = {
+    "expected a comment or a line break": _QUOTE,  # risk: >= 50
+    "expected chomping or indentation indicators": _QUOTE,
+    "could not determine a constructor for the tag '!": _QUOTE,  # risk: != 50
+    "expected alphabetic or numeric character": _QUOTE,  # sender: *@hosted.example
+    "found undefined alias": _QUOTE,
+    "found character '>' that cannot start": _QUOTE,  # {risk: >= 50}
+    "found character '|' that cannot start": _QUOTE,
+    "found character '@' that cannot start": _QUOTE,
+    "found character '`' that cannot start": _QUOTE,
+    "found character '%' that cannot start": _QUOTE,
+    "found character '\\t' that cannot start": "; indent with spaces, not with tabs",
+    "could not find expected ':'": "; expected `key: value`, with a space behind the colon",
+    _NO_BLOCK_END: "; keys that belong together begin in the same column",
+    "mapping values are not allowed here": "; keys that belong together begin in the same column, and behind the colon stands a space",
+    "expected ',' or": "; is a bracket opened and not closed?",
+    "found unexpected end of stream": "; is a quotation mark opened and not closed?",
+    "expected the node content, but found ':'": '; text that begins with a colon must stand in quotes: "::1/128"',
+    "but found another document": "; a file holds one document: take out the line `---`",
+}
+"""What PyYAML says about the mistakes that conditions invite, and what to do."""
+
+_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
+_ENTRY = re.compile(r"(?P<indent>[ ]*(?:- +)*)(?P<entry>[^\s#][^#]*?:[ ]+(?P<value>\[.*\]|\{.*\}))[ ]*(?:#.*)?")
+"""A line with a key and a whole list or mapping behind it."""
+
+
+def of(error: yaml.MarkedYAMLError, text: str) -> str:
+    """The end of a line about that error: what to do, or nothing."""
+    problem = error.problem or error.context or ""
+    if problem.startswith(_NO_BLOCK_END) and error.problem_mark is not None:
+        whole = _whole_above(text, error.problem_mark.line, error.problem_mark.column)
+        if whole is not None:
+            return whole
+    return next((hint for start, hint in _HINTS.items() if problem.startswith(start)), "")
+
+
+def _whole_above(text: str, number: int, column: int) -> str | None:
+    """What to do where a list or a mapping goes on below a line that holds a whole one already: `keys: []`, and then `- a`."""
+    lines = _BREAK.split(text)[: number + 1]
+    above = next((line for line in reversed(lines[:-1]) if line.strip() and not line.lstrip().startswith("#")), "")
+    entry = _ENTRY.fullmatch(above)
+    below = lines[-1][column:]
+    if entry is None or column < len(entry["indent"]):
+        return None
+    value = entry["value"]
+    kind = "list" if value.startswith("[") else "mapping"
+    if below.startswith("-") is not (kind == "list"):
+        return None
+    if value[1:-1].strip():
+        return f"; `{entry['entry']}` is already a whole {kind}: write all of it between the brackets, or all of it below"
+    instead = ", or begin in its column" if kind == "mapping" else ""
+    return f"; `{entry['entry']}` is already a whole {kind}: delete the `{value}`{instead}"
