@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from dkimgate.authres import methods
 from dkimgate.message.message import Connection
 
-DMARC_RESULTS = ("pass", "none", "fail", "permerror", "temperror", "unknown")
+DMARC_RESULTS = methods.words("dmarc")
 """What arrival.dmarc may be. `unknown`: it came from outside and nobody we believe says anything about its author domain."""
 
 

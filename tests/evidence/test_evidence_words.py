@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from dkimgate.authres import methods
 from dkimgate.authres.authentication_results import hurting
 from dkimgate.config.dkimgate_yaml import Trust
 from dkimgate.evidence import grounds, plain_forms, result_words
@@ -18,7 +19,7 @@ from headers import AUTHOR, BORDER, CONFIG, TRUST, message
 
 HOST = "mx.forwarder.example"
 OURS = Trust(hosts=[HOST], authserv_ids=[HOST])
-ALL = sorted({*result_words.DMARC, *result_words.BADNESS, *result_words._MEANS, "skipped", "x"})
+ALL = sorted({*result_words.DMARC, *result_words.BADNESS, *methods.SYNONYMS, "skipped", "x"})
 
 
 def said(method: str, result: str, *properties: tuple[str, str], by: str = HOST, standing: Standing = Standing.TRUSTED) -> Claim:

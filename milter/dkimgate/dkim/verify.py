@@ -19,8 +19,6 @@ from dkimgate.dns.resolver import Lookup
 from dkimgate.message import domains
 from dkimgate.message.message import HeaderField
 
-RESULTS = ("pass", "fail", "policy", "neutral", "temperror", "permerror")
-
 MOST_VERIFIED = 10
 """Signatures of a message that are verified; each may cost a question and a key."""
 
@@ -30,7 +28,7 @@ MOST_READ = 100
 
 @dataclass(frozen=True, slots=True)
 class CheckedSignature:
-    """What was found out about one signature. `result` is one of RESULTS; without `domain` the field can't be read.
+    """What was found out about one signature. `result` is one of `DkimResult`; without `domain` the field can't be read.
 
     `aligned`: by relaxed alignment with the author domain (whatever the result). `limited`: l= leaves octets of the body unsigned, so that
     anybody may have written them; such a signature is never a pass here. `key_bits` is None where no usable key was fetched.

@@ -5,35 +5,21 @@ Whoever asks whether a claim helps must ask here: a word that only means `none` 
 
 from __future__ import annotations
 
+from dkimgate.authres import methods
+
 DMARC = ("pass", "none", "unknown", "temperror", "permerror", "fail")
 """What a result of DMARC may mean, from good to bad; a word that is not known here means `unknown`."""
 
 BADNESS = ("pass", "neutral", "none", "policy", "temperror", "permerror", "softfail", "fail")
 """The same of the other methods; a word that is not known here means nothing."""
 
-HURTS = {
-    "dmarc": frozenset({"fail", "permerror", "temperror"}),
-    "spf": frozenset({"fail", "softfail", "permerror", "temperror"}),
-    "dkim": frozenset({"fail", "permerror", "temperror"}),
-    "arc": frozenset({"fail", "permerror", "temperror"}),
-}
+HURTS = {method: methods.hurting(method) for method in methods.RESULTS}
 """The meanings that hurt, by method."""
-
-_MEANS = {
-    "bestguesspass": "none",  # Microsoft: no record, it would have passed a guessed one
-    "hardfail": "fail",
-    "reject": "fail",
-    "quarantine": "fail",
-    "error": "temperror",
-    "timeout": "temperror",  # Microsoft, of a key that it could not look up
-    **dict.fromkeys(("tempfail", "temp_fail", "temp-fail"), "temperror"),
-    **dict.fromkeys(("permfail", "perm_fail", "perm-fail", "invalid"), "permerror"),  # AOL, Yahoo, Mail.ru
-}
 
 
 def meaning(result: str) -> str:
     """The word of RFC 8601 for a result in lower case."""
-    return _MEANS.get(result, result)
+    return methods.SYNONYMS.get(result, result)
 
 
 def dmarc_meaning(result: str) -> str:

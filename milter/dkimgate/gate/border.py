@@ -6,6 +6,7 @@ the gate that sees the message again on its way out.
 
 from __future__ import annotations
 
+from dkimgate.authres import methods
 from dkimgate.dkim.canonical import BodyForms
 from dkimgate.dkim.content import asks_simple
 from dkimgate.dkim.sent_body import SentBody
@@ -25,7 +26,7 @@ from dkimgate.passport.issue import issue
 from dkimgate.policy import departure
 from dkimgate.record.recordable import recordable
 
-_BAD = ("fail", "permerror", "temperror")
+_BAD = methods.hurting("dmarc")
 
 RULE = "border"
 """What the record of a border names in the place of a rule."""

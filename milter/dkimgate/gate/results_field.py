@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 
 from dkimgate.arc.arc_set import ChainState
+from dkimgate.authres import methods
 from dkimgate.facts import Claim, Facts, Standing
 from dkimgate.message import domains
 
@@ -18,8 +19,7 @@ _METHODS = ("spf", "dkim", "arc", "dmarc")
 _PROPERTIES = ("smtp.mailfrom", "smtp.helo", "header.d", "header.s", "header.a", "header.from", "policy.dmarc")
 _PLAIN = re.compile(r"[A-Za-z0-9._-]{1,253}")  # a token of RFC 2045 that no reader has to quote
 _MOST = 20
-_SPF = ("none", "pass", "fail", "softfail", "policy", "neutral", "temperror", "permerror")
-_DKIM = ("none", "pass", "fail", "policy", "neutral", "temperror", "permerror")
+_SPF, _DKIM = methods.words("spf"), methods.words("dkim")
 
 
 def results_field(authserv_id: str, claims: Iterable[Claim]) -> bytes:
@@ -82,7 +82,7 @@ def _dmarc(facts: Facts) -> list[str]:
     if result in ("pass", "none"):
         if author is None or not any(claim.method == "dmarc" and claim.is_believed() for claim in facts.claims):
             return []
-    elif result not in ("fail", "permerror", "temperror"):
+    elif result not in methods.hurting("dmarc"):
         return []
     return [f"dmarc={result}" + (f" header.from={author}" if author is not None and _PLAIN.fullmatch(author) else "")]
 

@@ -17,6 +17,7 @@ import hmac
 import re
 from dataclasses import dataclass
 
+from dkimgate.authres import methods
 from dkimgate.facts import Spam
 from dkimgate.passport.secrets import Secret
 
@@ -24,7 +25,7 @@ FIELD_NAME = "X-Dkimgate-Passport"
 KEY = FIELD_NAME.lower()
 
 METHODS = ("dmarc", "spf", "dkim", "arc")
-HURTING = frozenset(("fail", "softfail", "permerror", "temperror"))
+HURTING = methods.hurting("spf")  # of all methods: SPF has the most
 """The results that hurt, of those that a passport may state."""
 LONGEST = 2048
 """Octets of a field that is read at all; ours have less than 1,024."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from dkimgate.authres import methods
 from dkimgate.evidence.result_words import meaning
 from dkimgate.facts import Claim, Spam
 from dkimgate.message import domains
@@ -15,7 +16,7 @@ from dkimgate.passport.secrets import Secrets
 
 _SPLIT_AT = 1000  # octets; above this the names that results were found for are left out
 _DOMAINS = 4  # passes of one method that are told apart by domain
-_WORDS = frozenset(("pass", "none", "neutral", "policy", "fail", "softfail", "permerror", "temperror"))
+_WORDS = frozenset(methods.words("spf"))  # of all methods: SPF has the most
 _FOUND_FOR = {"spf": ("smtp.mailfrom",), "dkim": ("header.d", "header.i")}
 _MOST_POINTS = 1e6
 

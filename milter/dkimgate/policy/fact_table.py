@@ -6,14 +6,13 @@ searches among, and the reference in config/policy.md (`make reference`).
 
 from __future__ import annotations
 
+from dkimgate.authres import methods
 from dkimgate.facts import DMARC_RESULTS, Facts, Origin, Risk
 from dkimgate.policy.fact import Author, Fact, Kind, plain_address, plain_host
 from dkimgate.policy.risk import spam_ratio
 
 ORIGINS = tuple(str(origin) for origin in Origin)
-SPF_RESULTS = ("none", "pass", "fail", "softfail", "policy", "neutral", "temperror", "permerror")
-DKIM_RESULTS = ("none", "pass", "fail", "policy", "neutral", "temperror", "permerror")
-ARC_RESULTS = ("none", "pass", "fail", "temperror", "permerror")
+SPF_RESULTS, DKIM_RESULTS, ARC_RESULTS = methods.words("spf"), methods.words("dkim"), methods.words("arc")
 UPSTREAM_DMARC_RESULTS = ("fail", "temperror", "permerror")  # law 2: of others, only what hurts is heard
 
 
