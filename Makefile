@@ -147,7 +147,8 @@ install: base-packages
 	@if getent group postfix >/dev/null; then install -d -o dkimgate -g postfix -m 2750 /var/spool/postfix/dkimgate; fi
 	@for file in dkimgate.yaml policy.yaml; do \
 		test -e /etc/dkimgate/$$file || install -o root -g dkimgate -m 0640 config/$$file /etc/dkimgate/$$file; done
-	@ln -sfn $(PREFIX)/share /etc/dkimgate/doc && ln -sf doc/config/README.md /etc/dkimgate/README.md
+	@ln -sfn $(PREFIX)/share /etc/dkimgate/doc
+	@if [ -L /etc/dkimgate/README.md ]; then rm /etc/dkimgate/README.md; fi
 	@install -d $(PREFIX)/share/examples && install -m 0644 milter/dkimgate/cli/demo_messages/*.eml $(PREFIX)/share/examples/
 	@for folder in config/policies config/policies/cases; do \
 		install -d $(PREFIX)/share/$$folder && install -m 0644 $$folder/*.yaml $(PREFIX)/share/$$folder/; done

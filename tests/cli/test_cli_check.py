@@ -71,7 +71,7 @@ def test_what_is_held_for_want_of_a_domain_is_told(folder: Path, capsys: pytest.
     status, (found,) = checked(folder, GOOD, capsys)
     assert status == 0
     assert found.startswith(
-        "note: unalign: not set, so senders can't be rewritten: what the rule never-launder takes and SPF would pass gets `hold`"
+        "note: unalign: not set, so senders can't be rewritten: a message that the rule never-launder takes, and that would pass SPF, gets `hold`"
     )
     launders_not = (
         (folder / "policy.yaml").read_text().replace("unalign", "keep").replace("    otherwise: hold\n", "    disposition: hold\n")
@@ -114,14 +114,14 @@ def test_a_seal_on_what_local_accounts_can_write_is_told(folder: Path, capsys: p
             1,
             "warning: departure.helo mx.hosted.example may align with the hosted domain hosted.example",
         ),
-        ("file: decisions", "file: missing/decisions", 1, "problem: journal: .*missing: no such directory: .* all mail is deferred"),
+        ("file: decisions", "file: missing/decisions", 2, "problem: journal: .*missing: no such directory: .* all mail is deferred"),
         ("keys:", "keys: []\n#", 1, "warning: keys: none"),
         ("trust:", "socket_mode: '0666'\ntrust:", 1, "warning: socket_mode 0666"),
-        ("trust:", "socket_group: nosuchgroup\ntrust:", 1, "problem: socket_group: there is no group 'nosuchgroup'"),
+        ("trust:", "socket_group: nosuchgroup\ntrust:", 2, "problem: socket_group: there is no group 'nosuchgroup'"),
         ("trust: {hosts: [", "trust: {hosts: [192.0.2.1, ", 1, "warning: trust.hosts: 192.0.2.1: expected names"),
-        ("trust:", "user: nosuchuser\ntrust:", 1, "problem: user: there is no user 'nosuchuser'"),
-        ("trust:", "user: nobody\ntrust:", 1, "problem: .*key.pem: nobody (can't read this file|may not enter .*): "),
-        ("trust:", "user: nobody\ntrust:", 1, "problem: journal: .*nobody may not write here"),
+        ("trust:", "user: nosuchuser\ntrust:", 2, "problem: user: there is no user 'nosuchuser'"),
+        ("trust:", "user: nobody\ntrust:", 2, "problem: .*key.pem: nobody (can't read this file|may not enter .*): "),
+        ("trust:", "user: nobody\ntrust:", 2, "problem: journal: .*nobody may not write here"),
     ],
 )
 def test_findings(folder: Path, old: str, new: str, status: int, finding: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -379,7 +379,7 @@ SRS_LISTENER = "listen: [{socket: unix:/run/dkimgate/m.sock}, {socket: unix:/run
         ),
         (
             "unalign: {domain: bounce.forwarder.example, secret_file: srs.secret}\nuser: nobody\n" + SRS_LISTENER,
-            1,
+            2,
             "problem: .*srs.secret: nobody (can't read this file|may not enter .*): ",
         ),
     ],
@@ -480,7 +480,7 @@ def test_the_proof_says_what_it_rests_on(
     cli.main(["check", "--config", str(folder / "dkimgate.yaml")])
     said = " ".join(capsys.readouterr().out.split())
     assert f"leaves from {leaves}" in said
-    assert f"What departs with a pass is foretold: {rests}" in said
+    assert f"Whether a message departs with a pass is predicted: {rests}" in said
     cli.main(["check", "--config", str(folder / "dkimgate.yaml"), "--json"])
     told = json.loads(capsys.readouterr().out)
     assert told["proof"]["rests_on"].startswith(rests)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from dkimgate.config import dkimgate_yaml, systemd_unit
 from dkimgate.config.dkimgate_yaml import Config, Listener
 from dkimgate.daemon.attempt import attempts
 from needs import need_namespace, need_root
+from running import free_port
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = systemd_unit.read("dkimgate.service", [ROOT / "systemd"])
@@ -231,5 +233,54 @@ def test_check_tells_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         other.listen()
         listen = f"inet:127.0.0.1:{other.getsockname()[1]}"
         (tmp_path / "dkimgate.yaml").write_text(f"listen: {listen}\ntrust: {{}}\nkeys: []\njournal: {{file: d.jsonl}}\n")
-        assert cli.main(["check", "--config", str(tmp_path / "dkimgate.yaml")]) == 1
+        assert cli.main(["check", "--config", str(tmp_path / "dkimgate.yaml")]) == 2
     assert f"listen: {listen}: Address already in use" in capsys.readouterr().out
+
+
+WORLDS = {
+    "a user that is not there": ("user: nosuch", True),
+    "a group that is not there": ("listen: unix:FOLDER/sock\nsocket_group: nosuch", True),
+    "a group that no socket would get": ("socket_group: nosuch", False),
+    "no folder for the journal": ("journal: {file: FOLDER/none/of/d.jsonl}", True),
+    "a journal that is a folder": ("journal: {file: FOLDER}", True),
+    "no folder for the socket": ("listen: unix:FOLDER/none/sock", True),
+    "a policy that the user can't read": ("user: nobody\npolicy: closed.yaml", True),
+    "a secret that the user can't read": ("user: nobody\nunalign: {domain: b.example, secret_file: srs.secret}", True),
+    "a policy that is not there": ("policy: none.yaml", True),
+    "nothing": ("", False),
+    "a warning": ("socket_mode: '0666'", False),
+}
+
+
+@pytest.mark.parametrize(("text", "stops"), WORLDS.values(), ids=WORLDS)
+def test_what_keeps_the_daemon_from_starting_is_one_status(text: str, stops: bool, tmp_path: Path) -> None:
+    """`check` exits 2 where `run` does, and nowhere else."""
+    need_root("to change to another user")
+    for each in (tmp_path, *tmp_path.parents):
+        if each.is_relative_to("/tmp") and each != Path("/tmp"):
+            each.chmod(0o755)
+    policy = "version: 1\nrules: [{name: a, disposition: hold}]\n"
+    (tmp_path / "policy.yaml").write_text(policy)
+    (tmp_path / "closed.yaml").write_text(policy)
+    (tmp_path / "closed.yaml").chmod(0o600)
+    (tmp_path / "srs.secret").write_text("Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MGFi\n")
+    (tmp_path / "srs.secret").chmod(0o600)
+    said = text.replace("FOLDER", str(tmp_path))
+    base = {"listen": f"inet:127.0.0.1:{free_port()}", "journal": f"{{file: {tmp_path}/d.jsonl}}", "trust": "{}", "keys": "[]"}
+    (tmp_path / "d.jsonl").touch()
+    (tmp_path / "d.jsonl").chmod(0o666)
+    lines = [f"{key}: {value}" for key, value in base.items() if not re.search(f"^{key}:", said, re.MULTILINE)]
+    config = tmp_path / "dkimgate.yaml"
+    config.write_text("\n".join([*lines, "workers: 1", "verify: {when: never}", "departure: {addresses: []}", said]) + "\n")
+    checked = subprocess.run(
+        [sys.executable, "-m", "dkimgate", "check", "--config", str(config)], capture_output=True, check=False, timeout=60
+    )
+    assert (checked.returncode == 2) is stops, checked.stdout.decode()
+    with subprocess.Popen([sys.executable, "-m", "dkimgate", "run", "--config", str(config)], stderr=subprocess.PIPE) as daemon:
+        try:
+            status = daemon.wait(timeout=20 if stops else 4)
+        except subprocess.TimeoutExpired:
+            daemon.terminate()
+            status = daemon.wait(timeout=20)
+        assert daemon.stderr is not None
+        assert status == (2 if stops else 0), daemon.stderr.read().decode()

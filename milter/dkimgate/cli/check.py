@@ -17,7 +17,7 @@ from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, Cell, Screen
 from dkimgate.config import credentials, dkimgate_yaml
 from dkimgate.config.dkimgate_yaml import Config, Listener
-from dkimgate.config.files import is_folder
+from dkimgate.config.files import is_folder, seen
 from dkimgate.config.permissions import hindrance
 from dkimgate.facts import EnvelopeAction, Sign
 from dkimgate.gate import config_checks
@@ -40,7 +40,8 @@ examples:
   dkimgate check --policy new.yaml          is it safe, and does it fit the configuration?
   dkimgate check --config config/dkimgate.yaml --json | jq -r '.findings[].text'
 
-exit status: 0 good or only notes, 1 a warning or a problem, 2 it can't be loaded, so the daemon would not start
+exit status: 0 good or only notes; 1 a warning, or a problem with which the daemon starts; 2 the daemon would not start, or nothing could
+be looked at
 """
 
 
@@ -69,6 +70,8 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(_as_json(options.config, gate, found, proved), indent=2))
     else:
         _print(options.config, gate, found, proved, Screen())
+    if any(finding.stops for finding in found):
+        return 2
     return 1 if any(finding.level != "note" for finding in found) else 0
 
 
@@ -89,12 +92,16 @@ def _user(gate: Gate, settings: Config) -> Iterator[Finding]:
     try:
         pwd.getpwnam(settings.user)
     except KeyError:
-        yield Finding("problem", f"user: there is no user {settings.user!r} here: `adduser --system --group {settings.user}`")
+        yield Finding("problem", f"user: there is no user {settings.user!r} here: `adduser --system --group {settings.user}`", stops=True)
         return
     # systemd hands credentials over by ACLs, to nobody but the service
     secrets = [each.secret_file for each in (settings.unalign, settings.passport) if each is not None]
     files = [file for file in (settings.policy, *(key.file for key in settings.keys), *secrets) if not credentials.is_credential(file)]
-    yield from (Finding("problem", text) for file in files if (text := hindrance(file, settings.user)) is not None)
+    keys = {key.file for key in settings.keys}  # without one of them the daemon starts, and signs with the others
+    for file in files:
+        text = hindrance(file, settings.user)
+        if text is not None:
+            yield Finding("problem", text, stops=file not in keys)
 
 
 def _journal(gate: Gate, settings: Config) -> Iterator[Finding]:
@@ -102,7 +109,8 @@ def _journal(gate: Gate, settings: Config) -> Iterator[Finding]:
     problem = Journal(settings.journal.file).probe(user)
     if problem is not None:
         what = "all mail is deferred" if settings.journal.on_failure == "defer" else "mail leaves unsigned and without a record"
-        yield Finding("problem", f"journal: {problem}; until then {what} (journal.on_failure)")
+        made = settings.user is not None and seen(folder := settings.journal.file.parent) is None and is_folder(folder.parent)
+        yield Finding("problem", f"journal: {problem}; until then {what} (journal.on_failure)", stops=not made)
     if settings.user is None and os.geteuid() == 0:
         yield Finding(
             "note", "user: not set: what is said about the journal and the keys holds for root; name the user that runs the daemon"
@@ -144,7 +152,11 @@ def _listeners(gate: Gate, settings: Config) -> Iterator[Finding]:
         elif not is_folder(Path(place).parent):
             yield Finding("note", f"listen: {Path(place).parent} does not exist yet, and the daemon needs it to open its socket")
     if settings.socket_group is not None and not _is_group(settings.socket_group):
-        yield Finding("problem", f"socket_group: there is no group {settings.socket_group!r} here, so the daemon would not start")
+        missing = f"socket_group: there is no group {settings.socket_group!r} here"
+        if any(each.socket.startswith("unix:") for each in settings.listen):
+            yield Finding("problem", f"{missing}, so the daemon would not start", stops=True)
+        else:
+            yield Finding("warning", f"{missing}; only unix sockets would get it")
     if int(settings.socket_mode, 8) & 0o007:
         yield Finding("warning", f"socket_mode {settings.socket_mode}: every user of this host can have mail signed")
 
@@ -300,8 +312,8 @@ def _srs(gate: Gate, settings: Config) -> Iterator[Finding]:
             if rule.envelope is EnvelopeAction.UNALIGN and rule.otherwise is not None:
                 yield Finding(
                     "note",
-                    f"unalign: not set, so senders can't be rewritten: what the rule {rule.name} takes and SPF would pass gets "
-                    f'`{rule.otherwise}` (systemd/README.md, "Senders that are rewritten")',
+                    f"unalign: not set, so senders can't be rewritten: a message that the rule {rule.name} takes, and that would pass "
+                    f'SPF, gets `{rule.otherwise}` (systemd/README.md, "Senders that are rewritten")',
                 )
         return
     domain = settings.unalign.domain

@@ -39,7 +39,7 @@ def show(policy: Policy, found: Proved, screen: Screen, rests_on: str) -> None:
     screen.line(
         (f"  proved{but}", DOUBT if but else GOOD),
         ": no message that arrived badly from outside gets an aligned signature, and none departs with a DMARC pass that it did not "
-        f"arrive with ({over}). What departs with a pass is foretold: {rests_on}.",
+        f"arrive with ({over}). Whether a message departs with a pass is predicted: {rests_on}.",
     )
     rows: list[list[Cell]] = [
         [each.rule.name, f"{each.taker.name} comes first", (report.summary(each.witness), DIM)] for each in found.overlaps

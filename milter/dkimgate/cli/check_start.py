@@ -78,12 +78,12 @@ def tried(file: Path, settings: Config) -> Iterator[Finding]:
         else:
             if done.returncode == 0 or (done.returncode == 1 and done.stdout):
                 lines = [line for line in done.stdout.splitlines() if not line.startswith(ours)]
-                yield from (Finding("problem", f"{line} (tried in the sandbox of {UNIT})") for line in lines)
+                yield from (Finding("problem", f"{line} (tried in the sandbox of {UNIT})", line.startswith("listen: ")) for line in lines)
                 return
             why = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
         yield Finding("note", f"what the daemon will do could not be tried in the sandbox of {UNIT}: {why}. It was tried without")
     lines = [line for line in _as_the_user(settings) if not line.startswith(ours)]
-    yield from (Finding("problem", f"{line} (tried as {_tried_as(settings)})") for line in lines)
+    yield from (Finding("problem", f"{line} (tried as {_tried_as(settings)})", line.startswith("listen: ")) for line in lines)
     if unit is not None:
         yield from (Finding("problem", text) for text in hidden(unit, file, settings))
 

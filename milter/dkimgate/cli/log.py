@@ -25,7 +25,8 @@ Wanted = Callable[[Json], bool]
 
 _TAIL = """\
 One line a message: time, queue id, author domain, origin, arrival, risk, rule, who signed, DMARC at the next receiver (`-` where it does
-not leave), and what else was done with it.
+not leave), and what else was done with it. The rule `border` is no rule of the policy: a listener with `role: border` has recorded what it
+found.
 
 examples:
   dkimgate log tail                          the last 10 messages

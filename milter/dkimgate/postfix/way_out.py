@@ -71,7 +71,7 @@ class WayOut:
         return name
 
     def rests_on(self) -> str:
-        """What a departure that is foretold rests on, as the end of a sentence."""
+        """What a predicted departure rests on, as the end of a sentence."""
         if self.rewritten_by:
             return (
                 f"Postfix may make any other sender of one behind the gate ({', '.join(self.rewritten_by)}), so each is taken to pass SPF, "
