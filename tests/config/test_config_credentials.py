@@ -146,7 +146,7 @@ def test_the_commands_work_while_the_daemon_is_down(host: Path, capsys: pytest.C
     assert cli.main(["explain", "--config", str(file), str(host / "message.eml")]) == 0
     assert cli.main(["keys", "check", "--config", str(file)]) == 2  # nobody answers there
     assert "can't read" not in capsys.readouterr().err
-    assert cli.main(["check", "--config", str(file), "--json"]) in (0, 1)
+    assert cli.main(["check", "--config", str(file), "--json"]) in (1, 2)  # nobody may not write to a folder of root
     texts = [each["text"] for each in json.loads(capsys.readouterr().out)["findings"]]
     assert any("does not run, so" in text and str(source) in text for text in texts)
     assert not any(f"{made}: nobody" in text for text in texts), "it is systemd that reads it"
