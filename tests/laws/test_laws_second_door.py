@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from arc.sealing import LIST, mail
 from dkimgate.dns.resolver import FakeResolver
 from dkimgate.facts import Disposition
 from dkimgate.gate.gate import Gate
@@ -230,3 +231,18 @@ def test_law_1_no_rewritten_sender_and_no_signature_of_the_forwarder_opens_it(re
     outcome, record = door.passes(by("boss@ministry.gov.uk"), "friend@council.gov.uk")
     assert (outcome.disposition is Disposition.HOLD, outcome.sender) == (one, None)
     assert record["forwarder_aligns"] is (one or strict)
+
+
+@pytest.mark.parametrize("author", ["hosted.example", "mail.hosted.example", "elsewhere.example"])
+@pytest.mark.parametrize("result", ["none", "bestguesspass"])
+def test_law_1_no_sealer_tells_that_there_is_no_record(result: str, author: str, door: Door) -> None:
+    """Anybody can send a sealed message again, unchanged, with a sender of his choice. elsewhere.example has no record."""
+    trust = door.gate.config.trust.model_copy(update={"arc_sealers": ("lists.example",)})
+    door.gate.config = door.gate.config.model_copy(update={"trust": trust})
+    letter = mail(by(f"ask@{author}").replace(b"\n", b"\r\n") + b"\r\nPay me.\r\n")
+    sealed = letter.sealed(LIST, f"mx.lists.example; dmarc={result} header.from={author}")
+    outcome, record = door.passes(sealed.raw.partition(b"\r\n\r\n")[0] + b"\r\n", f"friend@{author}")
+    assert record["arrival"]["arc"] == "pass"
+    exists = author.endswith("hosted.example")
+    assert record["arrival"]["dmarc"] == ("fail" if exists else "none")
+    assert (outcome.sender is not None) is (author == "hosted.example"), "the only one of them whose SPF lists us"

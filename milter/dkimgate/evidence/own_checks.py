@@ -14,7 +14,7 @@ from dkimgate.dkim.canonical import BodyForms
 from dkimgate.dkim.verify import ask_for_keys, check_signatures
 from dkimgate.dmarc.evaluate import BOTH, check_dmarc, prepare
 from dkimgate.dns.resolver import Lookup
-from dkimgate.evidence import arc_claims, forgotten_host, grounds, misled_verifiers, result_claims
+from dkimgate.evidence import arc_claims, forgotten_host, grounds, misled_verifiers, result_claims, result_words
 from dkimgate.evidence.entry_session import entry_of, stated_spf
 from dkimgate.evidence.gather import Seen
 from dkimgate.evidence.route import Route
@@ -114,7 +114,15 @@ def _arc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now
     if sealers and misled_verifiers.odd_words(seen.message, seen.route, {}, config.trust) is not None:
         sealers = ()
     why = "a sealer's pass, but no pass of SPF or DKIM in its results is reason for it"
-    claims = grounds.stated(arc_claims.claims(chain, sealers, seen.domain), why)
+    claims = [_asked_here(claim) for claim in grounds.stated(arc_claims.claims(chain, sealers, seen.domain), why)]
     made = [replace(claim, position=claim.position + above) for claim in claims]
     heard = {(claim.position, claim.method, claim.result) for claim in seen.claims}  # what hurts in a chain is heard without it
     return tuple(claim for claim in made if claim.is_believed() or (claim.position, claim.method, claim.result) not in heard)
+
+
+def _asked_here(claim: Claim) -> Claim:
+    """A sealer's `none` says that there is no record, which DNS tells us too: an OpenDMARC without a list of public suffixes overlooks that
+    of the domain above. Believed, it would leave the envelope of a forgery as it is, to pass by SPF."""
+    if claim.method != "dmarc" or not claim.is_believed() or result_words.dmarc_meaning(claim.result) != "none":
+        return claim
+    return replace(claim, standing=Standing.UPSTREAM, why="a sealer's none: whether there is a DMARC record is asked here")
