@@ -12,11 +12,12 @@ import pytest
 
 from arc.sealing import LIST, mail
 from dkimgate.dns.resolver import FakeResolver
-from dkimgate.facts import Disposition
+from dkimgate.facts import Disposition, Sign
 from dkimgate.gate.gate import Gate
 from dkimgate.gate.passage import Outcome
 from dkimgate.message.author import author_of
 from dkimgate.message.message import Connection, Envelope, Message, split_message
+from dkimgate.policy.model import Rule
 from dkimgate.srs import new_secret
 from laws.attack_authors import AUTHORS
 from laws.attack_world import AUTHOR, BORDER, HOSTED_KEY, NOW, REINJECTED, SHIPPED, STRANGER, ZONE
@@ -230,6 +231,9 @@ def test_law_1_no_rewritten_sender_and_no_signature_of_the_forwarder_opens_it(re
     strict = "own domain" in registry
     outcome, record = door.passes(by("boss@ministry.gov.uk"), "friend@council.gov.uk")
     assert (outcome.disposition is Disposition.HOLD, outcome.sender) == (one, None)
+    signing = Rule("forwarded", sign=Sign.FORWARDER, disposition=Disposition.ACCEPT)
+    door.gate.policy = replace(door.gate.policy, rules=(), default=signing)
+    _, record = door.passes(by("boss@ministry.gov.uk"), "friend@elsewhere.test")
     assert record["forwarder_aligns"] is (one or strict)
 
 
