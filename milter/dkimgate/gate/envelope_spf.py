@@ -95,7 +95,7 @@ class EnvelopeSpf(StrEnum):
 
     PASS = "pass"
     TEMPERROR = "temperror"  # nobody knows
-    OTHER = "other"  # none, neutral, softfail, fail, permerror: DMARC takes none of them for a pass
+    OTHER = "other"  # none, neutral, softfail, fail, permerror to everybody: DMARC takes none of them for a pass
 
 
 def _check(address: Address, local: str, domain: str, helo: str | None, lookup: Lookup) -> EnvelopeSpf:
@@ -103,7 +103,11 @@ def _check(address: Address, local: str, domain: str, helo: str | None, lookup: 
     try:
         # void lookups don't count: the limit is a SHOULD that many receivers leave out, and with it the local part of a sender
         # could turn what passes there into an error here, by way of macros
-        result = Query(address, local, domain, helo, lookup, count_voids=False).check()[0]
+        query = Query(address, local, domain, helo, lookup, count_voids=False, lenient=True)
+        result = query.check()[0]
+        if result == "permerror":
+            # not to everybody: rspamd asks 30 questions where section 4.6.4 allows ten, others pass over a term that they don't know
+            result = query.lenient_result
     except Exception:  # noqa: BLE001 - pyspf raises what it likes on records that it did not foresee, and they are a stranger's
         return EnvelopeSpf.TEMPERROR
     return EnvelopeSpf(result) if result in ("pass", "temperror") else EnvelopeSpf.OTHER

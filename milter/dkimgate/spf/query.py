@@ -25,15 +25,25 @@ class Query(spf.query):  # type: ignore[misc]
     """pyspf's evaluation with the message's deadline and the common cache instead of pyspf's own lookups.
 
     `check()[0]` is the result in lower case. It may raise anything, TooLong for one: pyspf does so on records that it did not foresee, and
-    they are a stranger's. `count_voids`: more than two void lookups are a permerror, as section 4.6.4 recommends.
+    they are a stranger's. `count_voids`: more than two void lookups are a permerror, as section 4.6.4 recommends. `lenient`: behind a
+    term that is a permerror the rest is read all the same, and `lenient_result` says what comes of it.
     """
 
-    def __init__(self, address: Address, local: str, domain: str, helo: str | None, lookup: Lookup, count_voids: bool) -> None:
-        super().__init__(i=str(address), s=f"{local}@{domain}", h=helo or "unknown")
+    def __init__(
+        self, address: Address, local: str, domain: str, helo: str | None, lookup: Lookup, count_voids: bool, lenient: bool = False
+    ) -> None:
+        super().__init__(i=str(address), s=f"{local}@{domain}", h=helo or "unknown", strict=not lenient)
         # pyspf splits at the first @, which a quoted local part may hold
         self.l, self.o, self.d = local, domain, domain
         self.lookup = lookup
         self._count_voids = count_voids
+
+    @property
+    def lenient_result(self) -> str | None:
+        """After a `check` that came to permerror: what a reader finds who passes over the terms that can't be read; None where no one finds
+        anything."""
+        found = getattr(self.perm_error, "ext", None)
+        return str(found[0]) if found else None
 
     def dns(self, name: str, qtype: str, cnames: object = None, ignore_void: bool = False) -> list[object]:
         """The values of a question as pyspf wants them. Raises spf.TempError, and spf.PermError at a void lookup too many."""
