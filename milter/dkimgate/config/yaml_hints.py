@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import yaml
 
@@ -31,8 +32,25 @@ _HINTS = {
 """What PyYAML says about the mistakes that conditions invite, and what to do."""
 
 _BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
-_ENTRY = re.compile(r"(?P<indent>[ ]*(?:- +)*)(?P<entry>[^\s#][^#]*?:[ ]+(?P<value>\[.*\]|\{.*\}))[ ]*(?:#.*)?")
-"""A line with a key and a whole list or mapping behind it."""
+_INDENT = re.compile(r"[ ]*(?:- +)*")
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A line with a key and a whole list or mapping behind it. `indent`: the column of the key."""
+
+    indent: int
+    text: str
+    value: str
+
+
+def _entry(line: str) -> _Entry | None:
+    found = _INDENT.match(line)
+    indent = found.end() if found is not None else 0
+    key, colon, behind = line[indent:].partition(": ")
+    value = behind.partition("#")[0].strip(" ")
+    whole = (value.startswith("[") and value.endswith("]")) or (value.startswith("{") and value.endswith("}"))
+    return _Entry(indent, f"{key}: {value}", value) if key and colon and "#" not in key and whole else None
 
 
 def of(error: yaml.MarkedYAMLError, text: str) -> str:
@@ -49,15 +67,15 @@ def _whole_above(text: str, number: int, column: int) -> str | None:
     """What to do where a list or a mapping goes on below a line that holds a whole one already: `keys: []`, and then `- a`."""
     lines = _BREAK.split(text)[: number + 1]
     above = next((line for line in reversed(lines[:-1]) if line.strip() and not line.lstrip().startswith("#")), "")
-    entry = _ENTRY.fullmatch(above)
+    entry = _entry(above)
     below = lines[-1][column:]
-    if entry is None or column < len(entry["indent"]):
+    if entry is None or column < entry.indent:
         return None
-    value = entry["value"]
+    value = entry.value
     kind = "list" if value.startswith("[") else "mapping"
     if below.startswith("-") is not (kind == "list"):
         return None
     if value[1:-1].strip():
-        return f"; `{entry['entry']}` is already a whole {kind}: write all of it between the brackets, or all of it below"
+        return f"; `{entry.text}` is already a whole {kind}: write all of it between the brackets, or all of it below"
     instead = ", or begin in its column" if kind == "mapping" else ""
-    return f"; `{entry['entry']}` is already a whole {kind}: delete the `{value}`{instead}"
+    return f"; `{entry.text}` is already a whole {kind}: delete the `{value}`{instead}"
