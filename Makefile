@@ -112,7 +112,7 @@ $(VENV)/dev: requirements-dev.txt $(VENV)/runtime
 .PHONY: reference
 reference: $(VENV)/runtime
 	$(BIN)/python -m dkimgate.config.reference config/configuration.md
-	$(BIN)/python -m dkimgate.policy.reference config/policy.md
+	$(BIN)/python -m dkimgate.policy.describe.reference config/policy.md
 
 lock: $(VENV)/built
 	@$(BIN)/pip install -q uv

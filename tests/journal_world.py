@@ -17,8 +17,9 @@ from dkimgate.facts import Arrival, Assessment, Border, Claim, Facts, HeaderSign
 from dkimgate.gate import sealer
 from dkimgate.message import domains
 from dkimgate.message.message import Connection, Message
-from dkimgate.policy import loader, verdict
-from dkimgate.policy.model import Policy
+from dkimgate.policy import verdict
+from dkimgate.policy.language import loader
+from dkimgate.policy.language.model import Policy
 from dkimgate.record import record
 from dkimgate.record.recordable import recordable
 

@@ -11,8 +11,8 @@ from random import Random
 
 from dkimgate.facts import DMARC_RESULTS, Arrival, Border, Disposition, EnvelopeAction, Facts, HeaderSigns, Origin, Sign, Spam, Upstream
 from dkimgate.message.message import Connection
-from dkimgate.policy.fact import Kind
-from dkimgate.policy.model import (
+from dkimgate.policy.language.fact import Kind
+from dkimgate.policy.language.model import (
     All,
     Any,
     Atom,
@@ -34,8 +34,8 @@ from dkimgate.policy.model import (
     Word,
     leaves,
 )
+from dkimgate.policy.language.vocabulary import FACTS
 from dkimgate.policy.proof import universe
-from dkimgate.policy.vocabulary import FACTS
 
 OPERATORS: tuple[Operator, ...] = ("<", "<=", ">", ">=", "==", "!=")
 NETWORKS = [

@@ -18,9 +18,9 @@ from dkimgate.config import yaml_file
 from dkimgate.facts import Arrival, Facts, Origin, Spam
 from dkimgate.gate.border import RULE as BORDER
 from dkimgate.message.message import Message
-from dkimgate.policy import loader
 from dkimgate.policy.decide import decide
-from dkimgate.policy.model import Policy
+from dkimgate.policy.language import loader
+from dkimgate.policy.language.model import Policy
 from dkimgate.policy.verdict import guarded
 from dkimgate.record import record
 

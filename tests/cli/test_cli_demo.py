@@ -16,7 +16,7 @@ import pytest
 from dkimgate import cli
 from dkimgate.cli import demo, demo_world
 from dkimgate.message.message import split_message
-from dkimgate.policy import loader
+from dkimgate.policy.language import loader
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from dkimgate import cli
 from dkimgate.config import dkimgate_yaml, wrong_values, yaml_file
-from dkimgate.policy import cases
+from dkimgate.policy.testing import cases
 
 NAME = "dkimgate.yaml"
 

@@ -11,8 +11,8 @@ from dkimgate.dns.resolver import FakeResolver
 from dkimgate.facts import Assessment
 from dkimgate.gate.gate import Gate
 from dkimgate.message.message import Connection, Envelope, HeaderField, Message
-from dkimgate.policy import loader
-from dkimgate.policy.model import Policy
+from dkimgate.policy.language import loader
+from dkimgate.policy.language.model import Policy
 from dkimgate.policy.verdict import reach
 from echoes import zone
 from echoes.table import Row

@@ -12,7 +12,8 @@ from dkimgate.config.dkimgate_yaml import Config, Trust
 from dkimgate.evidence.gather import facts_of, see
 from dkimgate.facts import Assessment, Claim, Decision, Departure, Facts, Sign
 from dkimgate.message.message import Connection, Envelope, Message, split_message
-from dkimgate.policy import loader, verdict
+from dkimgate.policy import verdict
+from dkimgate.policy.language import loader
 from dkimgate.record import record
 
 CORPUS = Path(__file__).parent / "corpus"

@@ -14,7 +14,7 @@ from dkimgate.facts import Disposition
 from dkimgate.gate.gate import Gate, Outcome
 from dkimgate.message.message import Connection, Envelope, HeaderField, Message, split_message
 from dkimgate.passport.secrets import new_secret
-from dkimgate.policy import loader
+from dkimgate.policy.language import loader
 from verify.dkim_world import ed25519_record, pem, rsa_record
 
 NOW = 1_790_000_000.0

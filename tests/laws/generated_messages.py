@@ -26,8 +26,8 @@ from dkimgate.gate import config_checks
 from dkimgate.gate.gate import Gate, Outcome
 from dkimgate.message.message import Connection, Envelope, HeaderField, Message, split_message
 from dkimgate.passport.secrets import Secret, Secrets
-from dkimgate.policy import loader
-from dkimgate.policy.model import Policy
+from dkimgate.policy.language import loader
+from dkimgate.policy.language.model import Policy
 from dkimgate.policy.proof import prove
 from laws.attack_fields import FAKE_PASSPORT, OTHERS, RESULTS, ROUTES
 from laws.attack_world import (

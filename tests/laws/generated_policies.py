@@ -17,8 +17,23 @@ import yaml
 import policy_world
 from dkimgate.config import yaml_file
 from dkimgate.facts import DMARC_RESULTS, Arrival, Claim, Decision, Disposition, EnvelopeAction, Facts, Origin, Sign, Spam, Standing
-from dkimgate.policy import loader
-from dkimgate.policy.model import All, Any, Compare, Condition, Flag, Hosted, Leaf, NoAuthor, Not, Policy, Present, Rule, Within, Word
+from dkimgate.policy.language import loader
+from dkimgate.policy.language.model import (
+    All,
+    Any,
+    Compare,
+    Condition,
+    Flag,
+    Hosted,
+    Leaf,
+    NoAuthor,
+    Not,
+    Policy,
+    Present,
+    Rule,
+    Within,
+    Word,
+)
 from dkimgate.policy.proof import Law, Proof, universe
 
 _STAYS = (Disposition.DEFER, Disposition.REJECT, Disposition.DISCARD)

@@ -22,8 +22,8 @@ from dkimgate.gate import gate
 from dkimgate.gate.gate import Gate
 from dkimgate.message.message import Message
 from dkimgate.policy import verdict
-from dkimgate.policy.loader import from_document
-from dkimgate.policy.model import Policy
+from dkimgate.policy.language.loader import from_document
+from dkimgate.policy.language.model import Policy
 from dkimgate.postfix.way_out import WayOut
 from dkimgate.record import record
 from headers import AUTHOR, BORDER, CONFIG, message
@@ -120,7 +120,7 @@ def test_law_3_one_decision() -> None:
     callers = [p.name for p in (ROOT / "milter").rglob("*.py") if any(_calls_decide(node) for node in ast.walk(ast.parse(p.read_text())))]
     assert sorted(callers) == ["laws.py", "verdict.py"]
     policy = ROOT / "milter" / "dkimgate" / "policy"
-    for name in ("verdict.py", "decide.py", "conditions.py", "risk.py", "guard.py", "model.py", "globs.py"):
+    for name in ("verdict.py", "decide.py", "language/conditions.py", "risk.py", "guard.py", "language/model.py", "language/globs.py"):
         imported = {a.name for node in ast.walk(ast.parse((policy / name).read_text())) if isinstance(node, ast.Import) for a in node.names}
         assert not imported & {"os", "socket", "time", "random", "datetime", "dns", "sys", "pathlib"}, name
 

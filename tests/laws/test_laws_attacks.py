@@ -16,9 +16,10 @@ from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.evidence.gather import facts_of, see
 from dkimgate.facts import Facts, Sign
 from dkimgate.message.message import Connection
-from dkimgate.policy import guard, loader
+from dkimgate.policy import guard
 from dkimgate.policy.decide import decide
-from dkimgate.policy.model import Policy, Rule
+from dkimgate.policy.language import loader
+from dkimgate.policy.language.model import Policy, Rule
 from headers import AUTHOR, BORDER, CONFIG, OUTSIDE, REINJECTED, message
 
 SHIPPED = loader.load(Path(__file__).parents[2] / "config" / "policy.yaml")

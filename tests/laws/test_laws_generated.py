@@ -13,7 +13,7 @@ from dkimgate.facts import Assessment, Decision, EnvelopeAction, Facts, Sign
 from dkimgate.message.message import Envelope, Message
 from dkimgate.policy import verdict
 from dkimgate.policy.decide import decide
-from dkimgate.policy.model import Policy
+from dkimgate.policy.language.model import Policy
 from dkimgate.policy.proof import Law, prove, report
 from dkimgate.record import record
 from dkimgate.record.recordable import recordable

@@ -251,7 +251,7 @@ STAGES = (
     "dkimgate.policy.verdict.guard.refuses_signature",
     "dkimgate.policy.verdict.guard.refuses_envelope",
     "dkimgate.policy.verdict.departure.predict",
-    "dkimgate.policy.texts.fill",
+    "dkimgate.policy.language.texts.fill",
     "dkimgate.evidence.gather.author_of",
     "dkimgate.evidence.gather.own_author_of",
     "dkimgate.evidence.gather.route_of",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dkimgate.config import yaml_file
-from dkimgate.policy import loader
+from dkimgate.policy.language import loader
 from laws.attack_world import Attempt, Forwarder, Wiring, aligned
 
 US = "Authentication-Results: mx.forwarder.example; "

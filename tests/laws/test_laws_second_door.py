@@ -17,7 +17,7 @@ from dkimgate.gate.gate import Gate
 from dkimgate.gate.passage import Outcome
 from dkimgate.message.author import author_of
 from dkimgate.message.message import Connection, Envelope, Message, split_message
-from dkimgate.policy.model import Rule
+from dkimgate.policy.language.model import Rule
 from dkimgate.srs import new_secret
 from laws.attack_authors import AUTHORS
 from laws.attack_world import AUTHOR, BORDER, HOSTED_KEY, NOW, REINJECTED, SHIPPED, STRANGER, ZONE

@@ -10,11 +10,11 @@ import pytest
 from dkimgate.config import yaml_file
 from dkimgate.config.yaml_file import ConfigError
 from dkimgate.facts import Facts, Origin, Spam
-from dkimgate.policy import cases, stating
-from dkimgate.policy.cases import Suite
-from dkimgate.policy.fact import Kind
-from dkimgate.policy.stating import COMPUTED, World
-from dkimgate.policy.vocabulary import FACTS
+from dkimgate.policy.language.fact import Kind
+from dkimgate.policy.language.vocabulary import FACTS
+from dkimgate.policy.testing import cases, stated_facts
+from dkimgate.policy.testing.cases import Suite
+from dkimgate.policy.testing.stated_facts import COMPUTED, World
 
 OURS = World(("forwarder.example", "hosted.example"), "forwarder.example")
 
@@ -38,7 +38,7 @@ def stated(**facts: object) -> Facts:
     """The facts of a case; names with `__` for the dot."""
     names = {name.replace("__", "."): value for name, value in facts.items()}
     text = case("expect: {sign: none}\n    facts: {" + ", ".join(f"{name}: {_written(value)}" for name, value in names.items()) + "}")
-    return stating.facts(parse(text).cases[0].stated, OURS)
+    return stated_facts.facts(parse(text).cases[0].stated, OURS)
 
 
 def _written(value: object) -> str:

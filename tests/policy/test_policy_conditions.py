@@ -11,12 +11,12 @@ import pytest
 from dkimgate.config import yaml_file
 from dkimgate.facts import Arrival, Border, Facts, HeaderSigns, Origin, Risk, Spam, Upstream
 from dkimgate.message.message import Connection
-from dkimgate.policy import globs
-from dkimgate.policy.conditions import holds, leaf_holds
-from dkimgate.policy.explain import describe, why_not
-from dkimgate.policy.loader import from_document
-from dkimgate.policy.model import Leaf, Rule
-from dkimgate.policy.vocabulary import FACTS, value_of
+from dkimgate.policy.describe.explain import describe, why_not
+from dkimgate.policy.language import globs
+from dkimgate.policy.language.conditions import holds, leaf_holds
+from dkimgate.policy.language.loader import from_document
+from dkimgate.policy.language.model import Leaf, Rule
+from dkimgate.policy.language.vocabulary import FACTS, value_of
 
 EMPTY = Facts()
 FULL = Facts(

@@ -12,8 +12,8 @@ from dkimgate.config import yaml_file
 from dkimgate.facts import Arrival, Decision, Disposition, EnvelopeAction, Facts, Origin, Sign, Spam
 from dkimgate.policy.decide import decide, withheld
 from dkimgate.policy.guard import refuses_envelope, refuses_signature
-from dkimgate.policy.loader import from_document
-from dkimgate.policy.model import Policy, Rule
+from dkimgate.policy.language.loader import from_document
+from dkimgate.policy.language.model import Policy, Rule
 from dkimgate.policy.verdict import guarded
 
 OURS = Facts(author="hosted.example", hosted="hosted.example", origin=Origin.SUBMITTED, arrival=Arrival("none"))

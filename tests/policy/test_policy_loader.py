@@ -11,8 +11,24 @@ import pytest
 from dkimgate.config import yaml_file
 from dkimgate.config.yaml_file import ConfigError
 from dkimgate.facts import Disposition, Sign
-from dkimgate.policy.loader import from_document, load
-from dkimgate.policy.model import All, Any, Compare, DomainGlob, Flag, Glob, Hosted, Leaf, Not, Policy, Present, Rule, Within, Word, leaves
+from dkimgate.policy.language.loader import from_document, load
+from dkimgate.policy.language.model import (
+    All,
+    Any,
+    Compare,
+    DomainGlob,
+    Flag,
+    Glob,
+    Hosted,
+    Leaf,
+    Not,
+    Policy,
+    Present,
+    Rule,
+    Within,
+    Word,
+    leaves,
+)
 from dkimgate.policy.proof import prover
 
 FILE = Path("policy.yaml")

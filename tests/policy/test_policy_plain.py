@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from dkimgate.config import yaml_file
-from dkimgate.policy import plain
-from dkimgate.policy.fact import Kind
-from dkimgate.policy.loader import from_document, load
-from dkimgate.policy.model import Policy
-from dkimgate.policy.vocabulary import FACTS
+from dkimgate.policy.describe import plain_words
+from dkimgate.policy.language.fact import Kind
+from dkimgate.policy.language.loader import from_document, load
+from dkimgate.policy.language.model import Policy
+from dkimgate.policy.language.vocabulary import FACTS
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -23,12 +23,12 @@ def parse(text: str) -> Policy:
 
 def who(when: str) -> str:
     top = "version: 1\nrisk: {dmarc: {fail: 100}}\n"
-    return plain.who(parse(f"{top}rules:\n  - name: a\n    sign: none\n    when: {{{when}}}\n").rules[0])
+    return plain_words.who(parse(f"{top}rules:\n  - name: a\n    sign: none\n    when: {{{when}}}\n").rules[0])
 
 
 def does(keys: str) -> list[str]:
     policy = parse(f"version: 1\nrules:\n  - {{name: a, {keys}}}\n")
-    return plain.does(policy.rules[0], policy)
+    return plain_words.does(policy.rules[0], policy)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_who(when: str, said: str) -> None:
 
 def test_a_rule_without_conditions_takes_the_rest() -> None:
     policy = parse("version: 1\nrules:\n  - {name: a, sign: none}\n")
-    assert plain.who(policy.rules[0]) == "every other message"
+    assert plain_words.who(policy.rules[0]) == "every other message"
 
 
 @pytest.mark.parametrize(
@@ -108,6 +108,6 @@ def test_there_are_words_for_every_fact_and_every_value() -> None:
 def test_what_is_shipped_has_words_for_all_of_it(file: Path) -> None:
     policy = load(file)
     for rule in policy.all_rules:
-        assert plain.who(rule) and plain.does(rule, policy)
+        assert plain_words.who(rule) and plain_words.does(rule, policy)
     for name, _ in policy.weights.parts:
-        assert "=" not in plain.part(name) and "_" not in plain.part(name)
+        assert "=" not in plain_words.part(name) and "_" not in plain_words.part(name)

@@ -13,10 +13,10 @@ from dkimgate.config.yaml_file import ConfigError
 from dkimgate.facts import Arrival, Facts, HeaderSigns, Origin, Sign
 from dkimgate.message.message import Connection
 from dkimgate.policy import verdict
-from dkimgate.policy.conditions import holds
 from dkimgate.policy.decide import decide
-from dkimgate.policy.loader import from_document, load
-from dkimgate.policy.model import Policy
+from dkimgate.policy.language.conditions import holds
+from dkimgate.policy.language.loader import from_document, load
+from dkimgate.policy.language.model import Policy
 from dkimgate.policy.proof import Law, Proof, overlaps, prove, prover, report, uncovered
 from dkimgate.policy.proof.laws import breaks
 from dkimgate.policy.proof.universe import is_possible

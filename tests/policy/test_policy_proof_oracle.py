@@ -20,12 +20,27 @@ import pytest
 
 import policy_world
 from dkimgate.facts import DMARC_RESULTS, EnvelopeAction, Sign
-from dkimgate.policy.fact import Kind
-from dkimgate.policy.loader import load
-from dkimgate.policy.model import All, Any, Compare, Condition, Flag, Glob, Hosted, Leaf, NoAuthor, Not, Policy, Present, Rule, Word
+from dkimgate.policy.language.fact import Kind
+from dkimgate.policy.language.loader import load
+from dkimgate.policy.language.model import (
+    All,
+    Any,
+    Compare,
+    Condition,
+    Flag,
+    Glob,
+    Hosted,
+    Leaf,
+    NoAuthor,
+    Not,
+    Policy,
+    Present,
+    Rule,
+    Word,
+)
+from dkimgate.policy.language.vocabulary import FACTS
 from dkimgate.policy.proof import Law, prove, prover, uncovered, unreachable
 from dkimgate.policy.proof.prover import Prover
-from dkimgate.policy.vocabulary import FACTS
 
 z3: Z3 = importlib.import_module("z3")  # untyped; a test that is skipped would go unnoticed
 

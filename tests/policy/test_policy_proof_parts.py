@@ -16,7 +16,7 @@ from dkimgate.config.dkimgate_yaml import Config, Trust
 from dkimgate.evidence.gather import facts_of, see
 from dkimgate.facts import Facts, Standing
 from dkimgate.message.message import Connection, Envelope, Message, split_message
-from dkimgate.policy.model import Compare, DomainGlob, Glob, Operator, Weights
+from dkimgate.policy.language.model import Compare, DomainGlob, Glob, Operator, Weights
 from dkimgate.policy.proof import universe
 from dkimgate.policy.proof.arithmetic import Arithmetic
 from dkimgate.policy.proof.budget import Budget, TooHardError

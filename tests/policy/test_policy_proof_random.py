@@ -10,9 +10,9 @@ import pytest
 
 import policy_world
 from dkimgate.facts import EnvelopeAction, Facts, HeaderSigns, Risk, Sign
-from dkimgate.policy.conditions import holds
 from dkimgate.policy.decide import decide
-from dkimgate.policy.model import All, Any, Compare, DomainGlob, Flag, Glob, Leaf, Not, Policy, Rule, Weights, Within, Word
+from dkimgate.policy.language.conditions import holds
+from dkimgate.policy.language.model import All, Any, Compare, DomainGlob, Flag, Glob, Leaf, Not, Policy, Rule, Weights, Within, Word
 from dkimgate.policy.proof import Law, Proof, overlaps, prove, uncovered, universe, unreachable
 from dkimgate.policy.proof.laws import breaks
 from dkimgate.policy.risk import risk_of

@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 import policy_world
 from dkimgate.facts import DMARC_RESULTS, Arrival, Border, Decision, Disposition, Facts, HeaderSigns, Origin, Sign, Spam, Upstream
 from dkimgate.message.message import Connection
-from dkimgate.policy import globs, verdict
-from dkimgate.policy.conditions import holds, leaf_holds
+from dkimgate.policy import verdict
 from dkimgate.policy.decide import decide
-from dkimgate.policy.explain import describe, why_not
-from dkimgate.policy.fact import Kind
+from dkimgate.policy.describe.explain import describe, why_not
 from dkimgate.policy.guard import refuses_signature
-from dkimgate.policy.model import (
+from dkimgate.policy.language import globs
+from dkimgate.policy.language.conditions import holds, leaf_holds
+from dkimgate.policy.language.fact import Kind
+from dkimgate.policy.language.model import (
     All,
     Any,
     Compare,
@@ -43,9 +44,9 @@ from dkimgate.policy.model import (
     Within,
     Word,
 )
+from dkimgate.policy.language.vocabulary import FACTS
 from dkimgate.policy.proof import universe, unreachable
 from dkimgate.policy.risk import risk_of
-from dkimgate.policy.vocabulary import FACTS
 
 floats = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from([0.0, 4.99, 5.0, 14.9, 1e308, -1.0])
 words = st.sampled_from(["none", "pass", "fail", "softfail", "temperror", "permerror", "neutral", "policy", "weird", ""])

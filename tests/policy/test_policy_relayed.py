@@ -11,7 +11,8 @@ import pytest
 from dkimgate.cli.show import laundered
 from dkimgate.facts import Arrival, Assessment, Decision, Departure, Facts, Origin, Sign, is_outside
 from dkimgate.message.message import Connection, Message
-from dkimgate.policy import departure, guard, loader, verdict
+from dkimgate.policy import departure, guard, verdict
+from dkimgate.policy.language import loader
 from dkimgate.policy.laundering import Law
 from dkimgate.policy.proof import laws, universe
 from dkimgate.record import record

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from dkimgate.facts import Arrival, Facts, HeaderSigns, Risk, Spam, Upstream
-from dkimgate.policy.model import Weights
+from dkimgate.policy.language.model import Weights
 from dkimgate.policy.risk import MAX_PART, risk_of, spam_ratio
 
 WEIGHTS = Weights(

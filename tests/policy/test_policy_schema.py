@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from dkimgate.config.values import FIELD_NAME
 from dkimgate.config.yaml_file import ConfigError, Document
 from dkimgate.facts import DMARC_RESULTS
-from dkimgate.policy import actions, loader, meanings
-from dkimgate.policy.fact import Fact, Kind
-from dkimgate.policy.loader import from_document
-from dkimgate.policy.parse import COMPARISON
-from dkimgate.policy.schema import schema
-from dkimgate.policy.vocabulary import FACTS
+from dkimgate.policy.describe import key_meanings
+from dkimgate.policy.describe.schema import schema
+from dkimgate.policy.language import actions, loader
+from dkimgate.policy.language.fact import Fact, Kind
+from dkimgate.policy.language.loader import from_document
+from dkimgate.policy.language.parse import COMPARISON
+from dkimgate.policy.language.vocabulary import FACTS
 from documents import POLICIES, Example
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -216,9 +217,9 @@ def test_what_loads_is_never_marked(policy: dict[str, Any]) -> None:
 
 
 def test_every_key_has_its_meaning() -> None:
-    assert set(meanings.POLICY) == set(loader.TOP_KEYS)
-    assert set(meanings.RULE) == set(loader.RULE_KEYS)
-    assert set(meanings.RISK) == set(loader.WEIGHTS)
+    assert set(key_meanings.POLICY) == set(loader.TOP_KEYS)
+    assert set(key_meanings.RULE) == set(loader.RULE_KEYS)
+    assert set(key_meanings.RISK) == set(loader.WEIGHTS)
 
 
 @pytest.mark.parametrize("fact", FACTS)

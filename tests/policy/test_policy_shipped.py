@@ -13,11 +13,11 @@ from pydantic import BaseModel
 
 from dkimgate.config import dkimgate_yaml, yaml_file
 from dkimgate.facts import DMARC_RESULTS, Arrival, Facts, HeaderSigns, Origin, Sign, Spam, Upstream
-from dkimgate.policy import reference
 from dkimgate.policy.decide import decide
+from dkimgate.policy.describe import reference
 from dkimgate.policy.guard import refuses_signature
-from dkimgate.policy.loader import from_document, load
-from dkimgate.policy.vocabulary import FACTS
+from dkimgate.policy.language.loader import from_document, load
+from dkimgate.policy.language.vocabulary import FACTS
 from documents import POLICIES, Example
 
 FOLDER = Path(__file__).parents[2] / "config"

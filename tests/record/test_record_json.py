@@ -32,8 +32,9 @@ from dkimgate.facts import (
     Upstream,
 )
 from dkimgate.message.message import Connection, Envelope, HeaderField, Message
-from dkimgate.policy import departure, loader
+from dkimgate.policy import departure
 from dkimgate.policy.decide import decide
+from dkimgate.policy.language import loader
 from dkimgate.record import record
 from dkimgate.record.recordable import CLAIM_LIMIT, RECIPIENT_LIMIT, TEXT_LIMIT, recordable
 

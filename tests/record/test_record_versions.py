@@ -12,7 +12,8 @@ import pytest
 
 from dkimgate.config import yaml_file
 from dkimgate.facts import Arrival, HeaderSigns, Holds, Sending, Spam
-from dkimgate.policy import loader, verdict
+from dkimgate.policy import verdict
+from dkimgate.policy.language import loader
 from dkimgate.record import record
 
 POLICY = loader.from_document(

@@ -10,9 +10,9 @@ from dkimgate.facts import Disposition, EnvelopeAction, Facts, Sign
 from dkimgate.gate.border import RULE as BORDER
 from dkimgate.policy import verdict
 from dkimgate.policy.decide import withheld
-from dkimgate.policy.explain import why_not
+from dkimgate.policy.describe.explain import why_not
+from dkimgate.policy.language.model import Policy
 from dkimgate.policy.laundering import broken
-from dkimgate.policy.model import Policy
 from dkimgate.policy.verdict import Verdict
 from dkimgate.record.record import Json, Record, RecordError, facts_of, read
 

@@ -16,7 +16,7 @@ from typing import Any
 from dkimgate.backtest.pieces import Piece, cut, lines, open_all
 from dkimgate.backtest.tally import Period, Tally
 from dkimgate.message import domains
-from dkimgate.policy.model import Policy
+from dkimgate.policy.language.model import Policy
 from dkimgate.record.journal_reader import Reader
 
 WORTH_A_PROCESS = 4 << 20

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from dkimgate.backtest.compare import Compared, Kind, Side, Skipped, compare, door, kinds, why
 from dkimgate.facts import Arrival
-from dkimgate.policy.model import Policy
+from dkimgate.policy.language.model import Policy
 from dkimgate.record.record import Json
 
 MOST_DOMAINS = 20_000

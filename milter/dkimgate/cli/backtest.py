@@ -21,8 +21,8 @@ from dkimgate.config import dkimgate_yaml, yaml_file
 from dkimgate.config.files import cant_read
 from dkimgate.facts import EnvelopeAction
 from dkimgate.gate import config_checks
-from dkimgate.policy import loader
-from dkimgate.policy.model import Policy
+from dkimgate.policy.language import loader
+from dkimgate.policy.language.model import Policy
 from dkimgate.policy.proof import prove, report
 from dkimgate.record.journal_reader import files_of
 

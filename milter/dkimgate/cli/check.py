@@ -22,9 +22,9 @@ from dkimgate.config.permissions import hindrance
 from dkimgate.facts import EnvelopeAction, Sign
 from dkimgate.gate import config_checks
 from dkimgate.gate.gate import Gate
-from dkimgate.policy import unheard
-from dkimgate.policy.explain import describe, does
-from dkimgate.policy.model import Policy, Rule
+from dkimgate.policy.describe import unheard_refusals
+from dkimgate.policy.describe.explain import describe, does
+from dkimgate.policy.language.model import Policy, Rule
 from dkimgate.record.journal import Journal
 
 _EPILOG = """\
@@ -226,7 +226,7 @@ def _policy(gate: Gate, settings: Config) -> Iterator[Finding]:
 
 def _sendmail(gate: Gate, settings: Config) -> Iterator[Finding]:
     """Where Postfix is told to ask us we can't see, so it is good to know and no more."""
-    for rule, words, instead in unheard.refusals(gate.policy):
+    for rule, words, instead in unheard_refusals.refusals(gate.policy):
         where = f"{gate.policy.file}:{rule.line}" if rule.line else gate.policy.file
         yield Finding(
             "note",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dkimgate.cli.screen import DIM, DOUBT, GOOD, Cell, Screen
 from dkimgate.facts import Facts
-from dkimgate.policy.model import Policy
+from dkimgate.policy.language.model import Policy
 from dkimgate.policy.proof import Overlap, Proof, overlaps, prove, report, uncovered
 
 

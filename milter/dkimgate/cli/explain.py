@@ -17,7 +17,7 @@ from dkimgate.gate.gate import Gate
 from dkimgate.message.message import Connection, Message
 from dkimgate.message.received import Hop
 from dkimgate.policy.decide import withheld
-from dkimgate.policy.explain import does, why_not
+from dkimgate.policy.describe.explain import does, why_not
 from dkimgate.record import record
 
 _EPILOG = """\

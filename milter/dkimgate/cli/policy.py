@@ -9,7 +9,7 @@ from pathlib import Path
 from dkimgate.cli import policy_show, policy_test
 from dkimgate.cli.help_text import Formatter
 from dkimgate.config import dkimgate_yaml
-from dkimgate.policy.schema import schema
+from dkimgate.policy.describe.schema import schema
 
 _TEST_HELP = """\
 A case is a message, by its facts or whole, and what is expected to become of it. The format is in config/policy-tests.md:

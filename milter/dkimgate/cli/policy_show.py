@@ -10,8 +10,9 @@ from typing import Any
 from dkimgate.cli.screen import BAD, DIM, DOUBT, GOOD, TITLE, Cell, Screen
 from dkimgate.config import dkimgate_yaml, yaml_file
 from dkimgate.facts import Sign
-from dkimgate.policy import loader, plain
-from dkimgate.policy.model import Policy, Rule
+from dkimgate.policy.describe import plain_words
+from dkimgate.policy.language import loader
+from dkimgate.policy.language.model import Policy, Rule
 from dkimgate.policy.proof import prove, report
 
 _ENFORCE = "It is in force: what it says is done."
@@ -57,11 +58,11 @@ def _print(policy: Policy, screen: Screen) -> None:
 
 def _rules(policy: Policy) -> list[list[Cell]]:
     rows: list[list[Cell]] = [
-        [str(number), (rule.name, TITLE), plain.who(rule), ("; ".join(plain.does(rule, policy)), _style(rule))]
+        [str(number), (rule.name, TITLE), plain_words.who(rule), ("; ".join(plain_words.does(rule, policy)), _style(rule))]
         for number, rule in enumerate(policy.rules, 1)
     ]
     default = policy.default
-    return [*rows, ["", (default.name, TITLE), "no rule matches it", ("; ".join(plain.does(default, policy)), _style(default))]]
+    return [*rows, ["", (default.name, TITLE), "no rule matches it", ("; ".join(plain_words.does(default, policy)), _style(default))]]
 
 
 def _style(rule: Rule) -> str:
@@ -71,7 +72,7 @@ def _style(rule: Rule) -> str:
 
 
 def _weights(policy: Policy) -> list[list[Cell]]:
-    weighty = [(weight, plain.part(name)) for name, weight in policy.weights.parts if weight]
+    weighty = [(weight, plain_words.part(name)) for name, weight in policy.weights.parts if weight]
     if policy.weights.per_required:
         spam = "a spam filter calls it spam; in proportion to its score: half of the score adds half of it, twice the score twice"
         weighty.append((policy.weights.per_required, spam))
@@ -118,10 +119,16 @@ def _as_json(policy: Policy) -> dict[str, Any]:
         "digest": f"sha256:{policy.digest}",
         "mode": policy.mode,
         "rules": [
-            {"name": rule.name, "line": rule.line, "if": plain.who(rule), "then": plain.does(rule, policy), "mode": policy.mode_of(rule)}
+            {
+                "name": rule.name,
+                "line": rule.line,
+                "if": plain_words.who(rule),
+                "then": plain_words.does(rule, policy),
+                "mode": policy.mode_of(rule),
+            }
             for rule in policy.all_rules
         ],
-        "risk": [{"part": name, "if": plain.part(name), "adds": weight} for name, weight in policy.weights.parts],
+        "risk": [{"part": name, "if": plain_words.part(name), "adds": weight} for name, weight in policy.weights.parts],
         "risk_per_required_spam_score": policy.weights.per_required,
         "refused_for": report.refused(policy, proof),
         "unproved": report.doubtful(policy, proof),

@@ -19,14 +19,15 @@ from dkimgate.config.yaml_file import ConfigError, nearest
 from dkimgate.dkim.keys import signing_key
 from dkimgate.facts import Assessment
 from dkimgate.gate.gate import Gate
-from dkimgate.policy import cases, expecting, loader, stating
-from dkimgate.policy.cases import Case, Suite
 from dkimgate.policy.decide import withheld
-from dkimgate.policy.expecting import Difference
-from dkimgate.policy.explain import found_as, why_not
-from dkimgate.policy.model import Policy, Rule, leaves
+from dkimgate.policy.describe.explain import found_as, why_not
+from dkimgate.policy.language import loader
+from dkimgate.policy.language.model import Policy, Rule, leaves
+from dkimgate.policy.language.vocabulary import value_of
 from dkimgate.policy.proof import prove, report
-from dkimgate.policy.vocabulary import value_of
+from dkimgate.policy.testing import cases, expectations, stated_facts
+from dkimgate.policy.testing.cases import Case, Suite
+from dkimgate.policy.testing.expectations import Difference
 from dkimgate.postfix.way_out import configured
 from dkimgate.record.recordable import recordable
 
@@ -96,13 +97,13 @@ def judge(suite: Suite, policy: Policy) -> list[CaseResult]:
 
 def _judged(case: Case, engine: Gate, suite: Suite, policy: Policy) -> CaseResult:
     assessment = _assess(case, engine, suite)
-    found = expecting.differences(case.expected, assessment)
+    found = expectations.differences(case.expected, assessment)
     return CaseResult(case, assessment, found, _why(case, assessment, policy))
 
 
 def _assess(case: Case, engine: Gate, suite: Suite) -> Assessment:
     if case.message is None:
-        return engine.decided(recordable(stating.facts(case.stated, suite.world)))
+        return engine.decided(recordable(stated_facts.facts(case.stated, suite.world)))
     session = case.session
     connection = stored.connection(session.client, session.helo, session.auth)
     message, body = stored.message_of(case.message, connection, session.sender, session.recipients)
@@ -111,7 +112,7 @@ def _assess(case: Case, engine: Gate, suite: Suite) -> Assessment:
     assessment = engine.assess(message, body, stored.arrived(message) or stored.when(date) or 0.0)
     if not case.stated:
         return assessment
-    return engine.decided(recordable(stating.state(assessment.facts, case.stated, suite.world)))
+    return engine.decided(recordable(stated_facts.state(assessment.facts, case.stated, suite.world)))
 
 
 def _why(case: Case, assessment: Assessment, policy: Policy) -> list[tuple[str, str]]:
@@ -173,10 +174,10 @@ def _details(verdict: CaseResult) -> list[list[Cell]]:
     return rows + [[(label, DIM), (text, DIM)] for label, text in verdict.why]
 
 
-def _outcome(expected: expecting.Expectation, assessment: Assessment) -> str:
+def _outcome(expected: expectations.Expectation, assessment: Assessment) -> str:
     if expected.condition is not None:
         return found_as(value_of(expected.key, assessment.facts, assessment.decision.risk))
-    return expecting.told(expecting.decided(expected.key, assessment))
+    return expectations.told(expectations.decided(expected.key, assessment))
 
 
 def _as_json(suite: Suite, policy: Policy, verdicts: Sequence[CaseResult]) -> dict[str, Any]:
@@ -189,7 +190,7 @@ def _as_json(suite: Suite, policy: Policy, verdicts: Sequence[CaseResult]) -> di
                 "line": verdict.case.line,
                 "ok": not verdict.differences,
                 "differences": [{"key": each.key, "expected": each.expected, "found": each.found} for each in verdict.differences],
-                "decided": {key: expecting.decided(key, verdict.assessment) for key in expecting.DECIDED},
+                "decided": {key: expectations.decided(key, verdict.assessment) for key in expectations.DECIDED},
                 "risk": verdict.assessment.decision.risk.score,
                 "why": [{"about": label, "text": text} for label, text in verdict.why],
             }

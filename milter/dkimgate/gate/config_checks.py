@@ -8,7 +8,7 @@ from pathlib import Path
 from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.facts import EnvelopeAction
 from dkimgate.message import domains
-from dkimgate.policy.model import Policy
+from dkimgate.policy.language.model import Policy
 
 
 def problems(file: Path, settings: Config, policy: Policy | None) -> list[str]:

@@ -35,8 +35,9 @@ from dkimgate.message import domains
 from dkimgate.message.message import HeaderField, Message
 from dkimgate.passport import reading as passports
 from dkimgate.passport.secrets import Secrets
-from dkimgate.policy import departure, loader, verdict
-from dkimgate.policy.model import Policy
+from dkimgate.policy import departure, verdict
+from dkimgate.policy.language import loader
+from dkimgate.policy.language.model import Policy
 from dkimgate.policy.proof import prove, report
 from dkimgate.postfix import this_host, way_out
 from dkimgate.postfix.way_out import WayOut

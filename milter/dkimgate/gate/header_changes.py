@@ -19,7 +19,7 @@ from dkimgate.facts import Claim, Decision, Facts, HeaderChanges, Standing
 from dkimgate.message import domains, encoded_word
 from dkimgate.message.lines import LONGEST_LINE, folded, has_long_line, sent
 from dkimgate.message.message import HeaderField, Message
-from dkimgate.policy import texts
+from dkimgate.policy.language import texts
 
 MOST_REMOVED = 1000
 """Fields that are taken off a message. The MTA looks through its header anew for each one; an honest message has a handful."""

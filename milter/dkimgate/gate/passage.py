@@ -21,7 +21,8 @@ from dkimgate.gate.way import Fields, Way, Written
 from dkimgate.log import Level, describe, log
 from dkimgate.message.author import kind_of_problem
 from dkimgate.message.message import Message
-from dkimgate.policy import departure, texts
+from dkimgate.policy import departure
+from dkimgate.policy.language import texts
 from dkimgate.record import record
 from dkimgate.record.journal import JournalError
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dkimgate.facts import Decision, Disposition, EnvelopeAction, Facts, Sign
-from dkimgate.policy.conditions import holds
-from dkimgate.policy.model import Policy, Rule
+from dkimgate.policy.language.conditions import holds
+from dkimgate.policy.language.model import Policy, Rule
 from dkimgate.policy.risk import risk_of
 
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import fields
 
 from dkimgate.facts import Facts, HeaderSigns, Risk, Spam
-from dkimgate.policy.model import Weights
+from dkimgate.policy.language.model import Weights
 
 MAX_PART = 1_000_000.0
 """No part of a risk is larger: a forged score of 1e308 must not make a sum that no longer is a number."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from dkimgate.facts import Decision, Departure, Disposition, EnvelopeAction, Facts, Sign
 from dkimgate.policy import departure, guard
 from dkimgate.policy.decide import decide
-from dkimgate.policy.model import Policy
+from dkimgate.policy.language.model import Policy
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from dkimgate.facts import (
     Upstream,
 )
 from dkimgate.message.message import Connection, Message
-from dkimgate.policy import texts
+from dkimgate.policy.language import texts
 from dkimgate.record.recordable import RECIPIENT_LIMIT, cut, recordable
 
 VERSION = 1

@@ -12,7 +12,7 @@ import functools
 import math
 from dataclasses import dataclass
 
-from dkimgate.policy.model import Weights
+from dkimgate.policy.language.model import Weights
 from dkimgate.policy.proof import universe
 from dkimgate.policy.proof.budget import Budget, TooHardError
 from dkimgate.policy.proof.ranges import Ranges, rank, union, unrank

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dkimgate.policy.explain import short
-from dkimgate.policy.fact import Kind
-from dkimgate.policy.model import (
+from dkimgate.policy.describe.explain import short
+from dkimgate.policy.language.fact import Kind
+from dkimgate.policy.language.model import (
     All,
     Any,
     Atom,
@@ -26,12 +26,12 @@ from dkimgate.policy.model import (
     Word,
     leaves,
 )
+from dkimgate.policy.language.vocabulary import FACTS
 from dkimgate.policy.proof import stores, universe
 from dkimgate.policy.proof.budget import Budget
 from dkimgate.policy.proof.language import Language, Writing
 from dkimgate.policy.proof.ranges import ADDRESSES, PRESENT_ADDRESSES, network_range, rank, union
 from dkimgate.policy.proof.stores import HOSTED, NONE, PLAIN, Literal
-from dkimgate.policy.vocabulary import FACTS
 
 
 class And:

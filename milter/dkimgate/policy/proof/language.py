@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from dkimgate.policy import globs
-from dkimgate.policy.model import DomainGlob, Glob
+from dkimgate.policy.language import globs
+from dkimgate.policy.language.model import DomainGlob, Glob
 from dkimgate.policy.proof.budget import TOO_MANY, Budget, TooHardError
 
 MAX_STATES = 10_000

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from dkimgate.facts import DMARC_RESULTS, Decision, EnvelopeAction, Facts, Sign
 from dkimgate.policy import departure
 from dkimgate.policy.decide import decide
+from dkimgate.policy.language.model import All, Condition, Flag, Hosted, Leaf, Not, Policy, Rule, Word
 from dkimgate.policy.laundering import Law, broken
-from dkimgate.policy.model import All, Condition, Flag, Hosted, Leaf, Not, Policy, Rule, Word
 from dkimgate.policy.proof import universe
 from dkimgate.policy.proof.budget import TooHardError
 from dkimgate.policy.proof.prover import Prover

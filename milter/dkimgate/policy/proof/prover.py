@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from dkimgate.facts import Facts
-from dkimgate.policy.conditions import holds
-from dkimgate.policy.model import Condition, Policy
+from dkimgate.policy.language.conditions import holds
+from dkimgate.policy.language.model import Condition, Policy
 from dkimgate.policy.proof import universe
 from dkimgate.policy.proof.budget import Budget, TooHardError
 from dkimgate.policy.proof.formula import FALSE, Formula

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-from dkimgate.policy.model import Compare
+from dkimgate.policy.language.model import Compare
 
 
 @dataclass(frozen=True)

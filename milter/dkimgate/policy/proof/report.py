@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import fields
 
 from dkimgate.facts import Facts, HeaderSigns, Origin
-from dkimgate.policy.explain import short
+from dkimgate.policy.describe.explain import short
+from dkimgate.policy.language.model import All, Policy, Rule, leaves
 from dkimgate.policy.laundering import Law
-from dkimgate.policy.model import All, Policy, Rule, leaves
 from dkimgate.policy.proof.laws import Laundering, Proof, Unproved
 from dkimgate.policy.proof.subsumption import Unreachable
 

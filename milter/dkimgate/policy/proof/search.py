@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dkimgate.facts import Facts
-from dkimgate.policy.model import Policy, leaves
+from dkimgate.policy.language.model import Policy, leaves
 from dkimgate.policy.proof import universe
 from dkimgate.policy.proof.arithmetic import KEYS, Arithmetic, State
 from dkimgate.policy.proof.budget import Budget

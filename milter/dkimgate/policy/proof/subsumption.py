@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from dkimgate.facts import Facts
-from dkimgate.policy.model import All, Condition, Policy, Rule
+from dkimgate.policy.language.model import All, Condition, Policy, Rule
 from dkimgate.policy.proof.budget import TooHardError
 from dkimgate.policy.proof.prover import MANY, Prover
 

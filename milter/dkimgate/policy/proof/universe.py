@@ -10,14 +10,14 @@ import typing
 from collections.abc import Collection
 
 from dkimgate.facts import Arrival, Border, Facts, Origin, Risk, Spam, is_outside
-from dkimgate.policy.conditions import holds
-from dkimgate.policy.explain import describe
-from dkimgate.policy.fact import Kind
-from dkimgate.policy.model import All, Any, Compare, Condition, Flag, Glob, Hosted, Leaf, NoAuthor, Not, Present, Word, leaves
+from dkimgate.policy.describe.explain import describe
+from dkimgate.policy.language.conditions import holds
+from dkimgate.policy.language.fact import Kind
+from dkimgate.policy.language.model import All, Any, Compare, Condition, Flag, Glob, Hosted, Leaf, NoAuthor, Not, Present, Word, leaves
+from dkimgate.policy.language.vocabulary import FACTS, put, value_of
 from dkimgate.policy.proof.language import Writing, writable
 from dkimgate.policy.proof.ranges import Cents, Counts, Floats, Ranges, rank, union, unrank
 from dkimgate.policy.risk import MAX_PART
-from dkimgate.policy.vocabulary import FACTS, put, value_of
 
 WORDS: dict[str, tuple[str | None, ...]] = {
     fact.name: (*((None,) if fact.optional else ()), *(fact.found or fact.words)) for fact in FACTS.values() if fact.kind is Kind.WORD

@@ -13,10 +13,10 @@ from dkimgate.config.yaml_file import Where
 from dkimgate.facts import Arrival, Border, Claim, Facts, Origin, Spam, Standing, is_outside
 from dkimgate.message import domains
 from dkimgate.message.message import Connection
-from dkimgate.policy.fact import Fact, Kind
-from dkimgate.policy.parse import fact_hint
-from dkimgate.policy.problems import Problems
-from dkimgate.policy.vocabulary import FACTS, put
+from dkimgate.policy.language.fact import Fact, Kind
+from dkimgate.policy.language.parse import fact_hint
+from dkimgate.policy.language.problems import Problems
+from dkimgate.policy.language.vocabulary import FACTS, put
 
 COMPUTED = {name: fact.instead for name, fact in FACTS.items() if fact.instead}
 """Facts that can't be stated, and what to do."""

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from dkimgate.facts import Disposition, Facts, Risk, Sign
-from dkimgate.policy.fact import Fact, Value
-from dkimgate.policy.fact_table import ROWS
+from dkimgate.policy.language.fact import Fact, Value
+from dkimgate.policy.language.fact_table import ROWS
 
 SIGNS = tuple(str(sign) for sign in Sign)
 DISPOSITIONS = tuple(str(disposition) for disposition in Disposition)

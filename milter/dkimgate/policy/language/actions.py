@@ -11,10 +11,10 @@ from dkimgate.config.yaml_file import Where
 from dkimgate.evidence.results_elsewhere import states_results
 from dkimgate.evidence.spam_fields import scale_of
 from dkimgate.facts import Disposition, EnvelopeAction, Sign
-from dkimgate.policy import texts
-from dkimgate.policy.model import Mode
-from dkimgate.policy.problems import Problems
-from dkimgate.policy.vocabulary import DISPOSITIONS, SIGNS
+from dkimgate.policy.language import texts
+from dkimgate.policy.language.model import Mode
+from dkimgate.policy.language.problems import Problems
+from dkimgate.policy.language.vocabulary import DISPOSITIONS, SIGNS
 
 MODES = ("enforce", "observe")
 ENVELOPES = tuple(str(action) for action in EnvelopeAction)

@@ -9,17 +9,17 @@ from typing import Any
 
 from dkimgate.config.values import FIELD_NAME
 from dkimgate.facts import Disposition, Sign
-from dkimgate.policy import actions, loader, meanings
-from dkimgate.policy.fact import Fact, Kind
-from dkimgate.policy.parse import COMPARISON
+from dkimgate.policy.describe import key_meanings
+from dkimgate.policy.language import actions, loader, parse
+from dkimgate.policy.language.fact import Fact, Kind
+from dkimgate.policy.language.vocabulary import DISPOSITIONS, FACTS, SIGNS
 from dkimgate.policy.risk import MAX_PART
-from dkimgate.policy.vocabulary import DISPOSITIONS, FACTS, SIGNS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 Schema = dict[str, Any]
 
-_COMPARISON = {"type": "string", "pattern": f"^{COMPARISON.pattern}$"}
+_COMPARISON = {"type": "string", "pattern": f"^{parse.COMPARISON.pattern}$"}
 _LINE = {"type": "string", "pattern": f"^{actions.TEXT.pattern}$"}
 _FIELD = f"^{FIELD_NAME.pattern}$"
 _EXAMPLES = {
@@ -39,7 +39,7 @@ def schema() -> Schema:
         "$schema": DIALECT,
         "title": "dkimgate policy",
         "description": "Which messages have earned a DKIM signature.",
-        **_mapping(_top(), meanings.POLICY),
+        **_mapping(_top(), key_meanings.POLICY),
         "required": ["version", "rules"],
         "dependentRequired": {"allow_laundering": ["laundering_reason"], "laundering_reason": ["allow_laundering"]},
         "$defs": {"when": _when(), "action": _action(), "rule": _rule()},
@@ -56,7 +56,7 @@ def _top() -> dict[str, Schema]:
     return {
         "version": {"const": loader.VERSION},
         "mode": {"enum": list(actions.MODES), "default": "enforce"},
-        "risk": _mapping({group: _weights(names) for group, names in loader.WEIGHTS.items()}, meanings.RISK),
+        "risk": _mapping({group: _weights(names) for group, names in loader.WEIGHTS.items()}, key_meanings.RISK),
         "rules": {"type": "array", "items": {"$ref": "#/$defs/rule"}, "minItems": 1},
         "default": {"$ref": "#/$defs/action"},
         "allow_laundering": {"type": "array", "items": {"type": "string"}, "minItems": 1},
@@ -73,7 +73,7 @@ def _when() -> Schema:
     branch = {"$ref": "#/$defs/when"}
     several = {"type": "array", "items": branch, "minItems": 1}
     facts = {name: _fact(fact) for name, fact in FACTS.items()}
-    told = {name: fact.meaning for name, fact in FACTS.items()} | meanings.BRANCHES
+    told = {name: fact.meaning for name, fact in FACTS.items()} | key_meanings.BRANCHES
     return _mapping({**facts, "any": several, "all": several, "not": branch}, told)
 
 
@@ -127,14 +127,14 @@ def _one_or_several(one: Schema, most: int) -> Schema:
 
 
 def _action() -> Schema:
-    return {**_mapping(_actions(), meanings.RULE), "allOf": _sense()}
+    return {**_mapping(_actions(), key_meanings.RULE), "allOf": _sense()}
 
 
 def _rule() -> Schema:
     name: Schema = {"type": "string", "pattern": f"^{loader.NAME.pattern}$", "not": {"const": "default"}}
     properties: dict[str, Schema] = {"name": name, "when": {"$ref": "#/$defs/when"}, **_actions()}
     return {
-        **_mapping(properties, meanings.RULE),
+        **_mapping(properties, key_meanings.RULE),
         "required": ["name"],
         "anyOf": [{"required": [key]} for key in actions.CHOICES],
         "allOf": _sense(),

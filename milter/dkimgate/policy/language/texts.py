@@ -6,8 +6,8 @@ import re
 
 from dkimgate.config.yaml_file import nearest
 from dkimgate.facts import Decision, Facts
-from dkimgate.policy.fact import Author, Value
-from dkimgate.policy.vocabulary import FACTS, value_of
+from dkimgate.policy.language.fact import Author, Value
+from dkimgate.policy.language.vocabulary import FACTS, value_of
 
 LONGEST = 400
 """Characters of a text once its facts are filled in: one line of an SMTP reply, or of a header field, holds it."""

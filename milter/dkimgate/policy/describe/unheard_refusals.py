@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dkimgate.facts import Disposition, EnvelopeAction, Origin
-from dkimgate.policy.model import Leaf, Not, Policy, Present, Rule, Word
+from dkimgate.policy.language.model import Leaf, Not, Policy, Present, Rule, Word
 from dkimgate.policy.proof.budget import TooHardError
 from dkimgate.policy.proof.prover import Prover
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dkimgate.authres import methods
 from dkimgate.facts import DMARC_RESULTS, Facts, Origin, Risk
-from dkimgate.policy.fact import Author, Fact, Kind, plain_address, plain_host
+from dkimgate.policy.language.fact import Author, Fact, Kind, plain_address, plain_host
 from dkimgate.policy.risk import spam_ratio
 
 ORIGINS = tuple(str(origin) for origin in Origin)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dkimgate.facts import EnvelopeAction, Facts, Risk
-from dkimgate.policy.conditions import holds, leaf_holds
-from dkimgate.policy.fact import Author, Value
-from dkimgate.policy.model import (
+from dkimgate.policy.language.conditions import holds, leaf_holds
+from dkimgate.policy.language.fact import Author, Value
+from dkimgate.policy.language.model import (
     All,
     Any,
     Atom,
@@ -24,7 +24,7 @@ from dkimgate.policy.model import (
     Word,
     leaves,
 )
-from dkimgate.policy.vocabulary import value_of
+from dkimgate.policy.language.vocabulary import value_of
 
 
 def why_not(rule: Rule, facts: Facts, risk: Risk) -> str | None:

@@ -10,8 +10,8 @@ from typing import cast
 
 from dkimgate.config.wrong_values import shown, trap
 from dkimgate.config.yaml_file import Where, nearest
-from dkimgate.policy.fact import Fact, Kind
-from dkimgate.policy.model import (
+from dkimgate.policy.language.fact import Fact, Kind
+from dkimgate.policy.language.model import (
     All,
     Any,
     Atom,
@@ -29,9 +29,9 @@ from dkimgate.policy.model import (
     Within,
     Word,
 )
-from dkimgate.policy.problems import Problems
+from dkimgate.policy.language.problems import Problems
+from dkimgate.policy.language.vocabulary import FACTS
 from dkimgate.policy.proof import universe
-from dkimgate.policy.vocabulary import FACTS
 
 MAX_DEPTH = 20
 """Conditions nest at most so deep: nobody reads more, and the evaluation is recursive."""

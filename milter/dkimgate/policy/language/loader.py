@@ -10,13 +10,13 @@ from dkimgate.config import wrong_kind, yaml_file
 from dkimgate.config.wrong_values import shown, trap
 from dkimgate.config.yaml_file import Where, nearest
 from dkimgate.facts import DMARC_RESULTS
-from dkimgate.policy import actions, parse
-from dkimgate.policy.fact_table import ARC_RESULTS, DKIM_RESULTS, SPF_RESULTS, UPSTREAM_DMARC_RESULTS
-from dkimgate.policy.model import Condition, Mode, Policy, Rule, Weights
-from dkimgate.policy.problems import Problems
+from dkimgate.policy.language import actions, parse
+from dkimgate.policy.language.fact_table import ARC_RESULTS, DKIM_RESULTS, SPF_RESULTS, UPSTREAM_DMARC_RESULTS
+from dkimgate.policy.language.model import Condition, Mode, Policy, Rule, Weights
+from dkimgate.policy.language.problems import Problems
+from dkimgate.policy.language.vocabulary import FACTS, SIGNS
 from dkimgate.policy.proof import report, unreachable
 from dkimgate.policy.risk import MAX_PART
-from dkimgate.policy.vocabulary import FACTS, SIGNS
 
 VERSION = 1
 LONGEST_REASON = 500

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dkimgate.config import marks
-from dkimgate.policy.fact import Fact, Kind
-from dkimgate.policy.vocabulary import FACTS
+from dkimgate.policy.language.fact import Fact, Kind
+from dkimgate.policy.language.vocabulary import FACTS
 
 _WRITTEN = {
     Kind.FLAG: "flag",

@@ -9,14 +9,14 @@ from typing import Any
 from dkimgate.config.wrong_values import shown, trap
 from dkimgate.config.yaml_file import Where, nearest
 from dkimgate.facts import Assessment, Holds
-from dkimgate.policy import texts
-from dkimgate.policy.actions import ENVELOPES, MODES
-from dkimgate.policy.conditions import holds
-from dkimgate.policy.explain import describe, found_as
-from dkimgate.policy.model import Condition
-from dkimgate.policy.parse import condition, fact_hint
-from dkimgate.policy.problems import Problems
-from dkimgate.policy.vocabulary import DISPOSITIONS, FACTS, SIGNS, value_of
+from dkimgate.policy.describe.explain import describe, found_as
+from dkimgate.policy.language import texts
+from dkimgate.policy.language.actions import ENVELOPES, MODES
+from dkimgate.policy.language.conditions import holds
+from dkimgate.policy.language.model import Condition
+from dkimgate.policy.language.parse import condition, fact_hint
+from dkimgate.policy.language.problems import Problems
+from dkimgate.policy.language.vocabulary import DISPOSITIONS, FACTS, SIGNS, value_of
 
 DEPARTURES = ("pass", "none", "fail")
 

@@ -15,10 +15,10 @@ from dkimgate.config.values import Domain, FilePath
 from dkimgate.config.wrong_values import shown, trap
 from dkimgate.config.yaml_file import ConfigError, Where
 from dkimgate.message.message import split_message
-from dkimgate.policy import expecting, stating
-from dkimgate.policy.expecting import Expectation
-from dkimgate.policy.problems import Problems
-from dkimgate.policy.stating import World
+from dkimgate.policy.language.problems import Problems
+from dkimgate.policy.testing import expectations, stated_facts
+from dkimgate.policy.testing.expectations import Expectation
+from dkimgate.policy.testing.stated_facts import World
 
 _SESSION = ("client", "helo", "auth", "sender", "recipients")
 _CASE = ("name", "facts", "message", "text", *_SESSION, "expect")
@@ -152,8 +152,8 @@ def _case(problems: Problems, where: Where, value: object, names: dict[str, int]
     return Case(
         str(name),
         line,
-        stating.read(problems, (*where, "facts"), stated) if stated else {},
-        expecting.read(problems, (*where, "expect"), expect) if expect else (),
+        stated_facts.read(problems, (*where, "facts"), stated) if stated else {},
+        expectations.read(problems, (*where, "expect"), expect) if expect else (),
         message,
         session,
     )

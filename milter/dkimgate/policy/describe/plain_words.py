@@ -6,8 +6,8 @@ Every condition becomes a sentence about the message ("it is spam"); what a rule
 from __future__ import annotations
 
 from dkimgate.facts import Disposition, EnvelopeAction, Sign
-from dkimgate.policy.fact import Kind
-from dkimgate.policy.model import (
+from dkimgate.policy.language.fact import Kind
+from dkimgate.policy.language.model import (
     All,
     Any,
     Atom,
@@ -26,7 +26,7 @@ from dkimgate.policy.model import (
     Within,
     Word,
 )
-from dkimgate.policy.vocabulary import FACTS
+from dkimgate.policy.language.vocabulary import FACTS
 
 _ORIGIN = {
     frozenset({"submitted"}): "a user of ours who logged in has sent it",

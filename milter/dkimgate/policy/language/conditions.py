@@ -6,9 +6,9 @@ import operator
 from collections.abc import Callable
 
 from dkimgate.facts import Facts, Risk
-from dkimgate.policy import globs
-from dkimgate.policy.fact import Author, IPAddress, Value
-from dkimgate.policy.model import (
+from dkimgate.policy.language import globs
+from dkimgate.policy.language.fact import Author, IPAddress, Value
+from dkimgate.policy.language.model import (
     All,
     Any,
     Atom,
@@ -25,7 +25,7 @@ from dkimgate.policy.model import (
     Within,
     Word,
 )
-from dkimgate.policy.vocabulary import value_of
+from dkimgate.policy.language.vocabulary import value_of
 
 _RELATIONS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,

@@ -1,0 +1,1 @@
+"""What a policy says, for people and editors."""

@@ -1,0 +1,1 @@
+"""The language of a policy: facts, conditions, actions, and the file that holds them."""
