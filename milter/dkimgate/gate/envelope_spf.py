@@ -65,7 +65,8 @@ def outgoing_spf(sender: str, way: WayOut, author: str | None, lookup: Lookup | 
     about it, so every domain may be aligned with theirs. Without `lookup` nobody is asked.
 
     Where the envelope is not aligned, nobody is asked either. Where nothing can be asked (no addresses known, no name in EHLO), or DNS was
-    asked and failed, or nobody can say what domain Postfix makes of the sender, SPF passes, whoever the author is: the domain
+    asked and failed, or the record has an error, or nobody can say what domain Postfix makes of the sender, SPF passes, whoever the author
+    is: the domain
     of another whose mail leaves by us too names us in its record as ours do, and somebody who wants a forgery to pass must gain nothing by
     making DNS fail, nor by writing an address oddly.
     """
@@ -86,7 +87,7 @@ def outgoing_spf(sender: str, way: WayOut, author: str | None, lookup: Lookup | 
             result = _check(address, local, name, helo, lookup)
             if result is EnvelopeSpf.PASS:
                 return True, LOOKUP  # the others cost a record's evaluation each
-            unknown = unknown or result is EnvelopeSpf.TEMPERROR
+            unknown = unknown or result in (EnvelopeSpf.TEMPERROR, EnvelopeSpf.PERMERROR)
     return (True, ASSUMED) if unknown else (False, LOOKUP)
 
 
@@ -95,7 +96,8 @@ class EnvelopeSpf(StrEnum):
 
     PASS = "pass"
     TEMPERROR = "temperror"  # nobody knows
-    OTHER = "other"  # none, neutral, softfail, fail, permerror to everybody: DMARC takes none of them for a pass
+    PERMERROR = "permerror"  # a receiver that stops at the first term that matches may not see the error
+    OTHER = "other"  # none, neutral, softfail, fail: DMARC takes none of them for a pass
 
 
 def _check(address: Address, local: str, domain: str, helo: str | None, lookup: Lookup) -> EnvelopeSpf:
@@ -107,7 +109,7 @@ def _check(address: Address, local: str, domain: str, helo: str | None, lookup: 
         result = query.check()[0]
         if result == "permerror":
             # not to everybody: rspamd asks 30 questions where section 4.6.4 allows ten, others pass over a term that they don't know
-            result = query.lenient_result
+            result = query.lenient_result or result
     except Exception:  # noqa: BLE001 - pyspf raises what it likes on records that it did not foresee, and they are a stranger's
         return EnvelopeSpf.TEMPERROR
-    return EnvelopeSpf(result) if result in ("pass", "temperror") else EnvelopeSpf.OTHER
+    return EnvelopeSpf(result) if result in ("pass", "temperror", "permerror") else EnvelopeSpf.OTHER
