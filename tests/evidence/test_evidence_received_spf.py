@@ -10,7 +10,8 @@ from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.evidence.gather import facts_of, see
 from dkimgate.facts import Facts, Standing
 from dkimgate.message.message import Connection
-from dkimgate.spf.received_spf import RESULTS, read
+from dkimgate.spf.check import RESULTS
+from dkimgate.spf.received_spf import read
 from headers import AUTHOR, BORDER, CONFIG, OUTSIDE, REINJECTED, message
 
 FIELDS = [

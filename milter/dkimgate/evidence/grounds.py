@@ -125,9 +125,8 @@ def _has_reason(claim: Claim, found: set[str]) -> bool:
 def wants_proof(claims: Iterable[Claim], author: str | None) -> bool:
     """Is there a statement of ours that would help, and is not proved yet?"""
     claims = tuple(claims)
-    return any(_is_word(claim) and claim.method == "dmarc" and result_words.helps(claim.result) for claim in claims) and not _proved(
-        claims, author
-    )
+    offered = any(_is_word(claim) and claim.method == "dmarc" and result_words.helps(claim.result) for claim in claims)
+    return offered and not _proved(claims, author)
 
 
 def proved(claims: Iterable[Claim], author: str | None) -> tuple[Claim, ...]:

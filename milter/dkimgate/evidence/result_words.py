@@ -6,8 +6,9 @@ Whoever asks whether a claim helps must ask here: a word that only means `none` 
 from __future__ import annotations
 
 from dkimgate.authres import methods
+from dkimgate.dmarc.evaluate import RESULTS
 
-DMARC = ("pass", "none", "unknown", "temperror", "permerror", "fail")
+DMARC = RESULTS
 """What a result of DMARC may mean, from good to bad; a word that is not known here means `unknown`."""
 
 BADNESS = ("pass", "neutral", "none", "policy", "temperror", "permerror", "softfail", "fail")

@@ -304,8 +304,7 @@ class Engine:
         if author is None or not asks or not facts.outside or facts.arrival.dmarc in ("pass", "none"):
             return facts
         forwarder = self.config.forwarder
-        signs = any(rule.sign is Sign.FORWARDER for rule in self.policy.all_rules)
-        if signs and forwarder is not None and not facts.forwarder_aligns:
+        if self.policy.uses_forwarder and forwarder is not None and not facts.forwarder_aligns:
             facts = replace(facts, forwarder_aligns=walk.organization_holds(author, forwarder.domain, lookup))
         names = envelope_domains(facts.sender, self.way_out) if facts.spf_source == UNALIGNED else None
         if names is None or not self._in_one_organization(names, author, lookup):

@@ -61,7 +61,6 @@ class Passage:
         self._spent = 0.0
         self._error: str | None = None
         self._body: SentBody | None = None
-        self._waits = False  # the body decides something: the decision comes at its end
         self._seen: Seen | None = None
         self.assessment: Assessment | None = None
         self.recorded: record.Record | None = None
@@ -78,7 +77,7 @@ class Passage:
         self._tell_unread(self._seen)
         self._tell_no_author(self._seen)
         opened = self._way.open(self._seen, self._now())
-        self._body, self._waits = opened.body, opened.assessment is None
+        self._body = opened.body
         if opened.assessment is not None:
             self._decided(opened.assessment)
 
@@ -160,7 +159,7 @@ class Passage:
         if self._seen is None or self._body is None or self._error is not None:
             return
         try:
-            if self._waits:
+            if self.assessment is None:
                 self._decided(self._way.conclude(self._seen, self._body, self._now()))
         except Exception as error:  # noqa: BLE001 - law 4
             self._fail("judging", error)

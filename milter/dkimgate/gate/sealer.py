@@ -64,7 +64,7 @@ def sealer_of(settings: Config, keys: Sequence[SigningKey]) -> Sealer | None:
 
 
 def problems(file: Path, settings: Config, keys: Sequence[SigningKey]) -> list[str]:
-    """Why a policy that seals can't be run with these keys, ready to print. That the forwarder has one at all, `agreement` sees to."""
+    """Why a policy that seals can't be run with these keys, ready to print. That the forwarder has one at all, `config_checks` sees to."""
     domain = settings.forwarder.domain if settings.forwarder is not None else None
     own = [key.algorithm for key in keys if key.domain == domain]
     if not own or "rsa-sha256" in own:

@@ -1,7 +1,7 @@
 """Received-SPF (RFC 7208 section 9.1): what it says, as far as it may be believed.
 
 The field bears no name of its writer that anybody checks, and no host removes a stranger's. So it counts where it hurts, and a pass in
-it is worth nothing; `misleading` tells what such a pass does to a verifier that believes it.
+it is worth nothing; `evidence.misled_verifiers` tells what such a pass does to a verifier that believes it.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from dkimgate.spf.check import RESULTS
+
 MAX_LENGTH = 4000
 """Characters that are read: the result is the first word, and the pairs that matter follow its comment."""
 
-RESULTS = frozenset({"pass", "fail", "softfail", "neutral", "none", "temperror", "permerror"})
 
 # what the drafts before RFC 4408 called them, and a word of Google's
 _OLD_NAMES = {"error": "temperror", "unknown": "permerror", "hardfail": "fail"}
