@@ -17,7 +17,9 @@ from hypothesis import settings
 from dkimgate.config import dkimgate_yaml, secret_file
 from dkimgate.postfix import this_host
 
-settings.register_profile("dkimgate", deadline=None, derandomize=os.environ.get("DKIMGATE_SEED") != "fresh", database=None)
+settings.register_profile(
+    "dkimgate", deadline=None, derandomize=os.environ.get("DKIMGATE_SEED") != "fresh", database=None
+)
 settings.load_profile("dkimgate")
 
 # nohup(1), some CI and a shell's `&` start us with signals ignored, and programs inherit that: what a test interrupts would then go on

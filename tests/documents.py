@@ -52,7 +52,11 @@ class Example:
         if "name" in self.keys:
             return "version: 1\nrules:\n" + self.text + _WEIGHTS
         if "when" in self.keys:
-            return "version: 1\nrules:\n  - name: example\n    sign: none\n" + textwrap.indent(self.text, "    ") + _WEIGHTS
+            return (
+                "version: 1\nrules:\n  - name: example\n    sign: none\n"
+                + textwrap.indent(self.text, "    ")
+                + _WEIGHTS
+            )
         return self.text
 
 

@@ -13,7 +13,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from dkimgate.facts import Arrival, Assessment, Border, Claim, Facts, HeaderSigns, Origin, Sign, Spam, Standing, Upstream
+from dkimgate.facts import (
+    Arrival,
+    Assessment,
+    Border,
+    Claim,
+    Facts,
+    HeaderSigns,
+    Origin,
+    Sign,
+    Spam,
+    Standing,
+    Upstream,
+)
 from dkimgate.gate import sealer
 from dkimgate.message import domains
 from dkimgate.message.message import Connection, Message
@@ -31,7 +43,13 @@ EACH = 0.6048
 HOST = "mx.forwarder.example"
 OURS = tuple(f"hosted{n}.example" for n in range(300))
 THEIRS = (*(f"company{n}.example" for n in range(3000)), *(f"news.shop{n}.co.example" for n in range(300)))
-_SIGNS = ("from_equals_to", "return_path_mismatch", "message_id_missing", "display_name_address", "third_party_signature_only")
+_SIGNS = (
+    "from_equals_to",
+    "return_path_mismatch",
+    "message_id_missing",
+    "display_name_address",
+    "third_party_signature_only",
+)
 
 
 class Key:
@@ -50,7 +68,9 @@ def facts(dice: random.Random) -> Facts:
     own = kind in ("submitted", "local", "forged") or dice.random() < 0.03
     author = dice.choice(OURS if own else THEIRS)
     user = f"user{dice.randrange(20_000)}"
-    recipients = tuple(f"user{dice.randrange(20_000)}@{dice.choice(THEIRS)}" for _ in range(dice.choices((1, 2, 5), (90, 8, 2))[0]))
+    recipients = tuple(
+        f"user{dice.randrange(20_000)}@{dice.choice(THEIRS)}" for _ in range(dice.choices((1, 2, 5), (90, 8, 2))[0])
+    )
     identifier = f"<{dice.getrandbits(96):x}.{dice.getrandbits(40):x}@{author}>"
     if kind in ("submitted", "local"):
         return Facts(
@@ -60,7 +80,9 @@ def facts(dice: random.Random) -> Facts:
             author=author,
             hosted=author,
             origin=Origin(kind),
-            origin_why="an authenticated user handed it in" if kind == "submitted" else "no border hop stands in its route",
+            origin_why="an authenticated user handed it in"
+            if kind == "submitted"
+            else "no border hop stands in its route",
             arrival=Arrival("none", spam=_spam(dice, dice.random() < 0.002)),
             header=HeaderSigns(message_id_missing=dice.random() < 0.02, date_missing=dice.random() < 0.01),
             spf_passes=True,
@@ -70,10 +92,13 @@ def facts(dice: random.Random) -> Facts:
     return _from_outside(dice, kind, own, author, user, recipients, identifier)
 
 
-def _from_outside(dice: random.Random, kind: str, own: bool, author: str, user: str, recipients: tuple[str, ...], identifier: str) -> Facts:
+def _from_outside(
+    dice: random.Random, kind: str, own: bool, author: str, user: str, recipients: tuple[str, ...], identifier: str
+) -> Facts:
     dmarc, spf, dkim = {
         "friend": dice.choices(
-            (("pass", "pass", "pass"), ("pass", "fail", "pass"), ("none", "pass", "none"), ("pass", "pass", "none")), (70, 10, 10, 10)
+            (("pass", "pass", "pass"), ("pass", "fail", "pass"), ("none", "pass", "none"), ("pass", "pass", "none")),
+            (70, 10, 10, 10),
         )[0],
         "forged": ("fail", dice.choice(("fail", "softfail")), "none"),
         "spam": dice.choice((("none", "pass", "none"), ("pass", "pass", "pass"), ("fail", "softfail", "none"))),
@@ -82,7 +107,11 @@ def _from_outside(dice: random.Random, kind: str, own: bool, author: str, user: 
     }[kind]
     ip = _ip(dice)
     problem = dice.random() < 0.003
-    sender = f"{user}@{author}" if kind != "list" else f"list-bounces+{user}={recipients[0].replace('@', '=')}@lists.{author}"
+    sender = (
+        f"{user}@{author}"
+        if kind != "list"
+        else f"list-bounces+{user}={recipients[0].replace('@', '=')}@lists.{author}"
+    )
     hosted = author if own and not problem else None
     return Facts(
         client=_local(),
@@ -97,7 +126,9 @@ def _from_outside(dice: random.Random, kind: str, own: bool, author: str, user: 
         claims=_claims(dice, dmarc, spf, dkim, author, user, ip, kind == "spam"),
         arrival=Arrival(dmarc, spf, dkim, "none", dmarc == "pass", _spam(dice, kind == "spam")),
         upstream=Upstream("fail" if kind == "forged" and dice.random() < 0.2 else None),
-        header=HeaderSigns(**{name: True for name in _SIGNS if dice.random() < (0.2 if kind in ("spam", "forged") else 0.02)}),
+        header=HeaderSigns(
+            **{name: True for name in _SIGNS if dice.random() < (0.2 if kind in ("spam", "forged") else 0.02)}
+        ),
         spf_passes=own and dice.random() < 0.5,
         spf_source="lookup" if own else "unaligned",
         unalignable=dice.random() < 0.9,
@@ -105,20 +136,39 @@ def _from_outside(dice: random.Random, kind: str, own: bool, author: str, user: 
     )
 
 
-def _claims(dice: random.Random, dmarc: str, spf: str, dkim: str, author: str, user: str, ip: str, spam: bool) -> tuple[Claim, ...]:
+def _claims(
+    dice: random.Random, dmarc: str, spf: str, dkim: str, author: str, user: str, ip: str, spam: bool
+) -> tuple[Claim, ...]:
     why = "above the border's Received field, in our name"
 
     def stated(method: str, result: str, *properties: tuple[str, str]) -> Claim:
-        return Claim(method, result, HOST, "Authentication-Results", Standing.TRUSTED, why, dice.randrange(3), properties)
+        return Claim(
+            method, result, HOST, "Authentication-Results", Standing.TRUSTED, why, dice.randrange(3), properties
+        )
 
     found = [stated("dmarc", dmarc, ("header.from", author), ("policy.dis", "none"))]
-    found += [stated("dkim", dkim, ("header.d", author), ("header.i", f"@{author}"), ("header.b", f"{dice.getrandbits(32):x}"))]
-    found += [stated("dkim", "pass", ("header.d", "sendgrid.example"), ("header.b", f"{dice.getrandbits(32):x}"))] * (dice.random() < 0.2)
+    found += [
+        stated(
+            "dkim", dkim, ("header.d", author), ("header.i", f"@{author}"), ("header.b", f"{dice.getrandbits(32):x}")
+        )
+    ]
+    found += [stated("dkim", "pass", ("header.d", "sendgrid.example"), ("header.b", f"{dice.getrandbits(32):x}"))] * (
+        dice.random() < 0.2
+    )
     found += [stated("spf", spf, ("smtp.mailfrom", f"{user}@{author}"), ("smtp.client-ip", ip))]
     if dice.random() < 0.3:
         below = "below the border: anyone can have written it"
         found.append(
-            Claim("dmarc", "pass", "mx.google.example", "Authentication-Results", Standing.UPSTREAM, below, 9, (("header.from", author),))
+            Claim(
+                "dmarc",
+                "pass",
+                "mx.google.example",
+                "Authentication-Results",
+                Standing.UPSTREAM,
+                below,
+                9,
+                (("header.from", author),),
+            )
         )
     if spam:
         found.append(Claim("spam", "yes", None, "X-Spam-Status", Standing.TRUSTED, "spam is believed from anyone", 20))
@@ -152,13 +202,17 @@ def line(number: int, policy: Policy = SHIPPED) -> bytes:
     queue_id = f"{0x4000000000 + number:X}"
     if number % 500 == 499:
         message = Message(Connection("192.0.2.66"), queue_id=queue_id)
-        failed = record.make(message, None, time=at, ms=1.0, policy_hash=f"sha256:{policy.digest}", error="aborted: connection lost")
+        failed = record.make(
+            message, None, time=at, ms=1.0, policy_hash=f"sha256:{policy.digest}", error="aborted: connection lost"
+        )
         return record.to_line(failed)
     told = recordable(facts(dice))
     made = assessment(told, policy)
     keys = [Key(made.signer)] if made.signer is not None else []
     ms, digest = 0.42 + dice.random(), f"sha256:{policy.digest}"
-    return record.to_line(record.make(Message(queue_id=queue_id), made, signatures=keys, time=at, ms=ms, policy_hash=digest))
+    return record.to_line(
+        record.make(Message(queue_id=queue_id), made, signatures=keys, time=at, ms=ms, policy_hash=digest)
+    )
 
 
 def lines(count: int, policy: Policy = SHIPPED, first: int = 0) -> Iterator[bytes]:

@@ -15,7 +15,13 @@ class Load:
     `send` hands over one message of that queue id and says whether all was well. `problems` has a line for every one that was not.
     """
 
-    def __init__(self, connect: Callable[[], MilterClient], send: Callable[[MilterClient, str], bool], connections: int, each: int) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], MilterClient],
+        send: Callable[[MilterClient, str], bool],
+        connections: int,
+        each: int,
+    ) -> None:
         self.problems: list[str] = []
         self.sent = 0
         self._connect, self._send, self._each = connect, send, each

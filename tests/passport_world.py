@@ -23,7 +23,9 @@ HOST = "mx.forwarder.example"
 BODY = hashlib.sha256(b"the body\r\n").digest()
 OTHER_BODY = hashlib.sha256(b"another body\r\n").digest()
 SECRETS = Secrets.parse(new_secret("2026-11").encode(), Path("passport.secret"))
-HEADER = BORDER + AUTHOR + "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n"
+HEADER = (
+    BORDER + AUTHOR + "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n"
+)
 ORIGINAL = message(HEADER)
 
 PASS = (

@@ -9,7 +9,19 @@ from ipaddress import ip_network
 from itertools import pairwise
 from random import Random
 
-from dkimgate.facts import DMARC_RESULTS, Arrival, Border, Disposition, EnvelopeAction, Facts, HeaderSigns, Origin, Sign, Spam, Upstream
+from dkimgate.facts import (
+    DMARC_RESULTS,
+    Arrival,
+    Border,
+    Disposition,
+    EnvelopeAction,
+    Facts,
+    HeaderSigns,
+    Origin,
+    Sign,
+    Spam,
+    Upstream,
+)
 from dkimgate.message.message import Connection
 from dkimgate.policy.language.fact import Kind
 from dkimgate.policy.language.model import (
@@ -51,7 +63,17 @@ NETWORKS = [
         "2001:db8:1::/48",
     )
 ]
-HOSTS = ["*", "*.example", "hosted.example", "*.hosted.example", "mail.hosted.example", "?.example", "partner.*", "*host*", "a*b"]
+HOSTS = [
+    "*",
+    "*.example",
+    "hosted.example",
+    "*.hosted.example",
+    "mail.hosted.example",
+    "?.example",
+    "partner.*",
+    "*host*",
+    "a*b",
+]
 ADDRESSES = ["", "*@hosted.example", "friend@hosted.example", "*@*", "*", "friend@*", "?@a.example", "*.example@*"]
 THRESHOLDS = [0.0, 0.5, 1.0, 2.0, 4.99, 5.0, 9.5, 10.0, 49.99, 50.0, 50.01, 60.0, 100.0]
 OFTEN = [
@@ -106,7 +128,9 @@ def policies(random: Random) -> Policy:
                 f"rule-{index}",
                 None if random.random() < 0.03 else conditions(random),
                 random.choice((Sign.AUTHOR, Sign.AUTHOR, Sign.NONE, Sign.FORWARDER)),
-                random.choice((Disposition.ACCEPT, Disposition.ACCEPT, Disposition.ACCEPT, Disposition.HOLD, Disposition.REJECT)),
+                random.choice(
+                    (Disposition.ACCEPT, Disposition.ACCEPT, Disposition.ACCEPT, Disposition.HOLD, Disposition.REJECT)
+                ),
                 envelope=envelope,
             )
         )
@@ -118,14 +142,24 @@ def policies(random: Random) -> Policy:
             Leaf("spam", (Flag(True),)),
         ]
         parts = tuple(random.sample(guard, random.randint(1, 3)))
-        rules.insert(random.randint(0, 1), Rule("never-launder", Any(parts), envelope=random.choice(tuple(EnvelopeAction))))
-    return Policy("enforce", weights(random), tuple(rules), Rule("default", envelope=random.choice(tuple(EnvelopeAction))))
+        rules.insert(
+            random.randint(0, 1), Rule("never-launder", Any(parts), envelope=random.choice(tuple(EnvelopeAction)))
+        )
+    return Policy(
+        "enforce", weights(random), tuple(rules), Rule("default", envelope=random.choice(tuple(EnvelopeAction)))
+    )
 
 
 def weights(random: Random) -> Weights:
     """Weights whose sums come close to the thresholds."""
     some = [0.0, 0.005, 0.01, 5.0, 10.0, 25.0, 40.0, 49.99, 50.0, 100.0]
-    names = [f"dmarc={word}" for word in DMARC_RESULTS] + ["spf=fail", "spf=softfail", "dkim=fail", "arc=fail", "upstream.dmarc=fail"]
+    names = [f"dmarc={word}" for word in DMARC_RESULTS] + [
+        "spf=fail",
+        "spf=softfail",
+        "dkim=fail",
+        "arc=fail",
+        "upstream.dmarc=fail",
+    ]
     names += ["header.from_equals_to", "header.no_received", "header.lookalike_domain"]
     chosen = {name: random.choice(some) for name in names if random.random() < 0.5}
     return Weights(tuple(chosen.items()), random.choice([0.0, 10.0, 49.994, 49.995, 50.0, 51.0]))
@@ -152,12 +186,22 @@ class _Draw:
         self.domains = ["hosted.example", "other.test", *_texts(atoms["from"])]
         self.texts = {
             name: ["x", *_texts(atoms[name])]
-            for name in ("client.name", "client.helo", "client.auth", "client.daemon", "client.tls", "border.by", "arrival.pass_of")
+            for name in (
+                "client.name",
+                "client.helo",
+                "client.auth",
+                "client.daemon",
+                "client.tls",
+                "border.by",
+                "arrival.pass_of",
+            )
         }
         self.senders = ["", "friend@hosted.example", "x", *_texts(atoms["sender"])]
         self.recipients = ["victim@receiver.example", *_texts(atoms["recipients"]), *_texts(atoms["recipients.all"])]
         self.addresses = ["203.0.113.9", *_addresses(atoms["client.ip"] + atoms["border.ip"])]
-        numbers = [atom.number for name in ("spam.score", "spam.required") for atom in atoms[name] if isinstance(atom, Compare)]
+        numbers = [
+            atom.number for name in ("spam.score", "spam.required") for atom in atoms[name] if isinstance(atom, Compare)
+        ]
         self.scores = [0.0, 5.0, *_near(numbers)]
         ratios = [atom.number for atom in atoms["spam.ratio"] if isinstance(atom, Compare)]
         per = policy.weights.per_required
@@ -171,7 +215,9 @@ class _Draw:
         required = pick([place for place in self.scores if place > 0])
         score = pick(self.scores) if chance() < 0.4 else min(pick(self.ratios) * required, universe.MAX_SCORE)
         author = pick(self.domains) if chance() < 0.85 else None
-        origin = pick((Origin.FORWARDED, Origin.FORWARDED, Origin.INBOUND, Origin.SUBMITTED, Origin.LOCAL, Origin.RELAYED))
+        origin = pick(
+            (Origin.FORWARDED, Origin.FORWARDED, Origin.INBOUND, Origin.SUBMITTED, Origin.LOCAL, Origin.RELAYED)
+        )
         by = pick((None, *self.texts["border.by"])) if origin is Origin.FORWARDED else None
         spf_passes = chance() < 0.6
         signs = {sign.name: f"header.{sign.name}" in self.mentioned and chance() < 0.4 for sign in fields(HeaderSigns)}
@@ -213,7 +259,9 @@ def _texts(atoms: list[Atom]) -> list[str]:
     for atom in atoms:
         if isinstance(atom, Glob | DomainGlob):
             front = "x@" if isinstance(atom, DomainGlob) else ""
-            found += [front + atom.pattern.replace("?", "a").replace("*", filling) for filling in ("", "a", "b.c", "mail")]
+            found += [
+                front + atom.pattern.replace("?", "a").replace("*", filling) for filling in ("", "a", "b.c", "mail")
+            ]
     return [text for text in dict.fromkeys(found) if not text.endswith(".") and text]
 
 
@@ -232,7 +280,9 @@ def _near(numbers: list[float]) -> list[float]:
     """The numbers, their neighbours, and what lies between two of them."""
     places = sorted({number for number in numbers if number >= 0})
     between = [(a + b) / 2 for a, b in pairwise(places)]
-    beside = [math.nextafter(number, to) for number in places for to in (math.inf, 0.0)] + [number + 0.01 for number in places]
+    beside = [math.nextafter(number, to) for number in places for to in (math.inf, 0.0)] + [
+        number + 0.01 for number in places
+    ]
     return [*places, *between, *beside]
 
 

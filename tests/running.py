@@ -51,10 +51,18 @@ def alive(pid: int) -> bool:
         return False
 
 
-def mail(do: str = "sign", queue_id: str | None = "4F2A", auth: str | None = None, fields: tuple[HeaderField, ...] = ()) -> Message:
+def mail(
+    do: str = "sign", queue_id: str | None = "4F2A", auth: str | None = None, fields: tuple[HeaderField, ...] = ()
+) -> Message:
     """A message that says what is to be done with it."""
-    header = (HeaderField(b"From", b" Friend\n <friend@hosted.example>"), HeaderField(b"X-Do", b" " + do.encode()), *fields)
-    connection = Connection(**{**{name: getattr(OUTSIDE, name) for name in ("ip", "name", "helo", "daemon")}, "auth": auth})
+    header = (
+        HeaderField(b"From", b" Friend\n <friend@hosted.example>"),
+        HeaderField(b"X-Do", b" " + do.encode()),
+        *fields,
+    )
+    connection = Connection(
+        **{**{name: getattr(OUTSIDE, name) for name in ("ip", "name", "helo", "daemon")}, "auth": auth}
+    )
     return Message(connection, Envelope("friend@hosted.example", ("ask@receiver.example",)), header, queue_id)
 
 
@@ -78,13 +86,22 @@ class Daemon:
         environment = {**os.environ, "PYTHONPATH": ENVIRONMENT["PYTHONPATH"], "NOTIFY_SOCKET": "@" + name[1:]}
         with self.stderr.open("ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, *program, str(self.file)], stderr=out, stdin=subprocess.DEVNULL, env=environment, start_new_session=True
+                [sys.executable, *program, str(self.file)],
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                start_new_session=True,
             )
 
     def configure(self, **settings: object) -> None:
         """Write the configuration file."""
         # whatever Postfix and routes the machine has
-        departure = {"addresses": [], "helo": "mx.forwarder.example", "origin": "mx.forwarder.example", "rewrites_senders": False}
+        departure = {
+            "addresses": [],
+            "helo": "mx.forwarder.example",
+            "origin": "mx.forwarder.example",
+            "rewrites_senders": False,
+        }
         stated: dict[str, object] = {"departure": departure, "listen": self.socket, "trust": {}, "keys": []}
         defaults = {**stated, "workers": 2, "drain_seconds": 5, "journal": {"file": str(self.journal)}}
         self.file.write_text(yaml.safe_dump({**defaults, **settings}))
@@ -95,7 +112,10 @@ class Daemon:
 
     def wait_for(self, state: str, seconds: float = 15.0) -> None:
         """Wait for a state that systemd would hear, and forget those before it."""
-        if not eventually(lambda: state in self._hear() or self.process.poll() is not None, seconds) or state not in self.states:
+        if (
+            not eventually(lambda: state in self._hear() or self.process.poll() is not None, seconds)
+            or state not in self.states
+        ):
             raise AssertionError(f"never said {state}:\n{self.log}")
         del self.states[: self.states.index(state) + 1]
 
@@ -110,7 +130,9 @@ class Daemon:
         self.signal(signal.SIGHUP)
         self.wait_for("RELOADING=1")
         self.wait_for("READY=1")
-        time.sleep(0.3)  # an old worker hears of it as its thread is scheduled; until then it may still take a connection
+        time.sleep(
+            0.3
+        )  # an old worker hears of it as its thread is scheduled; until then it may still take a connection
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the supervisor alone."""
@@ -160,7 +182,9 @@ class Daemon:
             time.sleep(0.02)
         return [json.loads(line) for line in self.journal.read_text().splitlines()]
 
-    def connect(self, address: str | None = None, connection: Connection = OUTSIDE, *, angle_brackets: bool = True) -> MilterClient:
+    def connect(
+        self, address: str | None = None, connection: Connection = OUTSIDE, *, angle_brackets: bool = True
+    ) -> MilterClient:
         """A connection that has been greeted."""
         client = MilterClient(address or self.socket, angle_brackets=angle_brackets)
         assert client.open(connection) is None

@@ -11,7 +11,9 @@ import sys
 def on_terminal(*arguments: str, **environment: str) -> str:
     """What a command prints on a terminal."""
     leader, follower = pty.openpty()
-    env = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE")}
+    env = {
+        name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE")
+    }
     process = subprocess.Popen(
         [sys.executable, "-m", "dkimgate", *arguments],
         stdout=follower,

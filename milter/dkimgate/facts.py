@@ -9,7 +9,8 @@ from dkimgate.authres import methods
 from dkimgate.message.message import Connection
 
 DMARC_RESULTS = methods.words("dmarc")
-"""What arrival.dmarc may be. `unknown`: it came from outside and nobody we believe says anything about its author domain."""
+"""What arrival.dmarc may be. `unknown`: it came from outside and nobody we believe says anything about its author
+domain."""
 
 
 class Origin(StrEnum):
@@ -28,7 +29,8 @@ class Origin(StrEnum):
 
 
 def is_outside(origin: Origin, relay: bool) -> bool:
-    """What the laws call "from outside", for all that have to know. `relay`: every client that relayed it stands in trust.relays."""
+    """What the laws call "from outside", for all that have to know. `relay`: every client that relayed it stands in
+    trust.relays."""
     return origin.outside or (origin is Origin.RELAYED and not relay)
 
 
@@ -49,7 +51,8 @@ class Sign(StrEnum):
 
 
 class Disposition(StrEnum):
-    """What the MTA is told to do with a message. Each says of itself what follows from it, and how it is told to people."""
+    """What the MTA is told to do with a message. Each says of itself what follows from it, and how it is told to
+    people."""
 
     ACCEPT = "accept"
     HOLD = "hold"  # Postfix's hold queue (milter quarantine)
@@ -98,10 +101,10 @@ class EnvelopeAction(StrEnum):
 class Claim:
     """One method=result that a header field states, who stated it, and what it is worth.
 
-    `method` is lower case (`dmarc`, `spf`, `dkim`, `arc`, `spam`); `result` lower case as stated, for `spam` "yes" or "no".
-    `by` is the authserv-id, or None. `field` is the name of the header field, `position` its index from the top of the header as
-    the milter sees it. `why` says in a few words why it has its standing. `properties` are RFC 8601 ptype.property pairs in
-    lower case with their values as written, in order.
+    `method` is lower case (`dmarc`, `spf`, `dkim`, `arc`, `spam`); `result` lower case as stated, for `spam` "yes" or
+    "no". `by` is the authserv-id, or None. `field` is the name of the header field, `position` its index from the top
+    of the header as the milter sees it. `why` says in a few words why it has its standing. `properties` are RFC 8601
+    ptype.property pairs in lower case with their values as written, in order.
     """
 
     method: str
@@ -144,9 +147,9 @@ class Spam:
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """What is known of the message as it entered. `dmarc` is one of DMARC_RESULTS; the other three are RFC 8601 results
-    ("none" where nobody says). `aligned`: a believed SPF or DKIM pass is of a domain aligned with the author domain. `pass_of`: the
-    domain of a believed DMARC pass that is not the author domain, because From was changed after the border (by a mailing list,
-    for example); None otherwise."""
+    ("none" where nobody says). `aligned`: a believed SPF or DKIM pass is of a domain aligned with the author domain.
+    `pass_of`: the domain of a believed DMARC pass that is not the author domain, because From was changed after the
+    border (by a mailing list, for example); None otherwise."""
 
     dmarc: str = "unknown"
     spf: str = "none"
@@ -179,8 +182,8 @@ class Border:
 
 @dataclass(frozen=True, slots=True)
 class HeaderSigns:
-    """What the header itself gives away; each adds to the risk where the policy says so. A sign says what was seen, and no more: most
-    of them honest mail shows too."""
+    """What the header itself gives away; each adds to the risk where the policy says so. A sign says what was seen, and
+    no more: most of them honest mail shows too."""
 
     from_equals_to: bool = False  # author and recipient in the header are one address
     return_path_mismatch: bool = False  # bounces go to another organization than the author's
@@ -194,20 +197,24 @@ class HeaderSigns:
     repeated_singletons: bool = False  # a field that may stand once stands twice (RFC 5322 section 3.6)
     no_received: bool = False  # it came from outside, and no host says that it took it
     third_party_signature_only: bool = False  # it bears DKIM signatures, none of them aligned with the author domain
-    aligned_signature: bool = False  # it bears a DKIM signature of a domain aligned with the author domain, valid or not
-    expired_signature: bool = False  # a DKIM signature was past its x= when the message was judged (RFC 6376 section 3.5)
+    # it bears a DKIM signature of a domain aligned with the author domain, valid or not
+    aligned_signature: bool = False
+    # a DKIM signature was past its x= when the message was judged (RFC 6376 section 3.5)
+    expired_signature: bool = False
     limited_signature: bool = False  # a DKIM signature covers a part of the body (l=): text may have been added
 
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What Postfix's smtp(8) changes of the message behind us, as far as signatures cover it. No condition can name it: part of it is known
-    only once the whole message was read.
+    """What Postfix's smtp(8) changes of the message behind us, as far as signatures cover it. No condition can name it:
+    part of it is known only once the whole message was read.
 
-    `body_broken`: a body line is too long, and will be broken: we sign it broken, and signatures that were made before no longer fit.
-    `fields_broken`: fields of these names have a line that is too long and can't be folded, so that a signature of ours will not hold.
-    `others_broken`: the same of every signature aligned with the author domain that the message bears already. `eight_bit`: it declares
-    8-bit content, which a host without 8BITMIME gets as quoted-printable.
+    `body_broken`: a body line is too long, and will be broken: we sign it broken, and signatures that were made before
+    no longer fit.
+    `fields_broken`: fields of these names have a line that is too long and can't be folded, so that a signature of ours
+    will not hold.
+    `others_broken`: the same of every signature aligned with the author domain that the message bears already.
+    `eight_bit`: it declares 8-bit content, which a host without 8BITMIME gets as quoted-printable.
     """
 
     body_broken: bool = False
@@ -220,15 +227,19 @@ class Sending:
 class Facts:
     """All that `decide` may look at. No clock, no DNS, no disk behind it.
 
-    `author` is the author domain (A-labels, lower case), None where there is no single well-formed one: then `author_problem`
-    says why. `hosted` is the domain of the key that `sign: author` would use, None where no key of ours aligns.
-    `spf_passes`: the envelope as it stands would pass SPF, aligned with the author domain, at the next hop; `spf_source` says whence
-    that is known ("lookup", "assumed", "unaligned"). `unalignable`: the sender can be rewritten so that it no longer does.
-    `own_signature`: the message bears a signature of the key that `sign: author` would use, made when it passed here before, and valid as
-    Postfix will send it.
+    `author` is the author domain (A-labels, lower case), None where there is no single well-formed one: then
+    `author_problem` says why. `hosted` is the domain of the key that `sign: author` would use, None where no key of
+    ours aligns.
+    `spf_passes`: the envelope as it stands would pass SPF, aligned with the author domain, at the next hop;
+    `spf_source` says whence that is known ("lookup", "assumed", "unaligned"). `unalignable`: the sender can be
+    rewritten so that it no longer does.
+    `own_signature`: the message bears a signature of the key that `sign: author` would use, made when it passed here
+    before, and valid as Postfix will send it.
     `relay`: it was relayed, by clients that trust.relays names.
-    `forwarder_aligns`: a signature of the forwarder's domain would align with the author domain, so it must not be made.
-    `strict_dkim`: the author domain's DMARC record asks for exact alignment (adkim=s); asked only where a signature is by another domain.
+    `forwarder_aligns`: a signature of the forwarder's domain would align with the author domain, so it must not be
+    made.
+    `strict_dkim`: the author domain's DMARC record asks for exact alignment (adkim=s); asked only where a signature is
+    by another domain.
     """
 
     client: Connection = field(default_factory=Connection)
@@ -256,8 +267,8 @@ class Facts:
 
     @property
     def outside(self) -> bool:
-        """True for what the laws call "from outside". So is what a client relayed that trust.relays does not name: behind a container
-        bridge or a load balancer anybody may stand."""
+        """True for what the laws call "from outside". So is what a client relayed that trust.relays does not name:
+        behind a container bridge or a load balancer anybody may stand."""
         return is_outside(self.origin, self.relay)
 
 
@@ -273,9 +284,9 @@ class Risk:
 class Decision:
     """What the policy chose, and by which rule.
 
-    `seal`: an ARC set is wanted. `envelope` is UNALIGN only where the sender is to be rewritten. `text` goes with hold, defer and
-    reject. `tag` goes in front of the subject; `add` (name, text) and `remove` (names) change the header. Texts may name facts,
-    `{arrival.dmarc}`. `laundering`: the reason for which the policy allows this rule to launder.
+    `seal`: an ARC set is wanted. `envelope` is UNALIGN only where the sender is to be rewritten. `text` goes with hold,
+    defer and reject. `tag` goes in front of the subject; `add` (name, text) and `remove` (names) change the header.
+    Texts may name facts, `{arrival.dmarc}`. `laundering`: the reason for which the policy allows this rule to launder.
     """
 
     rule: str
@@ -293,7 +304,8 @@ class Decision:
 
 
 class Holds(StrEnum):
-    """Will a signature be valid at the next host? Of our own, or where we make none of an aligned one that the message bears already."""
+    """Will a signature be valid at the next host? Of our own, or where we make none of an aligned one that the message
+    bears already."""
 
     YES = "yes"
     NO = "no"  # Postfix changes what it covers
@@ -303,7 +315,8 @@ class Holds(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """What the next receiver's DMARC will conclude (`pass`, `none` or `fail`), by which of its two doors; does a signature hold?"""
+    """What the next receiver's DMARC will conclude (`pass`, `none` or `fail`), by which of its two doors; does a
+    signature hold?"""
 
     dmarc: str
     dkim_aligned: bool
@@ -315,9 +328,10 @@ class Departure:
 class HeaderChanges:
     """What becomes of the header beside our signatures.
 
-    `fields` (name, value) go to the top, the first of them topmost; `changed` are positions, from the top, with the value that they get;
-    `removed` positions of fields that go. The rest is for the record: the tag as it stands in the subject, the names of what was added,
-    removed and folded, and in words what was not done and why. Where the decision only observes, the former are empty.
+    `fields` (name, value) go to the top, the first of them topmost; `changed` are positions, from the top, with the
+    value that they get; `removed` positions of fields that go. The rest is for the record: the tag as it stands in the
+    subject, the names of what was added, removed and folded, and in words what was not done and why. Where the decision
+    only observes, the former are empty.
     """
 
     fields: tuple[tuple[str, bytes], ...] = ()
@@ -334,8 +348,9 @@ class HeaderChanges:
 class Assessment:
     """What the gate made of a message: from what, what, and what the next receiver will conclude.
 
-    `signer`: the domain whose keys sign, or None. `overruled`: why the guard refused what the policy chose, or None. `sender`: the
-    address that the envelope sender is rewritten to, or None. `sealed`: an ARC set was made; `unsealed`: why not, where one was wanted.
+    `signer`: the domain whose keys sign, or None. `overruled`: why the guard refused what the policy chose, or None.
+    `sender`: the address that the envelope sender is rewritten to, or None. `sealed`: an ARC set was made; `unsealed`:
+    why not, where one was wanted.
     """
 
     facts: Facts

@@ -19,8 +19,8 @@ class Level(IntEnum):
 def visible(text: str) -> str:
     """Text with all that ends a line, moves the cursor, reorders or hides characters written as an escape (`\\u2028`).
 
-    That is each character of the Unicode categories C* and Z* but the space: everything that is printed, to the log or to a
-    terminal, comes through here, for a sender may have chosen it. What has come through once stays as it is.
+    That is each character of the Unicode categories C* and Z* but the space: everything that is printed, to the log or
+    to a terminal, comes through here, for a sender may have chosen it. What has come through once stays as it is.
     """
     if text.isprintable():
         return text
@@ -30,15 +30,15 @@ def visible(text: str) -> str:
 def log(text: str, level: Level = Level.INFO) -> None:
     """Write `text` as one line, whatever is in it: line ends too are escaped. It never raises."""
     prefix = f"<{level.value}>" if to_journal() else f"dkimgate[{os.getpid()}]: "  # the journal knows who writes
-    # One write a line: several processes share this descriptor, and lines must not mix. Nobody reads the log any more? That
-    # must not stop the mail.
+    # One write a line: several processes share this descriptor, and lines must not mix. Nobody reads the log any more?
+    # That must not stop the mail.
     with contextlib.suppress(OSError):
         os.write(2, f"{prefix}{visible(text)}\n".encode("utf-8", "backslashreplace"))
 
 
 def log_lines(text: str, level: Level = Level.INFO) -> None:
-    """Write a text with several lines, divided by LF alone. Only for what no stranger has written a word of: our own texts, and
-    what they quote of the operator's files."""
+    """Write a text with several lines, divided by LF alone. Only for what no stranger has written a word of: our own
+    texts, and what they quote of the operator's files."""
     for line in text.split("\n"):
         log(line, level)
 

@@ -1,14 +1,16 @@
 """The Sender Rewriting Scheme: an envelope sender in a domain of ours, from which the original can be told again.
 
-    friend@hosted.example                                 the original
-    SRS0=HHHH=TT=hosted.example=friend@ours               what we make of it: a hash, a day stamp, the original
-    SRS1=HHHH=ours==HHHH=TT=hosted.example=friend@other   what another host makes of that: the first hop is kept, its stamp and hash too
+    friend@hosted.example                                 the original SRS0=HHHH=TT=hosted.example=friend@ours
+    what we make of it: a hash, a day stamp, the original SRS1=HHHH=ours==HHHH=TT=hosted.example=friend@other   what
+    another host makes of that: the first hop is kept, its stamp and hash too
 
-No RFC describes it. What is written and read here is what libsrs2 and postsrsd write and read, with the same file of secrets. The hash is
-HMAC-SHA1 over stamp, domain and local part (of an SRS1: over first hop and rest) in lower case, its first characters in base64; the
-stamp counts days modulo 1024, in base32. Hashes are compared without regard to case: hosts on the way may change that of a local part.
+No RFC describes it. What is written and read here is what libsrs2 and postsrsd write and read, with the same file of
+secrets. The hash is HMAC-SHA1 over stamp, domain and local part (of an SRS1: over first hop and rest) in lower case,
+its first characters in base64; the stamp counts days modulo 1024, in base32. Hashes are compared without regard to
+case: hosts on the way may change that of a local part.
 
-A hash of four characters keeps strangers from sending what they like through us; it is no signature. An address is good for 21 days.
+A hash of four characters keeps strangers from sending what they like through us; it is no signature. An address is good
+for 21 days.
 """
 
 from __future__ import annotations
@@ -41,8 +43,8 @@ _DAY = 86_400
 _STAMPS = 1024
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
-# RFC 5321 section 4.1.2, Dot-string, without `%` and `!`: Postfix takes them for a route in its own domains (allow_percent_hack,
-# swap_bangpath), and refuses a bounce that comes by one.
+# RFC 5321 section 4.1.2, Dot-string, without `%` and `!`: Postfix takes them for a route in its own domains
+# (allow_percent_hack, swap_bangpath), and refuses a bounce that comes by one.
 _ATOM = r"[A-Za-z0-9#$&'*+/=?^_`{|}~-]+"
 _LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 # Underscores are in use below SPF. There is no `=` in a domain, which is why the parts can be told from each other.
@@ -61,7 +63,10 @@ class Refusal(Enum):
     BAD_DOMAIN = "what stands behind the @ is no host name, so no bounce could find it"
     QUOTED = "its local part is quoted, and can't stand inside another"
     NOT_ASCII = "it is not plain ASCII (SMTPUTF8)"
-    CHARACTERS = "its local part has characters that can't stand in an SRS address (spaces, control characters, % and ! among them)"
+    CHARACTERS = (
+        "its local part has characters that can't stand in an SRS address (spaces, control characters, % and "
+        "! among them)"
+    )
     TOO_LONG = f"the SRS address would have more than {LONGEST_ADDRESS} octets"
 
 
@@ -83,7 +88,8 @@ class Secrets:
 
     @classmethod
     def load(cls, file: Path) -> Secrets:
-        """Read a file of secrets as postsrsd does. Raises ConfigError with every mistake in it; no message quotes a secret."""
+        """Read a file of secrets as postsrsd does. Raises ConfigError with every mistake in it; no message quotes a
+        secret."""
         return cls.parse(secret_file.read(file, "the SRS secrets", f"{_MAKE_ONE} --out {shlex.quote(str(file))}"), file)
 
     @classmethod
@@ -131,12 +137,12 @@ def new_secret() -> str:
 def rewrite(sender: str, domain: str, secrets: Secrets, now: float) -> str | Refusal:
     """The sender as an SRS address in `domain`, or why there is none. `now`: seconds since the epoch. Never raises.
 
-    What is in `domain` already stays as it is. What is an SRS address of another host becomes an SRS1, by which a bounce goes to the first
-    hop at once, whatever the number of hosts between.
+    What is in `domain` already stays as it is. What is an SRS address of another host becomes an SRS1, by which a
+    bounce goes to the first hop at once, whatever the number of hosts between.
 
-    Its length: RFC 5321 section 4.5.3.1.1 promises 64 octets of local part, and lets hosts take more. The addresses of bulk senders
-    are beyond it as soon as they are rewritten; postsrsd writes them all the same, Postfix takes them, and so do most. A
-    message held for its length alone would be the worse bargain, so the limit is that of a whole path.
+    Its length: RFC 5321 section 4.5.3.1.1 promises 64 octets of local part, and lets hosts take more. The addresses of
+    bulk senders are beyond it as soon as they are rewritten; postsrsd writes them all the same, Postfix takes them, and
+    so do most. A message held for its length alone would be the worse bargain, so the limit is that of a whole path.
     """
     if not sender:
         return Refusal.NULL_SENDER
@@ -148,7 +154,11 @@ def rewrite(sender: str, domain: str, secrets: Secrets, now: float) -> str | Ref
         return sender
     if guarded := _GUARDED.fullmatch(local):
         _, first, rest = guarded.groups()
-        made = _srs1(first, rest, domain, secrets) if _DOMAIN.fullmatch(first) else _srs0(local, host, domain, secrets, now)
+        made = (
+            _srs1(first, rest, domain, secrets)
+            if _DOMAIN.fullmatch(first)
+            else _srs0(local, host, domain, secrets, now)
+        )
     elif (tag := _TAG.match(local)) is not None and tag[1] == "0":
         made = _srs1(host, local[4:], domain, secrets)
     else:
@@ -173,8 +183,8 @@ def _refusal(sender: str, local: str, at: str, host: str) -> Refusal | None:
 def restore(address: str, domain: str, secrets: Secrets, now: float) -> str | Problem:
     """The address that was made into this one, or why it can't be told. `now`: seconds since the epoch. Never raises.
 
-    Of an SRS1 that is the SRS0 of the first hop, and where that is us, what is in it. A stamp of tomorrow is taken: two hosts with one
-    secret need not agree about midnight.
+    Of an SRS1 that is the SRS0 of the first hop, and where that is us, what is in it. A stamp of tomorrow is taken: two
+    hosts with one secret need not agree about midnight.
     """
     local, _, host = address.rpartition("@")
     if host.lower() != domain.lower():
@@ -219,8 +229,8 @@ def _is_address(local: str, host: str) -> bool:
 
 
 def _srs0(local: str, host: str, domain: str, secrets: Secrets, now: float) -> str:
-    """With a hash of letters and digits alone: some hosts refuse a sender with `/` or `+` in it (Yandex does). An eighth of the hashes have
-    one, and an earlier day has another hash: such an address is good for some days less."""
+    """With a hash of letters and digits alone: some hosts refuse a sender with `/` or `+` in it (Yandex does). An
+    eighth of the hashes have one, and an earlier day has another hash: such an address is good for some days less."""
     stamps = [_stamp(now - back * _DAY) for back in range(_DAYS_BACK)]
     hashes = [_newest_hash((stamp, host, local), secrets) for stamp in stamps]
     at = next((at for at, found in enumerate(hashes) if found.isalnum()), 0)
@@ -260,7 +270,8 @@ _DAYS_BACK = 6
 
 
 def _verifies(given: str, parts: tuple[str, ...], secrets: Secrets) -> bool:
-    """Is that the beginning of the hash by any of the secrets? postsrsd can be told to write more characters than four: all count."""
+    """Is that the beginning of the hash by any of the secrets? postsrsd can be told to write more characters than four:
+    all count."""
     if len(given) < _HASH_LENGTH:
         return False
     shown = given.translate(_ONE_SPELLING).lower().encode("ascii")

@@ -82,13 +82,17 @@ class Mail:
         own = message_key or key
         policy = CanonicalizationPolicy.from_c_value(c.encode())
         hashed = base64.b64encode(hashlib.sha256(policy.canonicalize_body(self.body)).digest()).decode()
-        aar = HeaderField(b"ARC-Authentication-Results", results_as(f" i={number}; {results}").encode("utf-8", "surrogateescape"))
+        aar = HeaderField(
+            b"ARC-Authentication-Results", results_as(f" i={number}; {results}").encode("utf-8", "surrogateescape")
+        )
         text = f" i={number}; a={own.algorithm}; c={c}; d={own.domain}; s={own.selector};\n t=1789990000; h={h};\n bh={hashed};\n b={{b}}"
         names = [name.strip().encode() for name in h.lower().split(":")]
         ams = signed(b"ARC-Message-Signature", message_as(text), own, policy, select(self.header, names))
         text = f" i={number}; a={key.algorithm}; t=1789990000; cv={cv};\n d={key.domain}; s={key.selector};\n b={{b}}"
         below = [] if cv == "fail" else [each for one in self.sets for each in one]
-        seal = signed(b"ARC-Seal", seal_as(text), key, CanonicalizationPolicy.from_c_value(b"relaxed/relaxed"), [*below, aar, ams])
+        seal = signed(
+            b"ARC-Seal", seal_as(text), key, CanonicalizationPolicy.from_c_value(b"relaxed/relaxed"), [*below, aar, ams]
+        )
         return Mail((seal, ams, aar, *self.header), self.body, (*self.sets, (aar, ams, seal)))
 
     def changed(self, old: bytes, new: bytes) -> Mail:
@@ -120,12 +124,19 @@ def select(header: tuple[HeaderField, ...], names: list[bytes]) -> list[HeaderFi
     return [left[name].pop() for name in names if left.get(name)]
 
 
-def signed(name: bytes, text: str, key: SigningKey, policy: CanonicalizationPolicy, fields: list[HeaderField]) -> HeaderField:
+def signed(
+    name: bytes, text: str, key: SigningKey, policy: CanonicalizationPolicy, fields: list[HeaderField]
+) -> HeaderField:
     """The field with a signature for {b}, over the fields and itself."""
     empty = re.sub(r"\s*\{b\}\s*", "", text)
-    pairs = [(each.name, each.value.replace(b"\n", b"\r\n") + b"\r\n") for each in (*fields, HeaderField(name, empty.encode()))]
+    pairs = [
+        (each.name, each.value.replace(b"\n", b"\r\n") + b"\r\n")
+        for each in (*fields, HeaderField(name, empty.encode()))
+    ]
     data = b"".join(left + b":" + right for left, right in policy.canonicalize_headers(pairs))
-    return HeaderField(name, text.replace("{b}", base64.b64encode(key.sign(data.removesuffix(b"\r\n"))).decode()).encode())
+    return HeaderField(
+        name, text.replace("{b}", base64.b64encode(key.sign(data.removesuffix(b"\r\n"))).decode()).encode()
+    )
 
 
 @dataclass

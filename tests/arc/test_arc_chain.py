@@ -13,7 +13,23 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arc.sealing import EDDA, FAIL, KEYS, LETTER, LIST, NOW, PASS, RELAY, SIGNED, STRANGER, ZONE, Dns, Mail, chain_of, mail
+from arc.sealing import (
+    EDDA,
+    FAIL,
+    KEYS,
+    LETTER,
+    LIST,
+    NOW,
+    PASS,
+    RELAY,
+    SIGNED,
+    STRANGER,
+    ZONE,
+    Dns,
+    Mail,
+    chain_of,
+    mail,
+)
 from bodies import forms
 from dkimgate.arc.validate import Validation, validate
 from dkimgate.dkim.keys import SigningKey, signing_key
@@ -31,9 +47,12 @@ def dkimpy(message: Mail) -> str:
     return "ended" if cv is None else str(cv.decode())
 
 
-@pytest.mark.parametrize("c", ["relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple", "relaxed", "simple"])
 @pytest.mark.parametrize(
-    "body", [b"", b"\r\n", b"a", b"a\r\n", b"a \t b \r\n\r\n \r\n\r\n", b" \r\n", b"\n\r\n", b"\r\n\r\na\r\n" + b"\r\n" * 9000]
+    "c", ["relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple", "relaxed", "simple"]
+)
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"\r\n", b"a", b"a\r\n", b"a \t b \r\n\r\n \r\n\r\n", b" \r\n", b"\n\r\n", b"\r\n\r\na\r\n" + b"\r\n" * 9000],
 )
 def test_every_canonicalization_of_every_body(c: str, body: bytes) -> None:
     message = replace(mail(), body=body).sealed(c=c)
@@ -104,7 +123,9 @@ class TestOldestPass:
 
     def test_changed_before_the_newest(self) -> None:
         two = mail().sealed().sealed()
-        header = tuple(HeaderField(b"Subject", b" [list] Lunch") if each.name == b"Subject" else each for each in two.header)
+        header = tuple(
+            HeaderField(b"Subject", b" [list] Lunch") if each.name == b"Subject" else each for each in two.header
+        )
         chain = chain_of(replace(two, header=header).sealed(RELAY))
         assert (chain.cv, chain.oldest_pass) == (Validation.PASS, 3)
 
@@ -181,7 +202,10 @@ def test_what_happens_on_the_way_does_not(old: bytes, new: bytes) -> None:
 def test_a_field_that_was_signed_once_more_than_it_stood_there_can_not_be_added(name: str) -> None:
     message = mail().sealed(h=f"{SIGNED}:from:subject:reply-to:content-type")
     assert chain_of(message).cv is Validation.PASS
-    assert chain_of(message.changed(b"From: Ann", name.encode() + b": x@stranger.example\r\nFrom: Ann")).cv is Validation.FAIL
+    assert (
+        chain_of(message.changed(b"From: Ann", name.encode() + b": x@stranger.example\r\nFrom: Ann")).cv
+        is Validation.FAIL
+    )
 
 
 def test_two_from_fields_that_are_both_signed_are_a_whole_chain_but_have_no_author() -> None:
@@ -197,7 +221,9 @@ def small_key() -> rsa.RSAPrivateKey:
     p, q = 2**521 - 1, 2**255 - 19
     d = pow(65537, -1, (p - 1) * (q - 1))
     public = rsa.RSAPublicNumbers(65537, p * q)
-    numbers = rsa.RSAPrivateNumbers(p, q, d, rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q), public)
+    numbers = rsa.RSAPrivateNumbers(
+        p, q, d, rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q), public
+    )
     return numbers.private_key()
 
 
@@ -302,7 +328,16 @@ def test_x_is_measured_by_the_clock() -> None:
 
 # --- mutations ----------------------------------------------------------------------------------------------------------------------
 
-SIGNED_SPANS = ("ARC-Seal", "ARC-Message-Signature", "ARC-Authentication-Results", "From", "To", "Subject", "Date", "Message-ID")
+SIGNED_SPANS = (
+    "ARC-Seal",
+    "ARC-Message-Signature",
+    "ARC-Authentication-Results",
+    "From",
+    "To",
+    "Subject",
+    "Date",
+    "Message-ID",
+)
 
 
 @settings(max_examples=150, deadline=None)
@@ -357,7 +392,9 @@ VALUES = st.lists(
     max_size=12,
 ).map(b"".join)
 FIELDS = st.builds(
-    HeaderField, st.sampled_from([b"ARC-Seal", b"ARC-Message-Signature", b"ARC-Authentication-Results", b"arc-seal\0", b"From"]), VALUES
+    HeaderField,
+    st.sampled_from([b"ARC-Seal", b"ARC-Message-Signature", b"ARC-Authentication-Results", b"arc-seal\0", b"From"]),
+    VALUES,
 )
 
 
@@ -366,7 +403,9 @@ FIELDS = st.builds(
 @given(st.lists(FIELDS, max_size=8), st.binary(max_size=20))
 def test_nothing_raises(header: list[HeaderField], body: bytes) -> None:
     assert validate(header, forms(body), FakeResolver(ZONE).lookup(), NOW).cv in (Validation.NONE, Validation.FAIL)
-    assert validate([*header, *SENT.header], forms(SENT.body), FakeResolver(ZONE).lookup(), NOW).cv is not Validation.NONE
+    assert (
+        validate([*header, *SENT.header], forms(SENT.body), FakeResolver(ZONE).lookup(), NOW).cv is not Validation.NONE
+    )
 
 
 ONE = mail().sealed()
@@ -389,10 +428,14 @@ def test_no_key_record_raises(record: str) -> None:
 
 LONG = b"x" * 60_000
 HOSTILE = {
-    "20,000 results": [HeaderField(b"ARC-Authentication-Results", b" i=1; a; dmarc=fail; spf=pass" + b" x" * 50)] * 20_000,
+    "20,000 results": [HeaderField(b"ARC-Authentication-Results", b" i=1; a; dmarc=fail; spf=pass" + b" x" * 50)]
+    * 20_000,
     "20,000 seals": [HeaderField(b"ARC-Seal", b" i=1; a=rsa-sha256; " + b"z=y" * 50)] * 20_000,
     "150 long seals": [HeaderField(b"ARC-Seal", b" i=1; h=" + b"from:" * 5_000)] * 150,
-    "150 of many tags": [HeaderField(b"ARC-Seal", b" i=%d;" % n + b";".join(b"t%d=" % n for n in range(2_000))) for n in range(1, 51)] * 3,
+    "150 of many tags": [
+        HeaderField(b"ARC-Seal", b" i=%d;" % n + b";".join(b"t%d=" % n for n in range(2_000))) for n in range(1, 51)
+    ]
+    * 3,
     "white space": [
         HeaderField(b"ARC-Seal", b" " * 1_000_000 + b"i"),
         HeaderField(b"ARC-Authentication-Results", b" " * 1_000_000 + b"i=1"),

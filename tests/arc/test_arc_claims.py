@@ -46,7 +46,13 @@ UPSTREAM = [("pass", "upstream")]
 
 def test_the_chain_itself_is_a_claim_of_ours() -> None:
     claim = judged(mail().sealed().sealed(RELAY))[0]
-    assert (claim.method, claim.result, claim.by, claim.field, claim.standing) == ("arc", "pass", None, "ARC-Seal", Standing.VERIFIED)
+    assert (claim.method, claim.result, claim.by, claim.field, claim.standing) == (
+        "arc",
+        "pass",
+        None,
+        "ARC-Seal",
+        Standing.VERIFIED,
+    )
     assert claim.properties == (("header.oldest-pass", "0"), ("policy.sealer", "mail.relay.example"))
     assert claim.position == 0
 
@@ -100,7 +106,9 @@ def test_the_results_of_a_trusted_sealer_are_trusted_as_they_stand() -> None:
         (("",), UPSTREAM),
     ],
 )
-def test_a_sealer_is_named_exactly_or_by_what_stands_above_it(sealers: tuple[str, ...], expected: list[tuple[str, str]]) -> None:
+def test_a_sealer_is_named_exactly_or_by_what_stands_above_it(
+    sealers: tuple[str, ...], expected: list[tuple[str, str]]
+) -> None:
     assert dmarc(mail().sealed(), sealers) == expected
 
 
@@ -188,15 +196,24 @@ class TestForWhichMessage:
 
     def test_of_two(self) -> None:
         assert self.results("dmarc=pass header.from=stranger.example header.from=author.example") == UPSTREAM
-        assert self.results("dmarc=pass header.from=author.example; dmarc=pass header.from=stranger.example") == UPSTREAM * 2
+        assert (
+            self.results("dmarc=pass header.from=author.example; dmarc=pass header.from=stranger.example")
+            == UPSTREAM * 2
+        )
 
     def test_a_from_that_the_list_rewrote_behind_its_result(self) -> None:
-        message = mail(LETTER.replace(b"Ann <ann@author.example>", b"Ann via Lunch <lunch@lists.example>")).sealed(LIST, PASS)
+        message = mail(LETTER.replace(b"Ann <ann@author.example>", b"Ann via Lunch <lunch@lists.example>")).sealed(
+            LIST, PASS
+        )
         assert judged(message)[0].result == "pass"
         assert dmarc(message) == UPSTREAM
 
     def test_without_a_dmarc_result_nothing_of_it_is_trusted(self) -> None:
-        found = judged(mail().sealed(LIST, "mx.lists.example; spf=pass smtp.mailfrom=a@author.example; dkim=pass header.d=author.example"))
+        found = judged(
+            mail().sealed(
+                LIST, "mx.lists.example; spf=pass smtp.mailfrom=a@author.example; dkim=pass header.d=author.example"
+            )
+        )
         assert [claim.standing for claim in found[1:]] == [Standing.UPSTREAM] * 2
 
     def test_a_second_from(self) -> None:
@@ -238,7 +255,9 @@ class TestReplay:
         assert dmarc(message) == UPSTREAM
 
     def test_with_a_signed_reply_to_there_is_nothing_to_fear(self) -> None:
-        message = mail(LETTER.replace(b"To: ", b"Reply-To: ann@author.example\nTo: ")).sealed(LIST, PASS, h=SIGNED + ":reply-to")
+        message = mail(LETTER.replace(b"To: ", b"Reply-To: ann@author.example\nTo: ")).sealed(
+            LIST, PASS, h=SIGNED + ":reply-to"
+        )
         assert dmarc(message) == TRUSTED
 
     def test_after_the_signature_expired(self) -> None:
@@ -254,7 +273,11 @@ class TestBroken:
     """From a chain that does not pass nothing is believed but what hurts."""
 
     def test_a_pass_is_worth_nothing(self) -> None:
-        for message in (mail().sealed().changed(b"at one", b"at two"), mail().sealed(cv="fail"), mail().sealed().sealed(cv="fail")):
+        for message in (
+            mail().sealed().changed(b"at one", b"at two"),
+            mail().sealed(cv="fail"),
+            mail().sealed().sealed(cv="fail"),
+        ):
             assert ("pass", "trusted") not in dmarc(message)
             assert arrival(message) == "unknown"
 
@@ -279,7 +302,9 @@ class TestBroken:
         assert arrival(message) == "fail"
 
     def test_a_thousand_sets_of_nonsense_do_not_bury_the_fail_of_an_honest_one(self) -> None:
-        noise = [HeaderField(b"ARC-Authentication-Results", b" i=1; x; " + b"; ".join(b"m%d=pass" % n for n in range(50)))] * 1_000
+        noise = [
+            HeaderField(b"ARC-Authentication-Results", b" i=1; x; " + b"; ".join(b"m%d=pass" % n for n in range(50)))
+        ] * 1_000
         message = mail().sealed(LIST, FAIL)
         found = judged(replace(message, header=(*noise, *message.header)))
         assert [(claim.method, claim.result) for claim in found] == [("arc", "fail"), ("dmarc", "fail")]
@@ -292,13 +317,22 @@ class TestBroken:
 def test_the_worst_of_our_own_and_the_sealers_result_counts() -> None:
     """A trusted pass does not undo what we found ourselves: the arrival is what the next receiver would see without ARC."""
     ours = Claim(
-        "dmarc", "fail", "mx.forwarder.example", "Authentication-Results", Standing.VERIFIED, properties=(("header.from", AUTHOR),)
+        "dmarc",
+        "fail",
+        "mx.forwarder.example",
+        "Authentication-Results",
+        Standing.VERIFIED,
+        properties=(("header.from", AUTHOR),),
     )
     assert arrival(mail().sealed(), ours) == "fail"
 
 
 def test_a_field_with_a_thousand_results_is_cut_and_keeps_what_hurts() -> None:
-    results = "mx; dmarc=pass header.from=author.example; " + "; ".join(["dkim=neutral"] * 300) + "; dkim=fail; dkim=fail; spf=softfail"
+    results = (
+        "mx; dmarc=pass header.from=author.example; "
+        + "; ".join(["dkim=neutral"] * 300)
+        + "; dkim=fail; dkim=fail; spf=softfail"
+    )
     found = judged(mail().sealed(LIST, results))
     assert len(found) == 1 + MOST_RESULTS + 2
     assert [(claim.method, claim.result, claim.standing) for claim in found[-2:]] == [
@@ -390,7 +424,9 @@ TEXTS = st.lists(
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([LIST, STRANGER]), TEXTS), min_size=1, max_size=2))
-def test_only_a_trusted_newest_sealer_makes_trusted_claims_and_all_of_them_of_this_author(sets: list[tuple[object, str]]) -> None:
+def test_only_a_trusted_newest_sealer_makes_trusted_claims_and_all_of_them_of_this_author(
+    sets: list[tuple[object, str]],
+) -> None:
     message = mail()
     for key, text in sets:
         message = message.sealed(key, text)  # type: ignore[arg-type]

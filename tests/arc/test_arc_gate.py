@@ -44,7 +44,13 @@ class Host:
     """A gate that seals in the name of mail.relay.example."""
 
     def __init__(
-        self, folder: Path, rule: str = SEAL, key: SigningKey = RELAY, more: str = "", mode: str = "enforce", zone: Mapping[str, Any] = ZONE
+        self,
+        folder: Path,
+        rule: str = SEAL,
+        key: SigningKey = RELAY,
+        more: str = "",
+        mode: str = "enforce",
+        zone: Mapping[str, Any] = ZONE,
     ) -> None:
         (folder / "key.pem").write_bytes(pem(key))
         (folder / "key.pem").chmod(0o600)
@@ -74,7 +80,10 @@ class Host:
     def forward(self, message: Mail) -> Mail:
         """The message as it leaves."""
         outcome = self.send(message)
-        return Mail((*(HeaderField(name.encode(), b" " + value) for name, value in outcome.fields), *message.header), message.body)
+        return Mail(
+            (*(HeaderField(name.encode(), b" " + value) for name, value in outcome.fields), *message.header),
+            message.body,
+        )
 
     @property
     def asked_for_the_seal(self) -> list[tuple[str, str]]:
@@ -88,13 +97,19 @@ class Host:
 
 
 def verified(message: Mail) -> str:
-    return str((dkim.arc_verify(message.raw, dnsfunc=lambda name, timeout=5: RECORDS.get(name, b""))[0] or b"ended").decode())
+    return str(
+        (dkim.arc_verify(message.raw, dnsfunc=lambda name, timeout=5: RECORDS.get(name, b""))[0] or b"ended").decode()
+    )
 
 
 def test_a_refused_message_carries_the_truth(tmp_path: Path) -> None:
     host = Host(tmp_path)
     leaving = host.forward(arrived())
-    assert [each.key for each in leaving.header[:3]] == ["arc-seal", "arc-message-signature", "arc-authentication-results"]
+    assert [each.key for each in leaving.header[:3]] == [
+        "arc-seal",
+        "arc-message-signature",
+        "arc-authentication-results",
+    ]
     assert " ".join(leaving.header[2].text.split()) == (
         "i=1; mx.forwarder.example; arc=none smtp.remote-ip=192.0.2.66; dmarc=fail header.from=author.example"
     )
@@ -140,7 +155,10 @@ def test_on_top_of_a_broken_chain(tmp_path: Path) -> None:
 
 def test_a_list_of_ours_may_change_what_came_in_with_a_whole_chain(tmp_path: Path) -> None:
     letter = mail().sealed(LIST).changed(b"Lunch", b"[list] Lunch").raw
-    said = b"Authentication-Results: mx.forwarder.example; arc=pass; dmarc=pass header.from=author.example\n" + BORDER.encode()
+    said = (
+        b"Authentication-Results: mx.forwarder.example; arc=pass; dmarc=pass header.from=author.example\n"
+        + BORDER.encode()
+    )
     host = Host(tmp_path)
     assert verified(host.forward(mail(said + letter))) == "pass"
     assert "cv=pass" in host.forward(mail(said + letter)).header[0].text
@@ -159,7 +177,10 @@ def test_where_dns_does_not_answer(tmp_path: Path) -> None:
 def test_a_body_is_never_kept_and_one_above_the_limit_is_not_validated(tmp_path: Path) -> None:
     host = Host(tmp_path, more="verify: {body_limit: 1000000}\n")
     body = (b"x" * 76 + b"\r\n") * 130_000  # 10 MB
-    plain, chained = Mail(arrived().header, body), Mail(arrived(mail().sealed(LIST, c="relaxed/simple").raw).header, body)
+    plain, chained = (
+        Mail(arrived().header, body),
+        Mail(arrived(mail().sealed(LIST, c="relaxed/simple").raw).header, body),
+    )
     for message, sealed in ((plain, True), (chained, False)):
         tracemalloc.start()
         assert bool(host.send(message).fields) is sealed
@@ -182,7 +203,12 @@ def test_a_body_is_never_kept_and_one_above_the_limit_is_not_validated(tmp_path:
 def test_nothing_is_sealed_kept_or_asked_where_the_policy_does_not_say_so(rule: str, mode: str, tmp_path: Path) -> None:
     host = Host(tmp_path, rule, mode=mode)
     assert host.send(arrived(mail().sealed(LIST).raw)).fields == ()
-    assert (host.wanted, host.asked_for_the_seal, host.decision["seal"], host.decision["unsealed"]) == (False, [], False, None)
+    assert (host.wanted, host.asked_for_the_seal, host.decision["seal"], host.decision["unsealed"]) == (
+        False,
+        [],
+        False,
+        None,
+    )
 
 
 def test_a_message_that_is_held_is_sealed_and_one_that_goes_nowhere_is_not(tmp_path: Path) -> None:
@@ -254,7 +280,9 @@ class TestConfiguration:
     def test_without_a_key_of_the_forwarder(self, tmp_path: Path) -> None:
         Host(tmp_path)
         file = tmp_path / "dkimgate.yaml"
-        file.write_text(file.read_text().replace("forwarder: {domain: mail.relay.example}", "forwarder: {domain: other.example}"))
+        file.write_text(
+            file.read_text().replace("forwarder: {domain: mail.relay.example}", "forwarder: {domain: other.example}")
+        )
         with pytest.raises(ConfigError, match="no key under `keys:`"):
             Gate.load(file)
 

@@ -25,7 +25,11 @@ def _installed() -> None:
 
 def judged(message: Mail) -> str:
     script = Path(__file__).with_name("mail_dkim.pl")
-    return subprocess.run(["perl", str(script), *RECORDS], input=message.raw, capture_output=True, check=True).stdout.decode().strip()
+    return (
+        subprocess.run(["perl", str(script), *RECORDS], input=message.raw, capture_output=True, check=True)
+        .stdout.decode()
+        .strip()
+    )
 
 
 @pytest.mark.parametrize("number", [0, 1, 4])
@@ -36,7 +40,12 @@ def test_on_a_chain_of_that_many_sets(number: int) -> None:
     sealed = ours(message)
     assert judged(sealed) == "pass"
     assert judged(ours(ours(sealed, LIST))) == "pass"
-    for old, new in ((b"at one", b"at two"), (b"dmarc=fail", b"dmarc=pass"), (b"From: Ann", b"From: Eve"), (b"cv=none", b"cv=pass")):
+    for old, new in (
+        (b"at one", b"at two"),
+        (b"dmarc=fail", b"dmarc=pass"),
+        (b"From: Ann", b"From: Eve"),
+        (b"cv=none", b"cv=pass"),
+    ):
         assert judged(sealed.changed(old, new)) == "fail"
 
 

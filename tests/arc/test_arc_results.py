@@ -56,7 +56,9 @@ def test_a_message_that_arrived_well() -> None:
 
 def test_a_refused_message() -> None:
     arrival = Arrival("fail", "fail", "none", "none", False, Spam(True, 14.9, 3.0))
-    facts = replace(GOOD, claims=(claim("spf", "fail", smtp__mailfrom="author.example"), claim("dmarc", "fail")), arrival=arrival)
+    facts = replace(
+        GOOD, claims=(claim("spf", "fail", smtp__mailfrom="author.example"), claim("dmarc", "fail")), arrival=arrival
+    )
     assert told(facts)[1:] == [
         "spf=fail smtp.mailfrom=author.example",
         "dmarc=fail header.from=author.example",
@@ -92,7 +94,10 @@ def test_whose_word_is_told(claims: tuple[Claim, ...], arrival: str, expected: l
 
 def test_the_worst_that_anyone_says_where_nobody_is_believed() -> None:
     claims = (claim("spf", "softfail", Standing.UPSTREAM), claim("dkim", "fail", Standing.UPSTREAM))
-    assert told(replace(GOOD, claims=claims, arrival=Arrival("fail", "softfail", "fail")))[1:3] == ["spf=softfail", "dkim=fail"]
+    assert told(replace(GOOD, claims=claims, arrival=Arrival("fail", "softfail", "fail")))[1:3] == [
+        "spf=softfail",
+        "dkim=fail",
+    ]
 
 
 def test_without_a_single_author_nothing_good_is_said_of_dmarc() -> None:

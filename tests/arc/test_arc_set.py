@@ -25,9 +25,7 @@ from dkimgate.dkim.sign import sign
 from dkimgate.dns.resolver import FakeResolver
 from dkimgate.message.message import HeaderField
 
-RESULTS = (
-    "mx.forwarder.example; arc=none smtp.remote-ip=192.0.2.66; spf=fail smtp.mailfrom=author.example; dmarc=fail header.from=author.example"
-)
+RESULTS = "mx.forwarder.example; arc=none smtp.remote-ip=192.0.2.66; spf=fail smtp.mailfrom=author.example; dmarc=fail header.from=author.example"
 
 
 def hash_of(body: bytes) -> bytes:
@@ -36,7 +34,9 @@ def hash_of(body: bytes) -> bytes:
     return digest.digest()
 
 
-def state_of(message: Mail, *, whole: bool = False, failing: frozenset[str] = frozenset(), now: float = NOW) -> ChainState | str:
+def state_of(
+    message: Mail, *, whole: bool = False, failing: frozenset[str] = frozenset(), now: float = NOW
+) -> ChainState | str:
     return chain_state(message.header, forms(message.body), whole, FakeResolver(ZONE, failing).lookup(), now)
 
 
@@ -44,7 +44,11 @@ def set_of(
     message: Mail, key: SigningKey = RELAY, results: str = RESULTS, state: ChainState | None = None
 ) -> tuple[tuple[str, bytes], ...] | str:
     known = state or state_of(message, now=time.time())
-    return known if isinstance(known, str) else arc_set.seal(message.header, hash_of(message.body), results, known, key, int(NOW))
+    return (
+        known
+        if isinstance(known, str)
+        else arc_set.seal(message.header, hash_of(message.body), results, known, key, int(NOW))
+    )
 
 
 def ours(message: Mail, key: SigningKey = RELAY, results: str = RESULTS, state: ChainState | None = None) -> Mail:
@@ -61,9 +65,15 @@ def text_of(message: Mail, name: str) -> str:
 
 def seal_stands_alone(message: Mail, number: int) -> bool:
     """Do the fields of that instance verify as if they were the only set there (RFC 8617 section 5.1.2)?"""
-    header = tuple(each for each in message.header if not each.key.startswith("arc-") or re.match(rb"\s*i=%d;" % number, each.value))
+    header = tuple(
+        each
+        for each in message.header
+        if not each.key.startswith("arc-") or re.match(rb"\s*i=%d;" % number, each.value)
+    )
     arc = dkim.ARC(replace(message, header=header).raw)
-    found = arc.verify_instance(arc.sorted_arc_headers()[1], number, dnsfunc=lambda name, timeout=5: RECORDS.get(name, b""))
+    found = arc.verify_instance(
+        arc.sorted_arc_headers()[1], number, dnsfunc=lambda name, timeout=5: RECORDS.get(name, b"")
+    )
     return bool(found["as-valid"] and found["ams-valid"])
 
 
@@ -142,7 +152,13 @@ class TestOneSet:
 
     @pytest.mark.parametrize(
         ("old", "new"),
-        [(b"dmarc=fail", b"dmarc=pass"), (b"at one?", b"at two?"), (b"cv=none", b"cv=pass"), (b"Lunch", b"Money"), (b"v=1", b"v=2")],
+        [
+            (b"dmarc=fail", b"dmarc=pass"),
+            (b"at one?", b"at two?"),
+            (b"cv=none", b"cv=pass"),
+            (b"Lunch", b"Money"),
+            (b"v=1", b"v=2"),
+        ],
     )
     def test_nobody_changes_it(self, old: bytes, new: bytes) -> None:
         raw = b"DKIM-Signature: v=1\n" + LETTER
@@ -151,7 +167,9 @@ class TestOneSet:
         assert dkimpy(message) == "fail"
 
     def test_authentication_results_and_arc_fields_are_not_signed(self) -> None:
-        message = ours(mail(b"Authentication-Results: mx.lists.example; dmarc=pass\nDKIM-Signature: v=1\n" + LETTER).sealed())
+        message = ours(
+            mail(b"Authentication-Results: mx.lists.example; dmarc=pass\nDKIM-Signature: v=1\n" + LETTER).sealed()
+        )
         names = re.search(r"\bh=([^;]*)", text_of(message, "ARC-Message-Signature"))
         assert names is not None
         signed = names[1].replace(" ", "").lower().split(":")
@@ -237,7 +255,14 @@ class TestChains:
             else:
                 said = b"" if instance == 1 else b" arc=pass;"
                 host = b"mx%d.lists.example" % instance
-                raw = b"Authentication-Results: " + host + b";" + said + b" dmarc=pass header.from=author.example\r\n" + message.raw
+                raw = (
+                    b"Authentication-Results: "
+                    + host
+                    + b";"
+                    + said
+                    + b" dmarc=pass header.from=author.example\r\n"
+                    + message.raw
+                )
                 message = mail(arc_signed(raw, LIST, host))
         assert dkimpy(message) == "pass"
         chain = chain_of(message, now=time.time())
@@ -294,7 +319,9 @@ class TestState:
 
     def test_a_chain_whose_key_is_gone_has_failed(self) -> None:
         message = mail().sealed(LIST)
-        assert chain_state(message.header, forms(message.body), False, FakeResolver({}).lookup(), NOW) == ChainState("fail", 1)
+        assert chain_state(message.header, forms(message.body), False, FakeResolver({}).lookup(), NOW) == ChainState(
+            "fail", 1
+        )
 
     def test_a_body_that_was_not_kept(self) -> None:
         message = mail().sealed(LIST)
@@ -340,14 +367,18 @@ class TestState:
         assert chain_of(sealed).cv is Validation.FAIL
         assert dkimpy(sealed) in ("fail", "ended")
 
-    @pytest.mark.parametrize("fields", [b"ARC-Seal: i=50; cv=pass", b"ARC-Seal: i=999; x", b"ARC-Message-Signature: i=" + b"9" * 9000])
+    @pytest.mark.parametrize(
+        "fields", [b"ARC-Seal: i=50; cv=pass", b"ARC-Seal: i=999; x", b"ARC-Message-Signature: i=" + b"9" * 9000]
+    )
     def test_an_instance_beyond_all(self, fields: bytes) -> None:
         assert "none may be above 50" in str(state_of(mail(fields + b"\n" + LETTER)))
 
     def test_an_endless_field_is_read_fast(self) -> None:
         value = b" i" * 100_000 + b" cv" * 100_000
         started = time.process_time()
-        assert state_of(replace(mail(), header=(HeaderField(b"ARC-Seal", value), *mail().header))) == ChainState("fail", 0)
+        assert state_of(replace(mail(), header=(HeaderField(b"ARC-Seal", value), *mail().header))) == ChainState(
+            "fail", 0
+        )
         assert time.process_time() - started < 0.5
 
 
@@ -358,22 +389,50 @@ class TestRefusals:
     def test_too_many_fields(self) -> None:
         assert "repeats fields" in str(set_of(mail(b"DKIM-Signature: v=1\n" * 300 + LETTER)))
 
-    @pytest.mark.parametrize("results", ["mx.example;\r\nBcc: x", "mx.example; a=b\n", "mx.\u00e4xample; none", "mx; a=\0"])
+    @pytest.mark.parametrize(
+        "results", ["mx.example;\r\nBcc: x", "mx.example; a=b\n", "mx.\u00e4xample; none", "mx; a=\0"]
+    )
     def test_results_that_would_leave_their_field(self, results: str) -> None:
         assert "plain text" in str(set_of(mail(), results=results))
 
 
 WORDS = st.sampled_from(
-    [b"i=1", b"i=2", b"i=49", b"i=50", b"i=", b"cv=fail", b"cv=pass", b";", b" ", b"\n ", b"a=rsa-sha256", b"\xff", b"\0", b"h=from", b"b="]
+    [
+        b"i=1",
+        b"i=2",
+        b"i=49",
+        b"i=50",
+        b"i=",
+        b"cv=fail",
+        b"cv=pass",
+        b";",
+        b" ",
+        b"\n ",
+        b"a=rsa-sha256",
+        b"\xff",
+        b"\0",
+        b"h=from",
+        b"b=",
+    ]
 )
 NAMES = st.sampled_from(
-    [b"ARC-Seal", b"arc-seal ", b"ARC-Message-Signature", b"ARC-Authentication-Results", b"From", b"DKIM-Signature", b""]
+    [
+        b"ARC-Seal",
+        b"arc-seal ",
+        b"ARC-Message-Signature",
+        b"ARC-Authentication-Results",
+        b"From",
+        b"DKIM-Signature",
+        b"",
+    ]
 )
 
 
 @settings(deadline=None, max_examples=60)
 @given(
-    fields=st.lists(st.tuples(NAMES, st.lists(WORDS, max_size=8).map(b"".join)), max_size=6), sets=st.integers(0, 1), whole=st.booleans()
+    fields=st.lists(st.tuples(NAMES, st.lists(WORDS, max_size=8).map(b"".join)), max_size=6),
+    sets=st.integers(0, 1),
+    whole=st.booleans(),
 )
 def test_whatever_the_header_holds_nothing_is_raised_and_a_chain_never_mends(
     fields: list[tuple[bytes, bytes]], sets: int, whole: bool
@@ -385,13 +444,17 @@ def test_whatever_the_header_holds_nothing_is_raised_and_a_chain_never_mends(
     if isinstance(state, ChainState):
         made = arc_set.seal(message.header, hash_of(message.body), RESULTS, state, EDDA, int(NOW))
         if not isinstance(made, str):
-            sealed = replace(message, header=(*(HeaderField(name.encode(), b" " + value) for name, value in made), *message.header))
+            sealed = replace(
+                message, header=(*(HeaderField(name.encode(), b" " + value) for name, value in made), *message.header)
+            )
             passes = state.cv != "fail"
             assert (chain_of(sealed).cv is Validation.PASS) is passes
             assert passes is (before is not Validation.FAIL) or whole
 
 
-CHANGES = st.sampled_from([b"nothing of it", b"dmarc=pass", b"at one", b"cv=none", b"s=arc", b"ann@author", b"Lunch", b"1@author"])
+CHANGES = st.sampled_from(
+    [b"nothing of it", b"dmarc=pass", b"at one", b"cv=none", b"s=arc", b"ann@author", b"Lunch", b"1@author"]
+)
 
 
 @settings(deadline=None, max_examples=25)
@@ -400,7 +463,9 @@ CHANGES = st.sampled_from([b"nothing of it", b"dmarc=pass", b"at one", b"cv=none
     change=CHANGES,
     h=st.sampled_from([SIGNED, "from", f"{SIGNED}:from:subject"]),
 )
-def test_a_chain_with_our_set_on_it_verifies_if_and_only_if_it_verified(keys: list[SigningKey], change: bytes, h: str) -> None:
+def test_a_chain_with_our_set_on_it_verifies_if_and_only_if_it_verified(
+    keys: list[SigningKey], change: bytes, h: str
+) -> None:
     message = mail()
     for key in keys:
         message = message.sealed(key, h=h)

@@ -53,7 +53,9 @@ def twice(position: int) -> Mail:
 def dkimpy(message: Mail) -> str:
     """The oracle's verdict."""
     records = {key.name: key.public_record().encode() for key in KEYS}
-    cv, _, _ = dkim.arc_verify(message.raw, dnsfunc=lambda name, timeout=5: records.get(name.decode().rstrip(".").lower(), b""))
+    cv, _, _ = dkim.arc_verify(
+        message.raw, dnsfunc=lambda name, timeout=5: records.get(name.decode().rstrip(".").lower(), b"")
+    )
     return "ended" if cv is None else str(cv.decode())
 
 
@@ -172,7 +174,9 @@ def test_dns_is_asked_only_where_the_fields_are_in_order(which: str, name: str, 
     assert dns.asked == [] or re.search("was changed|another kind|no key record", chain.why)
 
 
-@pytest.mark.parametrize("h", ["to:subject:date", "", ":", "from-x", SIGNED + ":arc-seal", "arc-seal:from", "from: ARC-Seal "])
+@pytest.mark.parametrize(
+    "h", ["to:subject:date", "", ":", "from-x", SIGNED + ":arc-seal", "arc-seal:from", "from: ARC-Seal "]
+)
 def test_a_message_signature_must_cover_from_and_not_a_seal(h: str) -> None:
     dns = Dns()
     chain = dns.validate(mail().sealed().sealed(RELAY, h=h))
@@ -181,13 +185,16 @@ def test_a_message_signature_must_cover_from_and_not_a_seal(h: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "h", [SIGNED + ":arc-message-signature:arc-authentication-results", "from:arc-message-signature:arc-message-signature"]
+    "h",
+    [SIGNED + ":arc-message-signature:arc-authentication-results", "from:arc-message-signature:arc-message-signature"],
 )
 def test_a_message_signature_may_cover_the_other_fields_of_older_sets(h: str) -> None:
     """RFC 8617 section 4.1.2 forbids it to sealers, and real ones do it."""
     message = mail().sealed().sealed(RELAY, h=h)
     assert (
-        (chain_of(message).cv, dkimpy(message)) == (Validation.PASS, "pass") if h.count("arc-message") == 1 else (Validation.PASS, "fail")
+        (chain_of(message).cv, dkimpy(message)) == (Validation.PASS, "pass")
+        if h.count("arc-message") == 1
+        else (Validation.PASS, "fail")
     )
 
 
@@ -238,7 +245,12 @@ def renumbered(message: Mail, numbers: dict[str, str]) -> Mail:
     header = tuple(
         HeaderField(
             each.name,
-            re.sub(rb"\bi=(\d+)", lambda found: b"i=" + numbers.get(found[1].decode(), found[1].decode()).encode(), each.value, count=1),
+            re.sub(
+                rb"\bi=(\d+)",
+                lambda found: b"i=" + numbers.get(found[1].decode(), found[1].decode()).encode(),
+                each.value,
+                count=1,
+            ),
         )
         if each.name.startswith(b"ARC-")
         else each
@@ -290,7 +302,9 @@ def test_a_chain_with_the_wrong_sets_fails_before_dns_is_asked(message: Mail) ->
     assert dkimpy(message) != "pass"
 
 
-@pytest.mark.parametrize("raw", [b"", b"\n", b"\nbody\n", b"From: <a@author.example>\n\nx\n", b"Subject: ARC-Seal: i=1\n\nARC-Seal: i=1\n"])
+@pytest.mark.parametrize(
+    "raw", [b"", b"\n", b"\nbody\n", b"From: <a@author.example>\n\nx\n", b"Subject: ARC-Seal: i=1\n\nARC-Seal: i=1\n"]
+)
 def test_a_message_without_arc_fields_has_no_chain(raw: bytes) -> None:
     dns = Dns()
     chain = dns.validate(mail(raw))
@@ -315,10 +329,17 @@ def test_field_names_are_compared_without_case_and_white_space() -> None:
 
 
 def test_the_reason_names_the_field_and_what_is_wrong() -> None:
-    assert chain_of(mail().sealed(seal_as=more("h=from"))).why == "the ARC-Seal of instance 1: h= is forbidden in an ARC-Seal"
-    assert chain_of(mail().sealed(message_as=more("l=5"))).why.startswith("the ARC-Message-Signature of instance 1: l= ")
+    assert (
+        chain_of(mail().sealed(seal_as=more("h=from"))).why
+        == "the ARC-Seal of instance 1: h= is forbidden in an ARC-Seal"
+    )
+    assert chain_of(mail().sealed(message_as=more("l=5"))).why.startswith(
+        "the ARC-Message-Signature of instance 1: l= "
+    )
     assert (
         chain_of(mail().sealed().changed(b"lunch at one?", b"pay")).why
         == "the ARC-Message-Signature of lists.example: the body was changed"
     )
-    assert chain_of(mail().sealed(), {**ZONE, LIST.name: {}}).why.endswith("arc._domainkey.lists.example has no key record")
+    assert chain_of(mail().sealed(), {**ZONE, LIST.name: {}}).why.endswith(
+        "arc._domainkey.lists.example has no key record"
+    )

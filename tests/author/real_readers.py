@@ -70,7 +70,9 @@ def _stated(address: str, raw: bytes) -> Iterator[str]:
     connection = Connection("198.51.100.7", "client.example")
     with MilterClient(address, 30.0) as client:
         client.open(connection)
-        reply = client.send(Message(connection, Envelope("s@sender.example", ("r@reader.example",)), header, "4F2A"), body)
+        reply = client.send(
+            Message(connection, Envelope("s@sender.example", ("r@reader.example",)), header, "4F2A"), body
+        )
     for edit in reply.edits:
         if isinstance(edit, Insertion) and edit.name.lower() == b"authentication-results":
             yield from re.findall(r"header\.from=(\S+)", edit.value.decode("utf-8", "replace"))

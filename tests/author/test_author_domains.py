@@ -137,7 +137,9 @@ def test_alignment(a: str, b: str, strictly: bool, perhaps: bool) -> None:
     assert (may_align(a, b), may_align(b, a)) == (perhaps, perhaps)
 
 
-labels = st.sampled_from(["a", "b", "co", "uk", "com", "github", "io", "example", "ck", "www", "kawasaki", "jp", "_spf", "s3", "amazonaws"])
+labels = st.sampled_from(
+    ["a", "b", "co", "uk", "com", "github", "io", "example", "ck", "www", "kawasaki", "jp", "_spf", "s3", "amazonaws"]
+)
 names = st.lists(labels, min_size=1, max_size=5).map(".".join)
 
 

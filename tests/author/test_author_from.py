@@ -15,7 +15,9 @@ BSLASH = "\\"
 def read(value: str | bytes, name: bytes = b"From") -> Author:
     """The author of a message with that one From; a space stands behind its colon."""
     raw = value if isinstance(value, bytes) else value.encode("utf-8")
-    return author_of([HeaderField(b"Received", b" from a\n by b"), HeaderField(name, b" " + raw), HeaderField(b"Subject", b" x")])
+    return author_of(
+        [HeaderField(b"Received", b" from a\n by b"), HeaderField(name, b" " + raw), HeaderField(b"Subject", b" x")]
+    )
 
 
 ORDINARY = [
@@ -340,7 +342,19 @@ OTHER = b" a@bank.example"
 
 @pytest.mark.parametrize(
     "name",
-    [b"From", b"from", b"FROM", b"From ", b"From\t", b" From", b"From\x0b", b"\xef\xbb\xbfFrom", b"Fr\xc2\xadom", b"From\xa0", b"\x01from"],
+    [
+        b"From",
+        b"from",
+        b"FROM",
+        b"From ",
+        b"From\t",
+        b" From",
+        b"From\x0b",
+        b"\xef\xbb\xbfFrom",
+        b"Fr\xc2\xadom",
+        b"From\xa0",
+        b"\x01from",
+    ],
 )
 @pytest.mark.parametrize("first", [True, False])
 def test_two_from_fields_never_have_an_author(name: bytes, first: bool) -> None:
@@ -361,7 +375,9 @@ def test_case_of_the_name_does_not_matter(name: bytes) -> None:
     assert read("j@d.example", name).domain == "d.example"
 
 
-@pytest.mark.parametrize("name", [b"Sender", b"Resent-From", b"X-From", b"From-", b">From", b"Fromm", b"Reply-To", b"X-Original-From", b""])
+@pytest.mark.parametrize(
+    "name", [b"Sender", b"Resent-From", b"X-From", b"From-", b">From", b"Fromm", b"Reply-To", b"X-Original-From", b""]
+)
 def test_other_fields_are_not_from(name: bytes) -> None:
     assert author_of([HeaderField(name, OTHER), GOOD]).domain == "d.example"
     assert author_of([HeaderField(name, OTHER)]).problem == "no From field"
@@ -399,13 +415,17 @@ def test_a_blank_fold_in_another_field_hides_no_author(value: bytes) -> None:
     assert author_of([GOOD, blank]).domain == "d.example"
 
 
-@pytest.mark.parametrize("value", [b" x\n \n From: a@bank.example", b" x\n\t\n\n\tFROM : a@bank.example", b" x\n \n y\n \xa0from\t: z"])
+@pytest.mark.parametrize(
+    "value", [b" x\n \n From: a@bank.example", b" x\n\t\n\n\tFROM : a@bank.example", b" x\n \n y\n \xa0from\t: z"]
+)
 def test_a_blank_fold_above_what_could_be_from_does(value: bytes) -> None:
     assert author_of([HeaderField(b"X-Spam-Report", value), GOOD]).domain is None
 
 
 def test_it_reads_what_split_message_gives() -> None:
-    header, _ = split_message(b"Subject: x\r\nFrom: =?utf-8?Q?J=C3=B6rg?=\r\n\t<j@d.example>\r\n\r\nFrom: a@bank.example\r\n")
+    header, _ = split_message(
+        b"Subject: x\r\nFrom: =?utf-8?Q?J=C3=B6rg?=\r\n\t<j@d.example>\r\n\r\nFrom: a@bank.example\r\n"
+    )
     assert author_of(header) == Author("d.example", "j@d.example")
 
 

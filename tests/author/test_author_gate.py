@@ -52,7 +52,9 @@ def test_what_people_reported_is_signed_for_a_user_and_for_nobody_else(gate: Gat
     assert not signed(gate, file.read_bytes(), STRANGER)
 
 
-def test_our_own_mail_without_an_author_is_told_once_a_day_for_each_kind(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_own_mail_without_an_author_is_told_once_a_day_for_each_kind(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[str] = []
     monkeypatch.setattr(passage, "log", lambda text, *_: told.append(text) if "our own mail" in text else None)
     two, other = b"From: u@hosted.example, x@%s.example\r\n\r\nx\r\n", b"To: x@hosted.example\r\n\r\nx\r\n"

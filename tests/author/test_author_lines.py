@@ -24,7 +24,11 @@ def from_field(width: int, value: bytes) -> HeaderField:
         (977, b"x@hosted.example", "hosted.example"),
         (982, b"x@hosted.example", "hosted.example"),  # 998 octets to the letter
         (983, b"x@hosted.example", None),
-        (977, b"x@hosted.example.attacker.example", None),  # 972 spaces: `x@hosted.example.attac` is what stands on the first line
+        (
+            977,
+            b"x@hosted.example.attacker.example",
+            None,
+        ),  # 972 spaces: `x@hosted.example.attac` is what stands on the first line
         (977, b"j <x@attacker.example>", None),
         (977, b"friend <x@hosted.example>\n (John)", None),
         (30, b"friend\n" + b" " * 990 + b"<x@hosted.example>", None),
@@ -58,7 +62,13 @@ def test_a_break_above_from_may_end_the_header_where_another_from_follows() -> N
 
 def test_whoever_has_an_author_has_him_on_the_wire_as_well() -> None:
     random = Random(3)
-    addresses = [b"a@bank.example", b"<a@bank.example>", b"J <a@bank.example>", b"a@bank.example.evil.example", b"\n <a@bank.example>"]
+    addresses = [
+        b"a@bank.example",
+        b"<a@bank.example>",
+        b"J <a@bank.example>",
+        b"a@bank.example.evil.example",
+        b"\n <a@bank.example>",
+    ]
     for _ in range(2000):
         value = b" " * random.randint(950, 1000) + random.choice(addresses)
         field = HeaderField(b"From", value)

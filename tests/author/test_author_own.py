@@ -85,7 +85,9 @@ def own(value: bytes) -> str | None:
 @pytest.mark.parametrize("value", OURS)
 def test_what_every_reader_reads_alike_has_an_author_where_it_is_ours(value: bytes) -> None:
     assert own(value) == "d.example"
-    assert author_of([HeaderField(b"From", b" " + value)], 0).domain is None, "the strict reading stays for mail from outside"
+    assert author_of([HeaderField(b"From", b" " + value)], 0).domain is None, (
+        "the strict reading stays for mail from outside"
+    )
 
 
 def test_underscores_in_a_domain() -> None:
@@ -114,7 +116,23 @@ def test_only_our_own_mail_is_read_so() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", [b"=?utf-8?Q?a", b"=?a?Q??=", b"(", b"()", b'"\\', b"<", b"<>", b"@", b"@a.b ", b"(@a.b)", b"\x83@", b"=40", b" \t", b"."]
+    "unit",
+    [
+        b"=?utf-8?Q?a",
+        b"=?a?Q??=",
+        b"(",
+        b"()",
+        b'"\\',
+        b"<",
+        b"<>",
+        b"@",
+        b"@a.b ",
+        b"(@a.b)",
+        b"\x83@",
+        b"=40",
+        b" \t",
+        b".",
+    ],
 )
 def test_hostile_fields_take_no_time(unit: bytes) -> None:
     start = time.process_time()
@@ -129,5 +147,7 @@ MAIL = sorted((Path(__file__).parent / "own_mail").glob("*.eml"))
 def test_mail_that_people_reported_has_its_author(file: Path) -> None:
     header, _ = split_message(file.read_bytes())
     config = Config(trust=Trust.model_validate({"hosts": ["mx.forwarder.example"], "networks": ["127.0.0.0/8"]}))
-    user = Message(Connection("198.51.100.7", "pc", auth="u"), Envelope("u@hosted.example", ("v@r.example",)), header, "1")
+    user = Message(
+        Connection("198.51.100.7", "pc", auth="u"), Envelope("u@hosted.example", ("v@r.example",)), header, "1"
+    )
     assert see(user, config).domain == "hosted.example"

@@ -72,8 +72,24 @@ def generated(number: int, seed: int) -> Iterator[bytes]:
     """Pieces thrown together, and good ones of the table with a piece at a wrong place."""
     dice = random.Random(seed)
     pieces = [piece.encode() for piece in PIECES if piece not in ("\n", "\r", "\0")]
-    pieces += [b"J\xfcrgen", b"\xff", b"\x83", b" u@d.example", b"ext.example", b".", b"via", b"=?gb2312?B?1tC5?=", b"=?x?Q?J=FC?="]
-    pieces += [b"=?utf-8?Q?=28?=", b"=?utf-8?Q?=2C?=", b"=?utf-8?Q?=22?=", b" <u@d.example>", b"=?utf-8?Q?_u=40d.example?="]
+    pieces += [
+        b"J\xfcrgen",
+        b"\xff",
+        b"\x83",
+        b" u@d.example",
+        b"ext.example",
+        b".",
+        b"via",
+        b"=?gb2312?B?1tC5?=",
+        b"=?x?Q?J=FC?=",
+    ]
+    pieces += [
+        b"=?utf-8?Q?=28?=",
+        b"=?utf-8?Q?=2C?=",
+        b"=?utf-8?Q?=22?=",
+        b" <u@d.example>",
+        b"=?utf-8?Q?_u=40d.example?=",
+    ]
     for _ in range(number):
         front, behind = (b"".join(dice.choices(pieces, k=dice.randint(0, most))) for most in (6, 4))
         address = dice.choice([b" <j@d.example>", b"<j@d.example>", b" j@d.example", b""])

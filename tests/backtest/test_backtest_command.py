@@ -66,7 +66,11 @@ def config(tmp_path: Path) -> Path:
         "keys: [{domain: hosted.example, selector: s, file: key.pem}]\njournal: {file: decisions.jsonl}\n"
     )
     gate = Gate.load(file)
-    headers = {"OWN": AUTHOR, "PASS": RESULT.format("pass") + BORDER + AUTHOR, "FAIL1": RESULT.format("fail") + BORDER + AUTHOR}
+    headers = {
+        "OWN": AUTHOR,
+        "PASS": RESULT.format("pass") + BORDER + AUTHOR,
+        "FAIL1": RESULT.format("fail") + BORDER + AUTHOR,
+    }
     headers["FAIL2"] = headers["FAIL1"]
     for queue_id, text in headers.items():
         header, _ = split_message(text.encode() + b"\n")
@@ -139,7 +143,9 @@ def test_laundering_is_loud_and_tested_all_the_same(config: Path, capsys: pytest
     assert tried(config, "bad.yaml") == 1
     said = capsys.readouterr().out
     assert "the policy allows default to launder: our lists rely on it" in said
-    assert re.search(r"LAUNDERING under the new policy.*\n +2 +default\n.*FAIL2.*a signature of ours is aligned\n", said)
+    assert re.search(
+        r"LAUNDERING under the new policy.*\n +2 +default\n.*FAIL2.*a signature of ours is aligned\n", said
+    )
 
 
 def test_rotated_files_and_torn_lines(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -209,7 +215,9 @@ def long_journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def test_two_processes_find_what_one_does(long_journal: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_processes_find_what_one_does(
+    long_journal: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     said = []
     monkeypatch.setattr("dkimgate.backtest.pieces.PIECE", 100_000)
     monkeypatch.setattr("dkimgate.backtest.pieces._WORTH_SHARING", 1)
@@ -233,7 +241,17 @@ def test_a_process_that_dies_is_told(long_journal: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.heavy
 def test_a_terminal_is_told_how_far_it_is(long_journal: Path) -> None:
-    said = on_terminal("backtest", "--policy", str(STRICT), "--journal", str(long_journal), "--examples", "0", COLUMNS="100", NO_COLOR="1")
+    said = on_terminal(
+        "backtest",
+        "--policy",
+        str(STRICT),
+        "--journal",
+        str(long_journal),
+        "--examples",
+        "0",
+        COLUMNS="100",
+        NO_COLOR="1",
+    )
     assert "100% of the journal\r" in said
 
 

@@ -25,7 +25,9 @@ from dkimgate.policy.verdict import guarded
 from dkimgate.record import record
 
 CONFIG = Path(__file__).parents[2] / "config"
-POLICIES = {path.stem: loader.load(path) for path in [CONFIG / "policy.yaml", *sorted((CONFIG / "policies").glob("*.yaml"))]}
+POLICIES = {
+    path.stem: loader.load(path) for path in [CONFIG / "policy.yaml", *sorted((CONFIG / "policies").glob("*.yaml"))]
+}
 COUNT = 150
 
 FORGED = Facts(author="hosted.example", hosted="hosted.example", arrival=Arrival("fail"), spf_passes=True)
@@ -86,7 +88,9 @@ LEAKING = policy(
     "allow_laundering: [default]\nlaundering_reason: a test\n"
 )
 WATCHING = replace(CAREFUL, mode="observe")
-CLOSED = policy("rules: [{name: own, when: {origin: submitted}, sign: author}]\ndefault: {envelope: unalign, otherwise: reject}")
+CLOSED = policy(
+    "rules: [{name: own, when: {origin: submitted}, sign: author}]\ndefault: {envelope: unalign, otherwise: reject}"
+)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +122,9 @@ CLOSED = policy("rules: [{name: own, when: {origin: submitted}, sign: author}]\n
 )
 def test_kinds_of_change(facts: Facts, old: Policy, new: Policy, expected: list[Kind]) -> None:
     found = compared(facts, old, new)
-    assert [kind for kind in kinds(found.old, found.new) if kind is not Kind.RULE or expected == [Kind.RULE]] == expected
+    assert [
+        kind for kind in kinds(found.old, found.new) if kind is not Kind.RULE or expected == [Kind.RULE]
+    ] == expected
     assert found.changed is (found.old != found.new)
 
 
@@ -153,14 +159,26 @@ def test_laundering_is_found(facts: Facts, new: Policy, laundered: str | None) -
     ("facts", "old", "new", "reason"),
     [
         (FORGED, CAREFUL, CARELESS, f"the guard overrules all: it came from outside with dmarc=fail; {SECOND_DOOR}"),
-        (replace(PASSED, hosted=None), CAREFUL, CARELESS, "all would sign, but no key is aligned with the author domain hosted.example"),
+        (
+            replace(PASSED, hosted=None),
+            CAREFUL,
+            CARELESS,
+            "all would sign, but no key is aligned with the author domain hosted.example",
+        ),
         (PASSED, CAREFUL, CLOSED, "the same rule does something else"),
         (PASSED, CARELESS, CAREFUL, "no rule is called all any more"),
-        (OWN, CAREFUL, policy("rules: [{name: own, when: {origin: local}, sign: author}]"), "not own: origin is 'submitted', wanted local"),
         (
             OWN,
             CAREFUL,
-            policy("rules: [{name: x, when: {origin: submitted}, sign: none}, {name: own, when: {own_signature: false}, sign: author}]"),
+            policy("rules: [{name: own, when: {origin: local}, sign: author}]"),
+            "not own: origin is 'submitted', wanted local",
+        ),
+        (
+            OWN,
+            CAREFUL,
+            policy(
+                "rules: [{name: x, when: {origin: submitted}, sign: none}, {name: own, when: {own_signature: false}, sign: author}]"
+            ),
             "x stands ahead of own",
         ),
     ],
@@ -173,9 +191,17 @@ def test_records_that_cannot_be_decided_again() -> None:
     good = recorded(PASSED, CAREFUL)
     assert compare({**good, "decision": {**good["decision"], "rule": BORDER}}, CAREFUL) is Skipped.BORDER
     assert compare({**good, "error": "signing: OSError"}, CAREFUL) is Skipped.ERROR
-    failed = json.loads(record.to_line(record.make(Message(), None, time=0, ms=0, policy_hash="", error="judging: KeyError")))
+    failed = json.loads(
+        record.to_line(record.make(Message(), None, time=0, ms=0, policy_hash="", error="judging: KeyError"))
+    )
     assert compare(failed, CAREFUL) is Skipped.ERROR
-    for odd in ({**good, "v": 2}, {**good, "departure": None}, {**good, "decision": []}, {"v": 1}, {**good, "header": 7}):
+    for odd in (
+        {**good, "v": 2},
+        {**good, "departure": None},
+        {**good, "decision": []},
+        {"v": 1},
+        {**good, "header": 7},
+    ):
         assert compare(odd, CAREFUL) is Skipped.UNREADABLE
 
 

@@ -32,7 +32,10 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("small_pieces")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.lists(st.binary(max_size=20).map(lambda line: line.replace(b"\n", b"."))).map(b"\n".join), processes=st.integers(1, 3))
+@given(
+    data=st.lists(st.binary(max_size=20).map(lambda line: line.replace(b"\n", b"."))).map(b"\n".join),
+    processes=st.integers(1, 3),
+)
 def test_every_line_is_in_one_piece(tmp_path: Path, data: bytes, processes: int) -> None:
     file = tmp_path / "decisions.jsonl"
     file.write_bytes(data)

@@ -32,12 +32,23 @@ def configure(folder: Path, keys: world.Keys) -> Milter:
     """The signer: write its configuration file into `folder`."""
     secret = _secret(folder / "passport.secret", passport.new_secret("2026a"))
     listeners = [f"unix:{folder / SIGNER}.sock", {"socket": f"unix:{border_socket(folder)}", "role": "border"}]
-    return _configure(folder, SIGNER, _hosted(keys), {}, listen=listeners, passport={"secret_file": str(secret)}, unalign=unalign(folder))
+    return _configure(
+        folder,
+        SIGNER,
+        _hosted(keys),
+        {},
+        listen=listeners,
+        passport={"secret_file": str(secret)},
+        unalign=unalign(folder),
+    )
 
 
 def configure_gate(folder: Path, keys: world.Keys, name: str, policy: Path, domain: str | None) -> Milter:
     """A gate with that policy, which rewrites senders to that domain. It restores them too, for who asks at `srs_socket`."""
-    pairs = [*_hosted(keys), (world.FORWARDER_DOMAIN, world.GATE_SELECTOR, keys.file(world.FORWARDER_DOMAIN, world.GATE_SELECTOR))]
+    pairs = [
+        *_hosted(keys),
+        (world.FORWARDER_DOMAIN, world.GATE_SELECTOR, keys.file(world.FORWARDER_DOMAIN, world.GATE_SELECTOR)),
+    ]
     more: dict[str, object] = {"policy": str(policy), "forwarder": {"domain": world.FORWARDER_DOMAIN}}
     if domain is not None:
         more["unalign"] = unalign(folder, domain)
@@ -84,7 +95,9 @@ def configure_checker(folder: Path) -> Milter:
     return _configure(folder, CHECKER, [], {"when": "always"}, policy=str(LOOKING))
 
 
-def _configure(folder: Path, name: str, keys: list[tuple[str, str, Path]], verify: dict[str, object], **more: object) -> Milter:
+def _configure(
+    folder: Path, name: str, keys: list[tuple[str, str, Path]], verify: dict[str, object], **more: object
+) -> Milter:
     socket = folder / f"{name}.sock"
     document = {
         "listen": f"unix:{socket}",

@@ -74,7 +74,9 @@ class Chain:
         """The same, without waiting."""
         envelope = (f"--from={letter.author}", f"--to={world.VICTIM}")
         login = ("--port=587", "--auth=PLAIN", f"--auth-user={user}", f"--auth-password={PASSWORD}")
-        self._swaks(letter, f"--local-interface={world.ADDRESSES[world.LAPTOP]}", f"--helo={world.LAPTOP}", *envelope, *login)
+        self._swaks(
+            letter, f"--local-interface={world.ADDRESSES[world.LAPTOP]}", f"--helo={world.LAPTOP}", *envelope, *login
+        )
 
     def sendmail(self, letter: Letter) -> Delivered:
         """From a program on the forwarder itself, through sendmail(1)."""
@@ -135,7 +137,9 @@ def _run(signer: Signer, folder: Path, crossed: Crossed | None) -> Iterator[Chai
     spamd, spamd_socket = servers.spamd(folder)
     checks_at_forwarder = checks(folder, world.FORWARDER, *(safe_opendmarc(folder) if crossed else ()))
     checks_at_receiver = checks(folder, world.RECEIVER)
-    sign = servers.opendkim_signer(folder, keys) if signer is Signer.OPENDKIM else dkimgate_signer.configure(folder, keys)
+    sign = (
+        servers.opendkim_signer(folder, keys) if signer is Signer.OPENDKIM else dkimgate_signer.configure(folder, keys)
+    )
     checkers = [dkimgate_signer.configure_checker(folder)] if crossed else []
     last_checks = checkers or [servers.spamass_milter(folder, spamd_socket)]
     passwords = folder / "sasldb"

@@ -52,7 +52,13 @@ class Letter:
         return Letter(self.author, self.message_id, signature + self.raw)
 
 
-def letter(author: str, to: str, *, more: tuple[str, ...] = (), text: str = "The minutes of our meeting are below, as promised.") -> Letter:
+def letter(
+    author: str,
+    to: str,
+    *,
+    more: tuple[str, ...] = (),
+    text: str = "The minutes of our meeting are below, as promised.",
+) -> Letter:
     """A plain message; `more` are header fields that stand in front of its own."""
     message_id = f"<{uuid.uuid4()}@{author.rpartition('@')[2]}>"
     lines = [
@@ -113,7 +119,9 @@ class Delivered:
 
     def signatures(self) -> list[str]:
         """`domain/selector` of each DKIM signature that it carries, newest first."""
-        return [f"{tag(field.text, 'd')}/{tag(field.text, 's')}" for field in self.header if field.key == "dkim-signature"]
+        return [
+            f"{tag(field.text, 'd')}/{tag(field.text, 's')}" for field in self.header if field.key == "dkim-signature"
+        ]
 
     def valid_signatures(self) -> list[str]:
         """`domain/selector` of each DKIM signature that verifies at the receiver."""

@@ -52,5 +52,7 @@ def signatures(chain: Chain, letter: Letter, client: Client, *, recipient: str =
 def verifies(chain: Chain, letter: Letter, signature: str) -> bool:
     """Does dkimpy find the signature valid, with the key that the world's DNS publishes?"""
     record = chain.keys.record(tag(signature, "d"), tag(signature, "s"))
-    valid: bool = dkim.verify(signature.encode("ascii") + b"\r\n" + letter.raw, dnsfunc=lambda *_, **__: record.encode("ascii"))
+    valid: bool = dkim.verify(
+        signature.encode("ascii") + b"\r\n" + letter.raw, dnsfunc=lambda *_, **__: record.encode("ascii")
+    )
     return valid

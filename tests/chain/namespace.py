@@ -82,9 +82,13 @@ class Namespace:
         """Run a command to its end, give what it printed. Raises ChainError unless its exit code is 0."""
         command = [*self._enter, *map(str, argv)]
         try:
-            done = subprocess.run(command, input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds, check=False)
+            done = subprocess.run(
+                command, input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds, check=False
+            )
         except subprocess.TimeoutExpired as error:
-            raise ChainError(f"{shlex.join(map(str, argv))} did not end within {seconds:g} s: {error.output!r}") from None
+            raise ChainError(
+                f"{shlex.join(map(str, argv))} did not end within {seconds:g} s: {error.output!r}"
+            ) from None
         output = done.stdout.decode(errors="replace")
         if done.returncode != 0:
             raise ChainError(f"{shlex.join(map(str, argv))} gave exit code {done.returncode}:\n{output}")
@@ -94,7 +98,9 @@ class Namespace:
         """Start a server that stays in the foreground; what it prints goes to `name`.log in the folder."""
         log = self._folder / f"{name}.log"
         with log.open("wb") as output:
-            process = subprocess.Popen([*self._enter, *map(str, argv)], stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+            process = subprocess.Popen(
+                [*self._enter, *map(str, argv)], stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
         server = Server(name, process, log)
         self._servers.append(server)
         return server
@@ -106,7 +112,11 @@ class Namespace:
     def wait_for_port(self, server: Server, address: str, port: int) -> None:
         """Wait until `server` listens on a TCP port."""
         filters = ("src", f"{address}:{port}")
-        self._wait(server, lambda: self.run("ss", "-Hltn", *filters) != "", f"{server.name} does not listen on {address}:{port}")
+        self._wait(
+            server,
+            lambda: self.run("ss", "-Hltn", *filters) != "",
+            f"{server.name} does not listen on {address}:{port}",
+        )
 
     def _wait(self, server: Server, ready: Callable[[], bool], what: str) -> None:
         def look() -> bool:

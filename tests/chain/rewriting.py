@@ -70,7 +70,15 @@ class Host:
         no next host."""
         self._forget()
         lines = [f"EHLO {world.ATTACKER}", f"MAIL FROM:<{sender}>", f"RCPT TO:<{world.VICTIM}>", "DATA"]
-        text = [f"From: {author}", f"To: {world.VICTIM}", "Subject: x", "Date: Sat, 21 Nov 2026 16:20:25 +0000", "", "Pay me.", "."]
+        text = [
+            f"From: {author}",
+            f"To: {world.VICTIM}",
+            "Subject: x",
+            "Date: Sat, 21 Nov 2026 16:20:25 +0000",
+            "",
+            "Pay me.",
+            ".",
+        ]
         to = world.ADDRESSES[world.FORWARDER]
         told = {"to": to, "from": client, "lines": [*lines, "\r\n".join(text), "QUIT"]}
         answers = json.loads(self.namespace.run(sys.executable, "-c", _CLIENT, text=json.dumps(told).encode()))
@@ -97,12 +105,16 @@ class Host:
         wait_until(lambda: len(self.sunk()) == 1, "a message at the next host", 15)
         (text_there,) = (file.read_text() for file in self.sunk())
         (record,) = self.daemon.records()
-        return Seen(_line(text_there, "X-Mail-Args").removeprefix("<").partition(">")[0], _line(text_there, "From"), record)
+        return Seen(
+            _line(text_there, "X-Mail-Args").removeprefix("<").partition(">")[0], _line(text_there, "From"), record
+        )
 
     def check(self) -> str:
         """What `dkimgate check` says, in one line."""
         command = [sys.executable, "-m", "dkimgate", "check", "--config", str(self.daemon.file)]
-        return " ".join(subprocess.run(command, env=self.environment, capture_output=True, check=False, text=True).stdout.split())
+        return " ".join(
+            subprocess.run(command, env=self.environment, capture_output=True, check=False, text=True).stdout.split()
+        )
 
     def sunk(self) -> list[Path]:
         """What has come to the next host, whole."""
@@ -124,7 +136,11 @@ def _line(text: str, name: str) -> str:
 
 @contextmanager
 def started(
-    settings: dict[str, str], services: tuple[str, ...] = (), departure: dict[str, object] | None = None, *, enforce: bool = False
+    settings: dict[str, str],
+    services: tuple[str, ...] = (),
+    departure: dict[str, object] | None = None,
+    *,
+    enforce: bool = False,
 ) -> Iterator[Host]:
     """A host whose Postfix has these settings, and in master.cf these lines. The gate asks that Postfix, and is told no more than
     `departure`; it has the shipped policy, in force or watching."""
@@ -165,10 +181,21 @@ def started(
                 },
             )
         daemon.wait_for("READY=1")
-        mounts = [(postfix.etc / name, Path("/etc/postfix") / name) for name in ("main.cf", "master.cf")]  # sendmail(1) takes no others
+        mounts = [
+            (postfix.etc / name, Path("/etc/postfix") / name) for name in ("main.cf", "master.cf")
+        ]  # sendmail(1) takes no others
         with Namespace(folder, world.ADDRESSES.values(), mounts) as namespace:
             sink = namespace.start(
-                "sink", *("smtp-sink", "-u", "nobody", "-D", f"{folder}/sink/%s.", f"{world.ADDRESSES[world.RECEIVER]}:25", "10")
+                "sink",
+                *(
+                    "smtp-sink",
+                    "-u",
+                    "nobody",
+                    "-D",
+                    f"{folder}/sink/%s.",
+                    f"{world.ADDRESSES[world.RECEIVER]}:25",
+                    "10",
+                ),
             )
             namespace.wait_for_port(sink, world.ADDRESSES[world.RECEIVER], 25)
             server = namespace.start("postfix", *postfix.command)

@@ -21,8 +21,14 @@ def zone() -> tuple[str, ...]:
     here = f"ip4:{world.ADDRESSES[world.GOOD_HOST]}"
     texts: dict[str, tuple[str, ...]] = {
         # SPF: that of most senders lists the host that they send from
-        **{f"{name}.example": (f"v=spf1 {here} -all",) for name in ("news.good", "strict", "sub.strict", "plain", "esp", "misspelt")},
-        **{f"{name}.example": (f"v=spf1 {here} -all",) for name in ("reported", "without", "twice", "late", "small", "dup", "again")},
+        **{
+            f"{name}.example": (f"v=spf1 {here} -all",)
+            for name in ("news.good", "strict", "sub.strict", "plain", "esp", "misspelt")
+        },
+        **{
+            f"{name}.example": (f"v=spf1 {here} -all",)
+            for name in ("reported", "without", "twice", "late", "small", "dup", "again")
+        },
         world.GOOD_HOST: (f"v=spf1 {here} -all",),
         "soft.example": ("v=spf1 ~all",),
         "neutral.example": ("v=spf1 ?all",),
@@ -52,7 +58,10 @@ def zone() -> tuple[str, ...]:
         "_dmarc.soft.example": ("v=DMARC1; p=none",),
         "_dmarc.voids.example": ("v=DMARC1; p=none",),
         # DKIM: the RSA key stands behind every selector that does not say otherwise
-        **{f"s._domainkey.{name}.example": (key,) for name in ("good", "news.good", "strict", "sub.strict", "plain", "esp", "misspelt")},
+        **{
+            f"s._domainkey.{name}.example": (key,)
+            for name in ("good", "news.good", "strict", "sub.strict", "plain", "esp", "misspelt")
+        },
         f"s._domainkey.{world.HOSTED}": (key,),
         "s._domainkey.twice.example": (key,),
         "bare._domainkey.good.example": (key.removeprefix("v=DKIM1; k=rsa; "),),
@@ -65,7 +74,10 @@ def zone() -> tuple[str, ...]:
         "small._domainkey.good.example": (rsa_record(1024),),
         "e._domainkey.good.example": (ed25519_record(),),
     }
-    others = (f"{world.ADDRESSES[world.GOOD_HOST]}._spf.macro.example. IN A 127.0.0.2", f"mx.example. IN MX 10 {world.GOOD_HOST}.")
+    others = (
+        f"{world.ADDRESSES[world.GOOD_HOST]}._spf.macro.example. IN A 127.0.0.2",
+        f"mx.example. IN MX 10 {world.GOOD_HOST}.",
+    )
     return (*(world.txt(name, text) for name, several in texts.items() for text in several), *others)
 
 

@@ -41,7 +41,14 @@ class Milter:
 
 def unbound(folder: Path, records: Sequence[str], silent: Sequence[str] = ()) -> Command:
     """A name server on 127.0.0.1 that knows `records`, answers SERVFAIL in the zones `silent`, and answers NXDOMAIN to all else."""
-    lines = ["server:", "  interface: 127.0.0.1", "  do-daemonize: no", '  chroot: ""', '  username: ""', '  pidfile: ""']
+    lines = [
+        "server:",
+        "  interface: 127.0.0.1",
+        "  do-daemonize: no",
+        '  chroot: ""',
+        '  username: ""',
+        '  pidfile: ""',
+    ]
     lines += ["  use-syslog: no", '  module-config: "iterator"', '  local-zone: "." static']
     # unbound answers for the reverse zones of the documentation addresses by itself unless it is told not to
     for network in ("2.0.192", "100.51.198", "113.0.203"):
@@ -97,7 +104,10 @@ def opendkim_signer(folder: Path, keys: world.Keys) -> Milter:
     """OpenDKIM as forwarders run it: it signs what comes from this host or from an authenticated client."""
     socket = folder / "signer.sock"
     entries = {domain: f"{world.GATE_SELECTOR}._domainkey.{domain}" for domain in (world.HOSTED, world.HOSTED_SPF)}
-    key_lines = [f"{name} {domain}:{world.GATE_SELECTOR}:{keys.file(domain, world.GATE_SELECTOR)}" for domain, name in entries.items()]
+    key_lines = [
+        f"{name} {domain}:{world.GATE_SELECTOR}:{keys.file(domain, world.GATE_SELECTOR)}"
+        for domain, name in entries.items()
+    ]
     key_table = _write(folder / "signer.keytable", *key_lines)
     signing_table = _write(folder / "signer.signingtable", *(f"*@{domain} {name}" for domain, name in entries.items()))
     file = _write(
@@ -133,7 +143,18 @@ def spamass_milter(folder: Path, spamd_socket: Path) -> Milter:
     """The milter that asks spamd. It leaves Subject and body alone (-m), so that it breaks no signature."""
     socket = folder / "spamass.sock"
     # it has no option for the mode of its socket, which Postfix's smtpd must be able to write to
-    command = ("sh", "-c", 'umask 000 && exec "$0" "$@"', "spamass-milter", "-p", socket, "-m", "--", "-U", spamd_socket)
+    command = (
+        "sh",
+        "-c",
+        'umask 000 && exec "$0" "$@"',
+        "spamass-milter",
+        "-p",
+        socket,
+        "-m",
+        "--",
+        "-U",
+        spamd_socket,
+    )
     return Milter("spamass", command, socket)
 
 
@@ -255,7 +276,13 @@ def forwarder(
     )
     sasl = postfix.etc / "sasl"
     sasl.mkdir()
-    _write(sasl / "smtpd.conf", "pwcheck_method: auxprop", "auxprop_plugin: sasldb", "mech_list: PLAIN", f"sasldb_path: {password_file}")
+    _write(
+        sasl / "smtpd.conf",
+        "pwcheck_method: auxprop",
+        "auxprop_plugin: sasldb",
+        "mech_list: PLAIN",
+        f"sasldb_path: {password_file}",
+    )
     _write_aliases(shared)
     return postfix
 

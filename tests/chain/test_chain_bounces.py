@@ -68,9 +68,15 @@ def test_the_original_sender_hears_of_it(every_way: Ways, handed: dict[str, Lett
 
 def said_to(way: Way, recipient: str, sender: str = "<>") -> str:
     """What the forwarder says to a stranger who sends something, a bounce, to that address."""
-    options = (f"--server={way.forwarder.address}", f"--local-interface={world.ADDRESSES[world.GOOD_HOST]}", "--quit-after=RCPT")
+    options = (
+        f"--server={way.forwarder.address}",
+        f"--local-interface={world.ADDRESSES[world.GOOD_HOST]}",
+        "--quit-after=RCPT",
+    )
     try:
-        return way.namespace.run("swaks", *options, f"--helo={world.GOOD_HOST}", f"--from={sender}", f"--to={recipient}")
+        return way.namespace.run(
+            "swaks", *options, f"--helo={world.GOOD_HOST}", f"--from={sender}", f"--to={recipient}"
+        )
     except ChainError as error:
         return str(error)
 
@@ -153,5 +159,9 @@ def test_a_sender_that_postfix_reads_in_its_own_way_is_held(every_way: Ways) -> 
         way.hand_in(odd, client=world.ATTACKER, recipient=MOVED, sender=f"boss@{world.HOSTED_SPF}(x@{world.ATTACKER})")
         way.wait_until_held(odd)
     record = way.record(odd)
-    assert (record["origin"], record["departure"]["dmarc"], record["decision"]["disposition"]) == ("inbound", "pass", "hold")
+    assert (record["origin"], record["departure"]["dmarc"], record["decision"]["disposition"]) == (
+        "inbound",
+        "pass",
+        "hold",
+    )
     assert record["envelope"]["sender"].endswith(")")

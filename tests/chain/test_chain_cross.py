@@ -24,8 +24,12 @@ FRIEND = f"friend@{world.HOSTED}"
 WE_ARE_LAXER = {"record: a policy that is none, with rua=", "record: no policy, with rua="}
 THEIR_SPF_IS_LAXER = {"spf: three void lookups"}
 OTHER_BEHIND_THE_BORDER = {
-    "header: Authentication-Results signed as absent": Verdict("dkim", "pass"),  # there we leave out what our milters added
-    "header: no From": Verdict("", ""),  # sendmail(1) made one of the sender: then it is an author of whom nothing is known
+    "header: Authentication-Results signed as absent": Verdict(
+        "dkim", "pass"
+    ),  # there we leave out what our milters added
+    "header: no From": Verdict(
+        "", ""
+    ),  # sendmail(1) made one of the sender: then it is an author of whom nothing is known
 }
 
 
@@ -85,7 +89,9 @@ def test_we_say_what_opendkim_and_opendmarc_say_or_why_not(crossed: Chain, sent:
         assert passing(entering) == sorted(text.lower() for text in got.valid_on_arrival())
 
     # where it leaves, Return-Path is gone: no SPF of our own
-    expected = OTHER_BEHIND_THE_BORDER.get(name, replace(case.ours, passes="dkim" if "dkim" in case.ours.passes else ""))
+    expected = OTHER_BEHIND_THE_BORDER.get(
+        name, replace(case.ours, passes="dkim" if "dkim" in case.ours.passes else "")
+    )
     behind = our_verdict(leaving)
     assert behind.passes == expected.passes
     assert verified(leaving, "spf") == []
@@ -107,14 +113,24 @@ FORGERIES = (scenarios.forgery, scenarios.dressed_forgery, scenarios.rerouted_fo
 def test_both_see_a_forgery(crossed: Chain, forge: scenarios.Scenario, domain: str) -> None:
     got = forge(crossed, domain)
     entering, _ = observed(crossed, got)
-    assert verdict(got.arrival("spf"), got.valid_on_arrival(), got.arrival("dmarc")) == our_verdict(entering) == Verdict("", "fail")
+    assert (
+        verdict(got.arrival("spf"), got.valid_on_arrival(), got.arrival("dmarc"))
+        == our_verdict(entering)
+        == Verdict("", "fail")
+    )
 
 
-@pytest.mark.parametrize(("send", "passes"), [(scenarios.from_stranger, "spf dkim"), (scenarios.from_other_server, "dkim")])
+@pytest.mark.parametrize(
+    ("send", "passes"), [(scenarios.from_stranger, "spf dkim"), (scenarios.from_other_server, "dkim")]
+)
 def test_both_see_good_mail(crossed: Chain, send: scenarios.Scenario, passes: str) -> None:
     got = send(crossed, HAM)
     entering, leaving = observed(crossed, got)
-    assert verdict(got.arrival("spf"), got.valid_on_arrival(), got.arrival("dmarc")) == our_verdict(entering) == Verdict(passes, "pass")
+    assert (
+        verdict(got.arrival("spf"), got.valid_on_arrival(), got.arrival("dmarc"))
+        == our_verdict(entering)
+        == Verdict(passes, "pass")
+    )
     assert our_verdict(leaving) == Verdict("dkim", "pass")
 
 
@@ -156,7 +172,11 @@ def assert_unsigned(chain: Chain, got: Delivered) -> None:
     """Neither the record nor the receiver knows of a signature of ours."""
     record = only_record(chain, got)
     assert record["arrival"]["dmarc"] in ("unknown", "fail", "permerror")
-    assert (record["arrival"]["aligned"], record["decision"]["sign"], dkimgate_signer.signatures(record)) == (False, "none", [])
+    assert (record["arrival"]["aligned"], record["decision"]["sign"], dkimgate_signer.signatures(record)) == (
+        False,
+        "none",
+        [],
+    )
     assert not [signature for signature in got.signatures() if signature.endswith(f"/{world.GATE_SELECTOR}")]
     assert not [signature for signature in got.valid_signatures() if signature.endswith(f"/{world.GATE_SELECTOR}")]
 
@@ -177,7 +197,9 @@ TWISTED = {
     "longer than l=": lambda: longer(by_dkimpy(plain(FRIEND), length=True)),
     "by SHA-1": lambda: by_dkimpy(plain(FRIEND), sha1=True),
     "with another From on top": lambda: topped(signed(plain(FRIEND)), b"From: eve@plain.example"),
-    "with a From that sendmail(1) makes of the sender": lambda: changed(plain(FRIEND), f"From: A Friend <{FRIEND}>\r\n".encode(), b""),
+    "with a From that sendmail(1) makes of the sender": lambda: changed(
+        plain(FRIEND), f"From: A Friend <{FRIEND}>\r\n".encode(), b""
+    ),
 }
 
 

@@ -45,15 +45,21 @@ DRESSED = tuple(line.format(domain=world.HOSTED_SPF) for line in FORGED_RESULTS)
 
 CONTROL = {
     "forged, not in its SPF": Kind(forged(FRIEND), "fail", {BARE: "fail", OPENDKIM: "pass", GATE: "fail"}),
-    "forged, in its SPF": Kind(forged(LISTED), "fail", {BARE: "pass", OPENDKIM: "pass", GATE: "fail", UNSET: HELD}, rewritten=UNALIGNED),
+    "forged, in its SPF": Kind(
+        forged(LISTED), "fail", {BARE: "pass", OPENDKIM: "pass", GATE: "fail", UNSET: HELD}, rewritten=UNALIGNED
+    ),
 }
 """The four combinations: does the forwarder sign, does the hosted domain's SPF list it; and the gate in the signer's place."""
 
 BAD = {
     **CONTROL,
-    "forged, with forged results": Kind(forged(LISTED, *DRESSED), "fail", {GATE: "fail", UNSET: HELD}, rewritten=UNALIGNED),
+    "forged, with forged results": Kind(
+        forged(LISTED, *DRESSED), "fail", {GATE: "fail", UNSET: HELD}, rewritten=UNALIGNED
+    ),
     "forged, as spam": Kind(forged(LISTED, text=GTUBE), "fail", {GATE: "fail"}, rewritten=UNALIGNED),
-    "forged, from a sub-domain in the envelope": Kind(forged(LISTED, sender=f"x@sub.{world.HOSTED_SPF}"), "fail", {GATE: "fail"}),
+    "forged, from a sub-domain in the envelope": Kind(
+        forged(LISTED, sender=f"x@sub.{world.HOSTED_SPF}"), "fail", {GATE: "fail"}
+    ),
     "forged, and the border does not look": Kind(
         forged(LISTED, port=UNCHECKED_PORT), None, {BARE: "pass", GATE: "fail"}, rewritten=UNALIGNED
     ),
@@ -65,9 +71,14 @@ BAD = {
     # OpenDMARC says `none` where nobody answers; the gate finds that nobody knows, and takes the envelope to pass
     "DNS does not answer": Kind(forged(f"eve@{world.SILENT}"), "none", {GATE: "none"}, rewritten=OF_SILENT),
     "spam that passes by SPF": Kind(
-        sent(LISTED, world.HOSTED_HOST, text=GTUBE), "pass", {BARE: "pass", GATE: "fail", UNSET: HELD}, rewritten=UNALIGNED
+        sent(LISTED, world.HOSTED_HOST, text=GTUBE),
+        "pass",
+        {BARE: "pass", GATE: "fail", UNSET: HELD},
+        rewritten=UNALIGNED,
     ),
-    "spam that passes by DKIM": Kind(sent(FRIEND, world.ATTACKER, text=GTUBE, selector=world.OWN_SELECTOR), "pass", {GATE: "pass"}),
+    "spam that passes by DKIM": Kind(
+        sent(FRIEND, world.ATTACKER, text=GTUBE, selector=world.OWN_SELECTOR), "pass", {GATE: "pass"}
+    ),
 }
 
 BOSS = f"boss@{world.FORWARDER_DOMAIN}"
@@ -78,7 +89,9 @@ SRS0 = "SRS0=abcd=JK=good.example=alice"
 ODD = {
     "null sender, HELO aligned": Kind(forged(BOSS, sender=""), "fail", {BARE: "pass", GATE: HELD}),
     "null sender, HELO not aligned": Kind(forged(LISTED, sender=""), "fail", {BARE: "fail", GATE: "fail"}),
-    "SRS of a host before us": Kind(forged(LISTED, sender=f"{SRS0}@{world.PARTNER}"), "fail", {BARE: "fail", GATE: "fail"}),
+    "SRS of a host before us": Kind(
+        forged(LISTED, sender=f"{SRS0}@{world.PARTNER}"), "fail", {BARE: "fail", GATE: "fail"}
+    ),
     "SRS of the forged domain's host": Kind(
         *(forged(f"boss@{world.PARTNER}", sender=f"{SRS0}@{world.PARTNER}"), "fail", {BARE: "pass", GATE: "fail"}),
         rewritten=r"SRS1=[^=]{4}=partner\.example==abcd=JK=good\.example=alice@bounce\.forwarder\.example",
@@ -93,16 +106,24 @@ GOOD = {
     "a program of ours, in SPF": Kind(own(world.HOSTED_SPF), None, {OPENDKIM: "pass", GATE: "pass"}),
     "a user of ours": Kind(submitted(world.HOSTED), None, {OPENDKIM: "pass", GATE: "pass"}),
     "a user of ours, in SPF": Kind(submitted(world.HOSTED_SPF), None, {OPENDKIM: "pass", GATE: "pass"}),
-    "our user elsewhere, by SPF": Kind(sent(FRIEND, world.HOSTED_HOST), "pass", {BARE: "fail", OPENDKIM: "pass", GATE: "pass"}),
-    "our user elsewhere, by SPF, and we are in it": Kind(sent(LISTED, world.HOSTED_HOST), "pass", {OPENDKIM: "pass", GATE: "pass"}),
+    "our user elsewhere, by SPF": Kind(
+        sent(FRIEND, world.HOSTED_HOST), "pass", {BARE: "fail", OPENDKIM: "pass", GATE: "pass"}
+    ),
+    "our user elsewhere, by SPF, and we are in it": Kind(
+        sent(LISTED, world.HOSTED_HOST), "pass", {OPENDKIM: "pass", GATE: "pass"}
+    ),
     "our user elsewhere, by DKIM": Kind(
         sent(FRIEND, world.ATTACKER, selector=world.OWN_SELECTOR), "pass", {OPENDKIM: "pass", GATE: "pass"}
     ),
     "a stranger, by DKIM": Kind(
-        sent(f"alice@{world.GOOD}", world.GOOD_HOST, selector=world.OWN_SELECTOR), "pass", {OPENDKIM: "pass", GATE: "pass"}
+        sent(f"alice@{world.GOOD}", world.GOOD_HOST, selector=world.OWN_SELECTOR),
+        "pass",
+        {OPENDKIM: "pass", GATE: "pass"},
     ),
     "a stranger, by SPF": Kind(sent(f"alice@{world.GOOD}", world.GOOD_HOST), "pass", {OPENDKIM: "fail", GATE: "fail"}),
-    "a stranger, by SPF, who lists us": Kind(sent(f"boss@{world.PARTNER}", world.GOOD_HOST), "pass", {OPENDKIM: "pass", GATE: "pass"}),
+    "a stranger, by SPF, who lists us": Kind(
+        sent(f"boss@{world.PARTNER}", world.GOOD_HOST), "pass", {OPENDKIM: "pass", GATE: "pass"}
+    ),
 }
 
 KINDS = {**BAD, **ODD, **GOOD}
@@ -114,7 +135,9 @@ Handed = dict[tuple[str, str], Sent]
 @pytest.fixture(scope="module")
 def handed(every_way: Ways) -> Handed:
     """Every kind by every way, handed in at once."""
-    return at_once({(kind, way): lambda kind=kind, way=way: KINDS[kind].hand_in(every_way[way]) for kind, way in PASSAGES})
+    return at_once(
+        {(kind, way): lambda kind=kind, way=way: KINDS[kind].hand_in(every_way[way]) for kind, way in PASSAGES}
+    )
 
 
 @pytest.mark.parametrize(("kind", "way"), PASSAGES)
@@ -142,7 +165,9 @@ def test_the_record_foretells_it(every_way: Ways, handed: Handed, kind: str) -> 
         assert record["decision"]["disposition"] == "hold"
         return
     got = chain.receive(letter)
-    expected = "fail" if kind == "DNS does not answer" else got.departure("dmarc")  # the receiver can't look it up either
+    expected = (
+        "fail" if kind == "DNS does not answer" else got.departure("dmarc")
+    )  # the receiver can't look it up either
     assert record["departure"]["dmarc"] == expected
     assert record["decision"]["envelope"] == ("keep" if KINDS[kind].rewritten is None else "unalign")
     assert f"<{record['outgoing']['sender'] or record['envelope']['sender']}>" == got.fields("Return-Path")[0]

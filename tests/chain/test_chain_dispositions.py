@@ -51,7 +51,9 @@ def log_of(way: Way, letter: Letter) -> str:
     return "\n".join(line for line in way.log().splitlines() if f"{queue_id}: " in line)
 
 
-@pytest.mark.parametrize("hand_in", [submit, lambda way, letter: way.hand_in_locally(letter)], ids=["smtpd", "non_smtpd"])
+@pytest.mark.parametrize(
+    "hand_in", [submit, lambda way, letter: way.hand_in_locally(letter)], ids=["smtpd", "non_smtpd"]
+)
 def test_hold_keeps_a_message_until_somebody_releases_it(way: Way, hand_in: Callable[[Way, Letter], object]) -> None:
     letter = letter_of("hold")
     hand_in(way, letter)
@@ -67,7 +69,10 @@ def test_hold_keeps_a_message_until_somebody_releases_it(way: Way, hand_in: Call
 
 @pytest.mark.parametrize(
     ("disposition", "reply"),
-    [("defer", r"451 4\.7\.1 come again with hosted\.example"), ("reject", r"550 5\.7\.1 nobody writes as hosted\.example")],
+    [
+        ("defer", r"451 4\.7\.1 come again with hosted\.example"),
+        ("reject", r"550 5\.7\.1 nobody writes as hosted\.example"),
+    ],
 )
 def test_a_client_hears_it(way: Way, disposition: str, reply: str) -> None:
     letter = letter_of(disposition)
@@ -75,7 +80,9 @@ def test_a_client_hears_it(way: Way, disposition: str, reply: str) -> None:
     assert way.record(letter)["decision"]["disposition"] == disposition
 
 
-@pytest.mark.parametrize("hand_in", [submit, lambda way, letter: way.hand_in_locally(letter)], ids=["smtpd", "non_smtpd"])
+@pytest.mark.parametrize(
+    "hand_in", [submit, lambda way, letter: way.hand_in_locally(letter)], ids=["smtpd", "non_smtpd"]
+)
 def test_discard_says_yes(way: Way, hand_in: Callable[[Way, Letter], object]) -> None:
     letter = letter_of("discard")
     assert not hand_in(way, letter)
@@ -86,7 +93,9 @@ def test_discard_says_yes(way: Way, hand_in: Callable[[Way, Letter], object]) ->
     assert not way.arrived(letter), "what came after it has arrived"
 
 
-@pytest.mark.parametrize("hand_in", [submit, lambda way, letter: way.hand_in_locally(letter)], ids=["smtpd", "non_smtpd"])
+@pytest.mark.parametrize(
+    "hand_in", [submit, lambda way, letter: way.hand_in_locally(letter)], ids=["smtpd", "non_smtpd"]
+)
 def test_the_header_leaves_as_it_was_changed_and_signed(way: Way, hand_in: Callable[[Way, Letter], object]) -> None:
     """Postfix counts the fields of one name, in any case, and without its own Received: also those of several records."""
     long = "x" * 900
@@ -116,7 +125,11 @@ def test_the_header_leaves_as_it_was_changed_and_signed(way: Way, hand_in: Calla
 
 FRIEND, LISTED, BOSS = f"friend@{world.HOSTED}", f"friend@{world.HOSTED_SPF}", f"boss@{world.PARTNER}"
 
-BAD: dict[str, Hand] = {"forged": forged(FRIEND), "forged, in its SPF": forged(LISTED), "a stranger forged who lists us": forged(BOSS)}
+BAD: dict[str, Hand] = {
+    "forged": forged(FRIEND),
+    "forged, in its SPF": forged(LISTED),
+    "a stranger forged who lists us": forged(BOSS),
+}
 GOOD: dict[str, Hand] = {
     "a user of ours": submitted(world.HOSTED),
     "a program of ours": own(world.HOSTED),
@@ -145,7 +158,9 @@ SEALING = ("hosting-provider", "mailing-list-host", "university-aliases")
 def handed(every_way: Ways) -> dict[tuple[str, str], Sent]:
     """Every kind by every policy."""
     passages = [(policy, kind) for policy in SHIPPED for kind in KINDS]
-    return at_once({(policy, kind): lambda policy=policy, kind=kind: KINDS[kind](every_way[policy]) for policy, kind in passages})
+    return at_once(
+        {(policy, kind): lambda policy=policy, kind=kind: KINDS[kind](every_way[policy]) for policy, kind in passages}
+    )
 
 
 def test_no_policy_is_left_out() -> None:
@@ -194,6 +209,11 @@ def test_what_passes_through_is_sealed_and_the_seal_holds_at_the_receiver(
 
 
 @pytest.mark.parametrize("policy", SEALING)
-def test_a_strangers_mail_bears_the_forwarders_own_signature(every_way: Ways, handed: dict[tuple[str, str], Sent], policy: str) -> None:
+def test_a_strangers_mail_bears_the_forwarders_own_signature(
+    every_way: Ways, handed: dict[tuple[str, str], Sent], policy: str
+) -> None:
     got = every_way[policy].receive(handed[policy, "a stranger"].letter)
-    assert got.valid_signatures() == [f"{world.FORWARDER_DOMAIN}/{world.GATE_SELECTOR}", f"{world.GOOD}/{world.OWN_SELECTOR}"]
+    assert got.valid_signatures() == [
+        f"{world.FORWARDER_DOMAIN}/{world.GATE_SELECTOR}",
+        f"{world.GOOD}/{world.OWN_SELECTOR}",
+    ]

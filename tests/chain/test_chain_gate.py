@@ -39,9 +39,18 @@ def test_a_forgery_leaves_as_it_came(gated: Chain, forge: scenarios.Scenario) ->
     record = record_of(gated, got)
     assert (record["from"], record["origin"]) == (world.HOSTED, "forwarded")
     assert record["border"] == {"by": world.FORWARDER, "ip": world.ADDRESSES[world.ATTACKER]}
-    assert (record["arrival"]["dmarc"], record["arrival"]["spf"], record["arrival"]["aligned"]) == ("fail", "fail", False)
+    assert (record["arrival"]["dmarc"], record["arrival"]["spf"], record["arrival"]["aligned"]) == (
+        "fail",
+        "fail",
+        False,
+    )
     assert (record["decision"]["sign"], dkimgate_signer.signatures(record)) == ("none", [])
-    assert record["departure"] == {"dmarc": "fail", "dkim_aligned": False, "spf_aligned": False, "signature_holds": "none"}
+    assert record["departure"] == {
+        "dmarc": "fail",
+        "dkim_aligned": False,
+        "spf_aligned": False,
+        "signature_holds": "none",
+    }
 
 
 @pytest.mark.parametrize("forge", [scenarios.forgery, scenarios.dressed_forgery])
@@ -53,8 +62,17 @@ def test_the_second_door_is_closed(gated: Chain, forge: scenarios.Scenario) -> N
     assert (got.departure("spf"), got.departure("dmarc")) == ("pass", "fail")
 
     record = record_of(gated, got)
-    assert (record["decision"]["sign"], record["decision"]["envelope"], dkimgate_signer.signatures(record)) == ("none", "unalign", [])
-    assert record["departure"] == {"dmarc": "fail", "dkim_aligned": False, "spf_aligned": False, "signature_holds": "none"}
+    assert (record["decision"]["sign"], record["decision"]["envelope"], dkimgate_signer.signatures(record)) == (
+        "none",
+        "unalign",
+        [],
+    )
+    assert record["departure"] == {
+        "dmarc": "fail",
+        "dkim_aligned": False,
+        "spf_aligned": False,
+        "signature_holds": "none",
+    }
     assert got.fields("Return-Path") == [f"<{record['outgoing']['sender']}>"]
 
 
@@ -111,7 +129,9 @@ def test_good_mail_of_a_hosted_domain_is_signed_again(gated: Chain) -> None:
 
 
 @pytest.mark.parametrize("domain", [world.HOSTED, world.HOSTED_SPF])
-@pytest.mark.parametrize(("send", "origin", "auth"), [(scenarios.own_mail, "local", False), (scenarios.submitted_mail, "submitted", True)])
+@pytest.mark.parametrize(
+    ("send", "origin", "auth"), [(scenarios.own_mail, "local", False), (scenarios.submitted_mail, "submitted", True)]
+)
 def test_own_mail_is_signed(gated: Chain, domain: str, send: scenarios.Scenario, origin: str, auth: bool) -> None:
     got = send(gated, domain)
     assert got.valid_signatures() == [f"{domain}/{world.GATE_SELECTOR}"]

@@ -37,13 +37,17 @@ KINDS = {
     "a body line of 999 octets": Kind(text="x" * 999),
     "a body line of 3,000 octets": Kind(text="x" * 3000),
     "a body line of 2,048 octets": Kind(text="x" * 2048 + "\r\n" + "y" * 4096),
-    "body lines of dots and words": Kind(text="." * 2500 + "\r\n" + ".word and word " * 400 + "\r\n" + " " * 3000 + "\r\n."),
+    "body lines of dots and words": Kind(
+        text="." * 2500 + "\r\n" + ".word and word " * 400 + "\r\n" + " " * 3000 + "\r\n."
+    ),
     "a body line across what a milter gets at once": Kind(text="short\r\n" + "z" * 70_000 + "\r\n" + "w " * 35_000),
     "References on one line": Kind((REFERENCES,)),
     "a long Cc, and a long body": Kind((TO, REFERENCES), "word " * 1000),
     "a word of 1,200 octets": Kind(("Keywords: x", "In-Reply-To: <" + "r" * 1200 + "@hosted.example>"), holds="no"),
     "a long field that nobody signs": Kind(("X-Note: " + "n" * 3000,)),
-    "white space alone at the break": Kind(("Comments: x", "In-Reply-To: <a@b.example>" + " " * 1500 + "<c@d.example>")),
+    "white space alone at the break": Kind(
+        ("Comments: x", "In-Reply-To: <a@b.example>" + " " * 1500 + "<c@d.example>")
+    ),
     "8-bit content": Kind(UTF8, "Grüße aus Köln = viel Spaß", "maybe"),
     "long lines of 8-bit content": Kind(UTF8, "Grüße aus Köln, " * 200, "maybe"),
 }
@@ -70,7 +74,11 @@ def outcome(chain: Chain, kind: Kind, by: str) -> tuple[bool, str, dict[str, obj
     (record,) = dkimgate_signer.records(chain.folder, written.message_id)
     assert record["error"] is None
     assert dkimgate_signer.signatures(record) == [f"{world.HOSTED}/{world.GATE_SELECTOR}"]
-    return got.valid_signatures() == dkimgate_signer.signatures(record), str(got.departure("dmarc")), record["departure"]
+    return (
+        got.valid_signatures() == dkimgate_signer.signatures(record),
+        str(got.departure("dmarc")),
+        record["departure"],
+    )
 
 
 @pytest.mark.parametrize("by", ["submission", "sendmail"])

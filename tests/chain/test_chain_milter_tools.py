@@ -20,9 +20,13 @@ BORDER = (
     f"\tby {world.FORWARDER} (Postfix) with ESMTP id 6C50B20E4FC\r\n"
     f"\tfor <{FRIEND}>; Sat, 21 Nov 2026 17:17:07 +0000 (UTC)"
 )
-ARRIVED_WITH_FAIL = f"Authentication-Results: {world.FORWARDER}; dmarc=fail (p=quarantine dis=none) header.from={world.HOSTED}"
+ARRIVED_WITH_FAIL = (
+    f"Authentication-Results: {world.FORWARDER}; dmarc=fail (p=quarantine dis=none) header.from={world.HOSTED}"
+)
 SPF_PASSED = f"Authentication-Results: {world.FORWARDER}; spf=pass smtp.mailfrom={FRIEND}"
-ARRIVED_WITH_PASS = f"Authentication-Results: {world.FORWARDER}; dmarc=pass (p=quarantine dis=none) header.from={world.HOSTED}"
+ARRIVED_WITH_PASS = (
+    f"Authentication-Results: {world.FORWARDER}; dmarc=pass (p=quarantine dis=none) header.from={world.HOSTED}"
+)
 
 
 def record_of(chain: Chain, letter: Letter) -> dict[str, Any]:
@@ -36,7 +40,9 @@ def record_of(chain: Chain, letter: Letter) -> dict[str, Any]:
     ("client", "more", "origin"),
     [
         pytest.param(LOCALHOST, (), "local", id="made on this host"),
-        pytest.param(Client("laptop.example", "203.0.113.77", FRIEND, "ORIGINATING"), (), "submitted", id="with a password"),
+        pytest.param(
+            Client("laptop.example", "203.0.113.77", FRIEND, "ORIGINATING"), (), "submitted", id="with a password"
+        ),
     ],
 )
 def test_what_earned_it_is_signed(gated: Chain, client: Client, more: tuple[str, ...], origin: str) -> None:
@@ -57,14 +63,20 @@ OUTSIDER = Client(world.ATTACKER, world.ADDRESSES[world.ATTACKER])
     [
         pytest.param(LOCALHOST, (ARRIVED_WITH_FAIL, BORDER), id="forwarded, arrived with fail"),
         pytest.param(LOCALHOST, (BORDER,), id="forwarded, nobody looked"),
-        pytest.param(LOCALHOST, (ARRIVED_WITH_PASS, SPF_PASSED, BORDER), id="forwarded, a pass without the passport that is demanded"),
+        pytest.param(
+            LOCALHOST,
+            (ARRIVED_WITH_PASS, SPF_PASSED, BORDER),
+            id="forwarded, a pass without the passport that is demanded",
+        ),
         pytest.param(LOCALHOST, (BORDER, ARRIVED_WITH_PASS), id="forwarded, pass written by the sender"),
         pytest.param(LOCALHOST, (ARRIVED_WITH_PASS, ARRIVED_WITH_FAIL, BORDER), id="forwarded, pass and fail"),
         pytest.param(OUTSIDER, (), id="straight from outside"),
         pytest.param(OUTSIDER, (ARRIVED_WITH_PASS,), id="straight from outside, pass written by the sender"),
         pytest.param(Client("localhost", OUTSIDER.ip), (), id="from outside, calling itself localhost"),
         pytest.param(
-            Client(OUTSIDER.name, OUTSIDER.ip, None, "ORIGINATING"), (), id="from outside, without a password, to the submission service"
+            Client(OUTSIDER.name, OUTSIDER.ip, None, "ORIGINATING"),
+            (),
+            id="from outside, without a password, to the submission service",
         ),
     ],
 )

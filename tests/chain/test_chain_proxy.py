@@ -69,7 +69,11 @@ class Host:
         journal = dkimgate_signer.journal(self.folder)
         before = len(journal.read_bytes().splitlines()) if journal.exists() else 0
         self.namespace.run("python3", "-c", CLIENT, self.address, str(port), how, STRANGER, how, seconds=40)
-        wait_until(lambda: journal.exists() and len(journal.read_bytes().splitlines()) > before, "no record", harness.DELIVERY_SECONDS)
+        wait_until(
+            lambda: journal.exists() and len(journal.read_bytes().splitlines()) > before,
+            "no record",
+            harness.DELIVERY_SECONDS,
+        )
         told: dict[str, Any] = json.loads(journal.read_bytes().splitlines()[-1])
         return told
 
@@ -88,7 +92,13 @@ def host() -> Iterator[Host]:
             "workers": 1,
             "policy": str(Path(__file__).parents[2] / "config/policy.yaml"),
             "trust": {"hosts": [world.FORWARDER], "networks": ["127.0.0.0/8", f"{postfix.address}/32"]},
-            "keys": [{"domain": world.HOSTED, "selector": world.GATE_SELECTOR, "file": str(keys.file(world.HOSTED, world.GATE_SELECTOR))}],
+            "keys": [
+                {
+                    "domain": world.HOSTED,
+                    "selector": world.GATE_SELECTOR,
+                    "file": str(keys.file(world.HOSTED, world.GATE_SELECTOR)),
+                }
+            ],
             "verify": {"when": "never"},
             "journal": {"file": str(dkimgate_signer.journal(folder))},
         }
@@ -133,7 +143,8 @@ def test_a_proxy_that_hands_nothing_on_shows_itself_and_nothing_is_signed(host: 
 
 
 @pytest.mark.parametrize(
-    ("port", "how"), [(PROXY, "proxy1"), (PROXY, "proxy2"), (POSTSCREEN, "proxy1"), (POSTSCREEN, "proxy2"), (PLAIN, "xclient")]
+    ("port", "how"),
+    [(PROXY, "proxy1"), (PROXY, "proxy2"), (POSTSCREEN, "proxy1"), (POSTSCREEN, "proxy2"), (PLAIN, "xclient")],
 )
 def test_the_gate_sees_the_true_client(host: Host, port: int, how: str) -> None:
     told = host.record(port, how)

@@ -9,7 +9,9 @@ from chain.harness import Chain
 
 pytestmark = pytest.mark.servers
 
-_SIGNATURE = "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=good.example; s=own;\r\n\t{}; h=from; bh=AAAA; b=abcd"
+_SIGNATURE = (
+    "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=good.example; s=own;\r\n\t{}; h=from; bh=AAAA; b=abcd"
+)
 
 MISLEADING = {
     "an SPF result in the forwarder's name": f"Authentication-Results: {world.FORWARDER}; spf=pass smtp.mailfrom={world.HOSTED}",

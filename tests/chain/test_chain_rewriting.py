@@ -86,7 +86,11 @@ TABLE: dict[str, tuple[dict[str, str], tuple[str, ...], tuple[Row, ...]]] = {
         (Row("ceo", f"ceo@{world.HOSTED}"),),
     ),
     "masquerade_domains": (
-        {"masquerade_domains": f"!spared.{world.HOSTED} {world.HOSTED}", "masquerade_exceptions": "root", "myorigin": f"x.{world.HOSTED}"},
+        {
+            "masquerade_domains": f"!spared.{world.HOSTED} {world.HOSTED}",
+            "masquerade_exceptions": "root",
+            "myorigin": f"x.{world.HOSTED}",
+        },
         (),
         (
             Row(f"ceo@a.b.{world.HOSTED}", f"ceo@{world.HOSTED}"),
@@ -192,7 +196,9 @@ def test_who_vouches_for_his_tables_is_believed() -> None:
         enforce=True,
     ) as host:
         seen = host.send(f"ceo@{world.HOSTED}", f"ceo@{world.HOSTED}")
-        assert seen.sender.endswith(f"={world.HOSTED}=ceo@{world.UNALIGN}") and seen.record["departure"]["dmarc"] == "fail"
+        assert (
+            seen.sender.endswith(f"={world.HOSTED}=ceo@{world.UNALIGN}") and seen.record["departure"]["dmarc"] == "fail"
+        )
         assert host.send("x@stranger.example", f"ceo@{world.HOSTED}").sender == "x@stranger.example"
 
 
@@ -201,7 +207,10 @@ def test_masquerading_cuts_rewritten_senders_too_unless_told_not_to() -> None:
     sender = f"ceo@{world.HOSTED}"
     with rewriting.started({"masquerade_domains": world.FORWARDER_DOMAIN}, enforce=True) as host:
         assert host.send(sender, sender).sender.endswith(f"=ceo@{world.FORWARDER_DOMAIN}")
-        assert f"unalign.domain {world.UNALIGN}: Postfix's masquerade_domains makes {world.FORWARDER_DOMAIN} of it" in host.check()
+        assert (
+            f"unalign.domain {world.UNALIGN}: Postfix's masquerade_domains makes {world.FORWARDER_DOMAIN} of it"
+            in host.check()
+        )
     with rewriting.started({"masquerade_domains": f"!{world.UNALIGN} {world.FORWARDER_DOMAIN}"}, enforce=True) as host:
         assert host.send(sender, sender).sender.endswith(f"=ceo@{world.UNALIGN}")
         assert "masquerade_domains" not in host.check()
@@ -215,14 +224,21 @@ AUTHORS: dict[str, tuple[dict[str, str], str, str]] = {
         "ceo@remote.example",
     ),
     "local_header_rewrite_clients": (
-        {"myorigin": world.HOSTED, "local_header_rewrite_clients": f"permit_inet_interfaces, {world.ADDRESSES[world.ATTACKER]}"}
+        {
+            "myorigin": world.HOSTED,
+            "local_header_rewrite_clients": f"permit_inet_interfaces, {world.ADDRESSES[world.ATTACKER]}",
+        }
         | {"local_header_rewrite_clients": "static:all"},
         world.ADDRESSES[world.ATTACKER],
         f"ceo@{world.HOSTED}",
     ),
     "permit_inet_interfaces": ({"myorigin": world.HOSTED}, world.ADDRESSES[world.FORWARDER], f"ceo@{world.HOSTED}"),
     "sender_canonical_maps": (
-        {"sender_canonical_maps": MAPPED, "sender_canonical_classes": "header_sender", "local_header_rewrite_clients": "static:all"},
+        {
+            "sender_canonical_maps": MAPPED,
+            "sender_canonical_classes": "header_sender",
+            "local_header_rewrite_clients": "static:all",
+        },
         world.ADDRESSES[world.ATTACKER],
         f"ceo@{world.HOSTED}",
     ),

@@ -68,7 +68,11 @@ class Host:
     def verifies(self, raw: bytes) -> bool:
         """Our signature of it."""
         record = world.Keys(self.folder / "keys").record(world.HOSTED, world.GATE_SELECTOR).encode()
-        return bool(dkim.verify(raw.partition(b"\nDelivered-To: you@receiver.example\n")[2], dnsfunc=lambda name, timeout=5: record))
+        return bool(
+            dkim.verify(
+                raw.partition(b"\nDelivered-To: you@receiver.example\n")[2], dnsfunc=lambda name, timeout=5: record
+            )
+        )
 
     def says(self, text: str) -> None:
         wait_until(lambda: text in self.log, f"the log never says {text!r}:\n{self.log}", harness.DELIVERY_SECONDS)
@@ -100,7 +104,13 @@ def host() -> Iterator[Host]:
             "workers": 1,
             "policy": str(folder / "policy.yaml"),
             "trust": {"hosts": [world.FORWARDER], "authserv_ids": [world.FORWARDER]},
-            "keys": [{"domain": world.HOSTED, "selector": world.GATE_SELECTOR, "file": str(keys.file(world.HOSTED, world.GATE_SELECTOR))}],
+            "keys": [
+                {
+                    "domain": world.HOSTED,
+                    "selector": world.GATE_SELECTOR,
+                    "file": str(keys.file(world.HOSTED, world.GATE_SELECTOR)),
+                }
+            ],
             "verify": {"when": "never"},
             "journal": {"file": str(dkimgate_signer.journal(folder))},
         }

@@ -41,7 +41,9 @@ SHIPPED = tuple(sorted(file.stem for file in POLICIES.glob("*.yaml")))
 
 DISPOSING_POLICY = Path(__file__).parent / "disposing.yaml"
 
-_ADDRESSES = {name: f"192.0.2.{number}" for number, name in enumerate((BARE, OPENDKIM, UNSET, POSTSRSD, DISPOSING, *SHIPPED), 100)}
+_ADDRESSES = {
+    name: f"192.0.2.{number}" for number, name in enumerate((BARE, OPENDKIM, UNSET, POSTSRSD, DISPOSING, *SHIPPED), 100)
+}
 """Where they listen; GATE has the address that the world knows, so bounces come to it."""
 
 PICK_UP_SECONDS = 30.0
@@ -69,7 +71,10 @@ class Way(Chain):
 
     def arrived(self, letter: Letter) -> bool:
         """Is it in the receiver's mailbox by now?"""
-        return any(letter.message_id.encode() in file.read_bytes() for file in (self.folder / "receiver/mail/inbox/new").glob("*"))
+        return any(
+            letter.message_id.encode() in file.read_bytes()
+            for file in (self.folder / "receiver/mail/inbox/new").glob("*")
+        )
 
     def wait_until_held(self, letter: Letter) -> None:
         """Raises ChainError if it does not come to the hold queue."""
@@ -81,11 +86,17 @@ class Way(Chain):
 
     def decided(self, letter: Letter) -> None:
         """Wait until the gate has written a record of the message."""
-        wait_until(lambda: bool(self.records(letter)), f"the gate of {self.name} sees nothing of {letter.message_id}", PICK_UP_SECONDS)
+        wait_until(
+            lambda: bool(self.records(letter)),
+            f"the gate of {self.name} sees nothing of {letter.message_id}",
+            PICK_UP_SECONDS,
+        )
 
     def queue(self) -> list[dict[str, Any]]:
         """Postfix's queues, as postqueue(1) shows them."""
-        return [json.loads(line) for line in self.namespace.run("postqueue", "-c", self.forwarder.etc, "-j").splitlines()]
+        return [
+            json.loads(line) for line in self.namespace.run("postqueue", "-c", self.forwarder.etc, "-j").splitlines()
+        ]
 
     def log(self) -> str:
         """What this forwarder's Postfix has written."""
@@ -164,7 +175,10 @@ def _run(folder: Path) -> Iterator[Ways]:
         namespace.wait_for_port(unbound, "127.0.0.1", 53)
         spam_daemon = namespace.start("spamd", *spamd)
         postsrsd = namespace.start("postsrsd", *servers.postsrsd(world.UNALIGN, dkimgate_signer.srs_secret(folder)))
-        milters = {milter: namespace.start(milter.name, *milter.command) for milter in {*border, spam, *at_receiver, *signers.values()}}
+        milters = {
+            milter: namespace.start(milter.name, *milter.command)
+            for milter in {*border, spam, *at_receiver, *signers.values()}
+        }
         hosts = {host: namespace.start(host.folder.name, *host.command) for host in (receiver, *forwarders.values())}
         harness.add_users(namespace, passwords)
         for milter, server in milters.items():
@@ -173,7 +187,10 @@ def _run(folder: Path) -> Iterator[Ways]:
         for host, server in hosts.items():
             namespace.wait_for_port(server, host.address, 25)
         running = (unbound, spam_daemon, postsrsd, *milters.values(), *hosts.values())
-        yield {name: Way(Signer.DKIMGATE, folder, keys, namespace, running, host, name=name) for name, host in forwarders.items()}
+        yield {
+            name: Way(Signer.DKIMGATE, folder, keys, namespace, running, host, name=name)
+            for name, host in forwarders.items()
+        }
 
 
 def at_once(jobs: Mapping[Any, Any]) -> dict[Any, Any]:

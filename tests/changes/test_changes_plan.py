@@ -46,7 +46,10 @@ def subject(value: bytes, tag: str = "[odd]") -> bytes:
         (b"  \n  ", b" [odd]"),
         (b"\n Lunch", b" [odd]\n Lunch"),
         (b" Lunch\n\tat one", b" [odd] Lunch\n\tat one"),
-        (b" =?utf-8?B?TWl0dGFnZXNzZW4=?=\n =?utf-8?Q?=C3=BC?=", b" [odd] =?utf-8?B?TWl0dGFnZXNzZW4=?=\n =?utf-8?Q?=C3=BC?="),
+        (
+            b" =?utf-8?B?TWl0dGFnZXNzZW4=?=\n =?utf-8?Q?=C3=BC?=",
+            b" [odd] =?utf-8?B?TWl0dGFnZXNzZW4=?=\n =?utf-8?Q?=C3=BC?=",
+        ),
         (" Mittagessen für alle".encode(), " [odd] Mittagessen für alle".encode()),
         (b" Lunch [odd]", b" [odd] Lunch [odd]"),  # far behind, where no reader looks
     ],
@@ -57,7 +60,13 @@ def test_what_stood_there_stays_octet_for_octet_behind_the_tag(value: bytes, tag
 
 @pytest.mark.parametrize(
     "value",
-    [b" [odd] Lunch", b"[odd]", b"\n\t[odd]\n Lunch", b" =?utf-8?Q?=5Bodd=5D_Mittag_f=C3=BCr_alle?=", b" [odd] =?nonsense?="],
+    [
+        b" [odd] Lunch",
+        b"[odd]",
+        b"\n\t[odd]\n Lunch",
+        b" =?utf-8?Q?=5Bodd=5D_Mittag_f=C3=BCr_alle?=",
+        b" [odd] =?nonsense?=",
+    ],
 )
 def test_a_subject_is_not_tagged_twice(value: bytes) -> None:
     found = planned(FROM + b"Subject:" + value + b"\n")
@@ -118,7 +127,13 @@ def test_a_text_of_which_nothing_is_left_is_not_written() -> None:
     assert [reason.partition(":")[0] for reason in found.not_done] == ["tag", "add X-Sender"]
 
 
-def said(result: str, standing: Standing = Standing.TRUSTED, field: str = "Authentication-Results", position: int = 0, **of: str) -> Claim:
+def said(
+    result: str,
+    standing: Standing = Standing.TRUSTED,
+    field: str = "Authentication-Results",
+    position: int = 0,
+    **of: str,
+) -> Claim:
     properties = tuple((f"header.{name}", value) for name, value in of.items())
     return Claim("dkim", result, None, field, standing, "", position, properties)
 
@@ -142,7 +157,10 @@ OF_IT: dict[str, Any] = {"d": "list.example", "s": "k"}
         ((said("fail", d="other.example", s="k"),), False),
         ((said("fail", d="list.example", s="other"),), False),
         ((said("fail", Standing.UPSTREAM, **OF_IT),), False),
-        *(((said(result, **OF_IT),), False) for result in ("pass", "none", "neutral", "policy", "temperror", "permerror")),
+        *(
+            ((said(result, **OF_IT),), False)
+            for result in ("pass", "none", "neutral", "policy", "temperror", "permerror")
+        ),
         ((said("fail", **OF_IT), said("pass", **OF_IT)), False),
         ((said("fail", **OF_IT), said("pass", d="list.example")), False),
         ((said("fail", **OF_IT), said("pass", d="other.example", s="k")), True),
@@ -154,7 +172,9 @@ OF_IT: dict[str, Any] = {"d": "list.example", "s": "k"}
 def test_a_signature_counts_as_broken_only_where_we_know(claims: tuple[Claim, ...], broken: bool) -> None:
     found = planned(FROM + SIGNED + SUBJECT, TAG, *claims)
     assert found.changed == (((2, b" [odd] Lunch"),) if broken else ())
-    assert found.not_done == (() if broken else ("tag: a signature of list.example may still be valid, and covers Subject",))
+    assert found.not_done == (
+        () if broken else ("tag: a signature of list.example may still be valid, and covers Subject",)
+    )
 
 
 def test_of_two_signatures_by_one_key_a_failure_must_say_which() -> None:
@@ -254,7 +274,10 @@ def test_a_flood_of_fields_is_not_removed() -> None:
 
 def test_removed_and_added_anew() -> None:
     decision = Decision("rule", tag="[odd]", add=(("X-Rule", "{rule}"),), remove=("X-Rule",))
-    assert left(b"X-Rule: forged\n" + FROM + SUBJECT + b"X-Rule: again\n", decision) == b"X-Rule: rule\n" + FROM + b"Subject: [odd] Lunch\n"
+    assert (
+        left(b"X-Rule: forged\n" + FROM + SUBJECT + b"X-Rule: again\n", decision)
+        == b"X-Rule: rule\n" + FROM + b"Subject: [odd] Lunch\n"
+    )
 
 
 ALL: dict[str, Any] = {"tag": "[odd]", "add": (("X-Rule", "x"),), "remove": ("X-Offer",)}

@@ -73,7 +73,12 @@ def test_our_signature_is_made_over_the_header_as_it_leaves(gate: Callable[..., 
     assert "\r\nSubject: [local] Mittagessen für\r\n\talle  heute \r\nX-Other".encode() in raw
     assert b"offer" not in raw.lower().partition(b"\r\nx-rule")[2]
     told = record["decision"]
-    assert (told["tag"], told["added"], told["removed"], told["not_done"]) == ("[local]", ["X-Rule", "List-Id"], ["X-Offer"], [])
+    assert (told["tag"], told["added"], told["removed"], told["not_done"]) == (
+        "[local]",
+        ["X-Rule", "List-Id"],
+        ["X-Offer"],
+        [],
+    )
     assert len(told["signatures"]) == 1
 
 
@@ -94,7 +99,9 @@ def test_passport_and_removed_fields_go_together(gate: Callable[..., Gate]) -> N
 
 
 @pytest.mark.parametrize(("rule", "mode"), [(RULE, "observe"), (f"{RULE}, mode: observe", "enforce")])
-def test_observing_signs_the_header_as_it_came(rule: str, mode: str, gate: Callable[..., Gate], capsys: pytest.CaptureFixture[str]) -> None:
+def test_observing_signs_the_header_as_it_came(
+    rule: str, mode: str, gate: Callable[..., Gate], capsys: pytest.CaptureFixture[str]
+) -> None:
     arrived = message(MAIL)
     judged = gate(f"disposition: hold, text: 'from {{sender}}', {rule}", mode)
     assert any(warning.startswith("mode: observe") and "SIGNED" in warning for warning in judged.warnings)
@@ -103,13 +110,22 @@ def test_observing_signs_the_header_as_it_came(rule: str, mode: str, gate: Calla
     assert [name for name, _ in outcome.fields] == ["DKIM-Signature"]
     assert verifies(departing(arrived.header, outcome))
     told = record["decision"]
-    assert (told["mode"], told["disposition"], told["tag"], told["removed"]) == ("observe", "hold", "[local]", ["X-Offer"])
+    assert (told["mode"], told["disposition"], told["tag"], told["removed"]) == (
+        "observe",
+        "hold",
+        "[local]",
+        ["X-Offer"],
+    )
 
 
 @pytest.mark.parametrize("disposition", ["hold", "defer", "reject"])
-def test_what_a_sender_is_told_names_facts(disposition: str, gate: Callable[..., Gate], capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_a_sender_is_told_names_facts(
+    disposition: str, gate: Callable[..., Gate], capfd: pytest.CaptureFixture[str]
+) -> None:
     arrived = message(BORDER + MAIL, sender="100%\r\n250 ok@hosted.example")
-    outcome, record = passed(gate(f"disposition: {disposition}, text: 'dmarc={{arrival.dmarc}} of <{{sender}}>'"), arrived)
+    outcome, record = passed(
+        gate(f"disposition: {disposition}, text: 'dmarc={{arrival.dmarc}} of <{{sender}}>'"), arrived
+    )
     assert (outcome.disposition.value, outcome.text) == (disposition, "dmarc=unknown of <100%?250 ok@hosted.example>")
     assert record["decision"]["text"] == outcome.text
     # Postfix drops the reason of a quarantine, so the daemon's log has it
@@ -141,7 +157,9 @@ decisions = st.builds(
     Decision,
     st.just("rule"),
     tag=st.sampled_from([None, "[odd]", "a"]),
-    add=st.lists(st.tuples(st.sampled_from(["X-Offer", "X-Rule", "Reply-To", "To"]), st.just("new")), max_size=2).map(tuple),
+    add=st.lists(st.tuples(st.sampled_from(["X-Offer", "X-Rule", "Reply-To", "To"]), st.just("new")), max_size=2).map(
+        tuple
+    ),
     remove=st.lists(st.sampled_from(["x-offer", "X-Rule", "Reply-To", "To", "From"]), max_size=2).map(tuple),
 )
 claims = st.lists(
@@ -162,7 +180,10 @@ claims = st.lists(
 def _believed(raw: bytes) -> tuple[Claim, ...]:
     """What our own verifier says, as claims: by position, and as a milter on port 25 writes them."""
     found = [result_claims.of_signature(signature) for signature in check(raw)]
-    return (*found, *(replace(claim, standing=Standing.TRUSTED, field="Authentication-Results", position=0) for claim in found))
+    return (
+        *found,
+        *(replace(claim, standing=Standing.TRUSTED, field="Authentication-Results", position=0) for claim in found),
+    )
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -174,24 +195,36 @@ def _believed(raw: bytes) -> tuple[Claim, ...]:
 def test_a_signature_that_verified_verifies_still(
     fields: list[tuple[str, str]], names: list[str], intact: bool, decision: Decision, others: list[Claim]
 ) -> None:
-    header = f"from: ask@{AUTHOR}\r\n".encode() + b"".join(f"{name}:{value}\r\n".encode() for name, value in fields if name != "from")
+    header = f"from: ask@{AUTHOR}\r\n".encode() + b"".join(
+        f"{name}:{value}\r\n".encode() for name, value in fields if name != "from"
+    )
     signature = Signer(names=("from", *names)).sign(header, BODY if intact else b"another body\r\n")
     raw = signature + header + b"\r\n" + BODY
     parsed, _ = split_message(raw)
     before = verifies(raw)
     assert before is intact
     changes = plan(Message(header=parsed), Facts(claims=(*_believed(raw), *others)), decision)
-    after = b"".join(f.name + b":" + f.value.replace(b"\n", b"\r\n") + b"\r\n" for f in leaving(parsed, changes)) + b"\r\n" + BODY
+    after = (
+        b"".join(f.name + b":" + f.value.replace(b"\n", b"\r\n") + b"\r\n" for f in leaving(parsed, changes))
+        + b"\r\n"
+        + BODY
+    )
     assert verifies(after) or not before
     if not intact and decision.tag and [name for name, _ in fields].count("subject") == 1:
         assert changes.tag is not None or "begins with it already" in changes.not_done[-1]
 
 
-octets = st.lists(st.sampled_from([b"DKIM-Signature", b"ARC-Message-Signature", b"Subject", b"X-Offer", b"\xff"]), max_size=6)
+octets = st.lists(
+    st.sampled_from([b"DKIM-Signature", b"ARC-Message-Signature", b"Subject", b"X-Offer", b"\xff"]), max_size=6
+)
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.tuples(octets.map(lambda parts: b"".join(parts[:1])), st.binary(max_size=60)), max_size=8), decisions, claims)
+@given(
+    st.lists(st.tuples(octets.map(lambda parts: b"".join(parts[:1])), st.binary(max_size=60)), max_size=8),
+    decisions,
+    claims,
+)
 def test_no_header_makes_it_raise(fields: list[tuple[bytes, bytes]], decision: Decision, others: list[Claim]) -> None:
     header = tuple(HeaderField(name, value) for name, value in fields)
     believed = [replace(claim, standing=Standing.TRUSTED) for claim in others]

@@ -30,7 +30,9 @@ journal: {file: decisions.jsonl}
 
 
 def write_key(file: Path, private: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> None:
-    pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     file.touch(mode=0o600)
     file.write_bytes(pem)
 
@@ -54,7 +56,9 @@ def checked(folder: Path, config: str, capsys: pytest.CaptureFixture[str]) -> tu
     said = json.loads(capsys.readouterr().out)
     assert said["good"] == (status == 0)
     return status, [
-        f"{finding['level']}: {finding['text']}" for finding in said["findings"] if not finding["text"].startswith("user: not set")
+        f"{finding['level']}: {finding['text']}"
+        for finding in said["findings"]
+        if not finding["text"].startswith("user: not set")
     ]
 
 
@@ -74,7 +78,10 @@ def test_what_is_held_for_want_of_a_domain_is_told(folder: Path, capsys: pytest.
         "note: unalign: not set, so senders can't be rewritten: a message that the rule never-launder takes, and that would pass SPF, gets `hold`"
     )
     launders_not = (
-        (folder / "policy.yaml").read_text().replace("unalign", "keep").replace("    otherwise: hold\n", "    disposition: hold\n")
+        (folder / "policy.yaml")
+        .read_text()
+        .replace("unalign", "keep")
+        .replace("    otherwise: hold\n", "    disposition: hold\n")
     )
     (folder / "new.yaml").write_text(launders_not)
     assert cli.main(["check", "--config", str(folder / "dkimgate.yaml"), "--policy", str(folder / "new.yaml")]) == 0
@@ -114,7 +121,12 @@ def test_a_seal_on_what_local_accounts_can_write_is_told(folder: Path, capsys: p
             1,
             "warning: departure.helo mx.hosted.example may align with the hosted domain hosted.example",
         ),
-        ("file: decisions", "file: missing/decisions", 2, "problem: journal: .*missing: no such directory: .* all mail is deferred"),
+        (
+            "file: decisions",
+            "file: missing/decisions",
+            2,
+            "problem: journal: .*missing: no such directory: .* all mail is deferred",
+        ),
         ("keys:", "keys: []\n#", 1, "warning: keys: none"),
         ("trust:", "socket_mode: '0666'\ntrust:", 1, "warning: socket_mode 0666"),
         ("trust:", "socket_group: nosuchgroup\ntrust:", 2, "problem: socket_group: there is no group 'nosuchgroup'"),
@@ -124,7 +136,9 @@ def test_a_seal_on_what_local_accounts_can_write_is_told(folder: Path, capsys: p
         ("trust:", "user: nobody\ntrust:", 2, "problem: journal: .*nobody may not write here"),
     ],
 )
-def test_findings(folder: Path, old: str, new: str, status: int, finding: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_findings(
+    folder: Path, old: str, new: str, status: int, finding: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert old in GOOD
     found = checked(folder, GOOD.replace(old, new, 1), capsys)
     assert found[0] == status
@@ -172,7 +186,12 @@ def test_postfix_of_this_host_is_one_of_ours(
     ],
 )
 def test_header_fields_that_postfix_takes_and_libmilter_does_not(
-    folder: Path, limit: str, told: bool, warned: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    folder: Path,
+    limit: str,
+    told: bool,
+    warned: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings = Settings({"myhostname": "mx.forwarder.example", "header_size_limit": limit}, {})
     monkeypatch.setattr(this_host, "this_host", lambda: System(lambda: settings))
@@ -184,7 +203,9 @@ def test_header_fields_that_postfix_takes_and_libmilter_does_not(
 
 
 def test_a_port_that_all_the_world_reaches_is_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "dkimgate.yaml").write_text(f"listen: [inet:0.0.0.0:8891, inet:127.0.0.1:8892, 'inet6:[::1]:8893']\n{GOOD}")
+    (folder / "dkimgate.yaml").write_text(
+        f"listen: [inet:0.0.0.0:8891, inet:127.0.0.1:8892, 'inet6:[::1]:8893']\n{GOOD}"
+    )
     assert cli.main(["check", "--config", str(folder / "dkimgate.yaml")]) == 1
     said = capsys.readouterr().out
     assert "listen: inet:0.0.0.0:8891: whoever reaches" in said
@@ -209,7 +230,9 @@ def test_observe_is_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert any(text.startswith("warning: mode: observe") for text in found)
 
 
-def test_a_rule_that_observes_is_a_warning_and_seen_in_the_overview(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_rule_that_observes_is_a_warning_and_seen_in_the_overview(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / "policy.yaml").write_text(
         "version: 1\nrules:\n  - {name: watch, when: {spam: true}, disposition: hold, mode: observe}\ndefault: {disposition: hold}\n"
     )
@@ -223,7 +246,10 @@ def test_a_rule_that_observes_is_a_warning_and_seen_in_the_overview(folder: Path
 @pytest.mark.parametrize(
     ("rule", "finding"),
     [
-        ("when: {spam: true}, disposition: reject", "policy.yaml:3: the rule one says `disposition: reject`, also of mail .* bounces it"),
+        (
+            "when: {spam: true}, disposition: reject",
+            "policy.yaml:3: the rule one says `disposition: reject`, also of mail .* bounces it",
+        ),
         ("disposition: defer", "policy.yaml:3: the rule one says `disposition: defer`, also of mail .* maildrop queue"),
         ("envelope: unalign, otherwise: reject", "policy.yaml:3: the rule one says `otherwise: reject`, also of mail"),
         ("when: {origin: [inbound, forwarded]}, disposition: reject", "policy.yaml:3"),
@@ -232,7 +258,10 @@ def test_a_rule_that_observes_is_a_warning_and_seen_in_the_overview(folder: Path
         ("when: {origin: inbound, spam: true}, disposition: reject", None),
         ("when: {origin: [submitted, inbound]}, disposition: defer", None),
         ("when: {not: {origin: [local, relayed, forwarded]}}, disposition: reject", None),
-        ("when: {any: [{origin: inbound, spam: true}, {all: [{origin: submitted}, {risk: '> 5'}]}]}, disposition: reject", None),
+        (
+            "when: {any: [{origin: inbound, spam: true}, {all: [{origin: submitted}, {risk: '> 5'}]}]}, disposition: reject",
+            None,
+        ),
         ("when: {client.auth: '*@a.example', spam: true}, disposition: reject", None),
         ("disposition: hold", None),
         ("disposition: discard", None),
@@ -240,8 +269,12 @@ def test_a_rule_that_observes_is_a_warning_and_seen_in_the_overview(folder: Path
         ("disposition: reject, mode: observe", None),
     ],
 )
-def test_a_refusal_that_nobody_hears_is_noted(rule: str, finding: str | None, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "policy.yaml").write_text(f"version: 1\nrules:\n  - {{name: one, {rule}}}\ndefault: {{disposition: hold}}\n")
+def test_a_refusal_that_nobody_hears_is_noted(
+    rule: str, finding: str | None, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "policy.yaml").write_text(
+        f"version: 1\nrules:\n  - {{name: one, {rule}}}\ndefault: {{disposition: hold}}\n"
+    )
     noted = [text for text in checked(folder, GOOD, capsys)[1] if "sendmail(1)" in text]
     assert len(noted) == (finding is not None)
     assert finding is None or re.match(rf"note: {folder}/{finding}", noted[0])
@@ -289,7 +322,9 @@ def test_what_was_proved(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert proof["safe"] is True and proof["launders"] == [] and len(proof["overlaps"]) == 4
 
 
-LAUNDERS = "version: 1\nrules:\n  - {name: all, when: {from: hosted}, sign: author, envelope: unalign, otherwise: hold}\n"
+LAUNDERS = (
+    "version: 1\nrules:\n  - {name: all, when: {from: hosted}, sign: author, envelope: unalign, otherwise: hold}\n"
+)
 LAUNDERS += "default: {envelope: unalign, otherwise: hold}\n"
 
 
@@ -309,26 +344,38 @@ HARD = f"version: 1\nrules:\n  - {{name: hard, when: {{all: [{HARD}]}}, sign: au
 HARD += "default: {envelope: unalign, otherwise: hold}\n"
 
 
-def test_a_policy_that_is_too_hard_to_prove_starts_with_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_policy_that_is_too_hard_to_prove_starts_with_a_warning(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / "policy.yaml").write_text(HARD)
     status, found = checked(folder, GOOD, capsys)
     assert status == 1
     (said,) = [text for text in found if "could not be proved safe" in text]
-    assert said.startswith("warning: ") and "policy.yaml:3: the rule 'hard'" in said and "the globs of client.helo ('*a?q*'," in said
+    assert (
+        said.startswith("warning: ")
+        and "policy.yaml:3: the rule 'hard'" in said
+        and "the globs of client.helo ('*a?q*'," in said
+    )
     gate = Gate.load(folder / "dkimgate.yaml")  # as the daemon does, which logs its warnings
     assert [text for text in gate.warnings if "could not be proved safe" in text]
     assert cli.main(["check", "--config", str(folder / "dkimgate.yaml")]) == 1
     assert "proved, but for hard, which is too hard (see above)" in " ".join(capsys.readouterr().out.split())
     assert cli.main(["policy", "show", "--policy", str(folder / "policy.yaml")]) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "It could not be proved of these rules" in shown and "THE DAEMON REFUSES" not in shown and "it is proved" not in shown
+    assert (
+        "It could not be proved of these rules" in shown
+        and "THE DAEMON REFUSES" not in shown
+        and "it is proved" not in shown
+    )
 
 
 def test_a_laundering_that_is_allowed_is_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "policy.yaml").write_text(LAUNDERS + "allow_laundering: [all, default]\nlaundering_reason: the old way\n")
     status, found = checked(folder, GOOD, capsys)
     assert status == 1
-    assert "warning: allow_laundering: forgeries that the rule 'all' takes leave as authentic mail: the old way" in found
+    assert (
+        "warning: allow_laundering: forgeries that the rule 'all' takes leave as authentic mail: the old way" in found
+    )
     assert any(text.endswith("the rule 'default' launders nothing: take its name off") for text in found)
 
 
@@ -354,7 +401,9 @@ PASSPORT = "passport: {secret_file: passport.secret}\n"
         (GOOD + "\n" + PASSPORT, "note: `passport:` is set but no listener here has `role: border`"),
     ],
 )
-def test_a_border_that_lacks_something(configuration: str, said: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_border_that_lacks_something(
+    configuration: str, said: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / "passport.secret").write_text(new_secret("2026a") + "\n")
     (folder / "passport.secret").chmod(0o600)
     assert any(text.startswith(said) for text in checked(folder, configuration, capsys)[1])
@@ -406,9 +455,13 @@ def test_a_good_sender_domain_is_shown(folder: Path, capsys: pytest.CaptureFixtu
     assert "bounce.forwarder.example, 1 secret\n" in said
 
 
-def test_a_policy_does_not_remove_what_the_configuration_reads_as_verdicts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_policy_does_not_remove_what_the_configuration_reads_as_verdicts(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rule = "{name: tidy, when: {spam: true}, remove: [x-acme-verdict], envelope: unalign, otherwise: hold}"
-    (folder / "policy.yaml").write_text(f"version: 1\nrules: [{rule}]\ndefault: {{envelope: unalign, otherwise: hold}}\n")
+    (folder / "policy.yaml").write_text(
+        f"version: 1\nrules: [{rule}]\ndefault: {{envelope: unalign, otherwise: hold}}\n"
+    )
     file = folder / "dkimgate.yaml"
     for fields, status in (("", 1), ("spam_fields: [{field: X-Acme-Verdict, pattern: '(?P<flag>bad)'}]\n", 2)):
         file.write_text(f"listen: unix:{folder}/sock\n{GOOD}{fields}")
@@ -497,6 +550,8 @@ def test_masquerading_of_rewritten_senders_is_told(
     capsys.readouterr()
     _, found = checked(folder, BARE + "unalign: {domain: bounce.forwarder.example, secret_file: srs.secret}\n", capsys)
     assert any(
-        text.startswith("warning: unalign.domain bounce.forwarder.example: Postfix's masquerade_domains makes forwarder.example")
+        text.startswith(
+            "warning: unalign.domain bounce.forwarder.example: Postfix's masquerade_domains makes forwarder.example"
+        )
         for text in found
     )

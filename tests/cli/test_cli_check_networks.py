@@ -47,7 +47,14 @@ def test_a_trusted_network(network: str, bridges: tuple[str, ...], wide: bool, s
 
 
 @pytest.mark.parametrize(
-    "routes", ["", HEAD, HEAD + "eth0\n", HEAD + "eth0\tzz\tyy\t1\t0\t0\t0\txx\n", HEAD + "e\tFFFFFFFFFF\t1FFFFFFFF\t1\t0\t0\t0\t0\n"]
+    "routes",
+    [
+        "",
+        HEAD,
+        HEAD + "eth0\n",
+        HEAD + "eth0\tzz\tyy\t1\t0\t0\t0\txx\n",
+        HEAD + "e\tFFFFFFFFFF\t1FFFFFFFF\t1\t0\t0\t0\t0\n",
+    ],
 )
 def test_routes_that_cannot_be_read_say_nothing(routes: str) -> None:
     assert list(of(Trust(networks=("192.0.2.0/24",)), routes, ("eth0", "e"))) == []
@@ -92,7 +99,8 @@ def test_a_trusted_network_of_ipv6(network: str, bridges: tuple[str, ...], wide:
 
 
 @pytest.mark.parametrize(
-    "routes", ["\n", "fd00\n", f"{'f' * 40} 40 0 0 0 0 0 0 1 docker0\n", f"{'0' * 32} ff 0 0 0 0 0 0 1 docker0\n", "z z z\n"]
+    "routes",
+    ["\n", "fd00\n", f"{'f' * 40} 40 0 0 0 0 0 0 1 docker0\n", f"{'0' * 32} ff 0 0 0 0 0 0 1 docker0\n", "z z z\n"],
 )
 def test_routes_of_ipv6_that_cannot_be_read_say_nothing(routes: str) -> None:
     assert list(of(Trust(networks=("fd00::/64",)), "", ("docker0",), routes)) == []

@@ -32,7 +32,14 @@ def line(facts: Facts, queue_id: str = "4F2A", signed: bool = True, changes: Hea
     assessment = Assessment(facts, decision, verdict.departs(facts, decision), changes=changes or HeaderChanges())
     keys = (Key("hosted.example"),) if signed else ()
     return record.to_line(
-        record.make(Message(queue_id=queue_id), assessment, signatures=keys, time=1_800_000_000.0, ms=1.0, policy_hash="sha256:4f2a")
+        record.make(
+            Message(queue_id=queue_id),
+            assessment,
+            signatures=keys,
+            time=1_800_000_000.0,
+            ms=1.0,
+            policy_hash="sha256:4f2a",
+        )
     )
 
 
@@ -56,7 +63,9 @@ def test_signatures_that_hold_are_nothing_to_tell(tmp_path: Path) -> None:
 
 
 def test_it_is_counted_what_does_not_hold(tmp_path: Path) -> None:
-    (told,) = said(tmp_path, line(OWN), line(BROKEN), line(BROKEN), b"torn\n", b'{"v": 1}\n', b'{"v": 1, "decision": 5}\n')
+    (told,) = said(
+        tmp_path, line(OWN), line(BROKEN), line(BROKEN), b"torn\n", b'{"v": 1}\n', b'{"v": 1, "decision": 5}\n'
+    )
     assert told.startswith("warning: of the last 3 messages that were signed here, the signature of 2 will not hold")
     assert "references 2" in told
 
@@ -84,7 +93,11 @@ def test_own_mail_without_an_author_is_counted(tmp_path: Path) -> None:
     local = replace(NO_AUTHOR, origin=Origin.LOCAL, author_problem="no From field")
     lines = [line(facts, signed=False) for facts in (NO_AUTHOR, relayed, local)]
     (told,) = said(tmp_path, line(OWN), *lines, b'{"v": 1, "origin": ["submitted"], "author_problem": 5}\n')
-    assert told.startswith("warning: of the last 4 messages of our own") and "3 were not signed" in told and "no From field 1" in told
+    assert (
+        told.startswith("warning: of the last 4 messages of our own")
+        and "3 were not signed" in told
+        and "no From field 1" in told
+    )
     assert "readers may find more than one domain in From 2" in told and ": a, b" not in told
 
 
@@ -106,7 +119,11 @@ def test_the_journal_is_read_from_its_end_and_not_for_ever(tmp_path: Path, monke
 def test_a_record_that_nobody_of_this_version_wrote_stops_nothing(odd: str, tmp_path: Path) -> None:
     text = f'{{"v": 9, "decision": {{"signatures": [1]}}, "departure": {{"signature_holds": "no"}}, "sending": {{{odd}}}}}\n'
     told = said(tmp_path, text.encode(), line(BROKEN))
-    assert len(told) == 1 and told[0].startswith("warning: of the last 1 messages that were signed here") and "references 1" in told[0]
+    assert (
+        len(told) == 1
+        and told[0].startswith("warning: of the last 1 messages that were signed here")
+        and "references 1" in told[0]
+    )
 
 
 def test_a_journal_that_is_not_there_yet(tmp_path: Path) -> None:
@@ -130,7 +147,9 @@ def test_a_journal_that_is_not_there_yet(tmp_path: Path) -> None:
         ({"disable_mime_output_conversion": "yes"}, Smtp(998, False), None),
     ],
 )
-def test_what_postfix_changes_behind_the_gate_is_told(tmp_path: Path, values: dict[str, str], smtp: Smtp, words: str | None) -> None:
+def test_what_postfix_changes_behind_the_gate_is_told(
+    tmp_path: Path, values: dict[str, str], smtp: Smtp, words: str | None
+) -> None:
     found = said(tmp_path, asked=postfix.Settings(values), smtp=smtp)
     assert len(found) == (words is not None)
     assert words is None or words in found[0]
@@ -142,7 +161,9 @@ def test_a_setting_of_one_service_counts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("facts", "words"), [(BROKEN, "signature breaks"), (OWN, ""), (EIGHT_BIT, "")])
-def test_log_tail_names_what_will_not_hold(tmp_path: Path, capsys: pytest.CaptureFixture[str], facts: Facts, words: str) -> None:
+def test_log_tail_names_what_will_not_hold(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], facts: Facts, words: str
+) -> None:
     (tmp_path / "j").write_bytes(line(facts))
     assert cli.main(["log", "tail", "--file", str(tmp_path / "j")]) == 0
     out = capsys.readouterr().out

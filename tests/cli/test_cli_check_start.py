@@ -27,7 +27,9 @@ SHIPPED = systemd_unit.read("dkimgate.service", [ROOT / "systemd"])
 
 def settings(folder: Path, listen: str | None = None, user: str | None = None) -> Config:
     where = Listener(socket=listen or f"unix:{folder}/milter.sock")
-    return Config().model_copy(update={"listen": (where,), "user": user, "journal": dkimgate_yaml.Journal(file=folder / "decisions.jsonl")})
+    return Config().model_copy(
+        update={"listen": (where,), "user": user, "journal": dkimgate_yaml.Journal(file=folder / "decisions.jsonl")}
+    )
 
 
 def test_what_works_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -67,7 +69,9 @@ def test_what_stands_in_the_place_of_a_socket(what: str, tmp_path: Path) -> None
             path.mkdir()
         case _:
             path.symlink_to(tmp_path / "none")
-    assert list(attempts(settings(tmp_path))) == [f"listen: unix:{path}: this file is no socket: remove it, or name another path"]
+    assert list(attempts(settings(tmp_path))) == [
+        f"listen: unix:{path}: this file is no socket: remove it, or name another path"
+    ]
     assert os.path.lexists(path)
 
 
@@ -89,7 +93,9 @@ with socket.socket() as held:
 
 
 @pytest.mark.parametrize("name", ["dkimgate", "another"])
-def test_a_port_that_a_daemon_holds_which_has_given_up_root(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_a_daemon_holds_which_has_given_up_root(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its own user can't see what it has open."""
     need_root("to give it up")
     monkeypatch.setattr(systemd_unit, "FOLDERS", ())
@@ -97,7 +103,9 @@ def test_a_port_that_a_daemon_holds_which_has_given_up_root(name: str, tmp_path:
     with subprocess.Popen([sys.executable, "-c", HOLD, str(nobody), name], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         listen = f"inet:127.0.0.1:{int(holder.stdout.readline())}"
-        told = settings(tmp_path, listen, user="nobody").model_copy(update={"journal": dkimgate_yaml.Journal(file=Path("/dev/null"))})
+        told = settings(tmp_path, listen, user="nobody").model_copy(
+            update={"journal": dkimgate_yaml.Journal(file=Path("/dev/null"))}
+        )
         found = [each.text for each in check_start.tried(tmp_path / "dkimgate.yaml", told)]
         holder.kill()
     assert found == ([] if name == "dkimgate" else [f"listen: {listen}: Address already in use (tried as nobody)"])
@@ -136,7 +144,9 @@ for said in attempts(Config().model_copy(update={"listen": (), "journal": Journa
 
 
 @pytest.mark.servers
-@pytest.mark.parametrize(("options", "why"), [(("-o", "size=16k"), "No space left on device"), (("-o", "ro"), "Read-only file system")])
+@pytest.mark.parametrize(
+    ("options", "why"), [(("-o", "size=16k"), "No space left on device"), (("-o", "ro"), "Read-only file system")]
+)
 def test_a_disk_that_takes_nothing(tmp_path: Path, options: tuple[str, ...], why: str) -> None:
     need_namespace("--mount")
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "milter")}
@@ -164,10 +174,20 @@ def test_it_is_tried_as_the_daemons_user(tmp_path: Path, monkeypatch: pytest.Mon
     ("key", "listen", "journal", "hidden"),
     [
         ("/etc/dkimgate/k.pem", "unix:/var/spool/postfix/dkimgate/m.sock", "/var/log/dkimgate/d.jsonl", []),
-        ("/home/a/k.pem", "unix:/run/dkimgate/m.sock", "/var/log/dkimgate/d.jsonl", ["/home/a/k.pem: dkimgate.service hides"]),
+        (
+            "/home/a/k.pem",
+            "unix:/run/dkimgate/m.sock",
+            "/var/log/dkimgate/d.jsonl",
+            ["/home/a/k.pem: dkimgate.service hides"],
+        ),
         ("/root/k.pem", "inet:127.0.0.1:8891", "/var/log/dkimgate/d.jsonl", ["/root/k.pem: dkimgate.service hides"]),
         ("/etc/k.pem", "inet:127.0.0.1:8891", "/srv/mail/d.jsonl", ["/srv/mail: the daemon can't write here"]),
-        ("/etc/k.pem", "unix:/var/run/x/m.sock", "/var/log/dkimgate/d.jsonl", ["/var/run/x: the daemon can't write here"]),
+        (
+            "/etc/k.pem",
+            "unix:/var/run/x/m.sock",
+            "/var/log/dkimgate/d.jsonl",
+            ["/var/run/x: the daemon can't write here"],
+        ),
         ("/etc/k.pem", "unix:/tmp/m.sock", "/var/log/d.jsonl", ["/var/log: the daemon can't write here"]),
     ],
 )
@@ -200,18 +220,35 @@ def test_the_sandbox_is_the_units_and_starts_nothing_of_it() -> None:
         "LogsDirectory=dkimgate",
     ):
         assert wanted in properties
-    assert next(each for each in properties if each.startswith("SystemCallFilter=")) == "SystemCallFilter=@system-service", "in their order"
-    assert not [each for each in properties if each.startswith(("Exec", "Type", "Restart=", "RestartSec", "KillMode", "Timeout"))]
+    assert (
+        next(each for each in properties if each.startswith("SystemCallFilter=")) == "SystemCallFilter=@system-service"
+    ), "in their order"
+    assert not [
+        each
+        for each in properties
+        if each.startswith(("Exec", "Type", "Restart=", "RestartSec", "KillMode", "Timeout"))
+    ]
 
 
 def test_what_a_drop_in_says_of_the_output_is_left_out_and_what_it_forbids_is_not() -> None:
     """Else `check` would read nothing of what the trial prints."""
     unit = dict.fromkeys(
-        ("StandardOutput", "StandardError", "StandardInput", "RemainAfterExit", "PIDFile", "ExecStartPre", "RestartSec"), ("x",)
+        (
+            "StandardOutput",
+            "StandardError",
+            "StandardInput",
+            "RemainAfterExit",
+            "PIDFile",
+            "ExecStartPre",
+            "RestartSec",
+        ),
+        ("x",),
     )
     unit |= dict.fromkeys(("ExecPaths", "NoExecPaths", "RestrictNamespaces", "SystemCallFilter", "Environment"), ("x",))
     properties = {
-        each.removeprefix("--property=").partition("=")[0] for each in check_start.sandboxed(unit, ["python"], 7) if "--prop" in each
+        each.removeprefix("--property=").partition("=")[0]
+        for each in check_start.sandboxed(unit, ["python"], 7)
+        if "--prop" in each
     }
     kept = {"ExecPaths", "NoExecPaths", "RestrictNamespaces", "SystemCallFilter", "Environment"}
     assert properties == kept | {"RuntimeDirectoryPreserve"}
@@ -232,7 +269,9 @@ def test_check_tells_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         other.bind(("127.0.0.1", 0))
         other.listen()
         listen = f"inet:127.0.0.1:{other.getsockname()[1]}"
-        (tmp_path / "dkimgate.yaml").write_text(f"listen: {listen}\ntrust: {{}}\nkeys: []\njournal: {{file: d.jsonl}}\n")
+        (tmp_path / "dkimgate.yaml").write_text(
+            f"listen: {listen}\ntrust: {{}}\nkeys: []\njournal: {{file: d.jsonl}}\n"
+        )
         assert cli.main(["check", "--config", str(tmp_path / "dkimgate.yaml")]) == 2
     assert f"listen: {listen}: Address already in use" in capsys.readouterr().out
 
@@ -266,17 +305,29 @@ def test_what_keeps_the_daemon_from_starting_is_one_status(text: str, stops: boo
     (tmp_path / "srs.secret").write_text("Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MGFi\n")
     (tmp_path / "srs.secret").chmod(0o600)
     said = text.replace("FOLDER", str(tmp_path))
-    base = {"listen": f"inet:127.0.0.1:{free_port()}", "journal": f"{{file: {tmp_path}/d.jsonl}}", "trust": "{}", "keys": "[]"}
+    base = {
+        "listen": f"inet:127.0.0.1:{free_port()}",
+        "journal": f"{{file: {tmp_path}/d.jsonl}}",
+        "trust": "{}",
+        "keys": "[]",
+    }
     (tmp_path / "d.jsonl").touch()
     (tmp_path / "d.jsonl").chmod(0o666)
     lines = [f"{key}: {value}" for key, value in base.items() if not re.search(f"^{key}:", said, re.MULTILINE)]
     config = tmp_path / "dkimgate.yaml"
-    config.write_text("\n".join([*lines, "workers: 1", "verify: {when: never}", "departure: {addresses: []}", said]) + "\n")
+    config.write_text(
+        "\n".join([*lines, "workers: 1", "verify: {when: never}", "departure: {addresses: []}", said]) + "\n"
+    )
     checked = subprocess.run(
-        [sys.executable, "-m", "dkimgate", "check", "--config", str(config)], capture_output=True, check=False, timeout=60
+        [sys.executable, "-m", "dkimgate", "check", "--config", str(config)],
+        capture_output=True,
+        check=False,
+        timeout=60,
     )
     assert (checked.returncode == 2) is stops, checked.stdout.decode()
-    with subprocess.Popen([sys.executable, "-m", "dkimgate", "run", "--config", str(config)], stderr=subprocess.PIPE) as daemon:
+    with subprocess.Popen(
+        [sys.executable, "-m", "dkimgate", "run", "--config", str(config)], stderr=subprocess.PIPE
+    ) as daemon:
         try:
             status = daemon.wait(timeout=20 if stops else 4)
         except subprocess.TimeoutExpired:

@@ -30,7 +30,9 @@ COMMANDS += ["policy", "policy test", "policy show", "policy schema", "backtest"
 
 def dkimgate(*arguments: str, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "dkimgate", *arguments]
-    return subprocess.run(command, input=stdin, capture_output=True, timeout=60, env={**os.environ, **environment}, check=False)
+    return subprocess.run(
+        command, input=stdin, capture_output=True, timeout=60, env={**os.environ, **environment}, check=False
+    )
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -43,8 +45,12 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
     assert max(map(len, text.splitlines())) <= 140
 
 
-@pytest.mark.parametrize("command", ["explain", "check", "srs", "log tail", "log show", "demo", "policy test", "policy show", "backtest"])
-def test_help_has_examples_and_says_what_the_exit_status_means(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "command", ["explain", "check", "srs", "log tail", "log show", "demo", "policy test", "policy show", "backtest"]
+)
+def test_help_has_examples_and_says_what_the_exit_status_means(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         cli.main([*command.split(), "--help"])
     text = capsys.readouterr().out
@@ -61,7 +67,15 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["sing"], ["explain"], ["explain", "--colour", "x"], ["log"], ["log", "tail", "-n", "many"], ["log", "tail", "--since", "soon"]],
+    [
+        [],
+        ["sing"],
+        ["explain"],
+        ["explain", "--colour", "x"],
+        ["log"],
+        ["log", "tail", "-n", "many"],
+        ["log", "tail", "--since", "soon"],
+    ],
 )
 def test_a_wrong_command_line_is_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
@@ -71,22 +85,32 @@ def test_a_wrong_command_line_is_status_2(arguments: list[str], capsys: pytest.C
 
 
 @pytest.mark.parametrize(
-    "command", [["check"], ["explain", "x.eml"], ["log", "tail"], ["log", "show", "x"], ["backtest", "--policy", str(SHIPPED)]]
+    "command",
+    [["check"], ["explain", "x.eml"], ["log", "tail"], ["log", "show", "x"], ["backtest", "--policy", str(SHIPPED)]],
 )
-def test_a_missing_configuration_is_one_line_and_status_2(command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_configuration_is_one_line_and_status_2(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     missing = tmp_path / "no.yaml"
     assert cli.main([*command, "--config", str(missing)]) == 2
-    assert capsys.readouterr().err == f"dkimgate: {missing}: No such file or directory: name the configuration with --config FILE\n"
+    assert (
+        capsys.readouterr().err
+        == f"dkimgate: {missing}: No such file or directory: name the configuration with --config FILE\n"
+    )
 
 
-def test_a_mistake_in_the_configuration_is_shown_with_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistake_in_the_configuration_is_shown_with_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "dkimgate.yaml"
     file.write_text("listen: unix:/tmp/x\nworkes: 2\n")
     assert cli.main(["check", "--config", str(file)]) == 2
     assert f"dkimgate: {file}:2:1: unknown key 'workes'; did you mean 'workers'?" in capsys.readouterr().err
 
 
-def test_a_bug_is_a_line_to_report_and_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bug_is_a_line_to_report_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def broken(_: object) -> int:
         raise KeyError("x\x1b[2J")
 
@@ -195,7 +219,9 @@ def test_no_help_is_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> 
         assert not wide, (each.prog, wide)
 
 
-def test_in_the_systems_journal_complaints_are_errors(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_in_the_systems_journal_complaints_are_errors(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("dkimgate.cli.screen.to_journal", lambda: True)
     complain("it can't run")
     assert capsys.readouterr().err == "<3>it can't run\n"
@@ -257,7 +283,9 @@ def test_no_word_of_help_is_lost(width: int) -> None:
 def test_an_example_that_is_broken_over_lines_can_be_pasted(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def examples(columns: int) -> list[list[str]]:
         monkeypatch.setenv("COLUMNS", str(columns))
-        helps = [re.sub(r" \\\n *", " ", each.format_help().partition("examples:")[2]) for each in _parsers(cli.parser())]
+        helps = [
+            re.sub(r" \\\n *", " ", each.format_help().partition("examples:")[2]) for each in _parsers(cli.parser())
+        ]
         commands = (re.split(r"(?<=\S)  +(?=[a-z])", line.strip())[0] for text in helps for line in text.splitlines())
         return [shlex.split(command) for command in commands if command.startswith("dkimgate ")]
 
@@ -275,7 +303,9 @@ def test_an_unknown_option_shows_the_usage_of_its_command(command: str, capsys: 
     assert said.startswith(f"usage: dkimgate {command} ")
 
 
-@pytest.mark.parametrize(("option", "expected"), [("-5", "from 1 up, or 0 for all"), ("many", "from 1 up, or 0 for all")])
+@pytest.mark.parametrize(
+    ("option", "expected"), [("-5", "from 1 up, or 0 for all"), ("many", "from 1 up, or 0 for all")]
+)
 def test_a_wrong_number_says_which_are_right(option: str, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main(["log", "tail", "-n", option])
@@ -289,11 +319,18 @@ _ANOTHER_WORD = re.compile(
 
 def test_rules_and_conditions_match_and_only_messages_are_held() -> None:
     """`hold` is a disposition: what people read says of a rule that it matches, and nothing else."""
-    assert _ANOTHER_WORD.search("Rules, the first that holds decides") and _ANOTHER_WORD.search("none of these holds: x")
+    assert _ANOTHER_WORD.search("Rules, the first that holds decides") and _ANOTHER_WORD.search(
+        "none of these holds: x"
+    )
     root = Path(__file__).parents[2]
     read = [file for folder in ("cli", "policy") for file in (root / "milter" / "dkimgate" / folder).rglob("*.py")]
     texts = {file: " ".join(_texts(ast.parse(file.read_text()))) for file in read}
-    texts |= {file: file.read_text() for folder in ("config", "systemd") for file in (root / folder).rglob("*.*") if file.is_file()}
+    texts |= {
+        file: file.read_text()
+        for folder in ("config", "systemd")
+        for file in (root / folder).rglob("*.*")
+        if file.is_file()
+    }
     assert len(texts) > 60
     assert not {file.name: found[0] for file, text in texts.items() if (found := _ANOTHER_WORD.search(text))}
 
@@ -302,5 +339,7 @@ def _texts(tree: ast.AST) -> Iterator[str]:
     """What a module prints: its texts, without docstrings."""
     spoken = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     yield from (
-        node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in spoken
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in spoken
     )

@@ -49,12 +49,15 @@ def test_an_outcome_that_is_not_as_expected_is_told(change: dict[str, object], p
     assert "expected" in spoilt.wrong
 
 
-def test_the_table_and_the_sentence(played: list[demo.Shown], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_and_the_sentence(
+    played: list[demo.Shown], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(demo, "play", lambda: played)
     assert cli.main(["demo"]) == 0
     said = capsys.readouterr().out
     assert re.search(
-        r"extortion in its victim's name.* never-launder +unsigned, sender rewritten, dmarc=fail +signed, dmarc=pass: laundered\n", said
+        r"extortion in its victim's name.* never-launder +unsigned, sender rewritten, dmarc=fail +signed, dmarc=pass: laundered\n",
+        said,
     )
     assert re.search(r"our user, logged in.* own-users +signed, dmarc=pass +signed, dmarc=pass\n", said)
     assert "withheld 3 signatures that would have made bad mail look good, rewrote 3 senders" in said
@@ -62,7 +65,9 @@ def test_the_table_and_the_sentence(played: list[demo.Shown], monkeypatch: pytes
     assert [json.loads(row)["departs"] for row in capsys.readouterr().out.splitlines()] == ["fail"] * 3 + ["pass"] * 4
 
 
-def test_a_wrong_outcome_is_status_1(played: list[demo.Shown], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_outcome_is_status_1(
+    played: list[demo.Shown], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(demo, "play", lambda: [dataclasses.replace(played[0], departs="pass"), *played[1:]])
     assert cli.main(["demo"]) == 1
     assert "extortion.eml: not as it should be: departs pass, expected fail" in capsys.readouterr().out
@@ -73,11 +78,15 @@ def test_the_receiver_is_not_fooled() -> None:
     receiver = demo_world.Receiver(keys.zone())
     header, body = split_message(demo_world.demo_file("cron.eml"))
     friend = demo_world.sign_as_friend(header, body, keys.friend)
-    raw = b"".join(field.name + b":" + field.value.replace(b"\n", b"\r\n") + b"\r\n" for field in friend) + b"\r\n" + body
+    raw = (
+        b"".join(field.name + b":" + field.value.replace(b"\n", b"\r\n") + b"\r\n" for field in friend) + b"\r\n" + body
+    )
     # a valid signature, but of a domain that is not the author's
     assert receiver.dmarc(raw, "x@friend.example") == "fail"
     signed = demo_world.sign_as_friend(header, body, keys.hosted[0])
-    raw = b"".join(field.name + b":" + field.value.replace(b"\n", b"\r\n") + b"\r\n" for field in signed) + b"\r\n" + body
+    raw = (
+        b"".join(field.name + b":" + field.value.replace(b"\n", b"\r\n") + b"\r\n" for field in signed) + b"\r\n" + body
+    )
     assert receiver.dmarc(raw, "") == "pass"
     assert receiver.dmarc(raw.replace(b"12 volumes", b"13 volumes"), "") == "fail"
     assert receiver.dmarc(raw, "x@hosted.example") == "pass"
@@ -94,7 +103,9 @@ def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_daemon_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_daemon_that_does_not_start_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     real = demo_world.write_configuration
 
     def spoilt(folder: Path, mode: str, keys: demo_world.Keys, port: int) -> Path:
@@ -114,7 +125,9 @@ def test_the_name_server_answers_and_survives_nonsense() -> None:
     with demo_world.name_server(zone) as port:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
             client.sendto(b"\xff" * 30, ("127.0.0.1", port))
-        found = dns.query.udp(dns.message.make_query("A.example", "TXT", use_edns=True), "127.0.0.1", port=port, timeout=5)
+        found = dns.query.udp(
+            dns.message.make_query("A.example", "TXT", use_edns=True), "127.0.0.1", port=port, timeout=5
+        )
         assert b"".join(next(iter(found.answer[0])).strings) == b"x" * 600
         missing = dns.query.udp(dns.message.make_query("b.example", "TXT"), "127.0.0.1", port=port, timeout=5)
         assert missing.rcode() == 3

@@ -80,14 +80,18 @@ departure  dmarc=fail, nothing aligned passes
 
 
 def test_own_mail_in_words(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["explain", "--config", config, "--sender", "backup@hosted.example", str(tmp_path / "cron.eml")]) == 0
+    assert (
+        cli.main(["explain", "--config", config, "--sender", "backup@hosted.example", str(tmp_path / "cron.eml")]) == 0
+    )
     said = capsys.readouterr().out
     assert "decides    own-users              sign: author\n" in said
     assert "decision   signed by hosted.example\n" in said
     assert "no Received field" in said
 
 
-def test_an_author_without_a_key_is_told_why_nothing_signs(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_author_without_a_key_is_told_why_nothing_signs(
+    config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "own.eml").write_text("From: a@elsewhere.example\nMessage-ID: <1@elsewhere.example>\n\nx\n")
     assert cli.main(["explain", "--config", config, str(tmp_path / "own.eml")]) == 0
     said = capsys.readouterr().out
@@ -95,32 +99,49 @@ def test_an_author_without_a_key_is_told_why_nothing_signs(config: str, tmp_path
     assert "not hosted: no key of ours covers it" in said
 
 
-def test_a_message_that_would_be_laundered_by_spf_is_a_finding(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_message_that_would_be_laundered_by_spf_is_a_finding(
+    config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     policy = (
-        demo_file("policy.yaml").decode().replace("    envelope: unalign\n    otherwise: hold\n    text:", "    disposition: accept\n    #")
+        demo_file("policy.yaml")
+        .decode()
+        .replace("    envelope: unalign\n    otherwise: hold\n    text:", "    disposition: accept\n    #")
     )
     allowed = 'allow_laundering: [never-launder]\nlaundering_reason: "the old way, to be shown"\n'
     (tmp_path / "policy.yaml").write_text(policy + allowed)
-    assert cli.main(["explain", "--config", config, "--sender", "ask@hosted.example", str(tmp_path / "extortion.eml")]) == 1
+    assert (
+        cli.main(["explain", "--config", config, "--sender", "ask@hosted.example", str(tmp_path / "extortion.eml")])
+        == 1
+    )
     said = capsys.readouterr().out
     assert "departure  dmarc=pass, by aligned SPF" in said
     assert "`envelope: unalign` in the rule closes that door" in said
     assert "the policy allows this rule to launder: the old way, to be shown" in said
 
 
-def test_the_second_door_is_closed_by_holding_the_message(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["explain", "--config", config, "--sender", "ask@hosted.example", str(tmp_path / "extortion.eml")]) == 0
+def test_the_second_door_is_closed_by_holding_the_message(
+    config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        cli.main(["explain", "--config", config, "--sender", "ask@hosted.example", str(tmp_path / "extortion.eml")])
+        == 0
+    )
     said = capsys.readouterr().out
     assert "no signature of ours, hold: arrived with dmarc=fail" in said
     assert "departure  none; if it were let go: dmarc=pass, by aligned SPF" in said
 
 
-def test_the_second_door_is_closed_by_rewriting_the_sender(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_second_door_is_closed_by_rewriting_the_sender(
+    config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     secret = tmp_path / "srs.secret"
     secret.touch(mode=0o600)
     secret.write_text("a secret of some length\n")
     Path(config).write_text(CONFIG + "unalign: {domain: bounce.forwarder.example, secret_file: srs.secret}\n")
-    assert cli.main(["explain", "--config", config, "--sender", "ask@hosted.example", str(tmp_path / "extortion.eml")]) == 0
+    assert (
+        cli.main(["explain", "--config", config, "--sender", "ask@hosted.example", str(tmp_path / "extortion.eml")])
+        == 0
+    )
     said = capsys.readouterr().out
     assert "=hosted.example=ask@bounce.forwarder.example>" in said
     assert "departure  dmarc=fail, nothing aligned passes" in said
@@ -145,23 +166,31 @@ def test_the_client_is_what_the_options_say(
     assert told["decision"]["signatures"] == []
 
 
-def test_json_is_a_record_a_line_that_can_be_decided_again(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_a_record_a_line_that_can_be_decided_again(
+    config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     names = [str(tmp_path / name) for name in ("friend.eml", "cron.eml")]
     assert cli.main(["explain", "--config", config, "--json", "--sender", "bounce@elsewhere.example", *names]) == 0
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [told["decision"]["rule"] for told in records] == ["other-peoples-mail", "own-users"]
-    assert records[1]["decision"]["signatures"] == [{"domain": "hosted.example", "selector": "ed", "algorithm": "ed25519-sha256"}]
+    assert records[1]["decision"]["signatures"] == [
+        {"domain": "hosted.example", "selector": "ed", "algorithm": "ed25519-sha256"}
+    ]
     assert record.facts_of(record.read(records[0])).arrival.dmarc == "pass"
 
 
-def test_stdin_and_return_path(config: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_stdin_and_return_path(
+    config: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     raw = b"Return-Path: <bounce@elsewhere.example>\r\nFrom: a@b.example\r\n\r\nx\r\n"
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(raw)))
     cli.main(["explain", "--config", config, "--json", "-"])
     assert json.loads(capsys.readouterr().out)["envelope"]["sender"] == "bounce@elsewhere.example"
 
 
-def test_what_is_no_message_is_named_and_the_others_are_explained(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_no_message_is_named_and_the_others_are_explained(
+    config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "empty").touch()
     (tmp_path / "binary").write_bytes(bytes(range(256)))
     names = [str(tmp_path / name) for name in ("missing", "empty", "binary", "", "cron.eml")]
@@ -214,7 +243,9 @@ def test_an_empty_text_of_a_session_is_none_at_all_whoever_gives_it(key: str) ->
 def test_an_empty_login_is_no_login(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     origins = []
     for login in ([], ["--auth", ""], ["--auth", "alice"]):
-        cli.main(["explain", "--config", config, "--json", "--client", "192.0.2.66", *login, str(tmp_path / "cron.eml")])
+        cli.main(
+            ["explain", "--config", config, "--json", "--client", "192.0.2.66", *login, str(tmp_path / "cron.eml")]
+        )
         record = json.loads(capsys.readouterr().out)
         origins.append((record["origin"], record["client"]["auth"]))
     assert origins == [("inbound", None), ("inbound", None), ("submitted", "alice")]

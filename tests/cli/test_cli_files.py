@@ -41,7 +41,11 @@ READERS = {
     "log show": ["log", "show", "--file", "FILE", "X"],
     "log show --config": ["log", "show", "--config", "FILE", "X"],
 }
-INSTEAD = {"name a file in it", "name the configuration with --config FILE", "name the policy to try with --policy FILE"}
+INSTEAD = {
+    "name a file in it",
+    "name the configuration with --config FILE",
+    "name the policy to try with --policy FILE",
+}
 INSTEAD |= {"name the policy with --policy FILE"}
 
 
@@ -52,13 +56,20 @@ def folder(tmp_path: Path) -> Path:
         if each.is_relative_to("/tmp") and each != Path("/tmp"):
             each.chmod(0o755)
     (tmp_path / "policy.yaml").write_text(POLICY)
-    (tmp_path / "dkimgate.yaml").write_text(f"listen: unix:{tmp_path}/sock\ntrust: {{}}\nkeys: []\nverify: {{when: never}}\n")
+    (tmp_path / "dkimgate.yaml").write_text(
+        f"listen: unix:{tmp_path}/sock\ntrust: {{}}\nkeys: []\nverify: {{when: never}}\n"
+    )
     (tmp_path / "cases.yaml").write_text("cases: [{name: a, facts: {}, expect: {sign: none}}]\n")
     return tmp_path
 
 
 def command(folder: Path, words: list[str], file: Path) -> list[str]:
-    here = {"FILE": file, "CONFIG": folder / "dkimgate.yaml", "POLICY": folder / "policy.yaml", "CASES": folder / "cases.yaml"}
+    here = {
+        "FILE": file,
+        "CONFIG": folder / "dkimgate.yaml",
+        "POLICY": folder / "policy.yaml",
+        "CASES": folder / "cases.yaml",
+    }
     return [str(here.get(word, word)) for word in words]
 
 
@@ -96,7 +107,9 @@ def test_a_file_is_no_folder(folder: Path, words: list[str], capsys: pytest.Capt
     assert line.partition("directory: ")[2] in {*INSTEAD, f"{folder}/policy.yaml is a file"}
 
 
-def test_a_folder_that_a_key_names_is_told_by_the_name_of_the_key(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_a_key_names_is_told_by_the_name_of_the_key(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = folder / "dkimgate.yaml"
     config.write_text(config.read_text() + "policy: .\n")
     for words in (["check"], ["policy", "show"], ["run", "--test"]):
@@ -105,7 +118,9 @@ def test_a_folder_that_a_key_names_is_told_by_the_name_of_the_key(folder: Path, 
 
 
 @pytest.mark.parametrize("action", [["tail"], ["show", "X"]])
-def test_the_log_of_a_host_is_closed_to_others(folder: Path, action: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_log_of_a_host_is_closed_to_others(
+    folder: Path, action: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Configuration and journal in folders that only root and the daemon's group may enter."""
     need_root("to close a folder to others")
     for name in ("etc", "log"):
@@ -151,7 +166,9 @@ WRITERS = (["keys", "new", "hosted.example", "default"], ["srs", "new-secret"], 
 
 
 @pytest.mark.parametrize("words", WRITERS)
-def test_what_can_not_be_written_says_what_to_do(folder: Path, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_can_not_be_written_says_what_to_do(
+    folder: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     new = folder / "a folder" / "below" / "x"
     assert cli.main([*words, "--out", str(new)]) == 2
     said = capsys.readouterr().err
@@ -179,7 +196,9 @@ def test_a_folder_to_write_to_is_never_to_be_replaced_or_added_to(
 
 
 @pytest.mark.parametrize("words", WRITERS[1:])
-def test_a_secret_is_only_added_to_a_file_of_secrets(folder: Path, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_secret_is_only_added_to_a_file_of_secrets(
+    folder: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main([*words, "--out", str(folder / "policy.yaml")]) == 2
     said = capsys.readouterr().err
     assert said == f"dkimgate: {folder}/policy.yaml: exists already, and holds no secrets: name another file\n"

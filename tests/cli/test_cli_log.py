@@ -15,7 +15,19 @@ import pytest
 
 from dkimgate import cli
 from dkimgate.config.dkimgate_yaml import Journal
-from dkimgate.facts import Arrival, Assessment, Decision, Departure, Disposition, Facts, HeaderChanges, Origin, Risk, Sign, Spam
+from dkimgate.facts import (
+    Arrival,
+    Assessment,
+    Decision,
+    Departure,
+    Disposition,
+    Facts,
+    HeaderChanges,
+    Origin,
+    Risk,
+    Sign,
+    Spam,
+)
 from dkimgate.gate import budget
 from dkimgate.message.message import Connection, Envelope, Message
 from dkimgate.record import record
@@ -44,7 +56,13 @@ def phish(queue_id: str, minutes: float = 0) -> bytes:
 
 
 def own(queue_id: str, minutes: float = 0) -> bytes:
-    facts = Facts(sender="a@other.example", author="other.example", hosted="other.example", origin=Origin.LOCAL, arrival=Arrival("none"))
+    facts = Facts(
+        sender="a@other.example",
+        author="other.example",
+        hosted="other.example",
+        origin=Origin.LOCAL,
+        arrival=Arrival("none"),
+    )
     return line(queue_id, facts, Decision("own-users", Sign.AUTHOR), Departure("pass", True, False), minutes, (Key(),))
 
 
@@ -59,7 +77,9 @@ def line(
 ) -> bytes:
     assessment = Assessment(facts, decision, departure)
     message = Message(queue_id=queue_id)
-    made = record.make(message, assessment, signatures=keys, time=NOON + 60 * minutes, ms=0.4, policy_hash="sha256:0", error=error)
+    made = record.make(
+        message, assessment, signatures=keys, time=NOON + 60 * minutes, ms=0.4, policy_hash="sha256:0", error=error
+    )
     return record.to_line(made)
 
 
@@ -130,7 +150,10 @@ def test_a_terminal_too_narrow_for_a_record_gets_two_lines_of_it(journal: Path, 
         (["--since", "2026-11-21T12:20"], ["BAD1", "OWN99"]),
         (["--since", "2026-11-21T13:20+01:00"], ["BAD1", "OWN99"]),
         (["-n", "0", "--since", "2026-11-20", "--rotated", "--from", "hosted.example"], ["OLD2", "BAD1"]),
-        (["-n", "99", "--rotated", "--since", "2026-11-01"], ["OLD1", "OLD2", *[f"OWN{n}" for n in range(12)], "BAD1", "OWN99"]),
+        (
+            ["-n", "99", "--rotated", "--since", "2026-11-01"],
+            ["OLD1", "OLD2", *[f"OWN{n}" for n in range(12)], "BAD1", "OWN99"],
+        ),
     ],
 )
 def test_filters(journal: Path, options: list[str], expected: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,7 +166,10 @@ def test_nothing_found_is_status_1_and_no_file_is_status_2(journal: Path, capsys
     assert tail(journal.with_name("nosuch")) == 2
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err == f"dkimgate: {journal.with_name('nosuch')}: No such file or directory: no message has been recorded there yet\n"
+    assert (
+        said.err
+        == f"dkimgate: {journal.with_name('nosuch')}: No such file or directory: no message has been recorded there yet\n"
+    )
 
 
 def test_json_is_the_record_itself(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,8 +177,12 @@ def test_json_is_the_record_itself(journal: Path, capsys: pytest.CaptureFixture[
     assert json.loads(capsys.readouterr().out) == json.loads(own("OWN99", 21))
 
 
-def test_torn_lines_and_strange_records_are_told_and_passed_over(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    journal.write_bytes(phish("A")[:100] + phish("B") + b'{"v": 2, "time": "2030", "queue_id": "C"}\n' + phish("D")[:50])
+def test_torn_lines_and_strange_records_are_told_and_passed_over(
+    journal: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal.write_bytes(
+        phish("A")[:100] + phish("B") + b'{"v": 2, "time": "2030", "queue_id": "C"}\n' + phish("D")[:50]
+    )
     assert tail(journal) == 0
     said = capsys.readouterr()
     assert ids(said.out) == ["B", "C"]
@@ -180,11 +210,16 @@ def test_what_was_only_observed_is_told_as_such(journal: Path, capsys: pytest.Ca
     assert cli.main(["log", "show", "--file", str(journal), "W"]) == 0
     said = capsys.readouterr().out
     assert "signed by hosted.example\n" in said
-    assert "mode: observe: signs whatever is hosted and changes nothing; enforce would say sign: none, hold: arrived with fail" in said
+    assert (
+        "mode: observe: signs whatever is hosted and changes nothing; enforce would say sign: none, hold: arrived with fail"
+        in said
+    )
     assert "it arrived badly and will look good" in said
 
 
-def test_signed_spam_of_a_domain_without_a_dmarc_record_is_told_as_laundered(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_signed_spam_of_a_domain_without_a_dmarc_record_is_told_as_laundered(
+    journal: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     facts = Facts(author="hosted.example", hosted="hosted.example", arrival=Arrival("none", spam=Spam(True, 9.0, 5.0)))
     allowed = Decision("relay", Sign.AUTHOR, laundering="the relay checks all")
     journal.write_bytes(line("S", facts, allowed, Departure("none", True, False), 0, (Key(),)))
@@ -213,7 +248,9 @@ def test_a_record_that_is_older_than_header_changes_is_shown(journal: Path, caps
     assert "rule own-users\n" in capsys.readouterr().out
 
 
-def test_show_finds_by_queue_id_and_message_id_also_in_rotated_files(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_finds_by_queue_id_and_message_id_also_in_rotated_files(
+    journal: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for name in ("BAD1", "<BAD1@hosted.example>", "BAD1@hosted.example"):
         assert cli.main(["log", "show", "--file", str(journal), name]) == 0
         said = capsys.readouterr().out
@@ -233,7 +270,9 @@ def test_show_names_what_is_not_there(journal: Path, capsys: pytest.CaptureFixtu
 
 def test_show_of_a_record_without_facts(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
     message = Message(Connection("192.0.2.66"), Envelope("a@b.example"), (), "E1")
-    journal.write_bytes(record.to_line(record.make(message, None, time=NOON, ms=0, policy_hash="", error="judging: broken")))
+    journal.write_bytes(
+        record.to_line(record.make(message, None, time=NOON, ms=0, policy_hash="", error="judging: broken"))
+    )
     assert cli.main(["log", "show", "--file", str(journal), "E1"]) == 0
     assert "error  judging: broken\n" in capsys.readouterr().out
 
@@ -313,12 +352,16 @@ ODD_RECORDS = (
 
 
 @pytest.mark.parametrize("odd", ODD_RECORDS)
-def test_a_record_that_cannot_be_shown_is_told_of(odd: dict[str, object], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_record_that_cannot_be_shown_is_told_of(
+    odd: dict[str, object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Of a later version, or of nobody."""
     file = tmp_path / "decisions.jsonl"
     file.write_text(json.dumps(odd) + "\n" + own("OWN").decode())
     assert cli.main(["log", "show", "--file", str(file), "ODD"]) == 0
-    assert f"a record of version {odd['v']!r} that can't be shown: --json prints it as it is\n" in capsys.readouterr().out
+    assert (
+        f"a record of version {odd['v']!r} that can't be shown: --json prints it as it is\n" in capsys.readouterr().out
+    )
     assert cli.main(["log", "show", "--json", "--file", str(file), "ODD"]) == 0
     assert json.loads(capsys.readouterr().out) == odd
     for options in ([], ["--rule", "own-*"], ["--from", "*"], ["--since", "2026-01-01"]):
@@ -366,10 +409,14 @@ def test_the_journal_is_read_without_a_readable_configuration(
     assert cli.main(["log", "tail", "--config", str(tmp_path / "nowhere.yaml")]) == 0
     said = capsys.readouterr()
     assert ids(said.out) and "nowhere.yaml" in said.err and "--file" in said.err
-    assert cli.main(["log", "tail", "--config", str(tmp_path / "mine.yaml")]) == 2, "who names a configuration means that one"
+    assert cli.main(["log", "tail", "--config", str(tmp_path / "mine.yaml")]) == 2, (
+        "who names a configuration means that one"
+    )
 
 
-def test_a_journal_without_records_says_so_and_is_no_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_journal_without_records_says_so_and_is_no_finding(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "decisions.jsonl"
     file.touch()
     for options in ([], ["--json"], ["--rule", "x"], ["--rotated"]):
@@ -379,12 +426,20 @@ def test_a_journal_without_records_says_so_and_is_no_finding(tmp_path: Path, cap
     assert capsys.readouterr().err == f"dkimgate: {file}: no records yet\n"
 
 
-@pytest.mark.parametrize("text", ["listen: unix:/x\ntrust: {}\n", "\x7fELF\0\1", '{"a": 1}\n[1]\n', "Nov 30 mx postfix/smtpd: X\n" * 300])
-def test_a_file_that_is_no_journal_is_asked_about(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "text", ["listen: unix:/x\ntrust: {}\n", "\x7fELF\0\1", '{"a": 1}\n[1]\n', "Nov 30 mx postfix/smtpd: X\n" * 300]
+)
+def test_a_file_that_is_no_journal_is_asked_about(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "decisions.jsonl"
     file.write_text(text)
     policy = str(Path(__file__).parents[2] / "config" / "policy.yaml")
-    commands = (["log", "tail", "--file"], ["log", "tail", "-n", "1", "--json", "--file"], ["log", "show", "X", "--file"])
+    commands = (
+        ["log", "tail", "--file"],
+        ["log", "tail", "-n", "1", "--json", "--file"],
+        ["log", "show", "X", "--file"],
+    )
     for command in (*commands, ["backtest", "--policy", policy, "--journal"]):
         assert cli.main([*command, str(file)]) == 2
         assert capsys.readouterr().err == f"dkimgate: {file}: no line of it is a record: is it a journal of dkimgate?\n"

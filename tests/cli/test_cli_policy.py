@@ -114,7 +114,10 @@ def test_json_tells_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -
     case = told["files"][0]["cases"][0]
     assert case["differences"] == [{"key": "rule", "expected": "rest", "found": "never-launder"}]
     assert case["decided"]["envelope"] == "unalign" and case["decided"]["departure"] == "fail"
-    assert {"about": "why not", "text": "rest (policy.yaml:12): would match too, but never-launder stands before it"} in case["why"]
+    assert {
+        "about": "why not",
+        "text": "rest (policy.yaml:12): would match too, but never-launder stands before it",
+    } in case["why"]
 
 
 def test_verbose_tells_of_every_case_what_decided(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,7 +132,9 @@ def test_a_rule_that_the_policy_has_not_fails_the_case(folder: Path, capsys: pyt
     assert "why      no rule is called 'never-launders'; did you mean 'never-launder'?" in capsys.readouterr().out
 
 
-def test_cases_that_see_nothing_wrong_do_not_hide_that_a_policy_launders(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_cases_that_see_nothing_wrong_do_not_hide_that_a_policy_launders(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The author of the case did not think of SPF."""
     (folder / "policy.yaml").write_text(POLICY.replace("    envelope: unalign\n", ""))
     file = write(folder, "- {name: a forgery, facts: {from: hosted, arrival.dmarc: fail}, expect: {departure: fail}}\n")
@@ -152,7 +157,9 @@ def test_another_policy_can_be_tested_by_the_same_cases(folder: Path, capsys: py
     (folder / "new.yaml").write_text(
         'version: 1\nrules:\n  - {name: all, sign: author}\nallow_laundering: [all]\nlaundering_reason: "as a test"\n'
     )
-    cases = FORGED + "  expect: {sign: author, signer: hosted.example, overruled: false, departure.dkim_aligned: true}\n"
+    cases = (
+        FORGED + "  expect: {sign: author, signer: hosted.example, overruled: false, departure.dkim_aligned: true}\n"
+    )
     assert cli.main(["policy", "test", "--policy", "new.yaml", write(folder, cases)]) == 0
 
 
@@ -199,23 +206,28 @@ def test_a_whole_message_is_judged_as_explain_would(
     capsys.readouterr()
     assert cli.main(["policy", "test", "--verbose", write(folder, cases, top)]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "of whole messages: the addresses that mail leaves from are unknown (departure.addresses names none), so every sender" in said
+    assert (
+        "of whole messages: the addresses that mail leaves from are unknown (departure.addresses names none), so every sender"
+        in said
+    )
 
 
-def test_a_configuration_says_what_is_ours_and_needs_no_key_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_configuration_says_what_is_ours_and_needs_no_key_file(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / "dkimgate.yaml").write_text(
         "trust: {hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example]}\n"
         "keys: [{domain: hosted.example, selector: a, file: gone.pem}]\n"
         "unalign: {domain: bounce.elsewhere.example, secret_file: gone}\n"
     )
     (folder / "extortion.eml").write_bytes(demo_file("extortion.eml"))
-    cases = (
-        "- {name: it, message: extortion.eml, sender: friend@hosted.example, expect: {from: hosted, envelope: unalign, departure: fail}}\n"
-    )
+    cases = "- {name: it, message: extortion.eml, sender: friend@hosted.example, expect: {from: hosted, envelope: unalign, departure: fail}}\n"
     assert cli.main(["policy", "test", write(folder, cases, "config: dkimgate.yaml\n")]) == 0, capsys.readouterr().out
 
 
-def test_a_file_that_cannot_be_run_is_status_2_and_the_others_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_cannot_be_run_is_status_2_and_the_others_run(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = write(folder, FORGED + "  expect: {sign: none}\n")
     (folder / "bad.yaml").write_text("cases:\n  - {name: a, facts: {risk: 1}, expect: {sign: none}}\n")
     (folder / "nowhere.yaml").write_text("cases:\n  - {name: a, facts: {}, expect: {sign: none}}\n")
@@ -232,7 +244,9 @@ def test_a_file_that_cannot_be_run_is_status_2_and_the_others_run(folder: Path, 
 def test_a_policy_with_mistakes_is_status_2(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write(folder, FORGED + "  expect: {sign: none}\n", "policy: gone.yaml\n")
     assert cli.main(["policy", "test", file]) == 2
-    assert capsys.readouterr().err == "dkimgate: gone.yaml: No such file or directory: correct `policy:` in cases.yaml\n"
+    assert (
+        capsys.readouterr().err == "dkimgate: gone.yaml: No such file or directory: correct `policy:` in cases.yaml\n"
+    )
     for command in (["test", file], ["show"]):
         assert cli.main(["policy", *command, "--policy", "missing.yaml"]) == 2
         assert capsys.readouterr().err == "dkimgate: missing.yaml: No such file or directory\n"
@@ -260,7 +274,10 @@ def test_show_in_words(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert ["3", "rest", "every other message", "not signed"] in rows
     assert ["default", "no rule matches it", "not signed"] in rows
     assert ["100", "on arrival DMARC failed"] in rows
-    assert "No rule makes mail look genuine that arrived badly from outside: it is proved, and there are no exceptions." in said
+    assert (
+        "No rule makes mail look genuine that arrived badly from outside: it is proved, and there are no exceptions."
+        in said
+    )
     assert "Where they are unknown, every sender of the author's domain is taken to pass." in " ".join(said.split())
 
 
@@ -268,11 +285,16 @@ def test_show_does_not_praise_what_launders(folder: Path, capsys: pytest.Capture
     (folder / "bad.yaml").write_text("version: 1\nrules: [{name: all, sign: author}]\n")
     assert cli.main(["policy", "show", "--policy", "bad.yaml"]) == 0
     said = capsys.readouterr().out
-    assert "THE DAEMON REFUSES THIS POLICY: these rules make mail look genuine that arrived badly from outside: all.\n" in said
+    assert (
+        "THE DAEMON REFUSES THIS POLICY: these rules make mail look genuine that arrived badly from outside: all.\n"
+        in said
+    )
     assert "no exceptions" not in said
     assert cli.main(["policy", "show", "--json", "--policy", "bad.yaml"]) == 0
     assert json.loads(capsys.readouterr().out)["refused_for"] == ["all"]
-    (folder / "bad.yaml").write_text((folder / "policy.yaml").read_text().replace("version: 1", "version: 1\nmode: observe"))
+    (folder / "bad.yaml").write_text(
+        (folder / "policy.yaml").read_text().replace("version: 1", "version: 1\nmode: observe")
+    )
     assert cli.main(["policy", "show", "--policy", "bad.yaml"]) == 0
     assert "Watching, it stops nothing." in capsys.readouterr().out
 
@@ -284,7 +306,11 @@ def test_show_tells_what_only_watches_and_what_may_launder(folder: Path, capsys:
     )
     assert cli.main(["policy", "show", "--config", "dkimgate.yaml"]) == 0
     said = capsys.readouterr().out
-    assert "IT ONLY WATCHES" in said and "from outside: a.\n" in said and "The reason that is given: a week of looking\n" in said
+    assert (
+        "IT ONLY WATCHES" in said
+        and "from outside: a.\n" in said
+        and "The reason that is given: a week of looking\n" in said
+    )
     assert "Nothing: every message has a risk of 0." in said
 
 

@@ -44,7 +44,10 @@ def unit(host: Path, text: str, drop_ins: dict[str, str] | None = None) -> None:
         ("[Service]\nLoadCredential=a.pem:/k/a.pem\n", {f"etc/{UNIT}.d/k.conf": "[Service]\nLoadCredential=\n"}, None),
         (
             "[Service]\nLoadCredential=a.pem:/k/old.pem\n",
-            {f"lib/{UNIT}.d/k.conf": "[Service]\nLoadCredential=\nLoadCredential=a.pem:/k/a.pem\n", f"lib/{UNIT}.d/z.txt": "no"},
+            {
+                f"lib/{UNIT}.d/k.conf": "[Service]\nLoadCredential=\nLoadCredential=a.pem:/k/a.pem\n",
+                f"lib/{UNIT}.d/z.txt": "no",
+            },
             "/k/a.pem",
         ),
         (
@@ -67,7 +70,11 @@ def test_where_a_credential_comes_from(host: Path, text: str, drop_ins: dict[str
 
 
 def test_a_unit_of_etc_hides_the_one_of_lib(host: Path) -> None:
-    unit(host, "[Service]\nLoadCredential=a.pem:/k/lib.pem\n", {f"etc/{UNIT}": "[Service]\nLoadCredential=a.pem:/k/etc.pem\n"})
+    unit(
+        host,
+        "[Service]\nLoadCredential=a.pem:/k/lib.pem\n",
+        {f"etc/{UNIT}": "[Service]\nLoadCredential=a.pem:/k/etc.pem\n"},
+    )
     assert credentials.origin(host / "run" / UNIT / "a.pem").file == Path("/k/etc.pem")
 
 
@@ -104,7 +111,10 @@ def test_a_source_of_root_is_not_for_others(host: Path, monkeypatch: pytest.Monk
     source.write_text("x")
     unit(host, f"[Service]\nLoadCredential=a.pem:{source}\n")
     monkeypatch.setattr("os.access", lambda *_: False)
-    with pytest.raises(ConfigError, match=r"systemd makes this file from .*/store/a\.pem when dkimgate\.service starts.*run this as root"):
+    with pytest.raises(
+        ConfigError,
+        match=r"systemd makes this file from .*/store/a\.pem when dkimgate\.service starts.*run this as root",
+    ):
         secret_file.read(host / "run" / UNIT / "a.pem", "the key", "make it")
 
 
@@ -152,7 +162,9 @@ def test_the_commands_work_while_the_daemon_is_down(host: Path, capsys: pytest.C
     assert not any(f"{made}: nobody" in text for text in texts), "it is systemd that reads it"
 
 
-def test_one_that_is_named_while_the_service_runs_takes_a_restart(host: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_that_is_named_while_the_service_runs_takes_a_restart(
+    host: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Root can read what it will be made from; the daemon is given it at its next start, and would refuse a reload."""
     source, made, file = host / "store" / "a.pem", host / "run" / UNIT / "a.pem", host / "dkimgate.yaml"
     assert cli.main(["keys", "new", "hosted.example", "default", "--type", "ed25519", "--out", str(source)]) == 0
@@ -169,7 +181,9 @@ def test_one_that_is_named_while_the_service_runs_takes_a_restart(host: Path, ca
     assert cli.main(["run", "--test", "--config", str(file)]) == 2
     assert f"{made}: systemd makes this file when {UNIT} starts: systemctl restart {UNIT}" in capsys.readouterr().err
     assert cli.main(["check", "--config", str(file), "--json"]) == 1
-    told = [each["text"] for each in json.loads(capsys.readouterr().out)["findings"] if str(made.parent) in each["text"]]
+    told = [
+        each["text"] for each in json.loads(capsys.readouterr().out)["findings"] if str(made.parent) in each["text"]
+    ]
     assert len(told) == 1 and told[0].startswith(f"{made}: {UNIT} runs, and systemd makes this file when it starts")
     made.touch(mode=0o600)
     made.write_bytes(source.read_bytes())

@@ -44,8 +44,14 @@ def mistakes(text: str | bytes, folder: Path) -> list[str]:
         ("verify: {port: x}", "1:10: verify.port: expected a whole number from 1 to 65535, found 'x'"),
         ("verify: {port: 5.5}", "1:10: verify.port: expected a whole number from 1 to 65535, found 5.5"),
         ("signature: {expire_days: 0}", "1:13: signature.expire_days: expected a whole number from 1 to 3650, found 0"),
-        ("trust: {hosts: [5]}", "1:17: trust.hosts.0: expected text, found 5 (YAML reads this as a number: put text in quotes)"),
-        ("user: no", "1:1: user: expected text, found false (YAML reads yes, no, on and off as true and false: put words in quotes)"),
+        (
+            "trust: {hosts: [5]}",
+            "1:17: trust.hosts.0: expected text, found 5 (YAML reads this as a number: put text in quotes)",
+        ),
+        (
+            "user: no",
+            "1:1: user: expected text, found false (YAML reads yes, no, on and off as true and false: put words in quotes)",
+        ),
         ("trust: {wide: maybe}", "1:9: trust.wide: expected true or false, found 'maybe'"),
         ("trust: {5: x}", "1:1: trust.5: the key 5 is no text: put it in quotes"),
         ("trust: x", "1:1: trust: expected a mapping: `key: value` lines"),
@@ -72,20 +78,44 @@ def test_a_wrong_value(text: str, expected: str, tmp_path: Path) -> None:
     [
         (b"user: a\n# f\xfcr uns\n", "2:4", "save the file as UTF-8"),
         ("user: a\nlisten: \0\n", "2", "the character 0x0000 may not stand here"),
-        ("user: a\npolicy policy.yaml\ntrust: {}\n", "3:1", "begins on line 2); expected `key: value`, with a space behind the colon"),
+        (
+            "user: a\npolicy policy.yaml\ntrust: {}\n",
+            "3:1",
+            "begins on line 2); expected `key: value`, with a space behind the colon",
+        ),
         ("policy:policy.yaml\ntrust: {}\n", "2:6", "behind the colon stands a space"),
         ("trust:\n  hosts: []\n   authserv_ids: []\n", "3:4", "keys that belong together begin in the same column"),
         ("trust:\n  hosts: []\n authserv_ids: []\n", "3:2", "keys that belong together begin in the same column"),
         ("trust:\n  hosts: [a.example\n  authserv_ids: []\n", "3:15", "is a bracket opened and not closed?"),
         ('user: "a\npolicy: b\n', "3:1", "begins on line 1); is a quotation mark opened and not closed?"),
         ("trust: {networks: [::1/128]}\n", "1:20", 'text that begins with a colon must stand in quotes: "::1/128"'),
-        ("trust: {}\nkeys: []\n  - {domain: a.example}\n", "3:3", "`keys: []` is already a whole list: delete the `[]`"),
-        ("trust: {}\nkeys: []   # none\n\n# a key:\n- {domain: a.example}\n", "5:1", "`keys: []` is already a whole list: delete the `[]`"),
-        ("trust: {}\n  hosts: [a.example]\n", "2:3", "`trust: {}` is already a whole mapping: delete the `{}`, or begin in its column"),
-        ("trust: {}\n  hosts:\n  - a\n", "2:3", "`trust: {}` is already a whole mapping: delete the `{}`, or begin in its column"),
+        (
+            "trust: {}\nkeys: []\n  - {domain: a.example}\n",
+            "3:3",
+            "`keys: []` is already a whole list: delete the `[]`",
+        ),
+        (
+            "trust: {}\nkeys: []   # none\n\n# a key:\n- {domain: a.example}\n",
+            "5:1",
+            "`keys: []` is already a whole list: delete the `[]`",
+        ),
+        (
+            "trust: {}\n  hosts: [a.example]\n",
+            "2:3",
+            "`trust: {}` is already a whole mapping: delete the `{}`, or begin in its column",
+        ),
+        (
+            "trust: {}\n  hosts:\n  - a\n",
+            "2:3",
+            "`trust: {}` is already a whole mapping: delete the `{}`, or begin in its column",
+        ),
         ("trust:\n  hosts: []\n  - a.example\n", "3:3", "`hosts: []` is already a whole list: delete the `[]`"),
         ("trust:\n  hosts: []\n    - a.example\n", "3:5", "`hosts: []` is already a whole list: delete the `[]`"),
-        ("listen: [unix:/a]\n  - unix:/b\n", "2:3", "is already a whole list: write all of it between the brackets, or all of it below"),
+        (
+            "listen: [unix:/a]\n  - unix:/b\n",
+            "2:3",
+            "is already a whole list: write all of it between the brackets, or all of it below",
+        ),
         ("trust:\n  hosts: []\n authserv_ids: []\n", "3:2", "keys that belong together begin in the same column"),
         ("user: a\n---\nuser: b\n", "2:1", "a file holds one document: take out the line `---`"),
         ("trust:\n\thosts: []\n", "2:1", "indent with spaces, not with tabs"),
@@ -97,7 +127,9 @@ def test_no_yaml(text: str | bytes, place: str, hint: str, tmp_path: Path) -> No
 
 
 def test_a_missing_file_says_how_to_name_another(tmp_path: Path) -> None:
-    with pytest.raises(yaml_file.ConfigError, match="No such file or directory: name the configuration with --config FILE"):
+    with pytest.raises(
+        yaml_file.ConfigError, match="No such file or directory: name the configuration with --config FILE"
+    ):
         dkimgate_yaml.load(tmp_path / NAME)
 
 
@@ -168,7 +200,9 @@ def test_every_mistake_that_a_model_can_find_is_told_in_words_of_ours(model: typ
         for each in found:
             said = yaml_file._explain(each, schema, yaml_file.Document(Path(NAME), data))
             assert each["msg"] not in said or each["type"] == "value_error", said
-            assert not re.search("Input should|after validation|valid (string|integer|tuple)|[Tt]uple|NoneType", said), said
+            assert not re.search(
+                "Input should|after validation|valid (string|integer|tuple)|[Tt]uple|NoneType", said
+            ), said
     assert kinds <= wrong_values.KNOWN and len(kinds) > 8
 
 

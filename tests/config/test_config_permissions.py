@@ -60,7 +60,10 @@ def test_a_key_that_is_missing_is_told_of_once(folder: Path, capsys: pytest.Capt
     """And nobody is told to change the group of a file that is not there."""
     need_root("to look for another user")
     (folder / "policy.yaml").write_bytes(SHIPPED.read_bytes())
-    assert cli.main(["keys", "new", "hosted.example", "default", "--type", "ed25519", "--out", str(folder / "good.pem")]) == 0
+    assert (
+        cli.main(["keys", "new", "hosted.example", "default", "--type", "ed25519", "--out", str(folder / "good.pem")])
+        == 0
+    )
     os.chown(folder / "good.pem", 0, NOBODY.pw_gid)
     (folder / "good.pem").chmod(0o640)
     file = folder / "dkimgate.yaml"
@@ -79,7 +82,9 @@ def test_a_user_that_is_not_there(folder: Path, capsys: pytest.CaptureFixture[st
     need_root("to look for another user")
     (folder / "policy.yaml").write_bytes(SHIPPED.read_bytes())
     file = folder / "dkimgate.yaml"
-    file.write_text(f"listen: unix:{folder}/sock\ntrust: {{}}\njournal: {{file: /dev/null}}\nuser: no-such-user\nkeys: []\n")
+    file.write_text(
+        f"listen: unix:{folder}/sock\ntrust: {{}}\njournal: {{file: /dev/null}}\nuser: no-such-user\nkeys: []\n"
+    )
     assert cli.main(["run", "--test", "--config", str(file)]) == 2
     (told,) = capsys.readouterr().err.splitlines()
     assert "there is no user 'no-such-user': create it (adduser --system --group no-such-user)" in told

@@ -56,7 +56,11 @@ def test_every_key_is_in_it() -> None:
 def test_every_key_has_a_meaning_and_an_example(key: str) -> None:
     meaning, default, example = ROWS[key]
     assert re.search(r"[a-z]{3}.*[.)]$", meaning) and default
-    assert example == "see there" if key in SECTIONS and key != "listen" else example.startswith(f"`{key.rpartition('.')[2]}: ")
+    assert (
+        example == "see there"
+        if key in SECTIONS and key != "listen"
+        else example.startswith(f"`{key.rpartition('.')[2]}: ")
+    )
 
 
 def test_the_examples_load_together(tmp_path: Path) -> None:
@@ -64,7 +68,11 @@ def test_the_examples_load_together(tmp_path: Path) -> None:
     for name, (prefix, part) in SECTIONS.items():
         settings[name] = [example_of(part)] if prefix.endswith("[].") else example_of(part)
     dkimgate_yaml = loaded(settings, tmp_path)
-    assert dkimgate_yaml.roles == {"border"} and dkimgate_yaml.demands_passport is False and dkimgate_yaml.unalign is not None
+    assert (
+        dkimgate_yaml.roles == {"border"}
+        and dkimgate_yaml.demands_passport is False
+        and dkimgate_yaml.unalign is not None
+    )
 
 
 @pytest.mark.parametrize("key", [key for key, (_, default, _) in ROWS.items() if default.startswith("`")])
@@ -78,7 +86,11 @@ def test_the_default_in_it_is_the_default(key: str, tmp_path: Path) -> None:
         whole = {k: v for k, v in example_of(SECTIONS[section[:-2]][1]).items() if k != name}
         settings, without = {section[:-2]: [{**whole, name: value}]}, {section[:-2]: [whole]}
     elif section:
-        needed = {k: v for k, v in example_of(SECTIONS[section][1]).items() if SECTIONS[section][1].model_fields[k].is_required()}
+        needed = {
+            k: v
+            for k, v in example_of(SECTIONS[section][1]).items()
+            if SECTIONS[section][1].model_fields[k].is_required()
+        }
         settings, without = {section: {**needed, name: value}}, {section: needed}
     else:
         settings, without = {name: value}, {}

@@ -24,7 +24,9 @@ def refused(text: str, folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("text", ["", "\n", "# listen: unix:/x\n", "---\n", "null\n", "~\n"])
 def test_an_empty_file_is_refused(text: str, tmp_path: Path) -> None:
-    assert refused(text, tmp_path) == [" the file is empty, or all of it is commented out: expected at least listen, trust, keys"]
+    assert refused(text, tmp_path) == [
+        " the file is empty, or all of it is commented out: expected at least listen, trust, keys"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +93,9 @@ def test_run_test_as_root_sees_with_the_eyes_of_the_daemon(tmp_path: Path, capsy
         if folder.is_relative_to("/tmp") and folder != Path("/tmp"):
             folder.chmod(0o755)
     file = tmp_path / "dkimgate.yaml"
-    file.write_text(f"listen: unix:{tmp_path}/sock\ntrust: {{}}\nkeys: []\nuser: nobody\njournal: {{file: /dev/null}}\n")
+    file.write_text(
+        f"listen: unix:{tmp_path}/sock\ntrust: {{}}\nkeys: []\nuser: nobody\njournal: {{file: /dev/null}}\n"
+    )
     policy = tmp_path / "policy.yaml"
     policy.write_bytes((SHIPPED.parent / "policy.yaml").read_bytes())
     policy.chmod(0o644)
@@ -125,6 +129,10 @@ def test_run_test_tells_of_a_key_that_a_reload_would_be_refused_for(
     capsys.readouterr()
     assert cli.main(["run", "--test", "--config", str(file)]) == 2
     (told, *more) = [line for line in capsys.readouterr().err.splitlines() if f"{bad}: " in line]
-    why = {None: "can't read the key: No such file or directory", "": "the file is empty", "garbage": "no private key in it"}[text]
+    why = {
+        None: "can't read the key: No such file or directory",
+        "": "the file is empty",
+        "garbage": "no private key in it",
+    }[text]
     assert f"{bad}: {why}" in told
     assert not any("let its group" in line for line in more) or text is not None, "a file that is missing has no group"

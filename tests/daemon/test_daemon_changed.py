@@ -30,10 +30,14 @@ BASE = {
 
 
 def settings(text: str = "") -> dkimgate_yaml.Config:
-    return dkimgate_yaml.from_document(Document(Path("/etc/dkimgate/dkimgate.yaml"), {**BASE, **(yaml.safe_load(text) or {})}))
+    return dkimgate_yaml.from_document(
+        Document(Path("/etc/dkimgate/dkimgate.yaml"), {**BASE, **(yaml.safe_load(text) or {})})
+    )
 
 
-def told(text: str, before: dict[str, str] | None = None, after: dict[str, str] | None = None) -> list[tuple[str, bool]]:
+def told(
+    text: str, before: dict[str, str] | None = None, after: dict[str, str] | None = None
+) -> list[tuple[str, bool]]:
     return list(changes(settings(), settings(text), before or {}, after or {}))
 
 
@@ -61,9 +65,17 @@ def told(text: str, before: dict[str, str] | None = None, after: dict[str, str] 
         ("verify: {when: always}", "verify.when: always; missing before", False),
         ("verify: {deadline: 2}", "verify.deadline: 2.0; 5.0 before", False),
         ("departure: {addresses: [192.0.2.1]}", "departure.addresses: 192.0.2.1; not set before", False),
-        ("unalign: {domain: b.example, secret_file: /s}", "unalign: domain b.example, secret_file /s; not set before", False),
+        (
+            "unalign: {domain: b.example, secret_file: /s}",
+            "unalign: domain b.example, secret_file /s; not set before",
+            False,
+        ),
         ("signature: {expire_days: 14}", "signature.expire_days: 14; not set before", False),
-        ("listen: unix:/run/b", "listen: 1; unix:/run/dkimgate/milter.sock (gate) is gone; unix:/run/b (gate) is new", True),
+        (
+            "listen: unix:/run/b",
+            "listen: 1; unix:/run/dkimgate/milter.sock (gate) is gone; unix:/run/b (gate) is new",
+            True,
+        ),
         ("journal: {on_failure: continue}", "journal.on_failure: continue; defer before", False),
         ("spam_fields: [{field: X-My, pattern: '(?P<flag>yes)'}]", "spam_fields: 1, 0 before; X-My is new", False),
     ],
@@ -79,11 +91,15 @@ def test_nothing_changed_is_nothing() -> None:
 
 def test_what_is_taken_out_is_gone() -> None:
     with_unalign = settings("unalign: {domain: b.example, secret_file: /s}")
-    assert list(changes(with_unalign, settings(), {}, {})) == [("unalign: not set; domain b.example, secret_file /s before", True)]
+    assert list(changes(with_unalign, settings(), {}, {})) == [
+        ("unalign: not set; domain b.example, secret_file /s before", True)
+    ]
 
 
 def test_a_list_in_another_order_is_a_change() -> None:
-    old, new = (settings(f"departure: {{addresses: [{text}]}}") for text in ("192.0.2.1, 192.0.2.2", "192.0.2.2, 192.0.2.1"))
+    old, new = (
+        settings(f"departure: {{addresses: [{text}]}}") for text in ("192.0.2.1, 192.0.2.2", "192.0.2.2, 192.0.2.1")
+    )
     assert list(changes(old, new, {}, {})) == [("departure.addresses: 2; in another order, or changed", False)]
 
 
@@ -139,5 +155,10 @@ def test_what_is_found_out_and_what_is_secret(tmp_path: Path, monkeypatch: pytes
 
 
 def postfix_host(address: str) -> this_host.System:
-    values = {"myhostname": "mx.forwarder.example", "inet_protocols": "ipv4", "default_transport": "smtp", "myorigin": "forwarder.example"}
+    values = {
+        "myhostname": "mx.forwarder.example",
+        "inet_protocols": "ipv4",
+        "default_transport": "smtp",
+        "myorigin": "forwarder.example",
+    }
     return this_host.System(lambda: postfix.Settings(values), lambda: (ipaddress.ip_address(address),), lambda _: ())

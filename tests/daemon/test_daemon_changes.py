@@ -85,7 +85,9 @@ def test_a_signature_of_others_keeps_the_subject_as_it_is(one: Daemon) -> None:
     one.forget()
     reply, raw = sent(one, "DKIM-Signature: v=1; d=list.example; s=s; h=from:subject; b=AAAA\n" + MAIL)
     assert reply.accepted and b"Subject:  Mittagessen" in raw and b"offer" not in raw.lower()
-    assert one.records()[0]["decision"]["not_done"] == ["tag: a signature of list.example may still be valid, and covers Subject"]
+    assert one.records()[0]["decision"]["not_done"] == [
+        "tag: a signature of list.example may still be valid, and covers Subject"
+    ]
 
 
 def test_a_refusal_names_facts_and_stays_one_line(one: Daemon) -> None:
@@ -96,8 +98,15 @@ def test_a_refusal_names_facts_and_stays_one_line(one: Daemon) -> None:
 def test_a_rule_that_observes_is_told_at_the_start_and_lets_everything_pass(one: Daemon) -> None:
     one.forget()
     reply, raw = sent(one, MAIL, "watch@elsewhere.example")
-    assert reply.accepted and raw.startswith(b"DKIM-Signature: ") and b"[odd]" not in raw and raw.lower().count(b"\nx-offer:") == 3
+    assert (
+        reply.accepted
+        and raw.startswith(b"DKIM-Signature: ")
+        and b"[odd]" not in raw
+        and raw.lower().count(b"\nx-offer:") == 3
+    )
     decision = one.records()[0]["decision"]
     assert (decision["rule"], decision["mode"], decision["disposition"]) == ("watched", "observe", "hold")
     one.reload()
-    assert "mode: observe in watched: everything hosted that is taken there is SIGNED as if there were no gate" in one.log
+    assert (
+        "mode: observe in watched: everything hosted that is taken there is SIGNED as if there were no gate" in one.log
+    )

@@ -143,7 +143,10 @@ def test_silence_ends(folder: Path) -> None:
     with socket.socket(socket.AF_UNIX) as mute:
         mute.bind(f"{folder}/mute.sock")
         mute.listen()
-        with MilterClient(f"unix:{folder}/mute.sock", timeout=0.1) as client, pytest.raises(MilterError, match=r"no answer within 0\.1 s"):
+        with (
+            MilterClient(f"unix:{folder}/mute.sock", timeout=0.1) as client,
+            pytest.raises(MilterError, match=r"no answer within 0\.1 s"),
+        ):
             client.open(OUTSIDE)
 
 

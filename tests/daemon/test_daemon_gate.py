@@ -23,9 +23,7 @@ from running import ROOT, Daemon, eventually
 
 ASK = Connection("192.0.2.7", "laptop.hosted.example", "laptop", "ask", "ORIGINATING")
 FROM_ASK = "From: ask@hosted.example\nTo: you@receiver.example\nSubject: Plan\nDate: Sat, 21 Nov 2026 16:20:25 +0000\nMessage-ID: <1@hosted.example>\n"
-FAILED = (
-    "Authentication-Results: mx.forwarder.example; dmarc=fail header.from=hosted.example\nX-Spam-Status: Yes, score=14.9 required=3.0\n"
-)
+FAILED = "Authentication-Results: mx.forwarder.example; dmarc=fail header.from=hosted.example\nX-Spam-Status: Yes, score=14.9 required=3.0\n"
 TEXT = b"Hello\r\n\r\nworld \r\n\r\n"
 
 
@@ -168,9 +166,20 @@ def test_a_message_that_passes_twice_is_signed_once(gate: Daemon) -> None:
     assert send(gate, looped, body + b"Pay here.\r\n").edits == ()
 
     first, second, third, changed = gate.records()
-    assert (first["own_signature"], [each["selector"] for each in first["decision"]["signatures"]]) == (False, ["default"])
-    assert (second["own_signature"], second["decision"]["rule"], second["decision"]["sign"]) == (True, "own-users", "none")
-    assert (second["departure"]["dmarc"], second["departure"]["dkim_aligned"], second["departure"]["signature_holds"]) == (
+    assert (first["own_signature"], [each["selector"] for each in first["decision"]["signatures"]]) == (
+        False,
+        ["default"],
+    )
+    assert (second["own_signature"], second["decision"]["rule"], second["decision"]["sign"]) == (
+        True,
+        "own-users",
+        "none",
+    )
+    assert (
+        second["departure"]["dmarc"],
+        second["departure"]["dkim_aligned"],
+        second["departure"]["signature_holds"],
+    ) == (
         "pass",
         True,
         "yes",
@@ -178,7 +187,11 @@ def test_a_message_that_passes_twice_is_signed_once(gate: Daemon) -> None:
     assert (third["own_signature"], third["arrival"]["dmarc"], third["arrival"]["aligned"]) == (True, "none", False)
     assert (third["departure"]["dmarc"], third["departure"]["dkim_aligned"]) == ("none", True)
     # the word of ours that is left has to be proved, and nobody answers here
-    assert (changed["own_signature"], changed["arrival"]["dmarc"], changed["departure"]["dkim_aligned"]) == (False, "temperror", False)
+    assert (changed["own_signature"], changed["arrival"]["dmarc"], changed["departure"]["dkim_aligned"]) == (
+        False,
+        "temperror",
+        False,
+    )
 
 
 def test_a_broken_signature_under_our_name_changes_nothing(gate: Daemon) -> None:
@@ -187,9 +200,13 @@ def test_a_broken_signature_under_our_name_changes_nothing(gate: Daemon) -> None
         "Authentication-Results: mx.forwarder.example; spf=pass smtp.mailfrom=hosted.example; dmarc=pass header.from=hosted.example\n"
         + BORDER
     )
-    broken = "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=hosted.example; s=default; h=from; bh=AAAA; b=AAAA\n"
+    broken = (
+        "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=hosted.example; s=default; h=from; bh=AAAA; b=AAAA\n"
+    )
     for forged in (broken, broken * 100):
-        assert [each.name for each in send(gate, message(passed + forged + FROM_ASK, REINJECTED)).inserted] == [b"DKIM-Signature"]
+        assert [each.name for each in send(gate, message(passed + forged + FROM_ASK, REINJECTED)).inserted] == [
+            b"DKIM-Signature"
+        ]
     assert send(gate, message(passed + broken * 10_000 + FROM_ASK, REINJECTED)).inserted == ()
     assert send(gate, message(FAILED + BORDER + broken + FROM_ASK, REINJECTED)).inserted == ()
     assert [(record["own_signature"], record["arrival"]["dmarc"]) for record in gate.records()] == [
@@ -207,7 +224,11 @@ def test_one_key_that_is_gone_does_not_stop_the_others(folder: Path, key: rsa.RS
         {"domain": domain, "selector": "default", "file": file}
         for domain, file in (("hosted.example", "key.pem"), ("gone.example", "gone.pem"))
     ]
-    settings: dict[str, object] = {"trust": {"hosts": ["mx.forwarder.example"]}, "keys": keys, "verify": {"when": "never"}}
+    settings: dict[str, object] = {
+        "trust": {"hosts": ["mx.forwarder.example"]},
+        "keys": keys,
+        "verify": {"when": "never"},
+    }
     daemon = Daemon(folder, ["-m", "dkimgate", "run", "--config"], settings)
     try:
         daemon.wait_for("READY=1")

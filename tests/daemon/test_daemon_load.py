@@ -33,7 +33,9 @@ def reload_under_load(daemon: Daemon, step: int, reloads: int) -> None:
     records = daemon.records()
     assert Counter(each["queue_id"] for each in records) == Counter(f"Q{number}" for number in range(1, load.sent + 1))
     assert {each["how"] for each in records} == {"end"}
-    assert len({each["generation"] for each in records}) == reloads + 1, "the reloads came while messages were on their way"
+    assert len({each["generation"] for each in records}) == reloads + 1, (
+        "the reloads came while messages were on their way"
+    )
     assert "ended" not in daemon.log, "no worker died of it"
     assert eventually(lambda: len(daemon.workers()) == 2, 10)
     daemon.send()

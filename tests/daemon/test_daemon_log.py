@@ -15,7 +15,11 @@ from dkimgate.daemon.notify import notify
 from dkimgate.log import describe, log, log_lines, visible
 from dkimgate.record.journal import Journal, JournalError
 
-HIDDEN = [chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")]
+HIDDEN = [
+    chr(code)
+    for code in range(sys.maxunicode + 1)
+    if unicodedata.category(chr(code)) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+]
 """Every control, format, surrogate, private-use and separator character."""
 
 
@@ -33,7 +37,9 @@ def test_visible_text_stays_as_it_is() -> None:
         assert visible(text) == text
 
 
-def test_a_text_is_one_line_whatever_is_in_it(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_is_one_line_whatever_is_in_it(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("JOURNAL_STREAM", raising=False)
     text = "".join(f"x{char}dkimgate[1]: stopped" for char in HIDDEN if ord(char) < 0xE000 or ord(char) % 997 == 0)
     for write in (log, complain, Screen().line, lambda said: Screen().table([[said, said]])):
@@ -45,7 +51,9 @@ def test_a_text_is_one_line_whatever_is_in_it(capfd: pytest.CaptureFixture[str],
         assert "x\\ndkimgate[1]" in lines[0] and "x\\x85dkimgate[1]" in lines[0] and "x\\u2028dkimgate[1]" in lines[0]
 
 
-def test_only_a_line_feed_divides_texts_of_our_own(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_line_feed_divides_texts_of_our_own(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("JOURNAL_STREAM", raising=False)
     log_lines("a.yaml:1:1: one\u2028two\x85three\r\x0b\nnot reloaded")
     one, two = capfd.readouterr().err.splitlines()

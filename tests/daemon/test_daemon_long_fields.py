@@ -48,11 +48,15 @@ def long_field(octets: int, name: bytes = b"X-Long") -> HeaderField:
     return HeaderField(name, b" " + b"x" * (octets - len(name) - 3))
 
 
-@pytest.mark.parametrize("octets", [65_527, 65_528, 65_534, 65_535, 65_536, 70_000, POSTFIX, POSTFIX + 100, MAX_HEADER_BYTES - 1000])
+@pytest.mark.parametrize(
+    "octets", [65_527, 65_528, 65_534, 65_535, 65_536, 70_000, POSTFIX, POSTFIX + 100, MAX_HEADER_BYTES - 1000]
+)
 def test_a_long_field_is_read_whole_and_the_session_goes_on(daemon: Daemon, octets: int) -> None:
     with daemon.connect() as client:
         for number in range(2):
-            message = mail("sign", queue_id=f"LONG{number}", fields=(long_field(octets), HeaderField(b"X-Last", b" seen")))
+            message = mail(
+                "sign", queue_id=f"LONG{number}", fields=(long_field(octets), HeaderField(b"X-Last", b" seen"))
+            )
             assert len(client.send(message, BODY).inserted) == 2
         assert len(client.send(mail("sign", queue_id="NEXT"), BODY).inserted) == 2
     assert [record["queue_id"] for record in daemon.records()] == ["LONG0", "LONG1", "NEXT"]
@@ -81,12 +85,16 @@ def test_many_long_fields(daemon: Daemon) -> None:
 
 def test_a_long_sender_and_recipient(daemon: Daemon) -> None:
     """Postfix's smtpd takes no such line, but other MTAs, and the next version, may."""
-    envelope = replace(mail().envelope, sender="a" * 70_000 + "@hosted.example", recipients=("b" * 70_000 + "@receiver.example",))
+    envelope = replace(
+        mail().envelope, sender="a" * 70_000 + "@hosted.example", recipients=("b" * 70_000 + "@receiver.example",)
+    )
     assert daemon.send(replace(mail(), envelope=envelope)).accepted
     assert len(daemon.records()[0]["sender"]) == 70_015
 
 
-@pytest.mark.parametrize("name", [b"Authentication-Results", b"Received", b"DKIM-Signature", b"From", b"X-Spam-Status", b"To"])
+@pytest.mark.parametrize(
+    "name", [b"Authentication-Results", b"Received", b"DKIM-Signature", b"From", b"X-Spam-Status", b"To"]
+)
 def test_the_real_gate_judges_it(real: Daemon, name: bytes) -> None:
     """With the shipped policy: one record a message."""
     before = len(real.records())

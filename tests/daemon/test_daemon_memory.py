@@ -71,6 +71,8 @@ def test_twenty_bodies_of_ten_megabytes_at_once_take_no_memory(folder: Path, for
     assert len(records) == AT_ONCE
     for record in records:
         (chain,) = [claim for claim in record["claims"] if claim["method"] == "arc"]
-        assert (chain["result"], record["arrival"]["dmarc"]) == ("temperror", "temperror"), "the body fits, and DNS is silent"
+        assert (chain["result"], record["arrival"]["dmarc"]) == ("temperror", "temperror"), (
+            "the body fits, and DNS is silent"
+        )
         assert "no answer from DNS" in chain["why"]
     assert needed < MOST, f"{needed >> 20} MB"

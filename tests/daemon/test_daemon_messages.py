@@ -33,13 +33,26 @@ def test_signed_message_departs_with_its_signatures_on_top(daemon: Daemon) -> No
     reply = daemon.send(mail("sign"))
     assert reply.accepted
     departing = reply.apply(mail("sign").header, BODY)
-    assert departing.startswith(b"DKIM-Signature: v=1; first;\r\n\tb=AAAA\r\nDKIM-Signature: v=1; second\r\nFrom: Friend\r\n <friend@")
+    assert departing.startswith(
+        b"DKIM-Signature: v=1; first;\r\n\tb=AAAA\r\nDKIM-Signature: v=1; second\r\nFrom: Friend\r\n <friend@"
+    )
 
 
 def test_gate_sees_what_the_mta_sent(daemon: Daemon) -> None:
-    odd = (HeaderField(b"X-Odd ", b"no space \xff\n  fold\t"), HeaderField(b"X-Empty", b""), HeaderField(b"X-Long", b" " + b"x" * 60000))
+    odd = (
+        HeaderField(b"X-Odd ", b"no space \xff\n  fold\t"),
+        HeaderField(b"X-Empty", b""),
+        HeaderField(b"X-Long", b" " + b"x" * 60000),
+    )
     message = Message(
-        Connection("2001:db8::66", "client.sender.example", "helo.sender.example", "ask", "ORIGINATING", "TLSv1.3 TLS_AES_256_GCM_SHA384"),
+        Connection(
+            "2001:db8::66",
+            "client.sender.example",
+            "helo.sender.example",
+            "ask",
+            "ORIGINATING",
+            "TLSv1.3 TLS_AES_256_GCM_SHA384",
+        ),
         Envelope("", ("a@receiver.example", "b@receiver.example")),
         (*mail().header, *odd),
         "4F2B",

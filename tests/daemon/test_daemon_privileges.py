@@ -25,7 +25,9 @@ MAIL = pwd.getpwnam("mail")
         (0, "no-such-user", "there is no user 'no-such-user'"),
     ],
 )
-def test_owner(monkeypatch: pytest.MonkeyPatch, running_as: int, user: str | None, expected: Owner | str | None) -> None:
+def test_owner(
+    monkeypatch: pytest.MonkeyPatch, running_as: int, user: str | None, expected: Owner | str | None
+) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: running_as)
     if isinstance(expected, str):
         with pytest.raises(StartError, match=expected):

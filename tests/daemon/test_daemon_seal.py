@@ -36,14 +36,26 @@ def test_a_refused_message_leaves_sealed(folder: Path) -> None:
         daemon.wait_for("READY=1")
         header, _ = split_message((FAILED + BORDER + AUTHOR).encode() + b"\n")
         with daemon.connect(connection=REINJECTED) as client:
-            reply = client.send(Message(REINJECTED, Envelope("a@hosted.example", ("v@receiver.example",)), header, "4F2A"), BODY)
+            reply = client.send(
+                Message(REINJECTED, Envelope("a@hosted.example", ("v@receiver.example",)), header, "4F2A"), BODY
+            )
         (record,) = daemon.records()
     finally:
         daemon.end()
-    leaving = reply.apply(header, smtp_model.body(BODY.split(b"\r\n")[:-1]))  # the long line is signed as smtp(8) breaks it
+    leaving = reply.apply(
+        header, smtp_model.body(BODY.split(b"\r\n")[:-1])
+    )  # the long line is signed as smtp(8) breaks it
     names = [field.name for field in split_message(leaving)[0][:5]]
-    assert names == [b"ARC-Seal", b"ARC-Message-Signature", b"ARC-Authentication-Results", b"DKIM-Signature", b"Authentication-Results"]
+    assert names == [
+        b"ARC-Seal",
+        b"ARC-Message-Signature",
+        b"ARC-Authentication-Results",
+        b"DKIM-Signature",
+        b"Authentication-Results",
+    ]
     assert dkim.arc_verify(leaving, dnsfunc=lambda name, timeout=5: KEY.public_record().encode())[0] == b"pass"
-    assert dkim.verify(leaving[leaving.index(b"DKIM-Signature") :], dnsfunc=lambda name, timeout=5: KEY.public_record().encode())
+    assert dkim.verify(
+        leaving[leaving.index(b"DKIM-Signature") :], dnsfunc=lambda name, timeout=5: KEY.public_record().encode()
+    )
     assert b"dmarc=fail" in leaving[: leaving.index(b"DKIM-Signature")]
     assert (record["decision"]["seal"], len(record["decision"]["signatures"])) == (True, 1)

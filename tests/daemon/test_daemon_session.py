@@ -100,7 +100,9 @@ def opened(gate: Gate, mta: MTA, offered: int = ALL, actions: int = 0x1FF) -> Se
     return session
 
 
-def passed(session: Session, mta: MTA, sender: bytes = b"<a@sender.example>", header: tuple[tuple[str, bytes], ...] = ()) -> int:
+def passed(
+    session: Session, mta: MTA, sender: bytes = b"<a@sender.example>", header: tuple[tuple[str, bytes], ...] = ()
+) -> int:
     session.envfrom(mta, sender)
     session.envrcpt(mta, b"<b@receiver.example>")
     for name, value in header:
@@ -116,7 +118,9 @@ def test_negotiation_takes_only_what_is_offered() -> None:
     assert options[0] == ACTIONS
     assert options[1] & Milter.P_HDR_LEADSPC
     assert options[1] & Milter.P_SKIP
-    assert not options[1] & (Milter.P_NR_BODY | Milter.P_NR_HELO | Milter.P_NR_CONN | Milter.P_RCPT_REJ | Milter.P_NOBODY | Milter.P_NOHDRS)
+    assert not options[1] & (
+        Milter.P_NR_BODY | Milter.P_NR_HELO | Milter.P_NR_CONN | Milter.P_RCPT_REJ | Milter.P_NOBODY | Milter.P_NOHDRS
+    )
     assert ("setsymlist", Milter.M_EOH, "i") in mta.calls
     mta, options = MTA(), [Milter.ADDHDRS, 0x7F, 0, 0]
     Session(Gate()).negotiate(mta, options)
@@ -171,7 +175,8 @@ def test_login_that_is_no_text_is_no_login() -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "ip"), [(("192.0.2.66", 25), "192.0.2.66"), (("2001:db8::66", 25, 0, 0), "2001:db8::66"), ("/x", None), (None, None)]
+    ("address", "ip"),
+    [(("192.0.2.66", 25), "192.0.2.66"), (("2001:db8::66", 25, 0, 0), "2001:db8::66"), ("/x", None), (None, None)],
 )
 def test_client_address(address: tuple[object, ...] | str | None, ip: str | None) -> None:
     gate, mta = Gate(), MTA()
@@ -201,7 +206,10 @@ def test_next_message_without_an_end_of_the_last_leaves_a_record() -> None:
     session.envfrom(mta, b"<>")
     session.eoh(mta)
     passed(session, mta)
-    assert [each for each in gate.told if not each.startswith("body")] == ["abort: the next message began before this one ended", "end"]
+    assert [each for each in gate.told if not each.startswith("body")] == [
+        "abort: the next message began before this one ended",
+        "end",
+    ]
 
 
 def test_abort_then_close_tells_the_gate_once() -> None:
@@ -281,7 +289,10 @@ def test_end_without_an_end_of_header_is_judged_all_the_same() -> None:
 def test_first_field_of_the_outcome_ends_topmost() -> None:
     gate, mta = Gate(Answer(fields=(("A", b"1"), ("B", b" 2\r\n\t3")))), MTA()
     passed(opened(gate, mta), mta)
-    assert [each for each in mta.calls if each[0] == "addheader"] == [("addheader", "B", " 2\n\t3", 0), ("addheader", "A", " 1", 0)]
+    assert [each for each in mta.calls if each[0] == "addheader"] == [
+        ("addheader", "B", " 2\n\t3", 0),
+        ("addheader", "A", " 1", 0),
+    ]
 
 
 EDITED = (("Subject", b" a"), ("X", b" 1"), ("subject", b" b"), ("x", b" 2"))
@@ -307,7 +318,8 @@ def test_a_changed_value_gets_its_one_space_from_an_mta_that_eats_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "actions"), [(b" a", Milter.ADDHDRS), (b" \xff", 0x1FF), (b" a\nBcc: x", 0x1FF), (b" a\0", 0x1FF), (b" a\r", 0x1FF)]
+    ("value", "actions"),
+    [(b" a", Milter.ADDHDRS), (b" \xff", 0x1FF), (b" a\nBcc: x", 0x1FF), (b" a\0", 0x1FF), (b" a\r", 0x1FF)],
 )
 def test_what_cannot_be_changed_does_not_go_on(value: bytes, actions: int) -> None:
     """The signature is made over the changed header. `failed` defers the message, and the MTA forgets what it was asked for."""
@@ -327,7 +339,9 @@ def test_no_permission_to_add_fields_means_unsigned() -> None:
 def test_sender_is_changed_in_angle_brackets(disposition: Disposition) -> None:
     gate, mta = Gate(Answer(disposition, sender="SRS0=x=AA=hosted.example=friend@bounce.example")), MTA()
     assert passed(opened(gate, mta), mta) == Milter.ACCEPT
-    assert [each for each in mta.calls if each[0] == "chgfrom"] == [("chgfrom", "<SRS0=x=AA=hosted.example=friend@bounce.example>")]
+    assert [each for each in mta.calls if each[0] == "chgfrom"] == [
+        ("chgfrom", "<SRS0=x=AA=hosted.example=friend@bounce.example>")
+    ]
 
 
 @pytest.mark.parametrize("disposition", [Disposition.DEFER, Disposition.REJECT, Disposition.DISCARD])
@@ -348,7 +362,8 @@ def test_no_permission_to_change_the_sender_stops_the_message(disposition: Dispo
 
 
 @pytest.mark.parametrize(
-    "sender", ["", "a b@c.example", "a@b.example>\r\nRCPT TO:<x@y.example", "a@b.example\0", "ü@b.example", "<a@b.example>"]
+    "sender",
+    ["", "a b@c.example", "a@b.example>\r\nRCPT TO:<x@y.example", "a@b.example\0", "ü@b.example", "<a@b.example>"],
 )
 def test_sender_that_is_not_one_address_is_not_sent(sender: str) -> None:
     gate, mta = Gate(Answer(sender=sender)), MTA()

@@ -64,7 +64,11 @@ def test_worker_that_dies_again_and_again_is_started_ever_later(start: Start) ->
         with pytest.raises(MilterError):
             daemon.send(mail("die"))
     assert eventually(lambda: daemon.log.count("with exit code 9") == 3)
-    assert [line.rpartition("in ")[2] for line in daemon.log.splitlines() if "exit code 9" in line] == ["0.1 s", "0.2 s", "0.4 s"]
+    assert [line.rpartition("in ")[2] for line in daemon.log.splitlines() if "exit code 9" in line] == [
+        "0.1 s",
+        "0.2 s",
+        "0.4 s",
+    ]
     assert daemon.send().accepted
 
 
@@ -151,7 +155,11 @@ def test_reload_takes_the_new_and_lets_the_old_finish(start: Start) -> None:
     assert client.end("OLD").accepted
     assert client.send(mail(queue_id="SAME-SESSION"), BODY).accepted
     client.close()
-    assert {each["queue_id"]: each["generation"] for each in daemon.records()} == {"OLD": "first", "NEW": "second", "SAME-SESSION": "first"}
+    assert {each["queue_id"]: each["generation"] for each in daemon.records()} == {
+        "OLD": "first",
+        "NEW": "second",
+        "SAME-SESSION": "first",
+    }
     assert eventually(lambda: not any(alive(pid) for pid in old), 5)
     assert len(daemon.workers()) == 2
 
@@ -189,7 +197,9 @@ def test_reload_says_what_has_changed(start: Start) -> None:
     daemon = start(workers=1, trust={"hosts": ["a.example", "b.example"]})
     daemon.reload()
     assert "nothing has changed" in daemon.log
-    daemon.configure(workers=1, trust={"hosts": ["a.example"]}, spam_fields=[{"field": "X-My", "pattern": "(?P<flag>yes)"}])
+    daemon.configure(
+        workers=1, trust={"hosts": ["a.example"]}, spam_fields=[{"field": "X-My", "pattern": "(?P<flag>yes)"}]
+    )
     daemon.policy("second")
     daemon.reload()
     told = [line.partition("changed: ")[2] for line in daemon.log.splitlines() if "]: changed: " in line]
@@ -322,7 +332,9 @@ def test_socket_mode(start: Start, folder: Path, mode: str, bits: int) -> None:
         ({"drain": 1}, ":1: unknown key 'drain'"),
     ],
 )
-def test_what_cannot_start_says_why_and_exits_2(start: Start, settings: dict[str, object], text: str, folder: Path) -> None:
+def test_what_cannot_start_says_why_and_exits_2(
+    start: Start, settings: dict[str, object], text: str, folder: Path
+) -> None:
     daemon = start(ready=False, **settings)
     assert daemon.process.wait(15) == 2
     assert text in daemon.log
@@ -412,7 +424,9 @@ def test_reload_without_root_works_where_only_root_could_open_the_socket(start: 
 def test_start_without_standard_input(folder: Path) -> None:
     daemon = double(folder)
     daemon.end()
-    tried = subprocess.Popen(["sh", "-c", f"exec {sys.executable} {DOUBLE} {daemon.file} <&-"], env=ENVIRONMENT, stderr=subprocess.DEVNULL)
+    tried = subprocess.Popen(
+        ["sh", "-c", f"exec {sys.executable} {DOUBLE} {daemon.file} <&-"], env=ENVIRONMENT, stderr=subprocess.DEVNULL
+    )
     try:
         assert eventually(lambda: (folder / "milter.sock").exists())
         assert daemon.send().accepted

@@ -6,14 +6,28 @@ from dataclasses import replace
 
 import pytest
 
-from dkimgate.facts import DMARC_RESULTS, Arrival, Claim, Departure, Facts, HeaderSigns, Holds, Origin, Sending, Standing, Upstream
+from dkimgate.facts import (
+    DMARC_RESULTS,
+    Arrival,
+    Claim,
+    Departure,
+    Facts,
+    HeaderSigns,
+    Holds,
+    Origin,
+    Sending,
+    Standing,
+    Upstream,
+)
 from dkimgate.policy.departure import predict
 
 FACTS = Facts(author="hosted.example", arrival=Arrival(dmarc="fail"))
 
 
 def dkim(domain: str, standing: Standing = Standing.TRUSTED, result: str = "pass", name: str = "header.d") -> Claim:
-    return Claim("dkim", result, "mx.forwarder.example", "Authentication-Results", standing, properties=((name, domain),))
+    return Claim(
+        "dkim", result, "mx.forwarder.example", "Authentication-Results", standing, properties=((name, domain),)
+    )
 
 
 def test_a_forgery_without_any_pass_fails() -> None:
@@ -35,7 +49,14 @@ def test_without_a_pass_only_a_missing_record_is_not_a_failure(arrival: str) -> 
 
 
 def test_spf_alone_does_not_survive_forwarding() -> None:
-    claim = Claim("spf", "pass", "mx", "Authentication-Results", Standing.TRUSTED, properties=(("smtp.mailfrom", "hosted.example"),))
+    claim = Claim(
+        "spf",
+        "pass",
+        "mx",
+        "Authentication-Results",
+        Standing.TRUSTED,
+        properties=(("smtp.mailfrom", "hosted.example"),),
+    )
     facts = replace(FACTS, arrival=Arrival(dmarc="pass", spf="pass", aligned=True), claims=(claim,))
     assert predict(facts, False) == Departure("fail", dkim_aligned=False, spf_aligned=False)
 
@@ -55,7 +76,12 @@ def test_spf_alone_does_not_survive_forwarding() -> None:
         (dkim(""), False),
         (dkim("hosted.example", name="header.b"), False),
         (replace(dkim("hosted.example"), method="spf"), False),
-        (replace(dkim("hosted.example"), properties=(("header.d", "other.example"), ("header.i", "@hosted.example"))), False),
+        (
+            replace(
+                dkim("hosted.example"), properties=(("header.d", "other.example"), ("header.i", "@hosted.example"))
+            ),
+            False,
+        ),
     ],
 )
 def test_an_aligned_signature_that_passed_at_arrival_survives(claim: Claim, survives: bool) -> None:
@@ -109,7 +135,9 @@ SIGNED_HERE = replace(FACTS, origin=Origin.SUBMITTED, hosted="hosted.example", a
         (Sending(eight_bit=True, fields_broken=("subject",)), False, True, Holds.NO),
     ],
 )
-def test_a_signature_that_breaks_on_the_way_opens_no_door(sending: Sending, ours: bool, theirs: bool, holds: Holds) -> None:
+def test_a_signature_that_breaks_on_the_way_opens_no_door(
+    sending: Sending, ours: bool, theirs: bool, holds: Holds
+) -> None:
     facts = replace(SIGNED_HERE, sending=sending)
     found = predict(facts, True)
     assert (found.dkim_aligned, found.dmarc, found.signature_holds) == (ours, "pass" if ours else "fail", holds)
@@ -142,6 +170,8 @@ def test_under_adkim_s_a_key_of_the_parent_opens_no_door(author: str, aligned: b
         (Origin.INBOUND, "permerror", None, "fail"),
     ],
 )
-def test_what_dmarc_says_of_a_message_without_an_author(origin: Origin, arrival: str, upstream: str | None, expected: str) -> None:
+def test_what_dmarc_says_of_a_message_without_an_author(
+    origin: Origin, arrival: str, upstream: str | None, expected: str
+) -> None:
     facts = Facts(author=None, origin=origin, arrival=Arrival(dmarc=arrival), upstream=Upstream(upstream))
     assert predict(facts, False).dmarc == expected

@@ -90,7 +90,9 @@ class Server:
             response.set_rcode(dns.rcode.SERVFAIL)
         elif (name, kind) in ZONE:
             texts = [text.split(" ", 3) for text in ZONE[name, kind]]
-            response.answer.append(dns.rrset.from_text_list(name, int(texts[0][0]), "IN", kind, [text[3] for text in texts]))
+            response.answer.append(
+                dns.rrset.from_text_list(name, int(texts[0][0]), "IN", kind, [text[3] for text in texts])
+            )
         elif name == "alias.example.":
             response.answer.append(dns.rrset.from_text(name, 20, "IN", "CNAME", "d.example."))
             response.answer.append(dns.rrset.from_text("d.example.", 300, "IN", "TXT", '"by alias"'))
@@ -140,7 +142,9 @@ def test_what_is_not_there_is_none(server: Server, name: str, no_name: bool) -> 
     assert Resolver([LOOPBACK], server.port).lookup().txt(name) == Answer(Status.NONE, no_name=no_name)
 
 
-@pytest.mark.parametrize("name", ["", ".", "a..example", "a" * 64 + ".example", ".".join(["a" * 60] * 5), "\ud800.example"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "a..example", "a" * 64 + ".example", ".".join(["a" * 60] * 5), "\ud800.example"]
+)
 def test_what_can_be_no_name_is_none_and_not_asked(server: Server, name: str) -> None:
     before = len(server.questions)
     assert Resolver([LOOPBACK], server.port).lookup().txt(name) == Answer(Status.NONE)
@@ -181,7 +185,13 @@ def count(server: Server, name: str) -> int:
 
 @pytest.mark.parametrize(
     ("name", "seconds"),
-    [("d.example", 300), ("nowhere-%s.example", 60), ("alias.example", 20), ("broken-%s.example", FAILURE_TTL), ("forever.example", 86400)],
+    [
+        ("d.example", 300),
+        ("nowhere-%s.example", 60),
+        ("alias.example", 20),
+        ("broken-%s.example", FAILURE_TTL),
+        ("forever.example", 86400),
+    ],
 )
 def test_messages_share_answers_until_they_expire(server: Server, name: str, seconds: float) -> None:
     name = name.replace("%s", f"ttl{seconds}")
@@ -282,7 +292,9 @@ def test_without_a_usable_resolv_conf_the_name_server_of_this_host_is_asked(
     assert resolver.lookup().txt("d.example").status is Status.FAILED
 
 
-def test_the_name_servers_of_resolv_conf_are_asked(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_name_servers_of_resolv_conf_are_asked(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "resolv.conf"
     file.write_text("nameserver 127.0.0.1\nsearch d.example\n")
     original = dns.resolver.Resolver.read_resolv_conf

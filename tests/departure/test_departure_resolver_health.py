@@ -26,7 +26,9 @@ def test_a_dead_resolver_is_told_once_an_hour() -> None:
     assert world.lines == []
     world.fails(100)
     [(text, level)] = world.lines
-    assert level is Level.ERROR and "does not answer" in text and "hosted.example" in text and "verify.nameservers" in text
+    assert (
+        level is Level.ERROR and "does not answer" in text and "hosted.example" in text and "verify.nameservers" in text
+    )
     world.fails(1, AGAIN)
     assert len(world.lines) == 2
     world.health.answered()

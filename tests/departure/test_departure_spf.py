@@ -60,7 +60,10 @@ FAILING = frozenset({"broken.example"})
 
 def way(addresses: tuple[object, ...] = (OURS,), helo: str | None = HELO, **more: object) -> WayOut:
     """Ours; and of Postfix it is known that it appends a domain of nobody's."""
-    known: dict[str, object] = {"origins": frozenset({"mx.forwarder.example"}), "suffixes": frozenset({"forwarder.example"})}
+    known: dict[str, object] = {
+        "origins": frozenset({"mx.forwarder.example"}),
+        "suffixes": frozenset({"forwarder.example"}),
+    }
     return WayOut(addresses, helos=(helo,) if helo else (), **(known | more))  # type: ignore[arg-type]
 
 
@@ -120,7 +123,9 @@ def test_behind_a_pass_nothing_more_is_evaluated(monkeypatch: pytest.MonkeyPatch
     checked: list[Address] = []
     real = envelope_spf._check
 
-    def counted(address: Address, local: str, domain: str, helo: str | None, lookup: Lookup) -> envelope_spf.EnvelopeSpf:
+    def counted(
+        address: Address, local: str, domain: str, helo: str | None, lookup: Lookup
+    ) -> envelope_spf.EnvelopeSpf:
         checked.append(address)
         return real(address, local, domain, helo, lookup)
 
@@ -224,9 +229,19 @@ def test_a_sender_that_can_be_read_in_several_ways_may_pass(sender: str) -> None
         ("ceo@b\u00fccher", "xn--bcher-kva.example", {"suffixes": {"example"}}, (True, "lookup")),
         # masquerade_domains
         ("ceo@x.hosted.example", "hosted.example", {"masquerades": ("hosted.example",)}, (True, "lookup")),
-        ("ceo@x.hosted.example", "hosted.example", {"masquerades": ("!x.hosted.example", "hosted.example")}, (False, "lookup")),
+        (
+            "ceo@x.hosted.example",
+            "hosted.example",
+            {"masquerades": ("!x.hosted.example", "hosted.example")},
+            (False, "lookup"),
+        ),
         ("ceo@x.hosted.example", "hosted.example", {}, (False, "lookup")),
-        ("ceo", "hosted.example", {"origins": {"x.hosted.example"}, "masquerades": ("hosted.example",)}, (True, "lookup")),
+        (
+            "ceo",
+            "hosted.example",
+            {"origins": {"x.hosted.example"}, "masquerades": ("hosted.example",)},
+            (True, "lookup"),
+        ),
         # canonical and generic maps
         ("ceo@elsewhere.example", "hosted.example", {"rewritten_by": ("sender_canonical_maps",)}, (True, "assumed")),
         ("ceo@elsewhere.example", None, {"rewritten_by": ("smtp_generic_maps",)}, (True, "assumed")),
@@ -288,7 +303,9 @@ def test_the_deadline_and_the_budget_of_the_message_hold() -> None:
 
 
 def test_questions_are_asked_once_for_all_addresses() -> None:
-    _, dns = ask("friend@elsewhere.example", "elsewhere.example", addresses=(OURS, OURS6, OTHER.__class__("203.0.113.9")))
+    _, dns = ask(
+        "friend@elsewhere.example", "elsewhere.example", addresses=(OURS, OURS6, OTHER.__class__("203.0.113.9"))
+    )
     assert dns.asked == [("elsewhere.example", "TXT")]
 
 

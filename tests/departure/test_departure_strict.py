@@ -16,7 +16,9 @@ STRICT, RELAXED, NONE = "v=DMARC1; p=reject; adkim=s", "v=DMARC1; p=reject", Non
 
 def zone(**records: str | None) -> FakeResolver:
     """DMARC records by name, with _ for a dot."""
-    return FakeResolver({f"_dmarc.{name.replace('_', '.')}": {"TXT": [text]} for name, text in records.items() if text is not None})
+    return FakeResolver(
+        {f"_dmarc.{name.replace('_', '.')}": {"TXT": [text]} for name, text in records.items() if text is not None}
+    )
 
 
 @pytest.mark.parametrize(
@@ -29,7 +31,10 @@ def zone(**records: str | None) -> FakeResolver:
         ({"www_hosted_example": RELAXED, "hosted_example": STRICT}, Strict()),
         ({"www_hosted_example": STRICT, "hosted_example": RELAXED}, Strict(dkim=True)),
         ({}, Strict()),
-        ({"hosted_example": "v=DMARC1; p=reject; adkim=s; adkim=r"}, Strict()),  # nobody knows what a receiver makes of it
+        (
+            {"hosted_example": "v=DMARC1; p=reject; adkim=s; adkim=r"},
+            Strict(),
+        ),  # nobody knows what a receiver makes of it
         ({"hosted_example": "v=DMARC1; p=nonsense; adkim=s"}, Strict()),
     ],
 )
@@ -44,20 +49,28 @@ def test_two_records_are_not_strict_whatever_stands_above() -> None:
 
 
 def test_where_dns_fails_nothing_is_strict() -> None:
-    silent = FakeResolver({"_dmarc.hosted.example": {"TXT": [STRICT]}}, failing=frozenset({"_dmarc.www.hosted.example"}))
+    silent = FakeResolver(
+        {"_dmarc.hosted.example": {"TXT": [STRICT]}}, failing=frozenset({"_dmarc.www.hosted.example"})
+    )
     assert strictness("www.hosted.example", silent.lookup()) == Strict()
 
 
-ASKING = "departure: {addresses: [192.0.2.10], helo: mx.forwarder.example, line_length_limit: 998, converts_8bit: true}\n"
+ASKING = (
+    "departure: {addresses: [192.0.2.10], helo: mx.forwarder.example, line_length_limit: 998, converts_8bit: true}\n"
+)
 
 
-@pytest.mark.parametrize(("record", "dmarc", "aligned"), [(STRICT, "fail", False), (RELAXED, "pass", True), (NONE, "pass", True)])
+@pytest.mark.parametrize(
+    ("record", "dmarc", "aligned"), [(STRICT, "fail", False), (RELAXED, "pass", True), (NONE, "pass", True)]
+)
 def test_the_reported_message_signed_with_the_parents_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record: str | None, dmarc: str, aligned: bool
 ) -> None:
     asking = gate(tmp_path, more=ASKING)
     monkeypatch.setattr(
-        asking, "config", asking.config.model_copy(update={"verify": asking.config.verify.model_copy(update={"when": "missing"})})
+        asking,
+        "config",
+        asking.config.model_copy(update={"verify": asking.config.verify.model_copy(update={"when": "missing"})}),
     )
     monkeypatch.setattr(asking, "resolver", zone(hosted_example=record))
     header, body = mail(WWW)
@@ -67,11 +80,19 @@ def test_the_reported_message_signed_with_the_parents_key(
     assert got.departure["signature_holds"] == "yes", "it verifies, and does not align"
 
 
-@pytest.mark.parametrize(("sender", "passes"), [("u@www.hosted.example", True), ("u@hosted.example", False), ("u@HOSTED.example", False)])
-def test_a_sender_of_the_parent_under_aspf_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sender: str, passes: bool) -> None:
+@pytest.mark.parametrize(
+    ("sender", "passes"), [("u@www.hosted.example", True), ("u@hosted.example", False), ("u@HOSTED.example", False)]
+)
+def test_a_sender_of_the_parent_under_aspf_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sender: str, passes: bool
+) -> None:
     asking = gate(tmp_path, "sign: none", more=ASKING)
     spf = {"TXT": ["v=spf1 ip4:192.0.2.10 -all"]}
-    records = {"_dmarc.hosted.example": {"TXT": ["v=DMARC1; p=reject; aspf=s"]}, "hosted.example": spf, "www.hosted.example": spf}
+    records = {
+        "_dmarc.hosted.example": {"TXT": ["v=DMARC1; p=reject; aspf=s"]},
+        "hosted.example": spf,
+        "www.hosted.example": spf,
+    }
     monkeypatch.setattr(asking, "resolver", FakeResolver(records))
     header, body = mail(WWW)
     got = leaves(asking, header, body, sender=sender)
@@ -79,7 +100,9 @@ def test_a_sender_of_the_parent_under_aspf_s(tmp_path: Path, monkeypatch: pytest
     assert got.departure["spf_aligned"] is passes
 
 
-def test_nobody_is_asked_where_the_key_is_the_author_domains_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_is_asked_where_the_key_is_the_author_domains_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asking = gate(tmp_path, more=ASKING)
     monkeypatch.setattr("dkimgate.gate.engine.strictness", lambda *_: 1 / 0)
     monkeypatch.setattr(asking, "resolver", FakeResolver({}))

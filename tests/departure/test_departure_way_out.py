@@ -75,7 +75,11 @@ def test_routes_and_what_dns_names_are_found() -> None:
     way = found(host(V4, V6))
     assert way.known is Known.FOUND
     assert set(way.addresses) == set(addresses(V4, V6, "2001:db8::20", "203.0.113.99"))
-    assert (way.helos, way.origins, way.suffixes) == (("mx.forwarder.example",), frozenset({"mx.forwarder.example"}), frozenset({""}))
+    assert (way.helos, way.origins, way.suffixes) == (
+        ("mx.forwarder.example",),
+        frozenset({"mx.forwarder.example"}),
+        frozenset({""}),
+    )
     assert way.rests_on().startswith(f"SPF is looked up for mail from {V4}, ") and "found: " in way.rests_on()
 
 
@@ -83,7 +87,10 @@ BOTH = (V4, V6)
 LEAVING: dict[str, tuple[System, tuple[str, ...]]] = {
     "smtp_bind_address instead of the route": (host("10.0.0.5", smtp_bind_address="203.0.113.7"), ("203.0.113.7",)),
     "smtp_bind_address6": (host(*BOTH, smtp_bind_address6="[2001:db8::7]"), (V4, "2001:db8::7")),
-    "of one service": (host(V4, services={"smtp_bind_address": ("203.0.113.8", "203.0.113.9")}), (V4, "203.0.113.8", "203.0.113.9")),
+    "of one service": (
+        host(V4, services={"smtp_bind_address": ("203.0.113.8", "203.0.113.9")}),
+        (V4, "203.0.113.8", "203.0.113.9"),
+    ),
     "of one service that stays here": (host(V4, services={"smtp_bind_address": ("127.0.0.1",)}), (V4,)),
     "of one service the route": (
         host(V4, smtp_bind_address="203.0.113.7", services={"smtp_bind_address": ("",)}),
@@ -94,13 +101,22 @@ LEAVING: dict[str, tuple[System, tuple[str, ...]]] = {
     "one beside the loopback": (host(V4, inet_interfaces="127.0.0.1, 203.0.113.7"), (V4,)),
     "the loopback": (host(*BOTH, inet_interfaces="loopback-only"), BOTH),
     "the loopback by its address": (host(*BOTH, inet_interfaces="127.0.0.1 [::1]"), BOTH),
-    "by its name": (host(V4, inet_interfaces="$x mail.example", names={"$x": ("127.0.0.1",), "mail.example": ("203.0.113.7",)}), (V4,)),
-    "by its only name": (host(V4, inet_interfaces="mail.example", names={"mail.example": ("203.0.113.7",)}), ("203.0.113.7",)),
+    "by its name": (
+        host(V4, inet_interfaces="$x mail.example", names={"$x": ("127.0.0.1",), "mail.example": ("203.0.113.7",)}),
+        (V4,),
+    ),
+    "by its only name": (
+        host(V4, inet_interfaces="mail.example", names={"mail.example": ("203.0.113.7",)}),
+        ("203.0.113.7",),
+    ),
     "without IPv6": (host(*BOTH, inet_protocols="ipv4"), (V4,)),
     "without IPv4": (host(*BOTH, inet_protocols="ipv6"), (V6,)),
     "two ways out": (host(V4, "198.51.100.4"), (V4, "198.51.100.4")),
     "a filter on this host": (host(V4, content_filter="smtp-amavis:[127.0.0.1]:10024"), (V4,)),
-    "a filter by a pipe": (host(V4, content_filter="spam:dummy", services={"content_filter": ("scan:", "scan:unix:/run/scan")}), (V4,)),
+    "a filter by a pipe": (
+        host(V4, content_filter="spam:dummy", services={"content_filter": ("scan:", "scan:unix:/run/scan")}),
+        (V4,),
+    ),
 }
 
 
@@ -116,7 +132,10 @@ UNKNOWN: dict[str, tuple[System, str]] = {
     "no Postfix": (System(sources=lambda: addresses(V4)), "no Postfix on this host tells"),
     "no route": (host(), "this host has no route to the internet"),
     **{
-        f"NAT: {inside}": (host(V4, inside), f"mail may leave from {ipaddress.ip_address(inside)}, which is no address on the internet")
+        f"NAT: {inside}": (
+            host(V4, inside),
+            f"mail may leave from {ipaddress.ip_address(inside)}, which is no address on the internet",
+        )
         for inside in (
             "10.1.2.3",
             "172.16.0.9",
@@ -153,13 +172,18 @@ def test_what_can_not_be_known_is_unknown_and_dns_is_not_asked(case: str) -> Non
     way = found(here, dns=dns)
     assert (way.known, way.addresses) == (Known.UNKNOWN, ())
     assert way.why.startswith(why)
-    assert f"are unknown ({way.why}), so every sender that is aligned with its author is taken to pass SPF" in way.rests_on()
+    assert (
+        f"are unknown ({way.why}), so every sender that is aligned with its author is taken to pass SPF"
+        in way.rests_on()
+    )
     assert dns.asked == []
 
 
 def test_the_configuration_wins() -> None:
     dns = FakeResolver(ZONE)
-    outgoing = Outgoing(addresses=("198.51.100.1",), helo="out.example", origin="origin.example", rewrites_senders=False)
+    outgoing = Outgoing(
+        addresses=("198.51.100.1",), helo="out.example", origin="origin.example", rewrites_senders=False
+    )
     way = found(host(V4, sender_canonical_maps="static:x", relayhost="x"), outgoing, dns=dns)
     assert (way.addresses, way.known, way.helos) == (addresses("198.51.100.1"), Known.CONFIGURED, ("out.example",))
     assert (way.origins, way.rewritten_by, dns.asked) == (frozenset({"origin.example"}), (), [])
@@ -192,7 +216,10 @@ def test_what_postfix_appends(case: str) -> None:
 def test_services_may_have_their_own() -> None:
     services = {"myorigin": ("a.example",), "append_dot_mydomain": ("yes",), "smtp_helo_name": ("b.example",)}
     way = found(host(V4, services=services))
-    assert (way.origins, way.suffixes) == (frozenset({"mx.forwarder.example", "a.example"}), frozenset({"", "forwarder.example"}))
+    assert (way.origins, way.suffixes) == (
+        frozenset({"mx.forwarder.example", "a.example"}),
+        frozenset({"", "forwarder.example"}),
+    )
     assert way.helos == ("b.example", "mx.forwarder.example")
     assert found(host(V4, smtp_helo_name="")).helos == ("mx.forwarder.example",)
     assert found(host(V4, smtp_helo_name="[192.0.2.1]")).helos == ()
@@ -269,7 +296,9 @@ def test_the_real_host_answers_in_time() -> None:
 def gate(folder: Path, here: System, monkeypatch: pytest.MonkeyPatch) -> Gate:
     monkeypatch.setattr(this_host, "this_host", lambda: here)
     (folder / "policy.yaml").write_text("version: 1\nrules: [{name: all, envelope: unalign, otherwise: hold}]\n")
-    (folder / "dkimgate.yaml").write_text("journal: {file: j}\nverify: {when: never, nameservers: [127.0.0.1], port: 9, deadline: 0.1}\n")
+    (folder / "dkimgate.yaml").write_text(
+        "journal: {file: j}\nverify: {when: never, nameservers: [127.0.0.1], port: 9, deadline: 0.1}\n"
+    )
     return Gate.load(folder / "dkimgate.yaml")
 
 

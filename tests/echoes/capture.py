@@ -42,11 +42,15 @@ class Refused:
 Outcome = Seen | Refused
 
 
-def run(cases: Sequence[Case], wirings: Callable[[Path], list[Wiring]] = verifiers.wirings) -> dict[str, dict[str, Outcome]]:
+def run(
+    cases: Sequence[Case], wirings: Callable[[Path], list[Wiring]] = verifiers.wirings
+) -> dict[str, dict[str, Outcome]]:
     """What became of each case, by its name and that of the wiring."""
     with _servers(wirings) as (folder, namespace, ports, check):
         messages = [case.message().decode("latin-1") for case in cases]
-        jobs = [(number, wiring, port, f"{number}.{port}") for number in range(len(cases)) for wiring, port in ports.items()]
+        jobs = [
+            (number, wiring, port, f"{number}.{port}") for number in range(len(cases)) for wiring, port in ports.items()
+        ]
         sessions = [
             {
                 "server": zone.ADDRESSES[zone.OURS],
@@ -72,12 +76,16 @@ def run(cases: Sequence[Case], wirings: Callable[[Path], list[Wiring]] = verifie
         found = dict(map(_take_apart, (file.read_bytes() for file in inbox.iterdir())))
     outcomes: dict[str, dict[str, Outcome]] = {case.name: {} for case in cases}
     for number, wiring, _, ident in jobs:
-        outcomes[cases[number].name][wiring] = Refused(_plain_reply(refused[ident])) if ident in refused else found[ident]
+        outcomes[cases[number].name][wiring] = (
+            Refused(_plain_reply(refused[ident])) if ident in refused else found[ident]
+        )
     return outcomes
 
 
 @contextmanager
-def _servers(wirings: Callable[[Path], list[Wiring]]) -> Iterator[tuple[Path, Namespace, Mapping[str, int], Callable[[], None]]]:
+def _servers(
+    wirings: Callable[[Path], list[Wiring]],
+) -> Iterator[tuple[Path, Namespace, Mapping[str, int], Callable[[], None]]]:
     folder = Path(tempfile.mkdtemp(prefix="dkimgate-echoes-"))
     try:
         folder.chmod(0o755)
@@ -90,7 +98,11 @@ def _servers(wirings: Callable[[Path], list[Wiring]]) -> Iterator[tuple[Path, Na
             unbound = namespace.start("unbound", *name_server)
             namespace.wait_for_port(unbound, "127.0.0.1", 53)
             milters = {milter: None for wiring in wired for milter in wiring.milters}
-            helpers = [(helper, namespace.start(helper.name, *helper.command)) for wiring in wired for helper in wiring.servers()]
+            helpers = [
+                (helper, namespace.start(helper.name, *helper.command))
+                for wiring in wired
+                for helper in wiring.servers()
+            ]
             running = [(milter, namespace.start(milter.name, *milter.command)) for milter in milters]
             host = namespace.start("postfix", *command)
             for helper, server in helpers:
@@ -144,7 +156,10 @@ def _take_apart(raw: bytes) -> tuple[str, Seen]:
 
 _NOT_THE_SAME = (
     (_IDENT, ""),
-    (re.compile(r"(?<=\bid )[A-Za-z0-9_-]{8,}(?=\n|\s+for)|(?<=^X-Rspamd-Queue-Id: )[0-9A-F]+$", re.MULTILINE), "4F2A7C9E01"),
+    (
+        re.compile(r"(?<=\bid )[A-Za-z0-9_-]{8,}(?=\n|\s+for)|(?<=^X-Rspamd-Queue-Id: )[0-9A-F]+$", re.MULTILINE),
+        "4F2A7C9E01",
+    ),
     (re.compile(r"(?<=^X-Spam-Checker-Version: )(.* on ).*$", re.MULTILINE), rf"\g<1>{zone.OURS}"),
     (
         re.compile(r"(;\s+)\w{3}, [ \d]?\d \w{3} \d{4} [\d:]{8} [+-]\d{4}(?: \(\w+\))?$", re.MULTILINE),
@@ -188,7 +203,11 @@ def _row(case: Case, outcomes: Mapping[str, Outcome]) -> str:
     seen = [outcome for outcome in outcomes.values() if isinstance(outcome, Seen)]
     if seen:
         first = seen[0]
-        lines += [f"  return_path: {_quoted(first.return_path)}", _block("  received", first.received), _block("  header", first.below)]
+        lines += [
+            f"  return_path: {_quoted(first.return_path)}",
+            _block("  received", first.received),
+            _block("  header", first.below),
+        ]
     lines.append("  outcomes:")
     for outcome, wirings in _together(outcomes).items():
         lines.append(f"  - wirings: {json.dumps(wirings)}")
@@ -219,10 +238,14 @@ def _quoted(text: str) -> str:
 
 def _block(key: str, text: str) -> str:
     """A literal block scalar; a JSON string where it can't hold the text."""
-    if not text or not all(line and line.isprintable() for line in text.replace("\t", " ").removesuffix("\n").split("\n")):
+    if not text or not all(
+        line and line.isprintable() for line in text.replace("\t", " ").removesuffix("\n").split("\n")
+    ):
         return f"{key}: {_quoted(text)}"
     indent = " " * (len(key) - len(key.lstrip()) + 2)
-    return f"{key}: |\n" + "".join(f"{indent}{line}\n" for line in text.removesuffix("\n").split("\n")).removesuffix("\n")
+    return f"{key}: |\n" + "".join(f"{indent}{line}\n" for line in text.removesuffix("\n").split("\n")).removesuffix(
+        "\n"
+    )
 
 
 def main() -> None:

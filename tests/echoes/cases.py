@@ -51,7 +51,9 @@ PLAIN = (
     Case("spf passes, author at the parent", sender="b@news.good.example"),
     Case("spf passes for another domain", sender="bob@unlisted.example"),
     Case("spf fails", sender="bob@fail.example", author="Bob <bob@fail.example>"),
-    Case("spf fails, the forged author has a policy", sender="x@hosted.example", author="Friend <friend@hosted.example>"),
+    Case(
+        "spf fails, the forged author has a policy", sender="x@hosted.example", author="Friend <friend@hosted.example>"
+    ),
     Case("spf softfails", sender="bob@soft.example", author="Bob <bob@soft.example>"),
     Case("spf is neutral", sender="bob@neutral.example", author="Bob <bob@neutral.example>"),
     Case("no spf record, no policy", sender="bob@nothing.example", author="Bob <bob@nothing.example>"),
@@ -71,7 +73,11 @@ PLAIN = (
     Case("dkim passes, ed25519", sender="bob@fail.example", signatures=(_good("ed"),)),
     Case("dkim passes, both algorithms", sender="bob@fail.example", signatures=(_good("ed"), _good())),
     Case("dkim passes, two domains", sender="bob@fail.example", signatures=(_good(), _good(domain="other.example"))),
-    Case("dkim passes, three signatures", sender="bob@fail.example", signatures=(_good(), _good("k1024", bits=1024), _good("ed"))),
+    Case(
+        "dkim passes, three signatures",
+        sender="bob@fail.example",
+        signatures=(_good(), _good("k1024", bits=1024), _good("ed")),
+    ),
     Case("dkim passes for another domain", sender="bob@fail.example", signatures=(_good(domain="other.example"),)),
     Case("dkim passes, key for tests", sender="bob@fail.example", signatures=(_good("testing"),)),
     Case("dkim passes, body length limited", sender="bob@fail.example", signatures=(_good(l="22"),)),
@@ -138,7 +144,19 @@ _SENDERS = {
     "a slash in the domain": "x@hosted.example/.attacker.example",
 }
 _SPF_DOMAINS = (
-    *("perm", "permdkim", "permspf", "permip", "perma", "permcidr", "permredirect", "exp", "explist", "expperm", "include"),
+    *(
+        "perm",
+        "permdkim",
+        "permspf",
+        "permip",
+        "perma",
+        "permcidr",
+        "permredirect",
+        "exp",
+        "explist",
+        "expperm",
+        "include",
+    ),
     *("unknownmodifier", "exists"),
 )
 _HELOS = {
@@ -226,14 +244,25 @@ _FIELDS = {
         "ARC-Message-Signature: i=1; a=rsa-sha256; c=relaxed/relaxed; d=attacker.example; s=s; h=from; bh=AAAA; b=AAAA",
         f"ARC-Authentication-Results: i=1; {zone.OURS}; {_DMARC}; {_SPF}; {_DKIM}",
     ),
-    "our spam verdict": ("X-Spam-Status: No, score=-9.9 required=5.0 tests=ALL_TRUSTED", "X-Spam-Flag: NO", "X-Spam-Level:"),
+    "our spam verdict": (
+        "X-Spam-Status: No, score=-9.9 required=5.0 tests=ALL_TRUSTED",
+        "X-Spam-Flag: NO",
+        "X-Spam-Level:",
+    ),
     "DKIM-Filter": (f"DKIM-Filter: OpenDKIM Filter v2.11.0 {zone.OURS}; {_DKIM}",),
 }
-_OWN_AUTHORS = {"attacker.example": "its own DMARC record", "oddpolicy.example": "the policy", "oddsp.example": "the sub-domain policy"}
+_OWN_AUTHORS = {
+    "attacker.example": "its own DMARC record",
+    "oddpolicy.example": "the policy",
+    "oddsp.example": "the sub-domain policy",
+}
 
 HOSTILE = (
     _forged("nothing but the forged author", "nothing"),
-    *(_forged(f"local part: {name}", "MAIL FROM local part", sender=f"{text}@attacker.example") for name, text in _LOCAL_PARTS.items()),
+    *(
+        _forged(f"local part: {name}", "MAIL FROM local part", sender=f"{text}@attacker.example")
+        for name, text in _LOCAL_PARTS.items()
+    ),
     *(
         _forged(
             f"local part without a record: {name}",
@@ -259,10 +288,20 @@ HOSTILE = (
     *(_forged(f"a=: {name}", "DKIM a=", signatures=(_evil(a=text),)) for name, text in _ALGORITHMS.items()),
     _forged("a tag twice", "DKIM tags", signatures=(_evil(x="9999999999; d=hosted.example"),)),
     _forged("s= in a broken signature", "DKIM s=", signatures=(_evil("sel(x)header.d=hosted.example"),), broken=True),
-    _forged("i= in a broken signature", "DKIM i=", signatures=(_evil(i=_IDENTITIES["encoded semicolon"]),), broken=True),
+    _forged(
+        "i= in a broken signature", "DKIM i=", signatures=(_evil(i=_IDENTITIES["encoded semicolon"]),), broken=True
+    ),
     *(_forged(f"From: {name}", "From", author=text) for name, text in _AUTHORS.items()),
     *(_forged(f"field: {name}", "header fields", more=lines) for name, lines in _FIELDS.items()),
-    *(_forged(f"DMARC record: {name}", "DMARC record", author=f"X <x@{name}>", sender=f"x@{name}") for name in _OWN_AUTHORS),
+    *(
+        _forged(f"DMARC record: {name}", "DMARC record", author=f"X <x@{name}>", sender=f"x@{name}")
+        for name in _OWN_AUTHORS
+    ),
     _forged("two From fields", "From", more=("From: x@attacker.example",)),
-    _forged("selector and local part", "DKIM s=, MAIL FROM", sender=f'"x; {_SPF}; y=b"@attacker.example', signatures=(_evil("s(x"),)),
+    _forged(
+        "selector and local part",
+        "DKIM s=, MAIL FROM",
+        sender=f'"x; {_SPF}; y=b"@attacker.example',
+        signatures=(_evil("s(x"),),
+    ),
 )

@@ -24,7 +24,14 @@ BODY = b"Hello,\r\nlunch at one?\r\n"
 CARELESS = "version: 1\nrules: [{name: everything, when: {risk: '>= 0'}, sign: author}]\ndefault: {sign: author}\n"
 """No daemon starts with it; here it shows what the guard is worth alone."""
 REINJECTED = Connection(ip="127.0.0.1", name="localhost", daemon=zone.OURS)
-AUTHORS = ("good.example", "news.good.example", "mail.good.example", "quarantined.example", "watched.example", zone.HOSTED)
+AUTHORS = (
+    "good.example",
+    "news.good.example",
+    "mail.good.example",
+    "quarantined.example",
+    "watched.example",
+    zone.HOSTED,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,17 @@ def _outcome(session: dict[str, Any]) -> str:
 
 def play(server: str, port: int, client: str, helo: str, sender: str, recipient: str, message: str) -> str:
     """One session; texts hold octets as Latin-1."""
-    with socket.create_connection((server, port), SECONDS, (client, 0)) as connection, connection.makefile("rb") as replies:
-        lines = [None, f"EHLO {helo}", f"MAIL FROM:<{sender}>{'' if sender.isascii() else ' SMTPUTF8'}", f"RCPT TO:<{recipient}>", "DATA"]
+    with (
+        socket.create_connection((server, port), SECONDS, (client, 0)) as connection,
+        connection.makefile("rb") as replies,
+    ):
+        lines = [
+            None,
+            f"EHLO {helo}",
+            f"MAIL FROM:<{sender}>{'' if sender.isascii() else ' SMTPUTF8'}",
+            f"RCPT TO:<{recipient}>",
+            "DATA",
+        ]
         body = message.replace("\r\n.", "\r\n..") + ("" if message.endswith("\r\n") else "\r\n") + "."
         for line in [*lines, body]:
             if line is not None:

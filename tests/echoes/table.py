@@ -57,7 +57,12 @@ def read(name: str) -> tuple[Row, ...]:
 
 def _row(row: dict[str, Any]) -> Row:
     written = tuple(
-        Written(tuple(outcome["wirings"]), outcome["fields"], _beneath(row["header"], outcome), outcome.get("received", row["received"]))
+        Written(
+            tuple(outcome["wirings"]),
+            outcome["fields"],
+            _beneath(row["header"], outcome),
+            outcome.get("received", row["received"]),
+        )
         for outcome in row["outcomes"]
         if "refused" not in outcome
     )

@@ -38,7 +38,9 @@ def test_a_sender_with_a_quoted_local_part_has_no_form() -> None:
         for written in row.written
         if "spf" in written.wirings[0]
         for field in table.header_of(written.fields)
-        if "envelope-from=" in field.text and '"' not in field.text and any(octet in row.sender for octet in '();@,\t "\\<')
+        if "envelope-from=" in field.text
+        and '"' not in field.text
+        and any(octet in row.sender for octet in '();@,\t "\\<')
         if _is_plain(field) and any(octet in row.sender.rpartition("@")[0][1:-1] for octet in '();@,\t "<')
     ]
     assert plain == []

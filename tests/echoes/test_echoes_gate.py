@@ -13,14 +13,20 @@ from dkimgate.message import domains
 from echoes import table, zone
 from echoes.gate_world import REINJECTED, Host, Way, ways, without_evidence
 
-SETTINGS = [*product(("missing", "always"), (False, True), (False, True)), ("never", False, False), ("never", True, False)]
+SETTINGS = [
+    *product(("missing", "always"), (False, True), (False, True)),
+    ("never", False, False),
+    ("never", True, False),
+]
 
 
 @pytest.mark.parametrize("strips", [False, True])
 def test_a_forger_gains_nothing_by_what_our_verifiers_repeat(strips: bool, tmp_path: Path) -> None:
     """Where our verifiers alone are asked, and a program in between has removed what shows that their words are odd."""
     host = Host(tmp_path, "never", strips)
-    assert [gain for row in _forgeries(strips) for way in ways(row) if (gain := _gain(host, without_evidence(way)))] == []
+    assert [
+        gain for row in _forgeries(strips) for way in ways(row) if (gain := _gain(host, without_evidence(way)))
+    ] == []
 
 
 @pytest.mark.heavy
@@ -58,7 +64,9 @@ def test_an_honest_pass_is_believed(strips: bool, tmp_path: Path) -> None:
         seen += 1
         facts = host.assess(way.message).facts
         if facts.arrival.dmarc != "pass":
-            lost.append(f"{way.row}; {way.name}: {facts.arrival.dmarc}, {[(c.method, c.result, c.why) for c in facts.claims]}")
+            lost.append(
+                f"{way.row}; {way.name}: {facts.arrival.dmarc}, {[(c.method, c.result, c.why) for c in facts.claims]}"
+            )
     assert lost == []
     assert seen > 15
 

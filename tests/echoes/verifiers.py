@@ -186,7 +186,9 @@ def postfix(folder: Path, wired: Sequence[Wiring]) -> tuple[Command, dict[str, i
             services.append(f"  -o {{ content_filter = filter:[127.0.0.1]:{wiring.filter.port} }}")
         if wiring.policy is not None:
             name = f"policy{number}"
-            services.append(f"  -o {{ smtpd_recipient_restrictions = check_policy_service unix:private/{name}, permit }}")
+            services.append(
+                f"  -o {{ smtpd_recipient_restrictions = check_policy_service unix:private/{name}, permit }}"
+            )
             services += [f"{name} unix - n n - 0 spawn", f"  user=nobody argv=/usr/bin/policyd-spf {wiring.policy}"]
     write(
         etc / "main.cf",

@@ -38,7 +38,11 @@ def rspamd(folder: Path) -> Milter:
     for worker in ("normal", "controller", "fuzzy"):
         write(local / f"worker-{worker}.inc", "enabled = false; count = 0;")
     upstream = 'upstream "local" { default = yes; self_scan = yes; }'
-    write(local / "worker-proxy.inc", f'bind_socket = "{socket} mode=0666"; milter = yes; count = 1; timeout = 20s;', upstream)
+    write(
+        local / "worker-proxy.inc",
+        f'bind_socket = "{socket} mode=0666"; milter = yes; count = 1; timeout = 20s;',
+        upstream,
+    )
     write(local / "actions.conf", "reject = null; add_header = 1000; greylist = null; rewrite_subject = null;")
     for module in (
         "rbl",
@@ -55,10 +59,19 @@ def rspamd(folder: Path) -> Milter:
         "once_received",
     ):
         write(local / f"{module}.conf", "enabled = false;")
-    fields = ["authentication-results", "x-spamd-result", "x-spamd-bar", "x-spam-status", "x-spam-level", "x-rspamd-queue-id"]
+    fields = [
+        "authentication-results",
+        "x-spamd-result",
+        "x-spamd-bar",
+        "x-spam-status",
+        "x-spam-level",
+        "x-rspamd-queue-id",
+    ]
     write(local / "milter_headers.conf", f"use = {fields};".replace("'", '"'), "skip_local = false;")
     variables = [f"--var={name}={place}" for name in ("DBDIR", "RUNDIR", "LOGDIR")]
-    return Milter("rspamd", ("rspamd", "-f", "-u", "nobody", "-g", "nogroup", f"--var=LOCAL_CONFDIR={place}", *variables), socket)
+    return Milter(
+        "rspamd", ("rspamd", "-f", "-u", "nobody", "-g", "nogroup", f"--var=LOCAL_CONFDIR={place}", *variables), socket
+    )
 
 
 def spamass_milter(folder: Path) -> tuple[Milter, Helper]:
@@ -84,7 +97,11 @@ def amavisd(folder: Path) -> Helper:
         "$final_bad_header_destiny = D_PASS; $final_virus_destiny = D_PASS; $final_banned_destiny = D_PASS; $final_spam_destiny = D_PASS;",
         "1;",
     )
-    return Helper("amavisd", ("amavisd-new" if shutil.which("amavisd-new") else "amavisd", "-c", file, "foreground"), port=FILTER_PORT)
+    return Helper(
+        "amavisd",
+        ("amavisd-new" if shutil.which("amavisd-new") else "amavisd", "-c", file, "foreground"),
+        port=FILTER_PORT,
+    )
 
 
 def exim(folder: Path, inbox: Path) -> Helper:
@@ -139,7 +156,9 @@ def exim(folder: Path, inbox: Path) -> Helper:
 
 def exim_version() -> str:
     """As Exim says it."""
-    return subprocess.run([EXIM, "-C", "/dev/null", "-bV"], capture_output=True, check=True, text=True).stdout.partition("\n")[0]
+    return subprocess.run(
+        [EXIM, "-C", "/dev/null", "-bV"], capture_output=True, check=True, text=True
+    ).stdout.partition("\n")[0]
 
 
 def more(folder: Path) -> list[Wiring]:

@@ -14,7 +14,9 @@ import yaml
 
 from dkimgate.authres.authentication_results import read
 
-FIELDS = [row["field"] for row in yaml.safe_load((Path(__file__).parent / "results_in_the_wild.yaml").read_text("utf-8"))]
+FIELDS = [
+    row["field"] for row in yaml.safe_load((Path(__file__).parent / "results_in_the_wild.yaml").read_text("utf-8"))
+]
 
 
 def by_authres(text: str) -> None:
@@ -47,7 +49,9 @@ def main() -> None:
     """Print the three numbers."""
     fields = [field for field in FIELDS if accepted(field)]
     ours, theirs = cost(read, fields, 100), cost(by_authres, fields, 10)
-    print(f"{len(fields)} fields: dkimgate {ours:.1f} us, authres {theirs:.1f} us a field: {theirs / ours:.1f} times as fast")
+    print(
+        f"{len(fields)} fields: dkimgate {ours:.1f} us, authres {theirs:.1f} us a field: {theirs / ours:.1f} times as fast"
+    )
 
 
 if __name__ == "__main__":

@@ -103,7 +103,14 @@ def test_below_a_border_that_strips_it_is_ours(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [*IS_NOT, "(a) mx.forwarder.example/1", '"mx.forwarder.example/1"', "mx.forwarder.example/1 1", "mx.xn--bcher-kva.example/1"]
+    "name",
+    [
+        *IS_NOT,
+        "(a) mx.forwarder.example/1",
+        '"mx.forwarder.example/1"',
+        "mx.forwarder.example/1 1",
+        "mx.xn--bcher-kva.example/1",
+    ],
 )
 def test_below_a_border_that_strips_only_the_plain_form_is(name: str) -> None:
     assert _facts(f"{BORDER}Authentication-Results: {name}; {PASS}\n{AUTHOR}", strips=True).arrival.dmarc == "unknown"
@@ -118,9 +125,13 @@ def test_a_bait_with_a_job_id_is_one() -> None:
 
 
 def test_a_job_id_that_is_not_configured_is_told() -> None:
-    facts = _facts(f"Authentication-Results: mx.forwarder.example/4XyZ1; {PASS}\n{BORDER}{AUTHOR}", ("mx.forwarder.example",))
+    facts = _facts(
+        f"Authentication-Results: mx.forwarder.example/4XyZ1; {PASS}\n{BORDER}{AUTHOR}", ("mx.forwarder.example",)
+    )
     assert facts.arrival.dmarc == "unknown"
-    assert [claim.why for claim in facts.claims] == ["our authserv-id with a job id, which trust.authserv_ids does not name (NAME/*)"]
+    assert [claim.why for claim in facts.claims] == [
+        "our authserv-id with a job id, which trust.authserv_ids does not name (NAME/*)"
+    ]
 
 
 @pytest.mark.parametrize("entry", ["*", "/*", "*.", "mx*.example", "mx/*/*", "*.*.example", "*x.example", "mx/1*", ""])

@@ -27,10 +27,14 @@ def _facts(arrived: Message, trust: Trust = STRIPS) -> Facts:
 def test_our_pass_is_believed_behind_what_our_milters_insert(name: str) -> None:
     header = BORDER + f"{name.title()}: x\n" * 2 + OURS + AUTHOR
     assert _facts(message(header)).arrival.dmarc == "pass"
-    assert _facts(message(header), STRIPS.model_copy(update={"border_strips_forgeries": False})).arrival.dmarc == "unknown"
+    assert (
+        _facts(message(header), STRIPS.model_copy(update={"border_strips_forgeries": False})).arrival.dmarc == "unknown"
+    )
 
 
-@pytest.mark.parametrize("name", ["X-A", "DKIM-Signature", "Return-Path", "To", "X-Virus", "Received", "X-Original-Authentication-Results"])
+@pytest.mark.parametrize(
+    "name", ["X-A", "DKIM-Signature", "Return-Path", "To", "X-Virus", "Received", "X-Original-Authentication-Results"]
+)
 def test_and_behind_no_other_field(name: str) -> None:
     assert _facts(message(BORDER + f"{name}: x\n" + OURS + AUTHOR)).arrival.dmarc == "unknown"
 
@@ -46,7 +50,11 @@ FORGED = [
 ]
 
 
-@given(st.lists(st.one_of(st.sampled_from(sorted(_NAMES)).map(lambda name: f"{name}: x\n"), st.sampled_from(FORGED)), max_size=6))
+@given(
+    st.lists(
+        st.one_of(st.sampled_from(sorted(_NAMES)).map(lambda name: f"{name}: x\n"), st.sampled_from(FORGED)), max_size=6
+    )
+)
 def test_a_sender_who_writes_these_names_gains_nothing(fields: list[str]) -> None:
     """What comes in passes a border that strips as ours does."""
     sent = message("".join(fields) + AUTHOR).header

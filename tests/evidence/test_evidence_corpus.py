@@ -25,7 +25,9 @@ def arrived(name: str) -> tuple[Message, Facts, dict[str, Any]]:
     expected: dict[str, Any] = yaml.safe_load((CORPUS / f"{name}.yaml").read_text("utf-8"))
     header, body = split_message((CORPUS / f"{name}.eml").read_bytes())
     assert body == b"", "something in the header section ended it"
-    mail = Message(Connection(**expected["connection"]), Envelope("friend@hosted.example", ("v@receiver.example",)), header, "4F2B")
+    mail = Message(
+        Connection(**expected["connection"]), Envelope("friend@hosted.example", ("v@receiver.example",)), header, "4F2B"
+    )
     trust = Trust.model_validate(expected["trust"])
     settings = Config(trust=trust)
     return mail, facts_of(see(mail, settings), settings, ["hosted.example"], lambda author: (False, "lookup")), expected

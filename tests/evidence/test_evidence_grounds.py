@@ -7,7 +7,9 @@ import pytest
 from dkimgate.evidence.gather import see
 from headers import AUTHOR, BORDER, CONFIG, message
 
-OURS = "Authentication-Results: mx.forwarder.example; spf=pass (mailfrom) smtp.mailfrom=ask@hosted.example (client-ip={};"
+OURS = (
+    "Authentication-Results: mx.forwarder.example; spf=pass (mailfrom) smtp.mailfrom=ask@hosted.example (client-ip={};"
+)
 OURS += " helo=client.attacker.example; envelope-from=ask@hosted.example; receiver=<UNKNOWN>)\n"
 
 

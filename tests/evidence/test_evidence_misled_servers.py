@@ -26,7 +26,24 @@ STRANGER = Connection("198.51.100.7", "client.example")
 RECORDS = ('_dmarc.hosted.example. TXT "v=DMARC1; p=reject"', 'hosted.example. TXT "v=spf1 -all"')
 REST = "From: ask@hosted.example\nTo: r@reader.example\nSubject: x\nDate: Sat, 21 Nov 2026 17:17:07 +0000\nMessage-ID: <1@d.example>\n\nx\n"
 
-WORDS = ("mx", ".", "forwarder", ".", "example", ";", " ", "spf", "=", "pass", " ", "smtp", ".", "mailfrom", "=", "hosted.example")
+WORDS = (
+    "mx",
+    ".",
+    "forwarder",
+    ".",
+    "example",
+    ";",
+    " ",
+    "spf",
+    "=",
+    "pass",
+    " ",
+    "smtp",
+    ".",
+    "mailfrom",
+    "=",
+    "hosted.example",
+)
 RECEIVED_SPF = (
     "pass",
     " ",
@@ -109,7 +126,11 @@ def _states_a_pass(address: str, message: Message, body: bytes) -> bool:
     with MilterClient(address, 30.0) as client:
         client.open(message.connection)
         reply = client.send(message, body)
-    stated = [edit.value for edit in reply.edits if isinstance(edit, Insertion) and edit.name.lower() == b"authentication-results"]
+    stated = [
+        edit.value
+        for edit in reply.edits
+        if isinstance(edit, Insertion) and edit.name.lower() == b"authentication-results"
+    ]
     return any(b"dmarc=pass" in value for value in stated)
 
 

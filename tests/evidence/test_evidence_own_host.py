@@ -18,12 +18,16 @@ from headers import AUTHOR, BORDER, REINJECTED, TRUST, message
 LEAVES_FROM = (ipaddress.ip_address("203.0.113.10"), ipaddress.ip_address("2001:db8::10"))
 OURS = "mx1.mail.forwarder.example"
 PASSES = "Authentication-Results: mx.forwarder.example; {}; dmarc=pass (p=reject dis=none) header.from=hosted.example\n"
-BY_SPF = PASSES.replace("; dmarc", "\n" + PASSES.partition(";")[0] + "; dmarc").format("spf=pass smtp.mailfrom=ask@hosted.example")
+BY_SPF = PASSES.replace("; dmarc", "\n" + PASSES.partition(";")[0] + "; dmarc").format(
+    "spf=pass smtp.mailfrom=ask@hosted.example"
+)
 BY_DKIM = "Authentication-Results: mx.forwarder.example; dkim=pass header.d=hosted.example header.s=s\n" + BY_SPF
 
 
 def border(helo: str = "c.example", name: str = "c.example", ip: str = "198.51.100.9") -> str:
-    return BORDER.replace("from client.attacker.example (client.attacker.example [192.0.2.66])", f"from {helo} ({name} [{ip}])")
+    return BORDER.replace(
+        "from client.attacker.example (client.attacker.example [192.0.2.66])", f"from {helo} ({name} [{ip}])"
+    )
 
 
 CLIENTS = {
@@ -31,7 +35,10 @@ CLIENTS = {
     "says a name of ours": ({"helo": OURS}, True),
     "says it in capitals, with a dot": ({"helo": OURS.upper() + "."}, True),
     "has it in DNS": ({"name": OURS}, True),
-    "a name that ends like ours": ({"helo": "mail.forwarder.example.attacker.example", "name": "xmx.forwarder.example"}, False),
+    "a name that ends like ours": (
+        {"helo": "mail.forwarder.example.attacker.example", "name": "xmx.forwarder.example"},
+        False,
+    ),
     "an address that our mail leaves from": ({"ip": "203.0.113.10"}, True),
     "the same, as an IPv6 socket shows it": ({"ip": "::ffff:203.0.113.10"}, True),
     "of IPv6": ({"ip": "2001:DB8:0::10"}, True),
@@ -48,7 +55,9 @@ def test_a_host_of_ours_is_known_by_name_or_address(client: str) -> None:
         assert forgotten_host.handed_in(arrived, route_of(arrived, TRUST), TRUST, LEAVES_FROM) is ours
 
 
-@pytest.mark.parametrize("arrived", [message(AUTHOR), message(AUTHOR, Connection(ip="203.0.113.10", name=OURS, auth="ask"))])
+@pytest.mark.parametrize(
+    "arrived", [message(AUTHOR), message(AUTHOR, Connection(ip="203.0.113.10", name=OURS, auth="ask"))]
+)
 def test_mail_from_inside_is_not_handed_in_at_a_border(arrived: object) -> None:
     assert not forgotten_host.handed_in(arrived, route_of(arrived, TRUST), TRUST, LEAVES_FROM)  # type: ignore[arg-type]
 

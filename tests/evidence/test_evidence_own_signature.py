@@ -48,12 +48,16 @@ def hashed(body: bytes) -> bytes:
     return stream.digest()
 
 
-def signed(key: SigningKey = RSA, header: Header = HEADER, body: bytes = BODY, now: int = NOW, days: int | None = None) -> Header:
+def signed(
+    key: SigningKey = RSA, header: Header = HEADER, body: bytes = BODY, now: int = NOW, days: int | None = None
+) -> Header:
     """The header with a signature of that key on top, as it left the gate."""
     return (HeaderField(b"DKIM-Signature", b" " + sign(header, hashed(body), key, now, days)), *header)
 
 
-def valid(header: Header, body: bytes = BODY, author: str | None = "hosted.example", now: float = NOW + 60) -> frozenset[str]:
+def valid(
+    header: Header, body: bytes = BODY, author: str | None = "hosted.example", now: float = NOW + 60
+) -> frozenset[str]:
     found = our_signatures.look_for(header, our_signatures.by_name(KEYS))
     return our_signatures.verify(found, header, hashed(body), author, now).valid
 
@@ -87,7 +91,10 @@ OURS: dict[str, Callable[[], Header]] = {
     "as it left": signed,
     "Ed25519": lambda: signed(ED25519),
     "with both": lambda: signed(ED25519, signed()),
-    "below what the next hosts added": lambda: (*top((b"Received", b" from a by b"), (b"X-Spam-Status", b" No")), *signed()),
+    "below what the next hosts added": lambda: (
+        *top((b"Received", b" from a by b"), (b"X-Spam-Status", b" No")),
+        *signed(),
+    ),
     "folded anew": lambda: edited(b"\n\t", b"\n  "),
     "until it expires": lambda: signed(days=1),
     "nothing signed beyond what stands there": by_the_book,
@@ -104,7 +111,9 @@ def test_our_signature_is_found(case: str) -> None:
 def test_what_opendkim_signed_with_our_key_is_ours_if_the_body_is_relaxed(form: bytes) -> None:
     assert valid(by_dkimpy(form, b"relaxed"), now=LATE) == {"hosted.example"}
     assert valid(by_dkimpy(form, b"simple"), now=LATE) == frozenset()
-    assert valid(by_dkimpy(form, b"simple", b"Hello\r\n"), b"Hello \r\n", now=LATE) == frozenset(), "the relaxed hash is the same"
+    assert valid(by_dkimpy(form, b"simple", b"Hello\r\n"), b"Hello \r\n", now=LATE) == frozenset(), (
+        "the relaxed hash is the same"
+    )
 
 
 NOT_OURS: dict[str, Callable[[], Header]] = {
@@ -197,10 +206,18 @@ PROOFS: dict[str, tuple[Header, str, tuple[str, str, bool]]] = {
     "ours alone, selector in capitals": (signed(), f"{D} header.s=GATE; {PASS}", ("none", "none", False)),
     "ours alone, by b=": (signed(), f"{D} {b_of(signed())}; {PASS}", ("none", "none", False)),
     "ours alone, nothing told but d=": (signed(), f"{D}; {PASS}", ("none", "none", False)),
-    "ours alone, nothing told but i=": (signed(), f"dkim=pass header.i=@hosted.example; {PASS}", ("none", "none", False)),
+    "ours alone, nothing told but i=": (
+        signed(),
+        f"dkim=pass header.i=@hosted.example; {PASS}",
+        ("none", "none", False),
+    ),
     "ours alone, i= below": (signed(), f"dkim=pass header.i=@eu.hosted.example; {PASS}", ("none", "none", False)),
     "ours twice": (signed(ED25519, signed()), f"{D} header.s=gate; {D} header.s=ed; {PASS}", ("none", "none", False)),
-    "ours of a sub-domain": (signed(BELOW), f"dkim=pass header.d=news.hosted.example header.s=gate; {PASS}", ("none", "none", False)),
+    "ours of a sub-domain": (
+        signed(BELOW),
+        f"dkim=pass header.d=news.hosted.example header.s=gate; {PASS}",
+        ("none", "none", False),
+    ),
     "ours, and a reason that does not align": (
         signed(),
         f"{D} header.s=gate; dkim=pass header.d=list.example header.s=l; spf=pass smtp.mailfrom=list.example; {PASS}",
@@ -210,7 +227,11 @@ PROOFS: dict[str, tuple[Header, str, tuple[str, str, bool]]] = {
     "ours, taken off since": (HEADER, f"{D} header.s=gate; {PASS}", ("none", "none", False)),
     "ours is there and no reason is told": (signed(), PASS, ("none", "none", False)),
     "ours and SPF": (signed(), f"{D} header.s=gate; {SPF}; {PASS}", ("pass", "none", True)),
-    "ours and another provider's": (signed(GOOGLE, signed()), f"{D} header.s=gate; {D} header.s=google; {PASS}", ("pass", "pass", True)),
+    "ours and another provider's": (
+        signed(GOOGLE, signed()),
+        f"{D} header.s=gate; {D} header.s=google; {PASS}",
+        ("pass", "pass", True),
+    ),
     "another provider's alone": (GOOGLES, f"{D} header.s=google; {PASS}", ("pass", "pass", True)),
     "another provider's, nothing told but d=": (GOOGLES, f"{D}; {PASS}", ("pass", "pass", True)),
     "another provider's, by b=": (signed(GOOGLE, signed()), f"{D} {b_of(GOOGLES)}; {PASS}", ("pass", "pass", True)),

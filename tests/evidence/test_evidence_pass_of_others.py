@@ -16,7 +16,9 @@ TRUST = Trust(hosts=["mx.forwarder.example"], authserv_ids=["mx.forwarder.exampl
 
 def pass_of(domain: str | None, standing: Standing = Standing.TRUSTED, result: str = "pass") -> Claim:
     properties = (("header.from", domain),) if domain is not None else ()
-    return Claim("dmarc", result, "mx.forwarder.example", "Authentication-Results", standing, "ours", properties=properties)
+    return Claim(
+        "dmarc", result, "mx.forwarder.example", "Authentication-Results", standing, "ours", properties=properties
+    )
 
 
 SAID = "ours; but it is a pass of member.example, and From now names lists.hosted.example, for which it says nothing"
@@ -41,7 +43,11 @@ SAID = "ours; but it is a pass of member.example, and From now names lists.hoste
         (pass_of("hosted.example"), "lists.hosted.example", "ours"),  # a verifier may name the policy's domain
         (pass_of(None), "lists.hosted.example", "ours"),
         (pass_of("member.example", Standing.UPSTREAM), "lists.hosted.example", SAID),  # no passport, say
-        (replace(pass_of("member.example", Standing.UPSTREAM), by="mx.elsewhere.example"), "lists.hosted.example", "ours"),
+        (
+            replace(pass_of("member.example", Standing.UPSTREAM), by="mx.elsewhere.example"),
+            "lists.hosted.example",
+            "ours",
+        ),
         (pass_of("member.example", result="fail"), "lists.hosted.example", "ours"),
     ],
 )
@@ -54,7 +60,12 @@ def test_it_is_told_and_counts_as_before() -> None:
     claims = (pass_of("member.example"),)
     before = arrival_of(claims, "lists.hosted.example", True, TRUST, Spam())
     assert before[0].dmarc == "unknown"
-    assert arrival_of(passes_of_others_told(claims, "lists.hosted.example", TRUST), "lists.hosted.example", True, TRUST, Spam()) == before
+    assert (
+        arrival_of(
+            passes_of_others_told(claims, "lists.hosted.example", TRUST), "lists.hosted.example", True, TRUST, Spam()
+        )
+        == before
+    )
 
 
 def spf_of(domain: str, standing: Standing = Standing.TRUSTED) -> Claim:

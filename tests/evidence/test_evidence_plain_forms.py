@@ -22,7 +22,9 @@ def form_of(text: str) -> str | None:
     return plain_forms.form_of(text, authentication_results.read(text))
 
 
-@pytest.mark.parametrize("row", [row for row in table.read("plain") if row.case not in FREE_TEXT], ids=lambda row: row.case)
+@pytest.mark.parametrize(
+    "row", [row for row in table.read("plain") if row.case not in FREE_TEXT], ids=lambda row: row.case
+)
 def test_what_verifiers_write_for_plain_words_is_plain(row: table.Row) -> None:
     for written in row.written:
         for field in table.header_of(written.fields):
@@ -59,14 +61,23 @@ def test_what_holds_a_senders_words_is_not(text: str) -> None:
     assert form_of(OURS + text) is None
 
 
-@pytest.mark.parametrize("sender", ["", "ask@hosted.example", "bounce+a=b.example@x.example", "SRS0=a=b=c.example=d@x.example", "root"])
+@pytest.mark.parametrize(
+    "sender", ["", "ask@hosted.example", "bounce+a=b.example@x.example", "SRS0=a=b=c.example=d@x.example", "root"]
+)
 def test_plain_senders(sender: str) -> None:
     assert plain_forms.is_plain_sender(sender)
 
 
 @pytest.mark.parametrize(
     "sender",
-    ['"x@hosted.example,b"@a.example', "a b@x.example", "x@hosted.example(y@a.example)", "a@b@c.example", "a@[192.0.2.1]", "é@x.example"],
+    [
+        '"x@hosted.example,b"@a.example',
+        "a b@x.example",
+        "x@hosted.example(y@a.example)",
+        "a@b@c.example",
+        "a@[192.0.2.1]",
+        "é@x.example",
+    ],
 )
 def test_odd_senders(sender: str) -> None:
     assert not plain_forms.is_plain_sender(sender)
@@ -75,10 +86,26 @@ def test_odd_senders(sender: str) -> None:
 PLAIN = "Authentication-Results: mx.forwarder.example; dmarc=pass (p=reject dis=none) header.from=hosted.example\n"
 AUTHOR = "From: ask@hosted.example\n"
 ODD = {
-    "selector": (PLAIN, "DKIM-Signature: v=1; a=rsa-sha256; d=a.example; s=sel(x)header.d=hosted.example; h=from; bh=A; b=A\n", "s=sel(x)"),
-    "identity": (PLAIN, "DKIM-Signature: v=1; a=rsa-sha256; d=a.example; s=s; i=x=3B=20dmarc=3Dpass@a.example; b=A\n", "dmarc=pass"),
-    "domain": (PLAIN, "DKIM-Signature: v=1; a=rsa-sha256; d=a.example (x) hosted.example; s=s; b=A\n", "d=a.example (x)"),
-    "algorithm": (PLAIN, "DKIM-Signature: v=1; a=rsa-sha256 header.d=hosted.example; d=a.example; s=s; b=A\n", "a=rsa-sha256 header"),
+    "selector": (
+        PLAIN,
+        "DKIM-Signature: v=1; a=rsa-sha256; d=a.example; s=sel(x)header.d=hosted.example; h=from; bh=A; b=A\n",
+        "s=sel(x)",
+    ),
+    "identity": (
+        PLAIN,
+        "DKIM-Signature: v=1; a=rsa-sha256; d=a.example; s=s; i=x=3B=20dmarc=3Dpass@a.example; b=A\n",
+        "dmarc=pass",
+    ),
+    "domain": (
+        PLAIN,
+        "DKIM-Signature: v=1; a=rsa-sha256; d=a.example (x) hosted.example; s=s; b=A\n",
+        "d=a.example (x)",
+    ),
+    "algorithm": (
+        PLAIN,
+        "DKIM-Signature: v=1; a=rsa-sha256 header.d=hosted.example; d=a.example; s=s; b=A\n",
+        "a=rsa-sha256 header",
+    ),
     "seal": (PLAIN, "ARC-Seal: i=1; a=rsa-sha256; d=a.example; s=x;y; b=A;s=a b\n", "s=a b"),
     "Return-Path": ('Return-Path: <"x@hosted.example,b"@a.example>\n' + PLAIN, "", "x@hosted.example,b"),
     "Received-SPF": ('Received-SPF: Pass (x) envelope-from="a b"@a.example;\n' + PLAIN, "", "a b"),
@@ -88,7 +115,11 @@ ODD = {
 
 def in_zone(message: Message, route: Route) -> dict[int, Reading]:
     fields = enumerate(message.header[: route.ours_above])
-    return {position: authentication_results.read(field.text) for position, field in fields if field.key == "authentication-results"}
+    return {
+        position: authentication_results.read(field.text)
+        for position, field in fields
+        if field.key == "authentication-results"
+    }
 
 
 @pytest.mark.parametrize("what", ODD)
@@ -104,7 +135,9 @@ def test_odd_words_are_told(what: str) -> None:
 
 
 def test_plain_mail_has_none() -> None:
-    header = table.header_of(PLAIN + BORDER + "DKIM-Signature: v=1; a=rsa-sha256; d=a.example; s=s; i=a.b@m.a.example; b=AAA/+=\n" + AUTHOR)
+    header = table.header_of(
+        PLAIN + BORDER + "DKIM-Signature: v=1; a=rsa-sha256; d=a.example; s=s; i=a.b@m.a.example; b=AAA/+=\n" + AUTHOR
+    )
     trust = Trust(hosts=("mx.forwarder.example",), authserv_ids=("mx.forwarder.example",))
     for sender in ("ask@hosted.example", ""):
         message = Message(REINJECTED, Envelope(sender), header)

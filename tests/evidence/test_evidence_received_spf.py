@@ -42,7 +42,12 @@ FIELDS = [
         "<UNKNOWN>",
         "a@y.example",
     ),
-    ("Permerror (mailfrom) identity=mailfrom; receiver=mx.forwarder.example", "permerror", "mx.forwarder.example", None),
+    (
+        "Permerror (mailfrom) identity=mailfrom; receiver=mx.forwarder.example",
+        "permerror",
+        "mx.forwarder.example",
+        None,
+    ),
     (
         "Fail (protection.outlook.example: domain of y.example does not designate 192.0.2.1 as permitted sender) receiver=protection.outlook.example; client-ip=192.0.2.1; helo=y.example;",
         "fail",
@@ -56,7 +61,12 @@ FIELDS = [
     ("hardfail", "fail", None, None),
     ("(a comment ahead) FAIL", "fail", None, None),
     ("fail\0", "fail", None, None),
-    ('fail (x) envelope-from="a \\" receiver=mx.forwarder.example"@y.example', "fail", None, 'a \\" receiver=mx.forwarder.example'),
+    (
+        'fail (x) envelope-from="a \\" receiver=mx.forwarder.example"@y.example',
+        "fail",
+        None,
+        'a \\" receiver=mx.forwarder.example',
+    ),
     ("", None, None, None),
     ("failure", None, None, None),
     ("pass-through", None, None, None),
@@ -81,10 +91,14 @@ def test_any_text_can_be_read(text: str) -> None:
 
 
 def _facts(header: str, connection: Connection = REINJECTED, settings: Config = CONFIG) -> Facts:
-    return facts_of(see(message(header, connection), settings), settings, ["hosted.example"], lambda author: (False, "lookup"))
+    return facts_of(
+        see(message(header, connection), settings), settings, ["hosted.example"], lambda author: (False, "lookup")
+    )
 
 
-PASS = "Received-SPF: Pass (x) client-ip=192.0.2.66; envelope-from=friend@hosted.example; receiver=mx.forwarder.example\n"
+PASS = (
+    "Received-SPF: Pass (x) client-ip=192.0.2.66; envelope-from=friend@hosted.example; receiver=mx.forwarder.example\n"
+)
 OURS = "Authentication-Results: mx.forwarder.example; spf={} smtp.mailfrom=friend@hosted.example\n"
 STRIPPING = Config(trust=CONFIG.trust.model_copy(update={"border_strips_forgeries": True}))
 

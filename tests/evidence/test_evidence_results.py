@@ -12,7 +12,11 @@ from dkimgate.authres.authentication_results import MAX_LENGTH, read
 # the examples of RFC 8601 appendix B, unfolded
 RFC_EXAMPLES = [
     ("example.org 1; none", "example.org", []),
-    ("example.com; spf=pass smtp.mailfrom=example.net", "example.com", [("spf", "pass", [("smtp.mailfrom", "example.net")])]),
+    (
+        "example.com; spf=pass smtp.mailfrom=example.net",
+        "example.com",
+        [("spf", "pass", [("smtp.mailfrom", "example.net")])],
+    ),
     (
         "example.com; auth=pass (cram-md5) smtp.auth=sender@example.net; spf=pass smtp.mailfrom=example.net",
         "example.com",
@@ -21,7 +25,10 @@ RFC_EXAMPLES = [
     (
         'example.com; dkim=pass reason="good signature" header.i=@mail-router.example.net; dkim=fail reason="bad signature" header.i=@newyork.example.com',
         "example.com",
-        [("dkim", "pass", [("header.i", "@mail-router.example.net")]), ("dkim", "fail", [("header.i", "@newyork.example.com")])],
+        [
+            ("dkim", "pass", [("header.i", "@mail-router.example.net")]),
+            ("dkim", "fail", [("header.i", "@newyork.example.com")]),
+        ],
     ),
     (
         "foo.example.net (foobar) 1 (baz); dkim (Because I like it) / 1 (One yay) = (wait for it) fail policy (A dot can go here) "
@@ -47,7 +54,9 @@ def _plain(text: str) -> list[tuple[str, str, list[tuple[str, str]]]]:
 
 
 @pytest.mark.parametrize(("text", "authserv_id", "results"), RFC_EXAMPLES)
-def test_the_examples_of_the_rfc(text: str, authserv_id: str, results: list[tuple[str, str, list[tuple[str, str]]]]) -> None:
+def test_the_examples_of_the_rfc(
+    text: str, authserv_id: str, results: list[tuple[str, str, list[tuple[str, str]]]]
+) -> None:
     assert read(text).authserv_id == authserv_id
     assert _plain(text) == results
 

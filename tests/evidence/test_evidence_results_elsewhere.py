@@ -82,10 +82,15 @@ def test_every_instance_of_an_arc_set_counts_whatever_became_of_the_chain(instan
 def test_what_we_sealed_ourselves_when_it_was_here_before() -> None:
     """A fail in our own name counts like one of our own field that stands where anyone can write."""
     facts = _facts(
-        OURS + BORDER + "ARC-Authentication-Results: i=1; mx.forwarder.example; dmarc=fail header.from=hosted.example\n" + AUTHOR
+        OURS
+        + BORDER
+        + "ARC-Authentication-Results: i=1; mx.forwarder.example; dmarc=fail header.from=hosted.example\n"
+        + AUTHOR
     )
     assert (facts.arrival.dmarc, facts.upstream.dmarc) == ("fail", None)
-    assert [(claim.by, claim.result) for claim in facts.claims if claim.field.startswith("ARC")] == [("mx.forwarder.example", "fail")]
+    assert [(claim.by, claim.result) for claim in facts.claims if claim.field.startswith("ARC")] == [
+        ("mx.forwarder.example", "fail")
+    ]
 
 
 ONE_METHOD = [
@@ -121,7 +126,9 @@ ONE_METHOD = [
 
 @pytest.mark.parametrize(("name", "value", "expected"), ONE_METHOD)
 def test_a_field_of_one_method(name: str, value: str, expected: list[str]) -> None:
-    assert [f"{claim.method}={claim.result}" for claim in _facts(f"{BORDER}{name}: {value}\n{AUTHOR}").claims] == expected
+    assert [
+        f"{claim.method}={claim.result}" for claim in _facts(f"{BORDER}{name}: {value}\n{AUTHOR}").claims
+    ] == expected
 
 
 def test_microsofts_guess_counts_in_a_copy_too() -> None:

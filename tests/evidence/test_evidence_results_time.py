@@ -37,7 +37,13 @@ def test_what_hurts_behind_an_unclosed_comment_is_still_found() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [r"x; spf=pass (a \( b", r'x; spf=pass reason="a \" b', r"x; spf=pass \( b", 'x; spf=pass (a (b "c) d', "x; spf=pass (a\\"],
+    [
+        r"x; spf=pass (a \( b",
+        r'x; spf=pass reason="a \" b',
+        r"x; spf=pass \( b",
+        'x; spf=pass (a (b "c) d',
+        "x; spf=pass (a\\",
+    ],
 )
 def test_what_is_not_closed_is_not_well_formed(text: str) -> None:
     assert not authentication_results.read(text).strict

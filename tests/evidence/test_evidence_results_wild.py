@@ -76,10 +76,14 @@ HURTS = {"fail", "hardfail", "softfail", "permerror", "temperror"}
 
 
 @pytest.mark.parametrize("row", WILD, ids=[row["of"] for row in WILD])
-@pytest.mark.parametrize("damage", ["{} (unclosed", '{} "unclosed', "{} \0", "{};;=", "\x01{}", "{} " + "x" * MAX_LENGTH])
+@pytest.mark.parametrize(
+    "damage", ["{} (unclosed", '{} "unclosed', "{} \0", "{};;=", "\x01{}", "{} " + "x" * MAX_LENGTH]
+)
 def test_what_hurts_survives_any_damage(row: dict[str, Any], damage: str) -> None:
     said = [
-        result for result in row["results"] if result.split("=")[0] in ("dmarc", "spf", "dkim", "arc") and result.split("=")[1] in HURTS
+        result
+        for result in row["results"]
+        if result.split("=")[0] in ("dmarc", "spf", "dkim", "arc") and result.split("=")[1] in HURTS
     ]
     reading = read(damage.format(row["field"]))
     assert {f"{r.method}={r.result}" for r in reading.results} >= set(said)
@@ -110,9 +114,12 @@ cfws = st.just("") | st.one_of(gap, st.tuples(gap, comments, gap).map("".join), 
 apart = st.one_of(gap, st.tuples(gap, comments, gap).map("".join))
 quotable = st.text('ab;=()@. \\"', max_size=8)
 methods = st.sampled_from(["dkim", "spf", "dmarc", "arc", "iprev", "auth", "DKIM", "x-own", "dkim-atps"])
-outcomes = st.sampled_from(["pass", "fail", "none", "neutral", "softfail", "temperror", "permerror", "policy", "Pass", "x-y"])
+outcomes = st.sampled_from(
+    ["pass", "fail", "none", "neutral", "softfail", "temperror", "permerror", "policy", "Pass", "x-y"]
+)
 names = st.tuples(
-    st.sampled_from(["smtp", "header", "policy", "body", "Header"]), st.sampled_from(["mailfrom", "d", "i", "s", "from", "iprev", "x-bits"])
+    st.sampled_from(["smtp", "header", "policy", "body", "Header"]),
+    st.sampled_from(["mailfrom", "d", "i", "s", "from", "iprev", "x-bits"]),
 )
 
 
@@ -228,13 +235,19 @@ def test_several_results_and_fields_of_our_host(header: str, dmarc: str, dkim: s
 def test_sender_id_and_the_originating_address_are_left_alone() -> None:
     before = _facts(BORDER + AUTHOR)
     after = _facts(
-        US + "sender-id=pass header.from=hosted.example\n" + BORDER + "X-Originating-IP: 127.0.0.1\nX-Sender-IP: 127.0.0.1\n" + AUTHOR
+        US
+        + "sender-id=pass header.from=hosted.example\n"
+        + BORDER
+        + "X-Originating-IP: 127.0.0.1\nX-Sender-IP: 127.0.0.1\n"
+        + AUTHOR
     )
     assert (after.arrival, after.upstream, after.border) == (before.arrival, before.upstream, before.border)
 
 
 @pytest.mark.parametrize("configured", ["mx.bücher.example", "mx.xn--bcher-kva.example", "MX.Bücher.Example"])
-@pytest.mark.parametrize("written", ["mx.bücher.example", "mx.xn--bcher-kva.example", "MX.XN--BCHER-KVA.example", "MX.BÜCHER.example"])
+@pytest.mark.parametrize(
+    "written", ["mx.bücher.example", "mx.xn--bcher-kva.example", "MX.XN--BCHER-KVA.example", "MX.BÜCHER.example"]
+)
 def test_our_name_is_ours_in_a_labels_and_u_labels(configured: str, written: str) -> None:
     trust = Trust(hosts=TRUST.hosts, authserv_ids=(configured,))
     arrived = message(f"Authentication-Results: {written}; dmarc=pass header.from=hosted.example\n" + BORDER + AUTHOR)
@@ -242,7 +255,8 @@ def test_our_name_is_ours_in_a_labels_and_u_labels(configured: str, written: str
 
 
 @pytest.mark.parametrize(
-    "written", ["mx.bucher.example", "mx.\uff42ücher.example", "mx.bücher.example.", "mx.bu\u0308cher.example", "x" * 9000]
+    "written",
+    ["mx.bucher.example", "mx.\uff42ücher.example", "mx.bücher.example.", "mx.bu\u0308cher.example", "x" * 9000],
 )
 def test_what_only_looks_like_our_name_is_not_ours(written: str) -> None:
     assert not Trust(authserv_ids=("mx.bücher.example",)).is_authserv_id(written)

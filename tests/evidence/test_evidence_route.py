@@ -73,7 +73,14 @@ HOPS = [
     ),
     ("from www-data by mx.example with local (Exim 4.96) id 1; d", "mx.example", None, "www-data", "local", True),
     ("(from root@localhost)\n\tby mx.example (8.16.1/8.16.1/Submit) id 1; d", "mx.example", None, None, None, True),
-    ("by mx.example (OpenSMTPD) with ESMTPS id 1; d", "mx.example", None, None, "ESMTPS", False),  # it hides its clients
+    (
+        "by mx.example (OpenSMTPD) with ESMTPS id 1; d",
+        "mx.example",
+        None,
+        None,
+        "ESMTPS",
+        False,
+    ),  # it hides its clients
     (
         "from localhost (mx.example [local])\n\tby mx.example (OpenSMTPD) with ESMTPA id 1; d",
         "mx.example",
@@ -82,9 +89,23 @@ HOPS = [
         "ESMTPA",
         True,
     ),
-    ("from h (r [192.0.2.1]);\n\tby mx.example (OpenSMTPD) with ESMTP id 1;\n\td", "mx.example", "192.0.2.1", "h", "ESMTP", False),
+    (
+        "from h (r [192.0.2.1]);\n\tby mx.example (OpenSMTPD) with ESMTP id 1;\n\td",
+        "mx.example",
+        "192.0.2.1",
+        "h",
+        "ESMTP",
+        False,
+    ),
     ("from h (r [192.0.2.1]); with ESMTPSA by mx.example; d", None, "192.0.2.1", "h", None, False),
-    ("from www-data by mx.example with local-smtp (Exim 4.96) id 1; d", "mx.example", None, "www-data", "local-smtp", True),
+    (
+        "from www-data by mx.example with local-smtp (Exim 4.96) id 1; d",
+        "mx.example",
+        None,
+        "www-data",
+        "local-smtp",
+        True,
+    ),
     (
         "from localhost (user@localhost)\n\tby mx.example (8.17.1/8.17.1/Submit) with ESMTP id 1; d",
         "mx.example",
@@ -93,9 +114,30 @@ HOPS = [
         "ESMTP",
         True,
     ),
-    ("from h (user@192.0.2.1)\n\tby mx.example (8.17.1/8.17.1/Submit) with ESMTP id 1; d", "mx.example", "192.0.2.1", "h", "ESMTP", False),
-    ("from h ([fe80::1%eth0]) by mx.example (Postfix) with ESMTP id 1; d", "mx.example", "fe80::1%eth0", "h", "ESMTP", False),
-    ("from e1 ([fe80::1:2%18]) by\n e1.example ([fe80::1:2%18]) with mapi id 15; d", "e1.example", "fe80::1:2%18", "e1", "mapi", False),
+    (
+        "from h (user@192.0.2.1)\n\tby mx.example (8.17.1/8.17.1/Submit) with ESMTP id 1; d",
+        "mx.example",
+        "192.0.2.1",
+        "h",
+        "ESMTP",
+        False,
+    ),
+    (
+        "from h ([fe80::1%eth0]) by mx.example (Postfix) with ESMTP id 1; d",
+        "mx.example",
+        "fe80::1%eth0",
+        "h",
+        "ESMTP",
+        False,
+    ),
+    (
+        "from e1 ([fe80::1:2%18]) by\n e1.example ([fe80::1:2%18]) with mapi id 15; d",
+        "e1.example",
+        "fe80::1:2%18",
+        "e1",
+        "mapi",
+        False,
+    ),
     (
         "from [192.0.2.1] ([192.0.2.1:40530] helo=h) by mx.example (ecelerity 4.4) with ESMTP id 1; d",
         "mx.example",
@@ -114,8 +156,22 @@ HOPS = [
         "POP3",
         False,
     ),
-    ("from unknown (HELO h) (ident@192.0.2.1)\n  by mx.example with SMTP; d", "mx.example", "192.0.2.1", "unknown", "SMTP", False),
-    ("from 127.0.0.1 (192.0.2.1:4711)\n\tby mx.example with [XMail 1.27] id 1; d", "mx.example", "192.0.2.1", "127.0.0.1", "[XMail", False),
+    (
+        "from unknown (HELO h) (ident@192.0.2.1)\n  by mx.example with SMTP; d",
+        "mx.example",
+        "192.0.2.1",
+        "unknown",
+        "SMTP",
+        False,
+    ),
+    (
+        "from 127.0.0.1 (192.0.2.1:4711)\n\tby mx.example with [XMail 1.27] id 1; d",
+        "mx.example",
+        "192.0.2.1",
+        "127.0.0.1",
+        "[XMail",
+        False,
+    ),
     ("(qmail 1234 invoked by uid 89); 1 Jan 2026 00:00:00 -0000", None, None, None, None, False),
     # the HELO name is the client's: it must not become the address, the host or the protocol
     (
@@ -126,7 +182,14 @@ HOPS = [
         "ESMTP",
         False,
     ),
-    ("from by (evil.example [192.0.2.66]) by mx.example (Postfix) with ESMTP id 1; d", "mx.example", "192.0.2.66", "by", "ESMTP", False),
+    (
+        "from by (evil.example [192.0.2.66]) by mx.example (Postfix) with ESMTP id 1; d",
+        "mx.example",
+        "192.0.2.66",
+        "by",
+        "ESMTP",
+        False,
+    ),
     (
         "from with (evil.example [192.0.2.66]) by mx.example (Postfix) with ESMTP id 1; d",
         "mx.example",
@@ -152,7 +215,14 @@ HOPS = [
         "ESMTPS",
         False,
     ),
-    ('from h (Client CN "[127.0.0.1]", Issuer "y") by mx.example (Postfix) with ESMTP id 1; d', "mx.example", None, "h", "ESMTP", False),
+    (
+        'from h (Client CN "[127.0.0.1]", Issuer "y") by mx.example (Postfix) with ESMTP id 1; d',
+        "mx.example",
+        None,
+        "h",
+        "ESMTP",
+        False,
+    ),
     # of two addresses that nobody can tell apart neither is the client's
     (
         "from h (r [192.0.2.66]) (x [127.0.0.1]) by mx.example (Postfix) with ESMTP id 1; d",
@@ -251,15 +321,40 @@ ORIGINS = [
     ("a client program that redirects by a login", BORDER + AUTHOR, LOGGED_IN, Origin.FORWARDED),
     ("the same through the content filter", AMAVIS + LOGIN + BORDER + AUTHOR, REINJECTED, Origin.FORWARDED),
     ("a relay that trust.hosts does not know", STRANGER + AUTHOR, REINJECTED, Origin.FORWARDED),
-    ("Received fields removed, other traces left", "Delivered-To: ask@hosted.example\n" + AUTHOR, REINJECTED, Origin.FORWARDED),
-    ("Received fields removed, a verdict left", "Authentication-Results: x; none\n" + AUTHOR, REINJECTED, Origin.FORWARDED),
+    (
+        "Received fields removed, other traces left",
+        "Delivered-To: ask@hosted.example\n" + AUTHOR,
+        REINJECTED,
+        Origin.FORWARDED,
+    ),
+    (
+        "Received fields removed, a verdict left",
+        "Authentication-Results: x; none\n" + AUTHOR,
+        REINJECTED,
+        Origin.FORWARDED,
+    ),
     ("Cyrus delivers what a stranger sent", CYRUS + STRANGER + AUTHOR, REINJECTED, Origin.FORWARDED),
-    ("a field that a container wrote of a stranger", CONTAINER.replace("127.0.0.1", "192.0.2.66") + AUTHOR, REINJECTED, Origin.FORWARDED),
-    ("a container that took it from no host of ours", CONTAINER.replace("mx.forw", "x.forw") + AUTHOR, REINJECTED, Origin.FORWARDED),
+    (
+        "a field that a container wrote of a stranger",
+        CONTAINER.replace("127.0.0.1", "192.0.2.66") + AUTHOR,
+        REINJECTED,
+        Origin.FORWARDED,
+    ),
+    (
+        "a container that took it from no host of ours",
+        CONTAINER.replace("mx.forw", "x.forw") + AUTHOR,
+        REINJECTED,
+        Origin.FORWARDED,
+    ),
     ("a container takes no logins", CONTAINER.replace("LMTP", "ESMTPA") + AUTHOR, REINJECTED, Origin.FORWARDED),
     ("local(8) forwards what a container delivered", CONTAINER + BORDER + AUTHOR, REINJECTED, Origin.FORWARDED),
     ("qmail, of a local process", QMAIL + AUTHOR, REINJECTED, Origin.LOCAL),
-    ("qmail, and the field of the network is gone", QMAIL.replace("by uid 89", "from network") + AUTHOR, REINJECTED, Origin.FORWARDED),
+    (
+        "qmail, and the field of the network is gone",
+        QMAIL.replace("by uid 89", "from network") + AUTHOR,
+        REINJECTED,
+        Origin.FORWARDED,
+    ),
     ("an Exchange mailbox that redirects", MAPI + BORDER + AUTHOR, REINJECTED, Origin.FORWARDED),
     ("an Exchange mailbox that redirects what a stranger sent", MAPI + STRANGER + AUTHOR, REINJECTED, Origin.FORWARDED),
     ("a login below results of another author", OTHER_RESULTS + LOGIN + AUTHOR, REINJECTED, Origin.FORWARDED),
@@ -271,7 +366,12 @@ ORIGINS = [
         Origin.SUBMITTED,
     ),
     ("a login above our own results", LOGIN + OTHER_RESULTS + AUTHOR, REINJECTED, Origin.FORWARDED),
-    ("a login above results of a customer's server", LOGIN + OTHER_RESULTS.replace("mx.", "x.") + AUTHOR, REINJECTED, Origin.SUBMITTED),
+    (
+        "a login above results of a customer's server",
+        LOGIN + OTHER_RESULTS.replace("mx.", "x.") + AUTHOR,
+        REINJECTED,
+        Origin.SUBMITTED,
+    ),
     ("more Received fields than are read", USERID * 101 + AUTHOR, REINJECTED, Origin.FORWARDED),
     ("a network that is not in trust.networks", AUTHOR, RELAY, Origin.INBOUND),
     ("white space before the colon", BORDER.replace("Received:", "received :") + AUTHOR, REINJECTED, Origin.FORWARDED),
@@ -308,7 +408,9 @@ def test_what_a_sender_wrote_is_not_read_but_shown(above: str, connection: Conne
 
 
 def test_nothing_below_a_login_is_ours() -> None:
-    route = route_of(message(LOGIN + "Authentication-Results: mx.forwarder.example; dmarc=pass\n" + BORDER + AUTHOR), TRUST)
+    route = route_of(
+        message(LOGIN + "Authentication-Results: mx.forwarder.example; dmarc=pass\n" + BORDER + AUTHOR), TRUST
+    )
     assert route.origin is Origin.FORWARDED
     assert route.ours_above == 0
 
@@ -363,7 +465,9 @@ def test_what_a_verifier_may_have_printed_vouches_for_no_login(above: tuple[str,
 def test_what_may_have_misled_a_verifier_stands_below_no_login(below: str) -> None:
     assert route_of(message(f"{OURS}{WELL}\n" + LOGIN + below + AUTHOR), TRUST).origin is Origin.FORWARDED
     assert route_of(message(f"{OURS}{WELL}\n" + LOGIN + AUTHOR + below), TRUST).origin is Origin.FORWARDED
-    assert route_of(message(LOGIN + below.replace("mx.forwarder", "x") + AUTHOR), TRUST).origin is Origin.SUBMITTED, "a user's own"
+    assert route_of(message(LOGIN + below.replace("mx.forwarder", "x") + AUTHOR), TRUST).origin is Origin.SUBMITTED, (
+        "a user's own"
+    )
 
 
 @given(st.text(max_size=200), st.sampled_from([BORDER, USERID + BORDER, AMAVIS + BORDER, LMTP + BORDER]))
@@ -384,7 +488,9 @@ NETWORKS = Trust(
 BRIDGE = _received("from c.attacker.example (unknown [172.18.0.1])\n by mx.forwarder.example (Postfix) with ESMTP id 1")
 WEB = _received("from web.forwarder.example (unknown [10.0.0.5])\n by mx.forwarder.example (Postfix) with ESMTP id 1")
 WEB_MADE_IT = _received("by web.forwarder.example (Postfix, from userid 33)\n id 1")
-WEB_LOGIN = _received("from laptop (client.example [203.0.113.5])\n by web.forwarder.example (Postfix) with ESMTPSA id 1")
+WEB_LOGIN = _received(
+    "from laptop (client.example [203.0.113.5])\n by web.forwarder.example (Postfix) with ESMTPSA id 1"
+)
 RESULTS = "Authentication-Results: mx.forwarder.example; dmarc=pass header.from=hosted.example\n"
 BY_BRIDGE = Connection(ip="172.18.0.1", name="unknown", helo="mx.forwarder.example")
 BY_WEB = Connection(ip="10.0.0.5", name="unknown", helo="web.forwarder.example")
@@ -396,7 +502,15 @@ RELAYED = [
     ("and a border that a stranger wrote", RESULTS + BORDER + AUTHOR, BY_BRIDGE, Origin.FORWARDED, False, True, 0),
     ("a bridge, at a hop", BRIDGE + AUTHOR, REINJECTED, Origin.RELAYED, False, True, 0),
     ("our results above that hop", RESULTS + BRIDGE + AUTHOR, REINJECTED, Origin.RELAYED, False, True, 1),
-    ("a login below that hop", BRIDGE.replace("c.attacker", "mx.forwarder") + LOGIN + AUTHOR, REINJECTED, Origin.RELAYED, False, True, 0),
+    (
+        "a login below that hop",
+        BRIDGE.replace("c.attacker", "mx.forwarder") + LOGIN + AUTHOR,
+        REINJECTED,
+        Origin.RELAYED,
+        False,
+        True,
+        0,
+    ),
     (
         "results and a border below it",
         BRIDGE.replace("c.attacker", "mx.forwarder") + RESULTS + BORDER + AUTHOR,
@@ -419,14 +533,42 @@ RELAYED = [
         True,
         3,
     ),
-    ("a web server, verified: fields were removed", RESULTS + WEB + AUTHOR, REINJECTED, Origin.FORWARDED, False, True, 0),
-    ("a bridge, then a web server", WEB + BRIDGE.replace("by mx.", "by web.") + AUTHOR, REINJECTED, Origin.RELAYED, False, True, 1),
-    ("a login by way of the bridge", AUTHOR, Connection(ip="172.18.0.1", auth="ask"), Origin.SUBMITTED, False, False, 0),
+    (
+        "a web server, verified: fields were removed",
+        RESULTS + WEB + AUTHOR,
+        REINJECTED,
+        Origin.FORWARDED,
+        False,
+        True,
+        0,
+    ),
+    (
+        "a bridge, then a web server",
+        WEB + BRIDGE.replace("by mx.", "by web.") + AUTHOR,
+        REINJECTED,
+        Origin.RELAYED,
+        False,
+        True,
+        1,
+    ),
+    (
+        "a login by way of the bridge",
+        AUTHOR,
+        Connection(ip="172.18.0.1", auth="ask"),
+        Origin.SUBMITTED,
+        False,
+        False,
+        0,
+    ),
     ("this host itself", AUTHOR, REINJECTED, Origin.LOCAL, False, False, 0),
 ]
 
 
-@pytest.mark.parametrize(("what", "header", "connection", "origin", "relay", "outside", "above"), RELAYED, ids=[row[0] for row in RELAYED])
-def test_relayed(what: str, header: str, connection: Connection, origin: Origin, relay: bool, outside: bool, above: int) -> None:
+@pytest.mark.parametrize(
+    ("what", "header", "connection", "origin", "relay", "outside", "above"), RELAYED, ids=[row[0] for row in RELAYED]
+)
+def test_relayed(
+    what: str, header: str, connection: Connection, origin: Origin, relay: bool, outside: bool, above: int
+) -> None:
     route = route_of(message(header, connection), NETWORKS)
     assert (route.origin, route.relay, route.outside, route.ours_above) == (origin, relay, outside, above), route.why

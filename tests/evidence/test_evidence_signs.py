@@ -245,7 +245,8 @@ def test_recipients_malformed(key: str, written: str, there: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Date", "Sender", "Reply-To", "To", "CC", "Bcc", "message-id", "In-Reply-To", "References", "Subject ", "From"]
+    "name",
+    ["Date", "Sender", "Reply-To", "To", "CC", "Bcc", "message-id", "In-Reply-To", "References", "Subject ", "From"],
 )
 def test_repeated_singletons(name: str) -> None:
     assert has("repeated_singletons", f"{name}: a\n{name.strip().lower()}: a\n")
@@ -280,7 +281,9 @@ def test_no_received() -> None:
 def test_third_party_signature_only(header: str, there: bool) -> None:
     assert has("third_party_signature_only", header + FROM) is there
     assert has("aligned_signature", header + FROM) is (header != "" and not there)
-    assert not has("third_party_signature_only", header + "From: nobody\n"), "without an author domain nothing is aligned or not"
+    assert not has("third_party_signature_only", header + "From: nobody\n"), (
+        "without an author domain nothing is aligned or not"
+    )
 
 
 @pytest.mark.parametrize(
@@ -310,7 +313,10 @@ def test_ordinary_mail_shows_no_sign_but_its_signature() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["From", "To", "Date", "Message-ID", "DKIM-Signature", "Return-Path"]), st.binary(max_size=60)),
+        st.tuples(
+            st.sampled_from(["From", "To", "Date", "Message-ID", "DKIM-Signature", "Return-Path"]),
+            st.binary(max_size=60),
+        ),
         max_size=6,
     )
 )
@@ -334,6 +340,8 @@ def test_hostile_headers_take_no_time() -> None:
     ]
     started = time.process_time()
     for text in hostile:
-        arrived = message("".join(f"{name}: {text}\n" for name in ("From", "To", "Cc", "Date", "Message-ID", "DKIM-Signature")))
+        arrived = message(
+            "".join(f"{name}: {text}\n" for name in ("From", "To", "Cc", "Date", "Message-ID", "DKIM-Signature"))
+        )
         signs_of(arrived, author_of(arrived.header), True, HOSTED, NOW)
     assert time.process_time() - started < 2.0

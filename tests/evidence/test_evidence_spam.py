@@ -22,20 +22,20 @@ from headers import AUTHOR, BORDER, CONFIG, OUTSIDE, TRUST, message
 
 HAM = Spam()
 FOREFRONT = "X-Forefront-Antispam-Report"
-REPORT = (
-    "CIP:192.0.2.1;CTRY:US;LANG:en;SCL:{};SRV:;IPV:NLI;SFV:{};H:mail.y.example;PTR:mail.y.example;CAT:{};SFS:(13230040)(376014);DIR:INB;"
-)
+REPORT = "CIP:192.0.2.1;CTRY:US;LANG:en;SCL:{};SRV:;IPV:NLI;SFV:{};H:mail.y.example;PTR:mail.y.example;CAT:{};SFS:(13230040)(376014);DIR:INB;"
 AMAVIS = "Yes, score=6.51 tagged_above=2 required=6.31 tests=[BAYES_50=0.8, HTML_MESSAGE=0.001] autolearn=no"
 RSPAMD = "default: {} [{} / {}]; ARC_NA(0.00)[]; R_SPF_FAIL(1.00)[-all]; FROM_HAS_DN(0.00)[]"
-PROOFPOINT = (
-    "rule={} policy=default score={} bulkscore=99 phishscore=99 adultscore=99 mlxscore={} mlxlogscore=999 spamscore={} classifier=spam"
-)
+PROOFPOINT = "rule={} policy=default score={} bulkscore=99 phishscore=99 adultscore=99 mlxscore={} mlxlogscore=999 spamscore={} classifier=spam"
 
 VERDICTS = [
     # field, value, verdict
     ("X-Spam-Status", AMAVIS, Spam(True, 6.51, 6.31)),
     ("X-Spam-Status", AMAVIS.replace("Yes, score=6.51", "No, score=1.5"), Spam(False, 1.5, 6.31)),
-    ("X-Spam-Status", "No, score=-99.9 tagged_above=-999 required=6.31 WHITELISTED tests=[] autolearn=unavailable", Spam(False, 0.0, 6.31)),
+    (
+        "X-Spam-Status",
+        "No, score=-99.9 tagged_above=-999 required=6.31 WHITELISTED tests=[] autolearn=unavailable",
+        Spam(False, 0.0, 6.31),
+    ),
     ("X-Spam-Status", "No, score=x tagged_above=2 required=6.31 tests=[]", Spam(False, 0.0, 6.31)),
     ("X-Spam-Status", "Yes, hits=12.3 tagged_above=-999.0 required=5.0 tests=A, B", Spam(True, 12.3, 5.0)),
     ("X-Spam-Status", "Yes score=8.1 required=5.0", Spam(True, 8.1, 5.0)),
@@ -92,14 +92,22 @@ VERDICTS = [
     ("X-Proofpoint-Spam-Details", PROOFPOINT.format("spam", "100", "100", "100"), Spam(True, 100.0, 50.0)),
     ("X-Proofpoint-Spam-Details", PROOFPOINT.format("inbound_spam", "0", "0", "0"), Spam(True, 50.0, 50.0)),
     ("X-Proofpoint-Spam-Details", PROOFPOINT.format("notspam", "0", "0", "0"), Spam(False, 0.0, 50.0)),
-    ("X-Proofpoint-Spam-Details", PROOFPOINT.format("outbound_policy_notspam", "49", "99", "99"), Spam(False, 49.0, 50.0)),
+    (
+        "X-Proofpoint-Spam-Details",
+        PROOFPOINT.format("outbound_policy_notspam", "49", "99", "99"),
+        Spam(False, 49.0, 50.0),
+    ),
     (
         "X-Barracuda-Spam-Status",
         "Yes, SCORE=5.50 using global scores of TAG_LEVEL=3.5 QUARANTINE_LEVEL=1000.0 KILL_LEVEL=9.0",
         Spam(True, 5.5, 3.5),
     ),
     ("X-Barracuda-Spam-Flag", "YES", Spam(True, 5.0, 5.0)),
-    ("X-Company-MailScanner-SpamCheck", "spam, SpamAssassin (not cached, score=11.1, required 6, A 1.0)", Spam(True, 11.1, 6.0)),
+    (
+        "X-Company-MailScanner-SpamCheck",
+        "spam, SpamAssassin (not cached, score=11.1, required 6, A 1.0)",
+        Spam(True, 11.1, 6.0),
+    ),
     ("X-Company-MailScanner-SpamCheck", "not spam, SpamAssassin (cached, score=-2, required 6)", Spam(False, 0.0, 6.0)),
     ("X-DSPAM-Result", "Spam", Spam(True, 5.0, 5.0)),
     ("X-DSPAM-Result", "Innocent", HAM),
@@ -266,16 +274,27 @@ def test_no_limit_of_a_sender_counts_beside_a_bar_of_ours(limit: str, bar: str) 
     session = message(limit + bar + AUTHOR, OUTSIDE)
     login = message(bar + limit + AUTHOR, Connection(ip="192.0.2.66", auth="mallory"))
     for arrived in (session, login):
-        assert facts_of(see(arrived, CONFIG), CONFIG, ["hosted.example"], lambda author: (False, "lookup")).arrival.spam.spam
+        assert facts_of(
+            see(arrived, CONFIG), CONFIG, ["hosted.example"], lambda author: (False, "lookup")
+        ).arrival.spam.spam
 
 
 WRITTEN = [
-    *("X-Spam-Level: *******\n", "X-Spamd-Bar: ++++++++\n", "X-Spam-Score: 7.2\n", "X-Spam-Status: Yes, score=7.2 required=5\n"),
+    *(
+        "X-Spam-Level: *******\n",
+        "X-Spamd-Bar: ++++++++\n",
+        "X-Spam-Score: 7.2\n",
+        "X-Spam-Status: Yes, score=7.2 required=5\n",
+    ),
     *("X-Spam-Flag: YES\n", "X-Rspamd-Server: mx\n", RESULT, "X-A: b\n"),
 ]
 
 
-@given(st.lists(st.sampled_from(WRITTEN), max_size=4), st.lists(st.sampled_from([*LIMITS, *WRITTEN]), max_size=4), st.integers(0, 4))
+@given(
+    st.lists(st.sampled_from(WRITTEN), max_size=4),
+    st.lists(st.sampled_from([*LIMITS, *WRITTEN]), max_size=4),
+    st.integers(0, 4),
+)
 def test_what_a_sender_adds_makes_no_verdict_better(ours: list[str], his: list[str], end: int) -> None:
     above, appended = ours[:end], ours[end:]
     before = _facts("".join(above) + BORDER + AUTHOR + "".join(appended)).arrival.spam
@@ -288,7 +307,13 @@ def test_what_a_sender_adds_makes_no_verdict_better(ours: list[str], his: list[s
 
 def test_what_nobody_can_read_is_told_once_a_day() -> None:
     once = OnceADay()
-    assert [once.is_due("x", at) for at in (0.0, 10.0, 86_399.0, 86_400.0, 86_401.0)] == [True, False, False, True, False]
+    assert [once.is_due("x", at) for at in (0.0, 10.0, 86_399.0, 86_400.0, 86_401.0)] == [
+        True,
+        False,
+        False,
+        True,
+        False,
+    ]
     assert once.is_due("x", 10.0)  # the clock was set back
     many = OnceADay()
     assert sum(many.is_due(f"x-{number}-mailscanner-spamcheck", 5.0) for number in range(1000)) == MOST_A_DAY
@@ -297,7 +322,9 @@ def test_what_nobody_can_read_is_told_once_a_day() -> None:
 
 def test_the_daemon_tells_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     shipped = Path(__file__).parents[2] / "config" / "policy.yaml"
-    (tmp_path / "dkimgate.yaml").write_text(f"policy: {shipped}\njournal: {{file: decisions.jsonl}}\nverify: {{when: never}}\n")
+    (tmp_path / "dkimgate.yaml").write_text(
+        f"policy: {shipped}\njournal: {{file: decisions.jsonl}}\nverify: {{when: never}}\n"
+    )
     gate = Gate.load(tmp_path / "dkimgate.yaml")
     capfd.readouterr()
     for value in ("\u2028<3>forged", "another", "clean"):
@@ -310,7 +337,9 @@ def test_the_daemon_tells_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
 
 
 def test_an_unread_field_by_its_name_in_ascii() -> None:
-    header = message("X-Vade-SpamState: xyzzy\nX-a\x85b-MailScanner-SpamCheck: ?\nX-Spam-Level: ***\nX-Spam-Flag: NO\n" + AUTHOR).header
+    header = message(
+        "X-Vade-SpamState: xyzzy\nX-a\x85b-MailScanner-SpamCheck: ?\nX-Spam-Level: ***\nX-Spam-Flag: NO\n" + AUTHOR
+    ).header
     told = list(spam.unread(header, spam.verdicts_of(header)))
     assert told[0] == ("x-vade-spamstate", "xyzzy")
     assert len(told) == 2 and told[1][0].isascii() and told[1][0].isprintable()
@@ -370,7 +399,9 @@ def test_what_is_not_quite_cpanels_counts_in_full(change: tuple[str, str]) -> No
 
 # --- fields of the operator ---------------------------------------------------------------------------------------------------------------
 
-OWN = SpamField(field="X-My-Filter", pattern=r"(?P<flag>junk)|points=(?P<score>[\d.,]+) of (?P<required>[\d.]+)", required=7)
+OWN = SpamField(
+    field="X-My-Filter", pattern=r"(?P<flag>junk)|points=(?P<score>[\d.,]+) of (?P<required>[\d.]+)", required=7
+)
 
 
 @pytest.mark.parametrize(
@@ -409,7 +440,10 @@ MISTAKES = [
     ("{field: X, pattern: '(?P<flag>y'}", "not a valid regular expression: missing ), unterminated subpattern"),
     ("{field: X, pattern: 'yes'}", "expected a group that says something"),
     ("{field: X, pattern: '(?P<required>5)'}", "expected a group that says something"),
-    ("{field: X, pattern: '(?P<flag>y)(?P<points>5)'}", "unknown group 'points'; valid here: flag, score, bar, required"),
+    (
+        "{field: X, pattern: '(?P<flag>y)(?P<points>5)'}",
+        "unknown group 'points'; valid here: flag, score, bar, required",
+    ),
     ("{field: X, pattern: '(?P<flag>y)', required: 0}", "expected a number above 0, up to 1000000, found 0"),
     ("{field: X}", "the key 'spam_fields.0.pattern' is missing"),
     ("{field: X, pattern: '(?P<flag>(a+)+b)'}", "a repeated group that holds repetitions or alternatives"),
@@ -429,7 +463,8 @@ def test_a_mistake_in_a_field_of_the_operator(entry: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", [r"(?P<flag>a|b)", r"(?P<bar>\*+)", r"(?:x )?(?P<score>[+*]?\d+)", r"(?P<flag>[(]+)*", r"(?P<flag>\(+\))"]
+    "pattern",
+    [r"(?P<flag>a|b)", r"(?P<bar>\*+)", r"(?:x )?(?P<score>[+*]?\d+)", r"(?P<flag>[(]+)*", r"(?P<flag>\(+\))"],
 )
 def test_a_harmless_pattern_is_taken(pattern: str) -> None:
     if pattern == r"(?P<flag>[(]+)*":

@@ -23,7 +23,11 @@ RESULT = "dmarc=pass header.from=hosted.example"
 def _goes(name: bytes | str, value: bytes | str, ours: tuple[str, ...] = OURS) -> bool:
     raw_name = name if isinstance(name, bytes) else name.encode()
     raw = value if isinstance(value, bytes) else value.encode("utf-8")
-    header = (HeaderField(b"Subject", b" x"), HeaderField(raw_name, b" " + raw), HeaderField(b"To", b" y@receiver.example"))
+    header = (
+        HeaderField(b"Subject", b" x"),
+        HeaderField(raw_name, b" " + raw),
+        HeaderField(b"To", b" y@receiver.example"),
+    )
     found = strip(header, ours)
     assert found in ((), (1,))
     return found == (1,)
@@ -145,7 +149,17 @@ def test_the_name_of_the_field_may_be_spelled_in_any_way(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["ARC-Authentication-Results", "X-Authentication-Results", "Subject", "Received", "DKIM-Signature", "X-Spa", "X-Dkim", "Spam"]
+    "name",
+    [
+        "ARC-Authentication-Results",
+        "X-Authentication-Results",
+        "Subject",
+        "Received",
+        "DKIM-Signature",
+        "X-Spa",
+        "X-Dkim",
+        "Spam",
+    ],
 )
 def test_other_fields_stay(name: str) -> None:
     assert not _goes(name, f"i=1; mx.forwarder.example; {RESULT}")
@@ -175,7 +189,14 @@ def test_verdicts_and_passports_go(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["pass receiver=mx.forwarder.example", "Pass (mailfrom) receiver=<UNKNOWN>", "pass receiver=mx.receiver.example", "fail", ""]
+    "value",
+    [
+        "pass receiver=mx.forwarder.example",
+        "Pass (mailfrom) receiver=<UNKNOWN>",
+        "pass receiver=mx.receiver.example",
+        "fail",
+        "",
+    ],
 )
 def test_received_spf_goes_whoever_wrote_it(value: str) -> None:
     """OpenDMARC believes any."""
@@ -196,7 +217,9 @@ def test_a_field_that_hides_one_of_these_goes(inside: str) -> None:
     assert _goes("X-Mailer", f"a{inside}")
 
 
-@pytest.mark.parametrize("inside", ["\n X-Spam-Flag: NO", "\r\n\tAuthentication-Results: a; b", " X-Dkimgate-Passport: v=1", "\rhello"])
+@pytest.mark.parametrize(
+    "inside", ["\n X-Spam-Flag: NO", "\r\n\tAuthentication-Results: a; b", " X-Dkimgate-Passport: v=1", "\rhello"]
+)
 def test_a_field_that_only_speaks_of_them_stays(inside: str) -> None:
     assert not _goes("X-Mailer", f"a{inside}")
 
@@ -261,7 +284,9 @@ def test_any_octets_are_judged_without_an_exception(name: bytes, value: bytes, o
 LONG = 100_000
 
 
-@pytest.mark.parametrize("piece", ["(", "()", "a(", "a.", "=?", "=?utf-8?q?", " ", "\r", "\r ", "\n", "xn--a.", "é", "ö.", "\"'", "; "])
+@pytest.mark.parametrize(
+    "piece", ["(", "()", "a(", "a.", "=?", "=?utf-8?q?", " ", "\r", "\r ", "\n", "xn--a.", "é", "ö.", "\"'", "; "]
+)
 @pytest.mark.parametrize("size", [16_000, LONG])
 def test_heavy_fields_take_no_time(piece: str, size: int) -> None:
     value = (piece * size)[: size // len(piece.encode())].encode("utf-8")

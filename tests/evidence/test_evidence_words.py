@@ -22,7 +22,9 @@ OURS = Trust(hosts=[HOST], authserv_ids=[HOST])
 ALL = sorted({*result_words.DMARC, *result_words.BADNESS, *methods.SYNONYMS, "skipped", "x"})
 
 
-def said(method: str, result: str, *properties: tuple[str, str], by: str = HOST, standing: Standing = Standing.TRUSTED) -> Claim:
+def said(
+    method: str, result: str, *properties: tuple[str, str], by: str = HOST, standing: Standing = Standing.TRUSTED
+) -> Claim:
     return Claim(method, result, by, "Authentication-Results", standing, "ours", properties=properties)
 
 
@@ -41,7 +43,12 @@ def test_what_helps_needs_a_ground_by_whatever_word(result: str) -> None:
 def test_a_later_hop_of_ours_helps_by_no_word(result: str) -> None:
     inner = "Received: from mx.forwarder.example (a [203.0.113.10])\n\tby out.mail.forwarder.example (Postfix) with ESMTP id 9; x\n"
     settings = CONFIG.model_copy(update={"trust": TRUST.model_copy(update={"networks": (*TRUST.networks, *NETWORK)})})
-    seen = see(message(f"Authentication-Results: {HOST}; dmarc={result} header.from=hosted.example\n" + inner + BORDER + AUTHOR), settings)
+    seen = see(
+        message(
+            f"Authentication-Results: {HOST}; dmarc={result} header.from=hosted.example\n" + inner + BORDER + AUTHOR
+        ),
+        settings,
+    )
     assert route_of(seen.message, settings.trust).border_hop is not None
     assert not [claim for claim in seen.claims if claim.is_believed() and result_words.helps(claim.result)]
 
@@ -52,14 +59,18 @@ NETWORK = Trust.model_validate({"networks": ["203.0.113.10/32"]}).networks
 @pytest.mark.parametrize("method", ["dmarc", "spf", "dkim", "arc"])
 @pytest.mark.parametrize("result", ALL)
 def test_what_is_picked_out_of_a_broken_field_is_what_hurts(method: str, result: str) -> None:
-    hurts = result_words.meaning(result) in result_words.HURTS[method] or (result_words.meaning(result) == "softfail" and method != "spf")
+    hurts = result_words.meaning(result) in result_words.HURTS[method] or (
+        result_words.meaning(result) == "softfail" and method != "spf"
+    )
     assert bool(hurting(f"((; {method}={result}")) is hurts
 
 
 @pytest.mark.parametrize("result", ALL)
 def test_a_bad_result_of_spf_counts_in_our_own_dmarc_by_whatever_word(result: str) -> None:
     ours = said("spf", "pass", ("smtp.mailfrom", "ann@hosted.example"))
-    theirs = said("spf", result, ("smtp.mailfrom", "ann@hosted.example"), by="mx.elsewhere.example", standing=Standing.UPSTREAM)
+    theirs = said(
+        "spf", result, ("smtp.mailfrom", "ann@hosted.example"), by="mx.elsewhere.example", standing=Standing.UPSTREAM
+    )
     spf = stated_spf([ours, theirs])
     assert spf is not None
     assert (spf.result == "pass") is (result_words.meaning(result) not in result_words.HURTS["spf"])

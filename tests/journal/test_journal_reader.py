@@ -84,7 +84,11 @@ def test_a_file_that_is_being_compressed_is_read_once(tmp_path: Path) -> None:
     """Both stand there until logrotate is done, and the packed one is half written."""
     for name in ("d.jsonl.2", "d.jsonl.2.gz", "d.jsonl-20260101", "d.jsonl-20260101.gz", "d.jsonl-20260102.gz"):
         (tmp_path / name).touch()
-    assert [path.name for path in files_of(tmp_path / "d.jsonl")] == ["d.jsonl.2", "d.jsonl-20260101", "d.jsonl-20260102.gz"]
+    assert [path.name for path in files_of(tmp_path / "d.jsonl")] == [
+        "d.jsonl.2",
+        "d.jsonl-20260101",
+        "d.jsonl-20260102.gz",
+    ]
 
 
 def test_gzip_is_unpacked_and_damage_is_an_os_error(tmp_path: Path) -> None:

@@ -29,9 +29,7 @@ from laws.wirings import MISLED, NO_DMARC, TRUTH, WAYS, Way
 
 US = f"Authentication-Results: {MX}; "
 RELAY, OUR_MX = "198.51.100.77", "203.0.113.10"
-_RELAYED = (
-    "Received: from c.attacker.example (c.attacker.example [192.0.2.66])\n\tby relay.elsewhere.example (Postfix) with ESMTP id 1; x\n"
-)
+_RELAYED = "Received: from c.attacker.example (c.attacker.example [192.0.2.66])\n\tby relay.elsewhere.example (Postfix) with ESMTP id 1; x\n"
 BETWEEN = {
     "nobody": "",
     "a relay": _RELAYED,
@@ -64,7 +62,9 @@ def gate_of(way: str, settings: str, number: int) -> Gate:
     config = _config(world.SETTINGS[settings], wired, trusted)
     if config_checks.problems(Path("dkimgate.yaml"), config, policy):
         config = _config(world.WHOLE, wired, trusted)
-    gate = Gate(config, policy, KEYS, Secrets((Secret("2026a", world.SECRET),)), (), srs.Secrets((b"0123456789abcdefghij",)))
+    gate = Gate(
+        config, policy, KEYS, Secrets((Secret("2026a", world.SECRET),)), (), srs.Secrets((b"0123456789abcdefghij",))
+    )
     gate.now = lambda: NOW
     return gate
 
@@ -123,7 +123,9 @@ class Scene:
 
     @property
     def recipient(self) -> str:
-        return "SRS0=abcd=TT=elsewhere.example=x@bounce.forwarder.example" if self.wired.bounces else self.said.recipient
+        return (
+            "SRS0=abcd=TT=elsewhere.example=x@bounce.forwarder.example" if self.wired.bounces else self.said.recipient
+        )
 
     @property
     def client(self) -> Connection:
@@ -141,7 +143,11 @@ class Scene:
     @functools.cached_property
     def above(self) -> Fields:
         """What hosts of ours wrote on top."""
-        text = self.wired.above.replace("{B}", _hop(self)).replace("{V}", _statements(self)).replace("{W}", _statements(self, OUR_MX))
+        text = (
+            self.wired.above.replace("{B}", _hop(self))
+            .replace("{V}", _statements(self))
+            .replace("{W}", _statements(self, OUR_MX))
+        )
         text = text.replace("{H}", _neuter(self.said.helo))
         return world.fields_of([text.replace("{S}", self.sender)])
 
@@ -252,7 +258,11 @@ def _comment(text: str) -> str:
 def _hop(scene: Scene) -> str:
     """The border's Received field."""
     client, said = scene.client, scene.said
-    certificate = f'\t(Client CN "{_comment(said.cn)}", Issuer "CA" (not verified))\n' if said.cn and scene.between == "nobody" else ""
+    certificate = (
+        f'\t(Client CN "{_comment(said.cn)}", Issuer "CA" (not verified))\n'
+        if said.cn and scene.between == "nobody"
+        else ""
+    )
     return (
         f"Received: from {_neuter(client.helo or '')} ({client.name} [{client.ip}])\n{certificate}"
         f"\tby {MX} (Postfix) with ESMTPS id 4F2A\n\tfor <{scene.recipient}>; Sat, 21 Nov 2026 16:20:25 +0000 (UTC)\n"
@@ -287,7 +297,11 @@ def _statements(scene: Scene, ip: str | None = None) -> str:
     lines = US + f"spf={'pass' if passed else 'fail'} {who}\n" + lines
     author = stated_author(header)
     if scene.states != NO_DMARC:
-        passes = scene.states == MISLED or scene.authorised(author) or [organization(each) for each in passed] == [organization(author)]
+        passes = (
+            scene.states == MISLED
+            or scene.authorised(author)
+            or [organization(each) for each in passed] == [organization(author)]
+        )
         result = "none" if not has_record(author) else "pass" if passes else "fail"
         lines = US + f"dmarc={result} (p=reject dis=none) header.from={author}\n" + lines
     return _plain(spam + lines)

@@ -59,7 +59,9 @@ AUTHORS = {
     "an encoded word in the address": _from("From: =?utf-8?q?ask?=@hosted.example\n"),
     "an encoded word of UTF-7": _from("From: =?utf-7?q?x+AEA-attacker.example?= <ask@hosted.example>\n"),
     "an encoded word with a line end": _from("From: =?utf-8?q?a=0D=0AFrom:_x?= <ask@hosted.example>\n"),
-    "an encoded word within one": _from("From: =?utf-8?b?PT91dGYtOD9xP3g9NDBhdHRhY2tlci5leGFtcGxlPz0=?= <ask@hosted.example>\n"),
+    "an encoded word within one": _from(
+        "From: =?utf-8?b?PT91dGYtOD9xP3g9NDBhdHRhY2tlci5leGFtcGxlPz0=?= <ask@hosted.example>\n"
+    ),
     "an encoded word in halves": _from("From: =?utf-8?q?x=40att?= =?utf-8?q?acker.example?= <ask@hosted.example>\n"),
     "an encoded word without an end": _from("From: =?utf-8?q?x <ask@hosted.example>\n"),
     "a full-width @": _from("From: x\uff20attacker.example <ask@hosted.example>\n"),
@@ -94,7 +96,9 @@ AUTHORS = {
     "our name at the left of another": _from("From: ask@hosted.example.attacker.example\n", "passes for the attacker"),
     "our name behind a percent sign": _from("From: ask%hosted.example@attacker.example\n", "passes for the attacker"),
     "our name with a hyphen": _from("From: ask@hosted-example.attacker.example\n", "passes for the attacker"),
-    "our address as the display name": _from('From: "ask@hosted.example" <x@attacker.example>\n', "passes for the attacker"),
+    "our address as the display name": _from(
+        'From: "ask@hosted.example" <x@attacker.example>\n', "passes for the attacker"
+    ),
     "our address as the display name, without quotation marks": _from(
         "From: ask@hosted.example <x@attacker.example>\n", "passes for the attacker"
     ),
@@ -109,14 +113,24 @@ AUTHORS = {
 
 TOO_MUCH = {
     "a header that was not read whole": Attempt("", "misled", problem="the header has more than 20000 fields"),
-    "a header that was not read whole, inbound": Attempt(BAIT, "inbound, never checked", problem="the header has more than 20000 fields"),
-    "a header that was not read whole, and a good signature": Attempt(SIGNED, problem="the header has more than 4194304 bytes"),
-    "the same through the border": Attempt(SIGNED, "border, only the passport is left", problem="the header has more than 20000 fields"),
+    "a header that was not read whole, inbound": Attempt(
+        BAIT, "inbound, never checked", problem="the header has more than 20000 fields"
+    ),
+    "a header that was not read whole, and a good signature": Attempt(
+        SIGNED, problem="the header has more than 4194304 bytes"
+    ),
+    "the same through the border": Attempt(
+        SIGNED, "border, only the passport is left", problem="the header has more than 20000 fields"
+    ),
     "19,000 fields above a forged one": Attempt("X-A: b\n" * 19_000 + BAIT, "border, never checks, strips"),
     "5,000 forged fields through the border": Attempt(BAIT * 5000, "border, never checks, strips"),
     "5,000 forged fields": Attempt(BAIT * 5000, "checked by nobody"),
-    "5,000 results in one field": Attempt(BAIT.rstrip("\n") + "; dmarc=pass header.from=hosted.example" * 5000 + "\n", "verified"),
-    "a thousand harmless results above": Attempt("Authentication-Results: x.example; x-a=pass\n" * 1500 + BAIT, "verified"),
+    "5,000 results in one field": Attempt(
+        BAIT.rstrip("\n") + "; dmarc=pass header.from=hosted.example" * 5000 + "\n", "verified"
+    ),
+    "a thousand harmless results above": Attempt(
+        "Authentication-Results: x.example; x-a=pass\n" * 1500 + BAIT, "verified"
+    ),
     "a field of a megabyte": Attempt("X-A: " + "b" * (1 << 20) + "\n" + BAIT, "border, never checks, strips"),
     "a thousand folds": Attempt("X-A: b\n" + " c\n" * 1000 + BAIT, "border, never checks, strips"),
     "a header that ends early": Attempt("", "checked by the gate", AUTHOR + b"\n" + SIGNED),

@@ -30,7 +30,9 @@ Change = Callable[[Comeback], Comeback]
 def _set(name: str, value: bytes) -> Change:
     def changed(back: Comeback) -> Comeback:
         assert any(field.key == name for field in back.header)
-        return replace(back, header=tuple(HeaderField(f.name, b" " + value) if f.key == name else f for f in back.header))
+        return replace(
+            back, header=tuple(HeaderField(f.name, b" " + value) if f.key == name else f for f in back.header)
+        )
 
     return changed
 
@@ -93,17 +95,24 @@ CHANGES: dict[str, Change] = {
     "another transfer encoding": _added(b"Content-Transfer-Encoding", b"base64"),
     "another disposition": _added(b"Content-Disposition", b"attachment"),
     "a spam verdict": _added(b"X-Spam-Flag", b"YES"),
-    "a verifier's fail": _added(b"Authentication-Results", b"mx.forwarder.example; dmarc=fail header.from=hosted.example"),
+    "a verifier's fail": _added(
+        b"Authentication-Results", b"mx.forwarder.example; dmarc=fail header.from=hosted.example"
+    ),
     "too late": lambda back: replace(back, later=601.0),
     "a day late": lambda back: replace(back, later=86_400.0),
     "before it was issued": lambda back: replace(back, later=-61.0),
     "handed in by a stranger": lambda back: replace(back, client=STRANGER),
-    "handed in by a stranger who says localhost": lambda back: replace(back, client=replace(STRANGER, name="localhost", helo="localhost")),
+    "handed in by a stranger who says localhost": lambda back: replace(
+        back, client=replace(STRANGER, name="localhost", helo="localhost")
+    ),
     "handed in without an address": lambda back: replace(back, client=Connection(ip=None)),
     "redirected with a login, behind a border": lambda back: _BORDER(replace(back, client=LOGIN)),
     "no passport, behind a border": lambda back: _BORDER(_without(PASSPORT)(back)),
     "a passport under another name, behind a border": lambda back: _BORDER(
-        replace(back, header=tuple(HeaderField(b"X-Dkimgate-Pass", f.value) if f.key == PASSPORT else f for f in back.header))
+        replace(
+            back,
+            header=tuple(HeaderField(b"X-Dkimgate-Pass", f.value) if f.key == PASSPORT else f for f in back.header),
+        )
     ),
     "a passport of another author": _passport(b"a=hosted.example", b"a=attacker.example"),
     "a passport of another time": _passport(b"t=1790000000", b"t=1790000020"),

@@ -74,7 +74,9 @@ SIGNATURES = {
     "a second From with a NUL": Attempt(SIGNED + b"From\0: ceo@hosted.example\n"),
     "a From behind a bare CR": Attempt(SIGNED + b"X-A: b\rFrom: ceo@hosted.example\n"),
     "l=0": Attempt(Signer(tags={"l": "0"}).sign(CRLF, BODY, 0), body=b"Something else.\r\n"),
-    "l= and more text": Attempt(Signer(tags={"l": str(len(BODY))}).sign(CRLF, BODY), body=BODY + b"Something else.\r\n"),
+    "l= and more text": Attempt(
+        Signer(tags={"l": str(len(BODY))}).sign(CRLF, BODY), body=BODY + b"Something else.\r\n"
+    ),
     "l= beyond the end": Attempt(_genuine(l="99999")),
     "l= that is negative": Attempt(_genuine(l="-1")),
     "From unsigned": Attempt(Signer(names=("to", "subject", "date")).sign(CRLF, BODY)),
@@ -104,7 +106,9 @@ SIGNATURES = {
     "one of two keys under one name": Attempt(_key("twice")),
     "a signature cut short": Attempt(SIGNED[:-20] + b"\r\n"),
     "a signature that is empty": Attempt(re.sub(rb"b=[^;]*\r\n$", b"b=\r\n", SIGNED)),
-    "a field's name with white space and a key of one's own": Attempt(_own("hosted.example", "s").replace(b"Signature:", b"Signature :")),
+    "a field's name with white space and a key of one's own": Attempt(
+        _own("hosted.example", "s").replace(b"Signature:", b"Signature :")
+    ),
     "a hundred signatures of strangers": Attempt(_own() * 100 + _own("hosted.example", "s")),
     "a thousand signatures of ours that don't fit": Attempt(_own("hosted.example", "s") * 1000),
     "a signature of 20,000 octets": Attempt(_genuine(z="x" * 20_000)),
@@ -117,13 +121,19 @@ SIGNATURES = {
     "silent DNS for SPF's include": Attempt("", "inbound", failing=("shared.example",)),
     "silent DNS for the attacker's DMARC": Attempt(_own(), failing=("_dmarc.attacker.example",)),
     "silent DNS for the attacker's key": Attempt(_own(), failing=("a._domainkey.attacker.example",)),
-    "silent DNS for a sub-domain of ours": Attempt(_own("pay.hosted.example"), failing=("a._domainkey.pay.hosted.example",)),
+    "silent DNS for a sub-domain of ours": Attempt(
+        _own("pay.hosted.example"), failing=("a._domainkey.pay.hosted.example",)
+    ),
     "silent DNS for the suffix": Attempt(_own("example"), failing=("_dmarc.example",)),
     "silent DNS for all, through the border": Attempt(
-        SIGNED, "border, only the passport is left", failing=("_dmarc.hosted.example", "s._domainkey.hosted.example", "hosted.example")
+        SIGNED,
+        "border, only the passport is left",
+        failing=("_dmarc.hosted.example", "s._domainkey.hosted.example", "hosted.example"),
     ),
     "a body too large to be checked": Attempt(SIGNED, body=BODY * 20_000),
-    "a body too large to be checked, through the border": Attempt(SIGNED, "border, only the passport is left", body=BODY * 20_000),
+    "a body too large to be checked, through the border": Attempt(
+        SIGNED, "border, only the passport is left", body=BODY * 20_000
+    ),
 }
 
 SHARED = Connection(ip="203.0.113.70", name="out.shared.example", helo="out.shared.example")
@@ -151,7 +161,9 @@ ENVELOPES = {
     ),
     "a local part with a line end": Attempt("", "border, strips", sender='"x\r\n\tdmarc=pass"@attacker.example'),
     "a sender of 5,000 characters": Attempt("", "inbound", sender="a" * 5000 + "@hosted.example"),
-    "null sender and our name in HELO": Attempt("", "inbound", sender="", client=Connection(ip="192.0.2.66", helo="hosted.example")),
+    "null sender and our name in HELO": Attempt(
+        "", "inbound", sender="", client=Connection(ip="192.0.2.66", helo="hosted.example")
+    ),
     "null sender and an address of ours in HELO": Attempt(
         "", "inbound", sender="", client=Connection(ip="192.0.2.66", helo="[203.0.113.10]")
     ),
@@ -161,7 +173,9 @@ ENVELOPES = {
     "the same, with a Return-Path of his own": Attempt(
         "Return-Path: <ask@hosted.example>\n", border=BY_SHARED, sender="ask@hosted.example"
     ),
-    "the same, with a border of ours below": Attempt("Return-Path: <ask@hosted.example>\n" + BY_SHARED, "checked always", border=BY_SHARED),
+    "the same, with a border of ours below": Attempt(
+        "Return-Path: <ask@hosted.example>\n" + BY_SHARED, "checked always", border=BY_SHARED
+    ),
     **{
         f"the same, {name}": Attempt("", name, border=BY_SHARED, sender="ask@hosted.example")
         for name in WIRINGS
@@ -175,7 +189,9 @@ ENVELOPES = {
     "handed on by a host of ours that DNS alone calls so": Attempt(
         "", "inbound", sender="ask@hosted.example", client=replace(FORGOTTEN, helo="laptop")
     ),
-    "handed on by a host of ours, through the border": Attempt("", "border", sender="ask@hosted.example", client=FORGOTTEN),
+    "handed on by a host of ours, through the border": Attempt(
+        "", "border", sender="ask@hosted.example", client=FORGOTTEN
+    ),
     "handed on by a host of ours, and verified": Attempt("", "verified, SPF passes", border=BY_FORGOTTEN),
     "LMTP with a Return-Path that SPF refuses": Attempt(_own(), "LMTP", sender="friend@hosted.example"),
 }
@@ -214,21 +230,33 @@ ONLY_DMARC = "mx.lists.example; dmarc=pass header.from=hosted.example"
 SEALS = {
     "a stranger's set": sealed(mail(LETTER).sealed(SEALER_OF_NOBODY, SAYS)),
     "a stranger's set, inbound": sealed(mail(LETTER).sealed(SEALER_OF_NOBODY, SAYS), "inbound"),
-    "a stranger's set, through the border": sealed(mail(LETTER).sealed(SEALER_OF_NOBODY, SAYS), "border, only the passport is left"),
+    "a stranger's set, through the border": sealed(
+        mail(LETTER).sealed(SEALER_OF_NOBODY, SAYS), "border, only the passport is left"
+    ),
     "a stranger's set with the results in our name": sealed(
         mail(LETTER).sealed(SEALER_OF_NOBODY, SAYS.replace("mx.lists", "mx.forwarder"))
     ),
     "another known sealer, whom we don't trust": sealed(mail(LETTER).sealed(RELAY, SAYS)),
     "a stranger's set on top of a trusted one": sealed(TRUSTED.sealed(SEALER_OF_NOBODY, SAYS)),
-    "a stranger's set on top, saying the trusted one's words": sealed(TRUSTED.sealed(SEALER_OF_NOBODY, SAYS), "inbound"),
-    "a trusted set on top of a stranger's, that says fail": sealed(mail(LETTER).sealed(SEALER_OF_NOBODY, SAYS).sealed(LIST, FAILED)),
+    "a stranger's set on top, saying the trusted one's words": sealed(
+        TRUSTED.sealed(SEALER_OF_NOBODY, SAYS), "inbound"
+    ),
+    "a trusted set on top of a stranger's, that says fail": sealed(
+        mail(LETTER).sealed(SEALER_OF_NOBODY, SAYS).sealed(LIST, FAILED)
+    ),
     "a trusted sealer who says fail": sealed(mail(LETTER).sealed(LIST, FAILED)),
-    "a trusted sealer who says pass and fail": sealed(mail(LETTER).sealed(LIST, f"{SAYS}; dmarc=fail header.from=hosted.example")),
-    "results for another author": sealed(mail(LETTER).sealed(LIST, SAYS.replace("header.from=hosted", "header.from=attacker"))),
+    "a trusted sealer who says pass and fail": sealed(
+        mail(LETTER).sealed(LIST, f"{SAYS}; dmarc=fail header.from=hosted.example")
+    ),
+    "results for another author": sealed(
+        mail(LETTER).sealed(LIST, SAYS.replace("header.from=hosted", "header.from=attacker"))
+    ),
     "results for no author": sealed(mail(LETTER).sealed(LIST, "mx.lists.example; dmarc=pass")),
     "results for two authors": sealed(mail(LETTER).sealed(LIST, f"{SAYS}; dmarc=pass header.from=attacker.example")),
     "one result for two authors": sealed(
-        mail(LETTER).sealed(LIST, "mx.lists.example; dmarc=pass header.from=attacker.example header.from=hosted.example")
+        mail(LETTER).sealed(
+            LIST, "mx.lists.example; dmarc=pass header.from=attacker.example header.from=hosted.example"
+        )
     ),
     "results without DMARC": sealed(mail(LETTER).sealed(LIST, "mx.lists.example; dkim=pass header.d=hosted.example")),
     "results that break the grammar": sealed(mail(LETTER).sealed(LIST, f"mx.lists.example {SAYS}")),
@@ -241,13 +269,17 @@ SEALS = {
     "a trusted set, a second From": sealed(TRUSTED.changed(b"From: ", b"From: x@attacker.example\r\nFrom: ")),
     "a trusted set, a second subject": sealed(TRUSTED.changed(b"From: ", b"Subject: Money\r\nFrom: ")),
     "a trusted set, a Reply-To": sealed(
-        mail(LETTER).sealed(LIST, SAYS, h=sealing.SIGNED).changed(b"From: ", b"Reply-To: eve@attacker.example\r\nFrom: ")
+        mail(LETTER)
+        .sealed(LIST, SAYS, h=sealing.SIGNED)
+        .changed(b"From: ", b"Reply-To: eve@attacker.example\r\nFrom: ")
     ),
     "a trusted set that leaves the subject out": sealed(mail(LETTER).sealed(LIST, SAYS, h=SHORT)),
     "a trusted set that leaves From out": sealed(mail(LETTER).sealed(LIST, SAYS, h="to:subject:date")),
     "a trusted set's results changed": sealed(mail(LETTER).sealed(LIST, FAILED).changed(b"dmarc=fail", b"dmarc=pass")),
     "a trusted set of another message": Attempt(_fields(mail(LETTER.replace(b"Pay me", b"Lunch")).sealed(LIST, SAYS))),
-    "a trusted set with l=": sealed(mail(LETTER).sealed(LIST, SAYS, message_as=lambda text: text.replace(" h=", " l=0; h="))),
+    "a trusted set with l=": sealed(
+        mail(LETTER).sealed(LIST, SAYS, message_as=lambda text: text.replace(" h=", " l=0; h="))
+    ),
     "a trusted set that has expired": sealed(
         mail(LETTER).sealed(LIST, SAYS, message_as=lambda text: text.replace(" h=", " x=1789990001; h="))
     ),
@@ -257,12 +289,20 @@ SEALS = {
     "a trusted set without its signature": sealed(TRUSTED.without(1)),
     "a trusted set without its results": sealed(TRUSTED.without(2)),
     "a trusted set twice": Attempt(_fields(TRUSTED) * 2),
-    "a trusted set, with results more": sealed(TRUSTED.changed(b"From: ", f"ARC-Authentication-Results: i=1; {SAYS}\r\nFrom: ".encode())),
+    "a trusted set, with results more": sealed(
+        TRUSTED.changed(b"From: ", f"ARC-Authentication-Results: i=1; {SAYS}\r\nFrom: ".encode())
+    ),
     "a trusted set whose key DNS does not tell": sealed(TRUSTED, failing=("arc._domainkey.lists.example",)),
-    "a trusted sealer that prints the sender's identity as results": sealed(mail(OPENDKIM_PRINTS + LETTER).sealed(LIST, PRINTED)),
+    "a trusted sealer that prints the sender's identity as results": sealed(
+        mail(OPENDKIM_PRINTS + LETTER).sealed(LIST, PRINTED)
+    ),
     "a trusted sealer that prints the envelope sender in a comment": sealed(mail(LETTER).sealed(LIST, PRINTED_SENDER)),
-    "a trusted sealer whose verifier takes the sender's Received-SPF": sealed(mail(SPF_BAIT + LETTER).sealed(LIST, ONLY_DMARC)),
+    "a trusted sealer whose verifier takes the sender's Received-SPF": sealed(
+        mail(SPF_BAIT + LETTER).sealed(LIST, ONLY_DMARC)
+    ),
     "a trusted sealer whose verifier takes results in its name": sealed(
-        mail(b"Authentication-Results: mx.lists.example; spf=pass smtp.mailfrom=hosted.example\r\n" + LETTER).sealed(LIST, ONLY_DMARC)
+        mail(b"Authentication-Results: mx.lists.example; spf=pass smtp.mailfrom=hosted.example\r\n" + LETTER).sealed(
+            LIST, ONLY_DMARC
+        )
     ),
 }

@@ -80,9 +80,7 @@ QUOTED = (
     "Authentication-Results: mx.forwarder.example; spf=pass (sender SPF authorized) smtp.mailfrom=attacker.example"
     ' (client-ip=192.0.2.66; helo=x; envelope-from="x); dmarc=pass header.from=hosted.example (@attacker.example; receiver=<unknown>)\n'
 )
-TWO_SENDERS = (
-    "Authentication-Results: mx.forwarder.example; spf=pass smtp.mailfrom=x smtp.mailfrom=ask@hosted.example x.y=@attacker.example\n"
-)
+TWO_SENDERS = "Authentication-Results: mx.forwarder.example; spf=pass smtp.mailfrom=x smtp.mailfrom=ask@hosted.example x.y=@attacker.example\n"
 
 AUTHOR = (
     b"From: Friend <ask@hosted.example>\nTo: victim@receiver.example\nSubject: Your account has been recorded\n"
@@ -120,7 +118,9 @@ WIRINGS = {
     "border": Wiring("{}", borders=True),
     "border, strips": Wiring("{}", borders=True, strips=True),
     "border, never checks, strips": Wiring("{}", borders=True, strips=True, verify="never"),
-    "border, only the passport is left": Wiring("{}", borders=True, strips=True, loses=("authentication-results", "received")),
+    "border, only the passport is left": Wiring(
+        "{}", borders=True, strips=True, loses=("authentication-results", "received")
+    ),
     "content filter": Wiring(AMAVIS + DMARC + "{}"),
     "LMTP": Wiring(LMTP + DMARC + "{}"),
     "two hosts": Wiring(SECOND_HOST + DMARC + "{}"),
@@ -130,7 +130,9 @@ WIRINGS = {
     "delivered once more, from a list": Wiring(DELIVERED + BY_PROGRAM + "{}"),
     "delivered once more, from a list that sends by SMTP": Wiring(DELIVERED + BY_LIST + "{}"),
     "delivered once more, from an alias with an owner": Wiring(DELIVERED + BY_ALIAS + "{}"),
-    "delivered once more, its sender rewritten by SRS": Wiring(DELIVERED.replace("list-", "SRS0=aBcD=XY=attacker.example=") + "{}"),
+    "delivered once more, its sender rewritten by SRS": Wiring(
+        DELIVERED.replace("list-", "SRS0=aBcD=XY=attacker.example=") + "{}"
+    ),
     # our own verifiers, where something that the sender wrote led them to say what they say
     "misled": Wiring(MISLED + "{}"),
     "printed by OpenDKIM": Wiring(PRINTED + "{}"),
@@ -138,12 +140,22 @@ WIRINGS = {
     "SPF of two senders": Wiring(TWO_SENDERS + "{}"),
     "SPF of another sender": Wiring(TWO_SENDERS.replace(" smtp.mailfrom=ask@hosted.example x.y=", "") + "{}"),
     "verified, SPF passes": Wiring(MISLED + SPF_PASSES + "{}"),
-    "SPF of a quoted sender": Wiring('Return-Path: <"x@hosted.example,b"@attacker.example>\n' + MISLED + SPF_PASSES + "{}"),
+    "SPF of a quoted sender": Wiring(
+        'Return-Path: <"x@hosted.example,b"@attacker.example>\n' + MISLED + SPF_PASSES + "{}"
+    ),
     # a host of ours behind the MX verifies once more, and finds the MX, which SPF of the hosted domain lists
-    "an inner host verifies the MX": Wiring(MISLED + SPF_PASSES + SECOND_HOST.replace("127.0.0.2", "203.0.113.10") + "{}"),
-    "the same, never checked": Wiring(MISLED + SPF_PASSES + SECOND_HOST.replace("127.0.0.2", "203.0.113.10") + "{}", verify="never"),
-    "the same, checked always": Wiring(MISLED + SPF_PASSES + SECOND_HOST.replace("127.0.0.2", "203.0.113.10") + "{}", verify="always"),
-    "an inner host asks the gate in its session": Wiring(MISLED + SPF_PASSES + "{}", Connection(ip="203.0.113.10", name="mx", helo="mx")),
+    "an inner host verifies the MX": Wiring(
+        MISLED + SPF_PASSES + SECOND_HOST.replace("127.0.0.2", "203.0.113.10") + "{}"
+    ),
+    "the same, never checked": Wiring(
+        MISLED + SPF_PASSES + SECOND_HOST.replace("127.0.0.2", "203.0.113.10") + "{}", verify="never"
+    ),
+    "the same, checked always": Wiring(
+        MISLED + SPF_PASSES + SECOND_HOST.replace("127.0.0.2", "203.0.113.10") + "{}", verify="always"
+    ),
+    "an inner host asks the gate in its session": Wiring(
+        MISLED + SPF_PASSES + "{}", Connection(ip="203.0.113.10", name="mx", helo="mx")
+    ),
     # a client in trust.networks, and not in trust.relays: anybody may stand behind it
     "behind a bridge": Wiring(MISLED + SPF_PASSES + BRIDGE),
     "behind a bridge, never checked": Wiring(MISLED + SPF_PASSES + BRIDGE, verify="never"),
@@ -222,9 +234,9 @@ class Forwarder:
     def departs(self, attempt: Attempt) -> Outcome:
         """What the gate makes of an attempt that came the way of this wiring."""
         self.gate.resolver = FakeResolver(ZONE, frozenset(attempt.failing))  # type: ignore[assignment]
-        fields = split_message(b"X-First: so that no line of his is the first, which mbox would begin with\n" + attempt.written + b"\n")[0][
-            1:
-        ]
+        fields = split_message(
+            b"X-First: so that no line of his is the first, which mbox would begin with\n" + attempt.written + b"\n"
+        )[0][1:]
         envelope = Envelope(attempt.sender, ("victim@receiver.example",))
         stated: tuple[HeaderField, ...] = ()
         if self.wiring.borders:

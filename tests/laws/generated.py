@@ -26,7 +26,11 @@ QUICK = 12
 PIECE = 500
 
 pieces = pytest.mark.parametrize(
-    "piece", [pytest.param(None, id="quick"), *(pytest.param(at, marks=pytest.mark.heavy) for at in range(-(-EXAMPLES // PIECE)))]
+    "piece",
+    [
+        pytest.param(None, id="quick"),
+        *(pytest.param(at, marks=pytest.mark.heavy) for at in range(-(-EXAMPLES // PIECE))),
+    ],
 )
 
 
@@ -50,7 +54,9 @@ def show(law: Callable[..., None], piece: int | None, **drawn: st.SearchStrategy
     try:
         hypothesis.seed(seed)(thorough(given(**drawn)(example)))()
     except BaseException as error:
-        error.add_note(f"the same again: DKIMGATE_SEED={SEED} DKIMGATE_EXAMPLES={EXAMPLES}, piece {piece} (seed {seed})")
+        error.add_note(
+            f"the same again: DKIMGATE_SEED={SEED} DKIMGATE_EXAMPLES={EXAMPLES}, piece {piece} (seed {seed})"
+        )
         raise
 
 

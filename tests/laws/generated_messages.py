@@ -56,7 +56,9 @@ from verify.dkim_world import Signer, rsa_key, rsa_record
 
 CONFIG = Path(__file__).parents[2] / "config"
 SHIPPED = tuple(
-    loader.load(file) for file in (CONFIG / "policy.yaml", *sorted((CONFIG / "policies").glob("*.yaml"))) if file.stem != "observe"
+    loader.load(file)
+    for file in (CONFIG / "policy.yaml", *sorted((CONFIG / "policies").glob("*.yaml")))
+    if file.stem != "observe"
 )
 POLICIES = max(200, EXAMPLES // 10)
 """Each of them is proved before a message is judged by it."""
@@ -215,7 +217,8 @@ _ARC_FIELDS = "".join(
 )
 HELPING = [
     US + "dmarc=pass header.from=hosted.example\n",
-    US + "spf=pass smtp.mailfrom=hosted.example; dkim=pass header.d=hosted.example; dmarc=pass header.from=hosted.example\n",
+    US
+    + "spf=pass smtp.mailfrom=hosted.example; dkim=pass header.d=hosted.example; dmarc=pass header.from=hosted.example\n",
     "Authentication-Results: mx.forwarder.example 1; dmarc=none header.from=hosted.example\n",
     "Authentication-Results: lists.example; dmarc=pass header.from=hosted.example\n",
     "ARC-Authentication-Results: i=1; mx.forwarder.example; dmarc=pass header.from=hosted.example\n",
@@ -274,7 +277,11 @@ SIGNERS = {
 }
 
 _USUAL = AUTHOR.decode()
-HOSTED_AUTHORS = [_USUAL, _USUAL.replace("ask@hosted", "ask@pay.hosted"), _USUAL.replace("ask@hosted.example", "ASK@Hosted.Example.")]
+HOSTED_AUTHORS = [
+    _USUAL,
+    _USUAL.replace("ask@hosted", "ask@pay.hosted"),
+    _USUAL.replace("ask@hosted.example", "ASK@Hosted.Example."),
+]
 AUTHORS = [
     *HOSTED_AUTHORS,
     _USUAL,
@@ -341,7 +348,9 @@ class Drawn:
 
     @functools.cached_property
     def message(self) -> Message:
-        return Message(self.client, Envelope(self.sender, ("victim@receiver.example",)), self.header, "4F2B", self.problem)
+        return Message(
+            self.client, Envelope(self.sender, ("victim@receiver.example",)), self.header, "4F2B", self.problem
+        )
 
     @property
     def header(self) -> tuple[HeaderField, ...]:
@@ -379,7 +388,9 @@ def fields_of(parts: Sequence[str]) -> tuple[HeaderField, ...]:
 def stolen_passport() -> str:
     """What a border of ours has stated of another message, a genuine one."""
     letter = _USUAL.replace("Your account has been recorded", "Lunch")
-    message = Message(STRANGER, Envelope("ask@hosted.example", ()), fields_of(["@hosted", letter]), "4F29", None, "border")
+    message = Message(
+        STRANGER, Envelope("ask@hosted.example", ()), fields_of(["@hosted", letter]), "4F29", None, "border"
+    )
     gate = gate_of("whole", 0)
     gate.resolver = FakeResolver(DNS)  # type: ignore[assignment]
     outcome = passes(gate, message, BODY).outcome

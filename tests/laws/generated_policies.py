@@ -16,7 +16,19 @@ import yaml
 
 import policy_world
 from dkimgate.config import yaml_file
-from dkimgate.facts import DMARC_RESULTS, Arrival, Claim, Decision, Disposition, EnvelopeAction, Facts, Origin, Sign, Spam, Standing
+from dkimgate.facts import (
+    DMARC_RESULTS,
+    Arrival,
+    Claim,
+    Decision,
+    Disposition,
+    EnvelopeAction,
+    Facts,
+    Origin,
+    Sign,
+    Spam,
+    Standing,
+)
 from dkimgate.policy.language import loader
 from dkimgate.policy.language.model import (
     All,
@@ -78,7 +90,9 @@ def _furnished(random: Random, rule: Rule, observing: bool) -> Rule:
         rule,
         seal=chance() < 0.4,
         otherwise=random.choice((None, *_STAYS)) if unaligns and rule.disposition is Disposition.ACCEPT else None,
-        text="dmarc={arrival.dmarc}, risk {risk}" if chance() < 0.3 and (unaligns or rule.disposition is Disposition.HOLD) else None,
+        text="dmarc={arrival.dmarc}, risk {risk}"
+        if chance() < 0.3 and (unaligns or rule.disposition is Disposition.HOLD)
+        else None,
         tag="[{arrival.dmarc}]" if chance() < 0.3 else None,
         add=(("X-Arrived-With", "dmarc={arrival.dmarc}"),) if chance() < 0.3 else (),
         remove=("X-Spam-Level", "Authentication-Results") if chance() < 0.3 else (),
@@ -101,7 +115,11 @@ def text_of(policy: Policy) -> str:
     for name, weight in (*policy.weights.parts, ("spam", policy.weights.per_required)):
         group, key = _PARTS[name]
         groups.setdefault(group, {})[key] = weight
-    top |= {"risk": groups, "rules": [{"name": rule.name, **_keys(rule)} for rule in policy.rules], "default": _keys(policy.default)}
+    top |= {
+        "risk": groups,
+        "rules": [{"name": rule.name, **_keys(rule)} for rule in policy.rules],
+        "default": _keys(policy.default),
+    }
     if policy.allow_laundering:
         top |= {"allow_laundering": list(policy.allow_laundering), "laundering_reason": policy.laundering_reason}
     return yaml.safe_dump(top, sort_keys=False)
@@ -110,8 +128,16 @@ def text_of(policy: Policy) -> str:
 def _keys(rule: Rule) -> dict[str, object]:
     keys: dict[str, object] = {} if rule.when is None else {"when": _condition(rule.when)}
     keys |= {"sign": str(rule.sign), "disposition": str(rule.disposition), "text": rule.text, "seal": rule.seal or None}
-    keys |= {"envelope": None if rule.envelope is EnvelopeAction.KEEP else str(rule.envelope), "tag": rule.tag, "mode": rule.mode}
-    keys |= {"otherwise": None if rule.otherwise is None else str(rule.otherwise), "remove": list(rule.remove), "add": dict(rule.add)}
+    keys |= {
+        "envelope": None if rule.envelope is EnvelopeAction.KEEP else str(rule.envelope),
+        "tag": rule.tag,
+        "mode": rule.mode,
+    }
+    keys |= {
+        "otherwise": None if rule.otherwise is None else str(rule.otherwise),
+        "remove": list(rule.remove),
+        "add": dict(rule.add),
+    }
     return {key: value for key, value in keys.items() if value not in (None, [], {})}
 
 
@@ -161,7 +187,12 @@ def facts_for(random: Random, policy: Policy, number: int) -> Iterator[Facts]:
     """Messages that evidence may gather, on the borders of the policy's conditions, with claims beside."""
     for facts in policy_world.messages(random, policy, number):
         aligns = random.random() < (0.9 if facts.author is None else 0.1)
-        yield replace(facts, claims=_claims(random, facts), forwarder_aligns=aligns, message_id=random.choice((None, "<1@a.example>")))
+        yield replace(
+            facts,
+            claims=_claims(random, facts),
+            forwarder_aligns=aligns,
+            message_id=random.choice((None, "<1@a.example>")),
+        )
 
 
 def as_forged(random: Random, facts: Facts) -> Facts:
@@ -170,7 +201,14 @@ def as_forged(random: Random, facts: Facts) -> Facts:
     arrival = replace(facts.arrival, dmarc=random.choice(("fail", "permerror", "temperror", "unknown")))
     author = facts.author or "hosted.example"
     forged = replace(
-        facts, origin=origin, arrival=arrival, author=author, author_problem=None, hosted=author, spf_passes=True, own_signature=False
+        facts,
+        origin=origin,
+        arrival=arrival,
+        author=author,
+        author_problem=None,
+        hosted=author,
+        spf_passes=True,
+        own_signature=False,
     )
     return forged if possible(forged) else facts
 
@@ -191,10 +229,16 @@ _ODD = ("", "PASS", "Fail", "\udcff\x00", "weird", "p\u0430ss", "x" * 600, "\u20
 def wild(random: Random, facts: Facts) -> Facts:
     """The facts with what no evidence comes to, should it ever fail to keep its word: numbers that are none, results that are none."""
     pick, chance = random.choice, random.random
-    spam = Spam(chance() < 0.3, pick((math.nan, math.inf, -math.inf, -1.0, 0.0, 1e308)), pick((math.nan, 0.0, -5.0, 5.0, math.inf)))
+    spam = Spam(
+        chance() < 0.3,
+        pick((math.nan, math.inf, -math.inf, -1.0, 0.0, 1e308)),
+        pick((math.nan, 0.0, -5.0, 5.0, math.inf)),
+    )
     arrival = facts.arrival
     if chance() < 0.7:
-        arrival = Arrival(pick((*_ODD, arrival.dmarc)), pick(_ODD), pick(_ODD), pick(_ODD), chance() < 0.5, pick((arrival.spam, spam)))
+        arrival = Arrival(
+            pick((*_ODD, arrival.dmarc)), pick(_ODD), pick(_ODD), pick(_ODD), chance() < 0.5, pick((arrival.spam, spam))
+        )
     return replace(
         facts,
         origin=pick(tuple(Origin)),

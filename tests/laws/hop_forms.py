@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-MX, FILTER, IMAP, GATEWAY = "mx.forwarder.example", "filter.forwarder.example", "imap.forwarder.example", "gateway.forwarder.example"
+MX, FILTER, IMAP, GATEWAY = (
+    "mx.forwarder.example",
+    "filter.forwarder.example",
+    "imap.forwarder.example",
+    "gateway.forwarder.example",
+)
 
 HOPS = {
     "Postfix": "from {helo} ({name} [{ip}])\n\tby {by} (Postfix) with ESMTPS id 4F2A",

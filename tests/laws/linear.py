@@ -123,7 +123,9 @@ class Named:
 
     def run(self, method: str, text: str) -> None:
         """Use it as the package does."""
-        subject: str | bytes = text.encode("utf-8", "surrogateescape") if isinstance(self.pattern.pattern, bytes) else text
+        subject: str | bytes = (
+            text.encode("utf-8", "surrogateescape") if isinstance(self.pattern.pattern, bytes) else text
+        )
         match method:
             case "sub" | "subn":
                 getattr(self.pattern, method)(b"" if isinstance(subject, bytes) else "", subject)
@@ -179,14 +181,20 @@ def _held(value: object, depth: int) -> Iterator[tuple[str, re.Pattern[Any]]]:
 def _in_calls() -> Iterator[Named]:
     for name, source in sources().items():
         for node in ast.walk(ast.parse(source)):
-            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name)):
+            if not (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and isinstance(node.func.value, ast.Name)
+            ):
                 continue
             if node.func.value.id == "re" and node.func.attr in _METHODS.split("|"):
                 text = node.args[0]
                 where = f"{name.removeprefix('dkimgate.')}:re.{node.func.attr}({ast.unparse(text)})"
                 if isinstance(text, ast.Constant):
                     flags = sum(
-                        getattr(re, flag).value for flag in ("MULTILINE", "DOTALL", "IGNORECASE") if f"re.{flag}" in ast.unparse(node)
+                        getattr(re, flag).value
+                        for flag in ("MULTILINE", "DOTALL", "IGNORECASE")
+                        if f"re.{flag}" in ast.unparse(node)
                     )
                     yield Named(where, re.compile(text.value, flags), (node.func.attr,))
 
@@ -361,7 +369,9 @@ def _break_off(*_: object) -> None:
     raise _TooLong
 
 
-def grows(run: Callable[[str], object], text: Text, length: int, floor: float = FLOOR, longest: float = LONGEST) -> str | None:
+def grows(
+    run: Callable[[str], object], text: Text, length: int, floor: float = FLOOR, longest: float = LONGEST
+) -> str | None:
     """None where the time grows with the text; else what was measured. A miss is measured again, longer and more often."""
     told = ""
     for more in (1, 1, 2, 2, 4):

@@ -43,9 +43,26 @@ OWN_ADDRESS, PROVIDERS = STRANGER.ip or "", "203.0.113.70"
 
 _PRINTED = "spf=pass smtp.mailfrom=hosted.example; dmarc=pass header.from=hosted.example"
 SAID = {
-    "helo": ["c.attacker.example", MX, "localhost", "[127.0.0.1]", "hosted.example", "by", f"x; {_PRINTED}", f"x) by {MX} with ESMTPSA"],
+    "helo": [
+        "c.attacker.example",
+        MX,
+        "localhost",
+        "[127.0.0.1]",
+        "hosted.example",
+        "by",
+        f"x; {_PRINTED}",
+        f"x) by {MX} with ESMTPSA",
+    ],
     "ptr": ["c.attacker.example", "unknown", "localhost.attacker.example", "by.attacker.example"],
-    "cn": ["", "localhost", MX, f") by {MX} (Postfix) with ESMTPSA id 1; x (", "[127.0.0.1]", "Authenticated sender: ask", "("],
+    "cn": [
+        "",
+        "localhost",
+        MX,
+        f") by {MX} (Postfix) with ESMTPSA id 1; x (",
+        "[127.0.0.1]",
+        "Authenticated sender: ask",
+        "(",
+    ],
     "sender": [
         *(
             "eve@attacker.example",
@@ -117,9 +134,23 @@ _PRINTABLE = [
 """What verifiers print of these, as it stands or decoded, reads as results of theirs."""
 
 _TRACES = [
-    *("Return-Path: <friend@hosted.example>\n", "Return-Path: <eve@attacker.example>\n", "Delivered-To: ask@hosted.example\n"),
-    *("List-Id: <lunch.lists.example>\n", "Sender: lunch@lists.example\n", "Sender: ask@hosted.example\n", "X-Spam-Bar: ++\n"),
-    *("From: eve@attacker.example\n", "From: Friend <ask@hosted.example>\n", "From : ask@hosted.example\n", "From\0: ask@hosted.example\n"),
+    *(
+        "Return-Path: <friend@hosted.example>\n",
+        "Return-Path: <eve@attacker.example>\n",
+        "Delivered-To: ask@hosted.example\n",
+    ),
+    *(
+        "List-Id: <lunch.lists.example>\n",
+        "Sender: lunch@lists.example\n",
+        "Sender: ask@hosted.example\n",
+        "X-Spam-Bar: ++\n",
+    ),
+    *(
+        "From: eve@attacker.example\n",
+        "From: Friend <ask@hosted.example>\n",
+        "From : ask@hosted.example\n",
+        "From\0: ask@hosted.example\n",
+    ),
     *("X-Dkimgate-Rule: x\n", "To: eve@attacker.example\n", "Date: x\n", "Subject: again\n", "MIME-Version: 1.0\n"),
 ]
 _HOP = st.builds(
@@ -144,7 +175,9 @@ _FIELDS = st.one_of(
 FIELDS = st.lists(_FIELDS, max_size=4)
 
 LETTERS = (
-    [_USUAL] * 3 + world.HOSTED_AUTHORS * 2 + [each for each in world.AUTHORS if "forwarder.example" not in each and "r" * 100 not in each]
+    [_USUAL] * 3
+    + world.HOSTED_AUTHORS * 2
+    + [each for each in world.AUTHORS if "forwarder.example" not in each and "r" * 100 not in each]
 )
 """What a message has at least."""
 
@@ -152,7 +185,26 @@ LETTERS = (
 
 _AUTHSERV = b"mx.forwarder.example"
 _BITS = [
-    *(b"\0", b"\xff", b"\xc2\xa0", b"(", b")", b'"', b"\\", b"\r", b"\n ", b"\n\t\n ", b";", b",", b" ", b"=", b"<", b">", b":", b"@"),
+    *(
+        b"\0",
+        b"\xff",
+        b"\xc2\xa0",
+        b"(",
+        b")",
+        b'"',
+        b"\\",
+        b"\r",
+        b"\n ",
+        b"\n\t\n ",
+        b";",
+        b",",
+        b" ",
+        b"=",
+        b"<",
+        b">",
+        b":",
+        b"@",
+    ),
     *(
         b"pass",
         b"fail",
@@ -174,7 +226,16 @@ _BITS = [
     ),
 ]
 _NAMES = [
-    *(b"Authentication-Results", b"Received", b"Received-SPF", b"From", b"X-Spam-Status", b"DKIM-Signature", b"ARC-Seal", b"Return-Path"),
+    *(
+        b"Authentication-Results",
+        b"Received",
+        b"Received-SPF",
+        b"From",
+        b"X-Spam-Status",
+        b"DKIM-Signature",
+        b"ARC-Seal",
+        b"Return-Path",
+    ),
     *(b"X-A", b"Subject", b"X-Dkimgate-Passport", b"Comments"),
 ]
 Fields = tuple[HeaderField, ...]
@@ -188,7 +249,11 @@ def _value(change: Callable[[bytes, int, int], bytes]) -> Callable[[Fields, int,
             return fields
         at %= len(fields)
         field = fields[at]
-        return (*fields[:at], HeaderField(field.name, change(field.value, how % (len(field.value) + 1), how)), *fields[at + 1 :])
+        return (
+            *fields[:at],
+            HeaderField(field.name, change(field.value, how % (len(field.value) + 1), how)),
+            *fields[at + 1 :],
+        )
 
     return changed
 
@@ -242,10 +307,14 @@ CHANGES: dict[str, Callable[[Fields, int, int], Fields]] = {
     "cut the end": _value(lambda value, at, _: value[:at]),
     "cut the start": _value(lambda value, at, _: value[at:]),
     "insert": _value(lambda value, at, how: value[:at] + _BITS[how % len(_BITS)] + value[at:]),
-    "overwrite": _value(lambda value, at, how: value[:at] + _BITS[how % len(_BITS)] + value[at + len(_BITS[how % len(_BITS)]) :]),
+    "overwrite": _value(
+        lambda value, at, how: value[:at] + _BITS[how % len(_BITS)] + value[at + len(_BITS[how % len(_BITS)]) :]
+    ),
     "drop an octet": _value(lambda value, at, _: value[:at] + value[at + 1 :]),
     "flip a bit": _value(
-        lambda value, at, how: value[:at] + bytes(octet ^ (1 << how % 8) for octet in value[at : at + 1]) + value[at + 1 :]
+        lambda value, at, how: (
+            value[:at] + bytes(octet ^ (1 << how % 8) for octet in value[at : at + 1]) + value[at + 1 :]
+        )
     ),
     "fold": _value(lambda value, at, _: value[:at] + b"\n " + value[at:]),
     "unfold": _value(lambda value, _, __: value.replace(b"\n", b"")),
@@ -253,10 +322,14 @@ CHANGES: dict[str, Callable[[Fields, int, int], Fields]] = {
     "a comment around": _value(lambda value, _, __: b" (" + value + b")"),
     "comments for blanks": _value(lambda value, _, __: value.replace(b" ", b"(x)")),
     "quote": _value(lambda value, _, __: b' "' + value.strip() + b'"'),
-    "make a fail a pass": _value(lambda value, _, __: value.replace(b"fail", b"pass").replace(b"Yes", b"No").replace(b"YES", b"NO")),
+    "make a fail a pass": _value(
+        lambda value, _, __: value.replace(b"fail", b"pass").replace(b"Yes", b"No").replace(b"YES", b"NO")
+    ),
     "very long": _value(lambda value, at, how: value[:at] + b" " * (how % 3000) + value[at:]),
     "another name": _name(lambda _, how: _NAMES[how % len(_NAMES)]),
-    "an odd name": _name(lambda name, how: (name.upper(), name + b" ", name + b"\0", name + b"\t", b"X-" + name, name[::-1])[how % 6]),
+    "an odd name": _name(
+        lambda name, how: (name.upper(), name + b" ", name + b"\0", name + b"\t", b"X-" + name, name[::-1])[how % 6]
+    ),
 }
 
 

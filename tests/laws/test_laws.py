@@ -96,13 +96,20 @@ def test_law_2_what_hurts_is_believed_from_anyone(lines: list[str], at: int) -> 
         below = "".join([*lines[:at], hurting, *lines[at:]])
         assert _facts(BORDER + below + AUTHOR).arrival.dmarc == "fail"
     spam = "".join([*lines[:at], "X-Spam-Status: Yes, score=14.9 required=3.0\n", *lines[at:]])
-    assert _facts(spam + PASS + BORDER + AUTHOR + "X-Spam-Status: No, score=-9 required=5\n").arrival.spam == Spam(True, 14.9, 3.0)
+    assert _facts(spam + PASS + BORDER + AUTHOR + "X-Spam-Status: No, score=-9 required=5\n").arrival.spam == Spam(
+        True, 14.9, 3.0
+    )
 
 
 def test_law_2_nothing_that_a_sender_adds_takes_the_edge_off_another_s_fail() -> None:
     """Neither a lesser evil in our name nor a signature of which our own verifier says no more than `neutral`."""
     upstream = FAIL.replace("mx.forwarder", "anyone").replace("dmarc=fail", "dkim=fail header.d=x.example; dmarc=fail")
-    assert _facts(BORDER + "Authentication-Results: mx.forwarder.example; dmarc=permerror\n" + upstream + AUTHOR).arrival.dmarc == "fail"
+    assert (
+        _facts(
+            BORDER + "Authentication-Results: mx.forwarder.example; dmarc=permerror\n" + upstream + AUTHOR
+        ).arrival.dmarc
+        == "fail"
+    )
     neutral = "Authentication-Results: mx.forwarder.example; dkim=neutral header.d=y.example\n"
     assert _facts(neutral + BORDER + upstream + AUTHOR).arrival.dkim == "fail"
     assert _facts(neutral.replace("neutral", "pass") + BORDER + upstream + AUTHOR).arrival.dkim == "pass"
@@ -117,11 +124,28 @@ def test_law_2_what_helps_only_from_us(below: list[str]) -> None:
 def test_law_3_one_decision() -> None:
     """The daemon, `explain` and the backtest come to a decision at one place, the proof asks the same function, and what makes it knows no
     clock, no DNS and no disk."""
-    callers = [p.name for p in (ROOT / "milter").rglob("*.py") if any(_calls_decide(node) for node in ast.walk(ast.parse(p.read_text())))]
+    callers = [
+        p.name
+        for p in (ROOT / "milter").rglob("*.py")
+        if any(_calls_decide(node) for node in ast.walk(ast.parse(p.read_text())))
+    ]
     assert sorted(callers) == ["laws.py", "verdict.py"]
     policy = ROOT / "milter" / "dkimgate" / "policy"
-    for name in ("verdict.py", "decide.py", "language/conditions.py", "risk.py", "guard.py", "language/model.py", "language/globs.py"):
-        imported = {a.name for node in ast.walk(ast.parse((policy / name).read_text())) if isinstance(node, ast.Import) for a in node.names}
+    for name in (
+        "verdict.py",
+        "decide.py",
+        "language/conditions.py",
+        "risk.py",
+        "guard.py",
+        "language/model.py",
+        "language/globs.py",
+    ):
+        imported = {
+            a.name
+            for node in ast.walk(ast.parse((policy / name).read_text()))
+            if isinstance(node, ast.Import)
+            for a in node.names
+        }
         assert not imported & {"os", "socket", "time", "random", "datetime", "dns", "sys", "pathlib"}, name
 
 
@@ -205,7 +229,12 @@ def test_law_4_in_doubt_unsigned(
     ],
 )
 def test_law_4_what_cannot_be_judged_leaves_by_no_open_door(
-    sender: str, auth: str | None, disposition: Disposition, rewritten: bool, loaded: Gate, monkeypatch: pytest.MonkeyPatch
+    sender: str,
+    auth: str | None,
+    disposition: Disposition,
+    rewritten: bool,
+    loaded: Gate,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     loaded.config = loaded.config.model_copy(
         update={"unalign": dkimgate_yaml.Unalign(domain="bounce.forwarder.example", secret_file=Path("-"))}
@@ -214,7 +243,9 @@ def test_law_4_what_cannot_be_judged_leaves_by_no_open_door(
     loaded.way_out = WayOut(helos=("mx.forwarder.example",), origins=frozenset({"mx.forwarder.example"}))
     monkeypatch.setattr("dkimgate.policy.verdict.decide", lambda *_: 1 / 0)
     arrived = message(AUTHOR)
-    arrived = replace(arrived, envelope=replace(arrived.envelope, sender=sender), connection=replace(arrived.connection, auth=auth))
+    arrived = replace(
+        arrived, envelope=replace(arrived.envelope, sender=sender), connection=replace(arrived.connection, auth=auth)
+    )
     outcome = _pass(loaded, arrived)
     assert (outcome.disposition, outcome.fields) == (disposition, ())
     assert (outcome.sender or "").endswith("=hosted.example=friend@bounce.forwarder.example") is rewritten
@@ -226,7 +257,9 @@ def test_law_4_what_cannot_be_judged_waits_where_nobody_knows_whether_it_would_p
     what: str, sender: str, loaded: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No address, no name in EHLO and nothing of Postfix is known; of an author domain that we hold no key for, too."""
-    monkeypatch.setattr({"decide": "dkimgate.policy.verdict.decide", "see": "dkimgate.gate.passage.see"}[what], lambda *_: 1 / 0)
+    monkeypatch.setattr(
+        {"decide": "dkimgate.policy.verdict.decide", "see": "dkimgate.gate.passage.see"}[what], lambda *_: 1 / 0
+    )
     arrived = message(AUTHOR.replace("hosted.example", "partner.example"))
     outcome = _pass(loaded, replace(arrived, envelope=replace(arrived.envelope, sender=sender)))
     assert (outcome.disposition, outcome.fields) == (Disposition.DEFER, ())
@@ -257,7 +290,9 @@ def test_law_4_what_cannot_be_recorded_waits(loaded: Gate) -> None:
 
 def test_law_4_what_cannot_be_recorded_goes_on_unsigned(loaded: Gate) -> None:
     """Where the operator has chosen `on_failure: continue`."""
-    loaded.config = loaded.config.model_copy(update={"journal": loaded.config.journal.model_copy(update={"on_failure": "continue"})})
+    loaded.config = loaded.config.model_copy(
+        update={"journal": loaded.config.journal.model_copy(update={"on_failure": "continue"})}
+    )
     loaded.journal.file.mkdir()
     outcome = _pass(loaded, message(AUTHOR))
     assert (outcome.disposition, outcome.fields) == (Disposition.ACCEPT, ())

@@ -33,7 +33,9 @@ PASS = "mx.forwarder.example; dmarc=pass header.from=hosted.example"
 
 
 def facts(header: str, connection: Connection = REINJECTED, config: Config = CONFIG) -> Facts:
-    return facts_of(see(message(header, connection), config), config, ["hosted.example"], lambda author: (False, "lookup"))
+    return facts_of(
+        see(message(header, connection), config), config, ["hosted.example"], lambda author: (False, "lookup")
+    )
 
 
 def signed(header: str, connection: Connection = REINJECTED, config: Config = CONFIG) -> list[str]:
@@ -128,8 +130,12 @@ AUTHORS = {
     "a bare CR that hides a second From": AUTHOR.replace("To: victim", "To: a\rFrom: x@attacker.example\rX: victim"),
     "a NUL": AUTHOR.replace("ask@", "a\0sk@"),
     "a group": AUTHOR.replace("Friend <ask@hosted.example>", "Friends: ask@hosted.example;"),
-    "a group of a mailbox in angle brackets": AUTHOR.replace("Friend <ask@hosted.example>", "Friends: Friend <ask@hosted.example>;"),
-    "a group of two domains": AUTHOR.replace("Friend <ask@hosted.example>", "Friends: ask@hosted.example, x@attacker.example;"),
+    "a group of a mailbox in angle brackets": AUTHOR.replace(
+        "Friend <ask@hosted.example>", "Friends: Friend <ask@hosted.example>;"
+    ),
+    "a group of two domains": AUTHOR.replace(
+        "Friend <ask@hosted.example>", "Friends: ask@hosted.example, x@attacker.example;"
+    ),
 }
 ALIKE = "a group of a mailbox in angle brackets"
 """One domain stands behind every reading of it, which is enough for mail of our own. Without the brackets rspamd takes the semicolon into
@@ -137,7 +143,9 @@ the domain."""
 
 
 @pytest.mark.parametrize("author", AUTHORS)
-@pytest.mark.parametrize("connection", [REINJECTED, OUTSIDE, Connection(ip="203.0.113.5", auth="ask")], ids=["local", "inbound", "login"])
+@pytest.mark.parametrize(
+    "connection", [REINJECTED, OUTSIDE, Connection(ip="203.0.113.5", auth="ask")], ids=["local", "inbound", "login"]
+)
 def test_without_one_author_domain_nothing_is_signed(author: str, connection: Connection) -> None:
     """Not even for our own users: which domain the signature would vouch for depends on the reader."""
     assert bool(signed(AUTHORS[author], connection)) is (author == ALIKE and connection is not OUTSIDE)
@@ -166,7 +174,14 @@ def test_our_own_field_says_something_else_than_a_pass_of_this_domain(verdict: s
 
 
 LINES = st.sampled_from(
-    [*FORGED_FIELDS.values(), *OTHER_DOMAINS_PASS, SPAM, OUR_FAIL, "X-A: b\n", "DKIM-Signature: v=1; d=hosted.example\n"]
+    [
+        *FORGED_FIELDS.values(),
+        *OTHER_DOMAINS_PASS,
+        SPAM,
+        OUR_FAIL,
+        "X-A: b\n",
+        "DKIM-Signature: v=1; d=hosted.example\n",
+    ]
 )
 
 
@@ -177,7 +192,16 @@ def test_no_mixture_of_forged_fields_gains_anything(below: list[str], route: str
 
 
 FIELD_NAMES = st.sampled_from(
-    ["Authentication-Results", "X-Spam-Status", "Received", "From", "Sender", "Return-Path", "ARC-Seal", "authentication-results "]
+    [
+        "Authentication-Results",
+        "X-Spam-Status",
+        "Received",
+        "From",
+        "Sender",
+        "Return-Path",
+        "ARC-Seal",
+        "authentication-results ",
+    ]
 )
 
 
@@ -192,7 +216,9 @@ def test_no_text_at_all_gains_anything(fields: list[tuple[str, str]]) -> None:
     [
         ("Authentication-Results: " + PASS + "\n" + BORDER + AUTHOR, REINJECTED),
         (
-            "Authentication-Results: MX.FORWARDER.EXAMPLE;\n dmarc=pass (p=none dis=none) header.from=Hosted.Example\n" + BORDER + AUTHOR,
+            "Authentication-Results: MX.FORWARDER.EXAMPLE;\n dmarc=pass (p=none dis=none) header.from=Hosted.Example\n"
+            + BORDER
+            + AUTHOR,
             REINJECTED,
         ),
         (AUTHOR, REINJECTED),

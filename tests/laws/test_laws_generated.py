@@ -18,7 +18,19 @@ from dkimgate.policy.proof import Law, prove, report
 from dkimgate.record import record
 from dkimgate.record.recordable import recordable
 from laws.generated import pieces, randoms, show
-from laws.generated_policies import as_forged, badly, facts_for, laundered, loaded, mended, outside, policies, possible, promoted, wild
+from laws.generated_policies import (
+    as_forged,
+    badly,
+    facts_for,
+    laundered,
+    loaded,
+    mended,
+    outside,
+    policies,
+    possible,
+    promoted,
+    wild,
+)
 
 MESSAGES = 3
 """Messages on the borders of each policy."""
@@ -60,7 +72,10 @@ def the_proof_is_right(random: Random) -> None:
     for each in proof.launders:
         decision = decide(each.witness, policy)
         breaks = laundered if each.law is Law.SIGNATURE else promoted
-        assert possible(each.witness) and decision.rule == each.rule.name and breaks(each.witness, decision), (each, policy)
+        assert possible(each.witness) and decision.rule == each.rule.name and breaks(each.witness, decision), (
+            each,
+            policy,
+        )
     assert proof.safe is (not [text for text in report.problems(policy, proof) if "launders" in text]), policy
     safe = mended(policy, proof)
     drawn = list(facts_for(random, policy, MESSAGES))

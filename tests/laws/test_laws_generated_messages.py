@@ -60,7 +60,9 @@ def obeys_the_first_law(passed: Passed) -> None:
     assert [each["domain"] for each in written["decision"]["signatures"]] == signers
     verified = world.verified(passed)
     holds = [] if written["departure"] and written["sending"]["fields_broken"] else signers
-    assert not passed.plain or verified == holds, "dkimpy verifies what is signed, as Postfix sends it, unless the record says otherwise"
+    assert not passed.plain or verified == holds, (
+        "dkimpy verifies what is signed, as Postfix sends it, unless the record says otherwise"
+    )
     if not from_outside(written):
         return
     arrival, departure = written["arrival"], written["departure"]
@@ -87,7 +89,9 @@ def gains_nothing(drawn: Drawn) -> None:
 
 
 def refused(passed: Passed) -> None:
-    assert not [domain for domain in (*world.signers(passed), *world.verified(passed)) if aligned(domain, "hosted.example")]
+    assert not [
+        domain for domain in (*world.signers(passed), *world.verified(passed)) if aligned(domain, "hosted.example")
+    ]
     spf = world.spf_domain(passed)
     assert not passed.leaves or spf is None or not aligned(spf, "hosted.example"), (spf, passed.outcome)
 
@@ -122,14 +126,28 @@ def test_law_6_words_that_our_verifiers_print_never_help(piece: int | None) -> N
 
 INJECTED = [
     *("; ", ";", " ", "\t", '"', "(", ")", "\\", ",", "=", "@", "<", ">", "x", "\r\n "),
-    *("dmarc=pass", "dmarc=none", "spf=pass", "dkim=pass", "arc=pass", " header.from=hosted.example", " header.d=hosted.example"),
-    *(" smtp.mailfrom=friend@hosted.example", " header.i=@hosted.example", " header.s=s header.b=AAAA", " (p=reject dis=none)"),
+    *(
+        "dmarc=pass",
+        "dmarc=none",
+        "spf=pass",
+        "dkim=pass",
+        "arc=pass",
+        " header.from=hosted.example",
+        " header.d=hosted.example",
+    ),
+    *(
+        " smtp.mailfrom=friend@hosted.example",
+        " header.i=@hosted.example",
+        " header.s=s header.b=AAAA",
+        " (p=reject dis=none)",
+    ),
     *("hosted.example", "@attacker.example", " x.y=z", "reason=", "smtp.helo=", "mx.forwarder.example; "),
 ]
 PRINTERS = {
     "selector": US
     + "dkim=pass (2048-bit key; unprotected) header.d=attacker.example header.i=@attacker.example header.s={} header.b=AAAA\n",
-    "identity": US + "dkim=fail (2048-bit key) header.d=attacker.example header.i={}@attacker.example header.s=a header.b=AAAA\n",
+    "identity": US
+    + "dkim=fail (2048-bit key) header.d=attacker.example header.i={}@attacker.example header.s=a header.b=AAAA\n",
     "domain": US + "dkim=pass header.d={} header.s=a header.a=rsa-sha256\n",
     "sender": US + "spf=none smtp.mailfrom={}@attacker.example\n",
     "sender in a comment": US
@@ -144,9 +162,15 @@ def printed_words_never_help(drawn: Drawn, printed: str, words: str, stripped: b
     line = " ".join(words.split())
     field = PRINTERS[printed].format(line)
     hidden = "".join(char if char.isalnum() else f"={ord(char):02X}" for char in line)
-    tags = {"selector": f"s={line.partition(';')[0]}", "identity": f"i={hidden}@attacker.example", "domain": f"d={line.partition(';')[0]}"}
+    tags = {
+        "selector": f"s={line.partition(';')[0]}",
+        "identity": f"i={hidden}@attacker.example",
+        "domain": f"d={line.partition(';')[0]}",
+    }
     wrote = f"DKIM-Signature: v=1; a=rsa-sha256; {tags.get(printed, 's=a')}; h=from; bh=AAAA; b=AAAA\n"
-    before = replace(drawn, above=[*drawn.above, US + "dmarc=fail header.from=hosted.example\n"] if not stripped else drawn.above)
+    before = replace(
+        drawn, above=[*drawn.above, US + "dmarc=fail header.from=hosted.example\n"] if not stripped else drawn.above
+    )
     message = replace(before, above=[field, *before.above], below=before.below if stripped else [wrote, *before.below])
     if printed.startswith("sender") and not stripped:
         message = replace(message, sender=f'"{line}"@attacker.example')
@@ -168,7 +192,9 @@ def hurts(drawn: Drawn, claim: str, at: int) -> None:
     header = drawn.message.header
     at = min(at, len(header))
     better = differences(drawn, header, (*header[:at], *world.fields_of([claim]), *header[at:]))
-    if claim.startswith(world.US):  # above the border it is our own word, and no check is made here that would tell more
+    if claim.startswith(
+        world.US
+    ):  # above the border it is our own word, and no check is made here that would tell more
         better = [each for each in better if not each.startswith("risk")]
     assert not better, better
 
@@ -197,7 +223,11 @@ def differences(drawn: Drawn, one: tuple[Any, ...], other: tuple[Any, ...], send
         found.append("no longer bad")
     if after.facts.arrival.spam.ratio < before.facts.arrival.spam.ratio:
         found.append("less spam")
-    if after.departure.dmarc == "pass" and before.departure.dmarc != "pass" and after.decision.disposition is Disposition.ACCEPT:
+    if (
+        after.departure.dmarc == "pass"
+        and before.departure.dmarc != "pass"
+        and after.decision.disposition is Disposition.ACCEPT
+    ):
         found.append(f"departs with pass instead of {before.departure.dmarc}")
     return found
 
@@ -362,7 +392,10 @@ def the_next_one_is_signed() -> None:
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_stage_is_one_that_some_message_comes_to(stage: str) -> None:
     """A stage that nothing calls would show nothing."""
-    drawn = [HONEST, replace(HONEST, above=[], below=["@hosted", ARC], sender="friend@hosted.example", author=HOSTED, borders=False)]
+    drawn = [
+        HONEST,
+        replace(HONEST, above=[], below=["@hosted", ARC], sender="friend@hosted.example", author=HOSTED, borders=False),
+    ]
     drawn += [replace(each, policy=policy, sender=sender, below=below) for each in drawn for policy in range(len(world.SHIPPED)) for sender in ("x@hosted.example", "") for below in ([], ["@gate", ARC])]  # fmt: skip
     drawn.append(replace(HONEST, client=replace(REINJECTED, auth="friend"), above=[], border="", below=[]))
     for each in drawn:

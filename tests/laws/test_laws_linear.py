@@ -44,7 +44,9 @@ def _methods(named: linear.Named) -> tuple[str, ...]:
     return named.methods if words is None else (words.rpartition(".")[2].removesuffix("("),)
 
 
-PATTERNS = [(named, method) for named in linear.patterns() for method in _methods(named) if named.name not in NO_STRANGERS]
+PATTERNS = [
+    (named, method) for named in linear.patterns() for method in _methods(named) if named.name not in NO_STRANGERS
+]
 
 
 def _ids(item: tuple[linear.Named, str]) -> str:

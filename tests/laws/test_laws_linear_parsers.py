@@ -51,7 +51,11 @@ VALUES = {
     "arc-authentication-results": ("i=1; ", "i=1; mx.forwarder.example; dkim=pass header.d="),
     "arc-message-signature": ("i=1; a=rsa-sha256; d=lists.example; s=s; h=from; bh=AAAA; b=", "i=1; "),
     "arc-seal": ("i=1; a=rsa-sha256; cv=none; d=lists.example; s=s; b=", "i=1; cv="),
-    "dkim-signature": ("", "v=1; a=rsa-sha256; d=hosted.example; s=s; h=from; bh=AAAA; b=", "v=1; a=rsa-sha256; d=x; i="),
+    "dkim-signature": (
+        "",
+        "v=1; a=rsa-sha256; d=hosted.example; s=s; h=from; bh=AAAA; b=",
+        "v=1; a=rsa-sha256; d=x; i=",
+    ),
     "received": ("", "from a (", "from a by mx.forwarder.example with ", "by mx.forwarder.example (x) with ESMTP id "),
     "received-spf": ("", "pass (", 'pass helo="'),
     "x-dkimgate-passport": ("", "v=1; id=2026a; "),
@@ -122,13 +126,20 @@ def test_and_as_long_as_postfix_hands_over(name: str, prefix: str) -> None:
     assert _slow(_read(name), prefix, LONG, _some(name, prefix)) is None
 
 
-@pytest.mark.parametrize("unit", ["; spf=pass", "; dmarc=none", "; dkim=pass (client-ip=192.0.2.66)", "; x", "(", " ", '"'])
+@pytest.mark.parametrize(
+    "unit", ["; spf=pass", "; dmarc=none", "; dkim=pass (client-ip=192.0.2.66)", "; x", "(", " ", '"']
+)
 def test_a_field_where_only_ours_stand(unit: str) -> None:
     """More is done with it, and a verifier may print there what a sender wrote."""
     below, _ = split_message(BORDER.encode() + AUTHOR + b"\n")
 
     def run(text: str) -> None:
-        see(Message(REINJECTED, Envelope("a@b.example"), (HeaderField(b"Authentication-Results", text.encode()), *below)), CONFIG)
+        see(
+            Message(
+                REINJECTED, Envelope("a@b.example"), (HeaderField(b"Authentication-Results", text.encode()), *below)
+            ),
+            CONFIG,
+        )
 
     assert linear.grows(run, linear.Text(" mx.forwarder.example", unit, ""), 8000, 4 * FLOOR) is None
 
@@ -174,18 +185,30 @@ def _body(text: str) -> None:
 
 ADDRESS = ipaddress.ip_address("192.0.2.1")
 PARSERS: dict[str, tuple[Callable[[str], object], tuple[str, ...]]] = {
-    "SPF record": (_dns("spf"), ("v=spf1 ", "v=spf1 include:", "v=spf1 exists:%{", "v=spf1 redirect=", "v=spf1 a:%{l}")),
+    "SPF record": (
+        _dns("spf"),
+        ("v=spf1 ", "v=spf1 include:", "v=spf1 exists:%{", "v=spf1 redirect=", "v=spf1 a:%{l}"),
+    ),
     "DKIM key record": (_dns("dkim"), ("", "v=DKIM1; p=", "v=DKIM1; h=")),
     "key record of `keys check`": (_key_record, ("", "v=DKIM1; p=")),
-    "DMARC record": (lambda text: record.parse(text.encode("utf-8", "surrogateescape")), ("v=DMARC1; ", "v=DMARC1; p=none; rua=")),
+    "DMARC record": (
+        lambda text: record.parse(text.encode("utf-8", "surrogateescape")),
+        ("v=DMARC1; ", "v=DMARC1; p=none; rua="),
+    ),
     "MAIL FROM": (lambda text: envelope_domains(text, WayOut(helos=("helo.example",))), ("", '"', "a@", "a@[")),
-    "SRS address": (lambda text: srs.restore(text, "srs.example", SECRETS, NOW), ("", "SRS0=", "SRS1=a=b==", "SRS0=HHHH=TT=")),
+    "SRS address": (
+        lambda text: srs.restore(text, "srs.example", SECRETS, NOW),
+        ("", "SRS0=", "SRS1=a=b==", "SRS0=HHHH=TT="),
+    ),
     "sender that is rewritten": (lambda text: srs.rewrite(text, "srs.example", SECRETS, NOW), ("", "a@", '"')),
     "domain": (domains.a_label, ("", "xn--", "\xe9")),
     "readings of a domain": (domains.readings, ("", "xn--", "\xe9")),
     "encoded-words": (_encoded, ("", "=?utf-8?q?", "=?utf-8?b?")),
     "YAML": (_yaml, ("", "a: ", "a: [", "- ", "a: &x ", "x: [", "- - ")),
-    "journal line": (lambda text: Reader().of_line(text.encode("utf-8", "surrogateescape") + b"\n"), ("", '{"a":"', "{", '{"a":[')),
+    "journal line": (
+        lambda text: Reader().of_line(text.encode("utf-8", "surrogateescape") + b"\n"),
+        ("", '{"a":"', "{", '{"a":['),
+    ),
     "message": (lambda text: split_message(text.encode("utf-8", "surrogateescape")), ("", "From: a\n")),
     "body": (_body, ("", "a\r\n")),
 }
@@ -218,7 +241,10 @@ def forwarders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Forwarder]
 
 @pytest.mark.parametrize(
     "wiring",
-    ["checked always", *(pytest.param(wiring, marks=pytest.mark.heavy) for wiring in ("border", "inbound, never checked"))],
+    [
+        "checked always",
+        *(pytest.param(wiring, marks=pytest.mark.heavy) for wiring in ("border", "inbound, never checked")),
+    ],
 )
 @pytest.mark.parametrize(
     ("name", "value"),
@@ -240,7 +266,9 @@ def forwarders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Forwarder]
         ("x", "y"),
     ],
 )
-def test_four_times_the_fields_take_four_times_the_time(wiring: str, name: str, value: str, forwarders: dict[str, Forwarder]) -> None:
+def test_four_times_the_fields_take_four_times_the_time(
+    wiring: str, name: str, value: str, forwarders: dict[str, Forwarder]
+) -> None:
     forwarder = forwarders[wiring]
     above, _ = split_message(BORDER.encode() + AUTHOR + b"\n")
     role = "border" if wiring == "border" else "gate"
@@ -249,7 +277,8 @@ def test_four_times_the_fields_take_four_times_the_time(wiring: str, name: str, 
         fields = tuple(HeaderField(name.encode(), b" " + value.encode()) for _ in text)
         client = STRANGER if wiring != "checked always" else REINJECTED
         forwarder.passes(
-            Message(client, Envelope("friend@hosted.example", ("v@b.example",)), (*above, *fields), "4F2B", None, role), b"x\r\n"
+            Message(client, Envelope("friend@hosted.example", ("v@b.example",)), (*above, *fields), "4F2B", None, role),
+            b"x\r\n",
         )
 
     assert linear.grows(run, linear.Text("", "f", ""), 4000, 1e-4) is None
@@ -260,7 +289,10 @@ def test_many_names_in_one_signature(forwarders: dict[str, Forwarder]) -> None:
     value = b"v=1; a=rsa-sha256; d=hosted.example; s=s; c=relaxed/relaxed; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA; h="
 
     def run(text: str) -> None:
-        header = [HeaderField(b"DKIM-Signature", value + b"from:" * len(text) + b"from"), HeaderField(b"From", b" " + text.encode())]
+        header = [
+            HeaderField(b"DKIM-Signature", value + b"from:" * len(text) + b"from"),
+            HeaderField(b"From", b" " + text.encode()),
+        ]
         check_signatures(header, forms(b""), "hosted.example", FakeResolver({}).lookup(), NOW)
 
     assert linear.grows(run, linear.Text("", "x", ""), 4000, FLOOR) is None

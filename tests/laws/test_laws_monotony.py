@@ -33,7 +33,9 @@ GUIDE = (Path(__file__).parents[2] / "systemd" / "README.md").read_text()
 @pytest.mark.parametrize("place", places(GUIDE))
 def test_every_wiring_of_the_guide_is_in_the_table(place: str) -> None:
     words = [each for way in WAYS.values() for each in way.guide]
-    assert any(each in place for each in (*words, *NO_OUTSIDER)), "a wiring that wirings.py does not know, or forgot to name"
+    assert any(each in place for each in (*words, *NO_OUTSIDER)), (
+        "a wiring that wirings.py does not know, or forgot to name"
+    )
 
 
 @pytest.mark.parametrize("words", [*NO_OUTSIDER, *sorted({each for way in WAYS.values() for each in way.guide})])
@@ -43,7 +45,9 @@ def test_the_guide_still_says_so(words: str) -> None:
 
 def test_a_new_wiring_would_be_seen() -> None:
     assert "\n| Sieve on another host | `smtpd_milters` of a port of its own |".strip() in places(
-        GUIDE.replace("| users with", "| Sieve on another host | `smtpd_milters` of a port of its own |\n| users with", 1)
+        GUIDE.replace(
+            "| users with", "| Sieve on another host | `smtpd_milters` of a port of its own |\n| users with", 1
+        )
     )
 
 
@@ -69,7 +73,9 @@ def earns_nothing(scene: Scene, changes: list[Change]) -> None:
 
 def gains(passed: Passed, author: str | None) -> list[str]:
     """What became of a message that only one whose author domain let it be sent may have."""
-    found = [f"signed by {each}" for each in {*world.signers(passed), *world.verified(passed)} if _aligned(each, author)]
+    found = [
+        f"signed by {each}" for each in {*world.signers(passed), *world.verified(passed)} if _aligned(each, author)
+    ]
     results = [value for name, value in passed.outcome.fields if name.lower() == "arc-authentication-results"]
     found += [f"sealed: {value!r}" for value in results if re.search(rb"dmarc=pass", value)]
     spf = world.spf_domain(passed) if passed.leaves else None
@@ -165,7 +171,11 @@ def healed(scene: Scene, facts: Facts, bare: Facts) -> list[str]:
     if scene.found_fail and not believed and facts.arrival.dmarc in (*RANK, "unknown"):
         found.append(f"it failed at the relay, and arrived with {facts.arrival.dmarc}")
     domain = scene.sender.rpartition("@")[2]
-    disagree = facts.author is not None and re.fullmatch(r"[a-z.]+", domain) and organization(domain) != organization(facts.author)
+    disagree = (
+        facts.author is not None
+        and re.fullmatch(r"[a-z.]+", domain)
+        and organization(domain) != organization(facts.author)
+    )
     if disagree and not facts.header.return_path_mismatch:
         found.append("nobody sees that the envelope sender is another's")
     return found
@@ -181,7 +191,13 @@ def better_arrival(facts: Facts, plain: list[Facts]) -> list[str]:
     return found
 
 
-LEAST = {Disposition.ACCEPT: 0, Disposition.HOLD: 1, Disposition.DEFER: 2, Disposition.REJECT: 3, Disposition.DISCARD: 3}
+LEAST = {
+    Disposition.ACCEPT: 0,
+    Disposition.HOLD: 1,
+    Disposition.DEFER: 2,
+    Disposition.REJECT: 3,
+    Disposition.DISCARD: 3,
+}
 
 
 def better_decision(scene: Scene, after: Assessment, plain: list[Assessment]) -> list[str]:

@@ -32,7 +32,9 @@ OUR_SPF_PASS = f"Authentication-Results: {HOST}; spf=pass smtp.mailfrom=hosted.e
 
 
 def facts(header: str, connection: Connection = REINJECTED, config: Config = CONFIG) -> Facts:
-    return facts_of(see(message(header, connection), config), config, ["hosted.example"], lambda author: (False, "lookup"))
+    return facts_of(
+        see(message(header, connection), config), config, ["hosted.example"], lambda author: (False, "lookup")
+    )
 
 
 # --- our own verifier, misled ------------------------------------------------------------------------------------------------------
@@ -86,7 +88,11 @@ def test_a_pass_that_rests_on_our_own_check_stands(bait: str, ground: str) -> No
 
 @pytest.mark.parametrize(
     "below",
-    ["", "Authentication-Results: mx.elsewhere.example; spf=pass smtp.mailfrom=hosted.example\n", "Received-SPF: none\n"],
+    [
+        "",
+        "Authentication-Results: mx.elsewhere.example; spf=pass smtp.mailfrom=hosted.example\n",
+        "Received-SPF: none\n",
+    ],
     ids=["nothing", "results of another host", "a Received-SPF that is no pass"],
 )
 def test_a_pass_of_a_verifier_that_could_not_be_misled_stands(below: str) -> None:
@@ -137,17 +143,24 @@ def test_an_identity_that_writes_into_our_field_gains_nothing(injected: str, wri
     tag, printed = INJECTIONS[injected]
     ours = f"Authentication-Results: {HOST};\n\t{printed};\n\tdkim-atps=neutral\n"
     for dmarc in (OUR_PASS, ""):
-        for config, connection, border in ((CONFIG, REINJECTED, BORDER), (STRIPPING, REINJECTED, BORDER), (STRIPPING, OUTSIDE, "")):
+        for config, connection, border in (
+            (CONFIG, REINJECTED, BORDER),
+            (STRIPPING, REINJECTED, BORDER),
+            (STRIPPING, OUTSIDE, ""),
+        ):
             arrival = facts(dmarc + ours + border + write(tag) + AUTHOR, connection, config).arrival
             assert (arrival.dmarc, arrival.aligned) == ("unknown", False)
             assert "pass" not in (arrival.spf, arrival.dkim)
 
 
 @pytest.mark.parametrize(
-    "identity", ["", "i=@hosted.example;", "i=bounce+a=3Db.example@news.hosted.example;", "i=joe.o'neil_x-1@hosted.example;"]
+    "identity",
+    ["", "i=@hosted.example;", "i=bounce+a=3Db.example@news.hosted.example;", "i=joe.o'neil_x-1@hosted.example;"],
 )
 def test_an_ordinary_identity_costs_nothing(identity: str) -> None:
-    signature = f"DKIM-Signature: v=1; a=rsa-sha256; d=hosted.example; {identity} s=own; h=from:to; bh=AAAA=; b=BBBB==\n"
+    signature = (
+        f"DKIM-Signature: v=1; a=rsa-sha256; d=hosted.example; {identity} s=own; h=from:to; bh=AAAA=; b=BBBB==\n"
+    )
     assert facts(OUR_PASS + OUR_DKIM_PASS + BORDER + signature + AUTHOR).arrival.dmarc == "pass"
 
 
@@ -169,7 +182,9 @@ POLICYD = (
 )
 def test_a_local_part_that_writes_into_our_field_gains_nothing(sender: str) -> None:
     for dmarc in (OUR_PASS, ""):
-        arrival = facts(dmarc + POLICYD.format(host=HOST, domain="attacker.example", sender=sender) + BORDER + AUTHOR).arrival
+        arrival = facts(
+            dmarc + POLICYD.format(host=HOST, domain="attacker.example", sender=sender) + BORDER + AUTHOR
+        ).arrival
         assert (arrival.dmarc, arrival.aligned) == ("unknown", False)
 
 
@@ -181,7 +196,12 @@ def test_an_ordinary_sender_costs_nothing() -> None:
 
 @pytest.mark.parametrize(
     "forged",
-    ["Authentication-Results: (x) {};", 'Authentication-Results: "{}";', "Authentication-Results: {} 1;", "Authentication-Results : {};"],
+    [
+        "Authentication-Results: (x) {};",
+        'Authentication-Results: "{}";',
+        "Authentication-Results: {} 1;",
+        "Authentication-Results : {};",
+    ],
 )
 @pytest.mark.parametrize(("connection", "border"), [(OUTSIDE, ""), (REINJECTED, BORDER)], ids=["inbound", "forwarded"])
 def test_a_field_that_a_border_may_overlook_was_not_stripped(forged: str, connection: Connection, border: str) -> None:
@@ -290,7 +310,9 @@ def test_a_megabyte_of_results_takes_less_than_a_second(value: str) -> None:
     assert time.process_time() - started < 1.0
 
 
-@pytest.mark.parametrize("comments", ["(1)" * 1300, "(" + "[1.1.1.1]" * 430 + ")", "(" * 1900 + ")" * 1900], ids=["many", "long", "nested"])
+@pytest.mark.parametrize(
+    "comments", ["(1)" * 1300, "(" + "[1.1.1.1]" * 430 + ")", "(" * 1900 + ")" * 1900], ids=["many", "long", "nested"]
+)
 def test_a_hundred_received_fields_take_less_than_a_second(comments: str) -> None:
     header = (f"Received: from x {comments} by {HOST} with SMTP id 1; x\n") * 100
     started = time.process_time()

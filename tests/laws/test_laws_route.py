@@ -13,7 +13,9 @@ from dkimgate.message.message import Connection
 from headers import AUTHOR, message
 from laws.hop_forms import FILTER, GATEWAY, HOPS, IMAP, MX, own, received
 
-TRUST = Trust(hosts=(MX, FILTER, IMAP), authserv_ids=(MX,), networks=("127.0.0.0/8", "::1/128", "10.0.0.0/8", "fe80::/10"))
+TRUST = Trust(
+    hosts=(MX, FILTER, IMAP), authserv_ids=(MX,), networks=("127.0.0.0/8", "::1/128", "10.0.0.0/8", "fe80::/10")
+)
 HERE = Connection(ip="127.0.0.1", name="localhost", helo="localhost")
 
 BY_POSTFIX = received("Postfix")
@@ -28,7 +30,10 @@ WIRINGS: dict[str, tuple[str, Connection]] = {
     "Cyrus": (own("Cyrus") + BY_POSTFIX, HERE),
     "a container": (own("container", "5161f64ea532") + BY_POSTFIX, HERE),
     "a filter of ours": (own("Postfix", FILTER) + BY_POSTFIX, HERE),
-    "a filter of ours hands in": (own("Postfix", FILTER) + BY_POSTFIX, Connection(ip="10.1.0.6", name="unknown", helo=FILTER)),
+    "a filter of ours hands in": (
+        own("Postfix", FILTER) + BY_POSTFIX,
+        Connection(ip="10.1.0.6", name="unknown", helo=FILTER),
+    ),
     "Exim": (received("Exim"), HERE),
     "Sendmail": (own("Sendmail, submit") + received("Sendmail"), HERE),
     "Exchange": (own("Exchange, mapi") + received("Exchange"), HERE),
@@ -55,7 +60,9 @@ GARBLED = st.builds(
     lambda text, at, what: text[: at % len(text)].rstrip("\n") + what + text[at % len(text) :].lstrip("\n"),
     FIELD,
     st.integers(10, 200),
-    st.sampled_from(["(", ")", ";", " by " + MX, " with ESMTPSA", " from localhost", "[127.0.0.1]", "\x00", "\n ", "\\"]),
+    st.sampled_from(
+        ["(", ")", ";", " by " + MX, " with ESMTPSA", " from localhost", "[127.0.0.1]", "\x00", "\n ", "\\"]
+    ),
 )
 OTHERS = st.sampled_from(
     [
@@ -88,11 +95,15 @@ REMOVING = [name for name, (above, connection) in WIRINGS.items() if above and c
 FAILED = f"Authentication-Results: {MX}; dmarc=fail (p=reject dis=none) header.from=hosted.example\n"
 
 
-@pytest.mark.parametrize("results", [FAILED, f"Authentication-Results: {MX}; dkim=none\n", FAILED + FAILED.replace("fail", "none")])
+@pytest.mark.parametrize(
+    "results", [FAILED, f"Authentication-Results: {MX}; dkim=none\n", FAILED + FAILED.replace("fail", "none")]
+)
 @pytest.mark.parametrize("wiring", REMOVING)
 @settings(max_examples=25)
 @given(senders=SENDERS, left=st.sets(st.integers(0, 5)))
-def test_a_pipe_that_loses_received_fields_makes_nothing_better(wiring: str, results: str, senders: str, left: set[int]) -> None:
+def test_a_pipe_that_loses_received_fields_makes_nothing_better(
+    wiring: str, results: str, senders: str, left: set[int]
+) -> None:
     """A verifying milter has stated what it found; whichever of our Received fields are gone then, the message is a stranger's."""
     above, connection = WIRINGS[wiring]
     fields = [f"Received:{text}" for text in above.split("Received:")[1:]]
@@ -103,7 +114,9 @@ def test_a_pipe_that_loses_received_fields_makes_nothing_better(wiring: str, res
     assert whole.outside
 
 
-SILENT = own("Postfix").replace(MX + " ", GATEWAY + " ", 1).replace("127.0.0.1", "10.0.0.9").replace(f"({MX}", f"({GATEWAY}")
+SILENT = (
+    own("Postfix").replace(MX + " ", GATEWAY + " ", 1).replace("127.0.0.1", "10.0.0.9").replace(f"({MX}", f"({GATEWAY}")
+)
 
 
 @pytest.mark.parametrize("form", HOPS)

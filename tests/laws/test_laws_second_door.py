@@ -77,10 +77,14 @@ def by(author: str) -> bytes:
 @pytest.mark.parametrize("departure", ["", "addresses: [], helo: mx.forwarder.example, origin: partner.example"])
 @pytest.mark.parametrize("sender", ["friend@partner.example", "friend@mail.partner.example"])
 @pytest.mark.parametrize("author", ["boss@partner.example", "boss@mail.partner.example"])
-def test_law_1_where_no_address_is_known_no_domain_passes_by_spf(sender: str, author: str, departure: str, tmp_path: Path) -> None:
+def test_law_1_where_no_address_is_known_no_domain_passes_by_spf(
+    sender: str, author: str, departure: str, tmp_path: Path
+) -> None:
     """Also none that we hold no key for: partner.example has us in its record, and nobody here can know that."""
     outcome, record = Door(tmp_path, departure=departure).passes(by(author), sender)
-    assert outcome.sender is not None and outcome.sender.endswith(f"={sender.partition('@')[2]}=friend@bounce.forwarder.example")
+    assert outcome.sender is not None and outcome.sender.endswith(
+        f"={sender.partition('@')[2]}=friend@bounce.forwarder.example"
+    )
     assert (record["outgoing"]["spf_source"], record["departure"]["dmarc"]) == ("assumed", "fail")
 
 
@@ -107,7 +111,9 @@ def test_law_1_an_author_without_a_domain_opens_no_door(author: str, door: Door)
 
 
 NO_AUTHOR = [
-    name for name, attempt in AUTHORS.items() if author_of(split_message(attempt.author + b"\n")[0]).domain is None and not attempt.fields
+    name
+    for name, attempt in AUTHORS.items()
+    if author_of(split_message(attempt.author + b"\n")[0]).domain is None and not attempt.fields
 ]
 
 
@@ -127,7 +133,9 @@ def test_law_6_a_from_that_is_no_author_gains_nothing_by_a_word_of_ours(name: st
 
 
 @pytest.mark.parametrize("change", [{"masquerades": ("example",)}, {"rewritten_by": ("sender_canonical_maps",)}])
-def test_law_1_a_sender_that_postfix_makes_aligned_again_is_no_rewritten_one(change: dict[str, Any], door: Door) -> None:
+def test_law_1_a_sender_that_postfix_makes_aligned_again_is_no_rewritten_one(
+    change: dict[str, Any], door: Door
+) -> None:
     assert door.passes(by("boss@partner.example"), "boss@partner.example")[0].sender is not None
     door.gate.way_out = replace(door.gate.way_out, **change)
     outcome, record = door.passes(by("boss@partner.example"), "boss@partner.example")
@@ -156,7 +164,9 @@ def test_no_way_of_writing_the_sender_hides_it(written: str, author: str, door: 
 
 
 @pytest.mark.parametrize("author", ["ceo@forwarder.example", "ceo@hosted.example, ceo@forwarder.example"])
-@pytest.mark.parametrize("sender", ["friend@hosted.example", "x@bounce.forwarder.example", "ceo@forwarder.example", "x@(a)hosted.example"])
+@pytest.mark.parametrize(
+    "sender", ["friend@hosted.example", "x@bounce.forwarder.example", "ceo@forwarder.example", "x@(a)hosted.example"]
+)
 def test_a_message_that_cannot_be_judged_is_not_rewritten_to_a_sender_that_aligns(
     sender: str, author: str, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,7 +178,10 @@ def test_a_message_that_cannot_be_judged_is_not_rewritten_to_a_sender_that_align
     monkeypatch.setattr(door.gate, "conclude", fails)
     assert door.passes(by(author), sender)[0].disposition is Disposition.DEFER
     outcome, _ = door.passes(by("ask@hosted.example"), "friend@hosted.example")
-    assert (outcome.disposition, (outcome.sender or "").rpartition("@")[2]) == (Disposition.ACCEPT, "bounce.forwarder.example")
+    assert (outcome.disposition, (outcome.sender or "").rpartition("@")[2]) == (
+        Disposition.ACCEPT,
+        "bounce.forwarder.example",
+    )
 
 
 REGISTRIES = {
@@ -177,11 +190,17 @@ REGISTRIES = {
     "of the suffix above it": ({"_dmarc.uk": {"TXT": ["v=DMARC1; p=none"]}}, True),
     "of one that says what it is": ({"_dmarc.gov.uk": {"TXT": ["v=DMARC1; p=reject; psd=y"]}}, False),
     "of an author who says so": (
-        {"_dmarc.gov.uk": {"TXT": ["v=DMARC1; p=reject"]}, "_dmarc.ministry.gov.uk": {"TXT": ["v=DMARC1; p=reject; psd=n"]}},
+        {
+            "_dmarc.gov.uk": {"TXT": ["v=DMARC1; p=reject"]},
+            "_dmarc.ministry.gov.uk": {"TXT": ["v=DMARC1; p=reject; psd=n"]},
+        },
         False,
     ),
     "of an author who wants his own domain": (
-        {"_dmarc.gov.uk": {"TXT": ["v=DMARC1; p=reject"]}, "_dmarc.ministry.gov.uk": {"TXT": ["v=DMARC1; p=reject; aspf=s"]}},
+        {
+            "_dmarc.gov.uk": {"TXT": ["v=DMARC1; p=reject"]},
+            "_dmarc.ministry.gov.uk": {"TXT": ["v=DMARC1; p=reject; aspf=s"]},
+        },
         False,
     ),
 }
@@ -212,7 +231,9 @@ def test_law_1_a_registry_with_a_dmarc_record_opens_no_door(registry: str, door:
 def test_law_1_nor_is_a_word_believed_unproved_that_opens_it(registry: str, door: Door) -> None:
     one = below_the_suffix(door, registry)
     word = "Authentication-Results: mx.forwarder.example; dmarc=pass (p=reject dis=none) header.from=ministry.gov.uk\n"
-    outcome, record = door.passes((word + BORDER).encode() + by("boss@ministry.gov.uk"), "friend@council.gov.uk", REINJECTED)
+    outcome, record = door.passes(
+        (word + BORDER).encode() + by("boss@ministry.gov.uk"), "friend@council.gov.uk", REINJECTED
+    )
     # aspf=s is asked about later: a proof too many does no harm
     assert (record["arrival"]["dmarc"] == "pass") is (not one and "own domain" not in registry)
     assert (outcome.sender is not None) is one

@@ -59,7 +59,9 @@ def test_no_attempt_gains_an_aligned_signature(name: str, policy: str, forwarder
     outcome = ours.departs(attempt)
     records = ours.records()
     assert not aligned(outcome), records[-1]
-    assert len(records) - before[0] == ours.passages - before[1], "one message, one record, at the border and at the gate"
+    assert len(records) - before[0] == ours.passages - before[1], (
+        "one message, one record, at the border and at the gate"
+    )
 
 
 def _at_the_border(ours: Forwarder, header: tuple[HeaderField, ...]) -> HeaderField:
@@ -67,16 +69,21 @@ def _at_the_border(ours: Forwarder, header: tuple[HeaderField, ...]) -> HeaderFi
     ours.gate.resolver = FakeResolver(ZONE)  # type: ignore[assignment]
     ours.now = NOW
     outcome = ours.passes(
-        Message(STRANGER, Envelope("friend@hosted.example", ("ask@hosted.example",)), header, "4F2A", None, "border"), BODY
+        Message(STRANGER, Envelope("friend@hosted.example", ("ask@hosted.example",)), header, "4F2A", None, "border"),
+        BODY,
     )
-    return next(HeaderField(name.encode(), b" " + value) for name, value in outcome.fields if name == "X-Dkimgate-Passport")
+    return next(
+        HeaderField(name.encode(), b" " + value) for name, value in outcome.fields if name == "X-Dkimgate-Passport"
+    )
 
 
 def _comes_back(ours: Forwarder, passports: tuple[HeaderField, ...], change: Change = lambda back: back) -> list[str]:
     back = change(Comeback((*passports, *FORGED)))
     ours.now = NOW + back.later
     try:
-        message = Message(back.client, Envelope("friend@hosted.example", ("victim@receiver.example",)), back.header, "4F2B")
+        message = Message(
+            back.client, Envelope("friend@hosted.example", ("victim@receiver.example",)), back.header, "4F2B"
+        )
         return aligned(ours.passes(message, back.body))
     finally:
         ours.now = NOW
@@ -119,7 +126,9 @@ HONEST_MAIL = {
     "signed by its author, through the border": Attempt(SIGNED, "border"),
     "signed by its author, through a border that strips": Attempt(SIGNED, "border, strips"),
     "signed by its author, only the passport left": Attempt(SIGNED, "border, only the passport is left"),
-    "SPF passes, inbound": Attempt("", "inbound", client=replace(STRANGER, ip="203.0.113.10"), sender="ask@hosted.example"),
+    "SPF passes, inbound": Attempt(
+        "", "inbound", client=replace(STRANGER, ip="203.0.113.10"), sender="ask@hosted.example"
+    ),
     "SPF passes by the provider, through the border": Attempt("", "border", client=SHARED, sender="ask@hosted.example"),
     "SPF passes for the null sender's HELO": Attempt(
         "", "inbound", client=replace(STRANGER, ip="203.0.113.10", helo="hosted.example"), sender=""

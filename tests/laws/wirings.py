@@ -59,7 +59,9 @@ WAYS: dict[str, Way] = {
     "a pipe alias, then another": Way((_SENDMAIL,), own("Postfix, sendmail") + "{V}{B}"),
     "Sieve of Dovecot redirects": Way((_SENDMAIL,), LMTP.replace("friend@hosted.example", "{S}") + "{V}{B}"),
     "Sieve of Cyrus redirects": Way((_SENDMAIL,), own("Cyrus") + "{V}{B}"),
-    "Sieve of an IMAP host redirects": Way((_SENDMAIL,), "Return-Path: <{S}>\n" + own("Dovecot", IMAP) + own("Postfix", IMAP) + "{V}{B}"),
+    "Sieve of an IMAP host redirects": Way(
+        (_SENDMAIL,), "Return-Path: <{S}>\n" + own("Dovecot", IMAP) + own("Postfix", IMAP) + "{V}{B}"
+    ),
     "a pipe that loses Received fields": Way(
         ("from a forgery whose `Received` fields were removed",),
         "{V}",
@@ -80,7 +82,9 @@ WAYS: dict[str, Way] = {
         ("from", "sender", "list-id"),
     ),
     "a content filter": Way((_FILTER,), AMAVIS + "{V}{B}"),
-    "a content filter, then a pipe alias": Way((_FILTER, _SENDMAIL), own("Postfix, sendmail") + own("Postfix") + AMAVIS + "{V}{B}"),
+    "a content filter, then a pipe alias": Way(
+        (_FILTER, _SENDMAIL), own("Postfix, sendmail") + own("Postfix") + AMAVIS + "{V}{B}"
+    ),
     "a content filter on another host": Way(
         (_FILTER, "in `trust.relays` if it is another host"),
         own("Postfix", FILTER) + "{V}{B}",
@@ -91,7 +95,9 @@ WAYS: dict[str, Way] = {
     "virtual aliases, forgeries stripped": Way(
         (_ALIASES, "`trust.border_strips_forgeries: true`"), "{V}", None, origins=(Origin.INBOUND,), strips=True
     ),
-    "a pipe alias, results below the border": Way(("`trust.border_strips_forgeries: true`", _SENDMAIL), "{B}{V}", strips=True),
+    "a pipe alias, results below the border": Way(
+        ("`trust.border_strips_forgeries: true`", _SENDMAIL), "{B}{V}", strips=True
+    ),
     "a border, then a pipe alias": Way(
         (_BORDER, "it on port 25 ahead of everything else", "first of all, then your other milters"), borders=True
     ),
@@ -104,7 +110,11 @@ WAYS: dict[str, Way] = {
     "a border, then virtual aliases": Way((_BORDER, _ALIASES), "{V}", None, origins=(Origin.INBOUND,), borders=True),
     "a border, forgeries stripped": Way((_BORDER, _SENDMAIL), "{B}{V}", borders=True, strips=True),
     "mail to a rewritten sender": Way(
-        ("in Postfix, on every host that the MX record names", "or have the gate in"), "{V}", None, origins=(Origin.INBOUND,), bounces=True
+        ("in Postfix, on every host that the MX record names", "or have the gate in"),
+        "{V}",
+        None,
+        origins=(Origin.INBOUND,),
+        bounces=True,
     ),
     "a bridge in front": Way(
         ("Mail that a client in `trust.networks` hands in without a login",),

@@ -14,7 +14,23 @@ from dkimgate.message.message import HeaderField, split_message
 from dkimgate.passport.reading import MAX_AGE, MAX_SKEW, Part, Validity, claims, spam
 from dkimgate.passport.secrets import Secrets, new_secret
 from headers import message
-from passport_world import BAD, BARE, BODY, FAIL, GOOD, HAM, HEADER, NOW, OTHER_BODY, PASS, SECRETS, SPAM, Scene, field, passport
+from passport_world import (
+    BAD,
+    BARE,
+    BODY,
+    FAIL,
+    GOOD,
+    HAM,
+    HEADER,
+    NOW,
+    OTHER_BODY,
+    PASS,
+    SECRETS,
+    SPAM,
+    Scene,
+    field,
+    passport,
+)
 
 OTHERS = Secrets.parse(new_secret("2026-11").encode(), Path("attacker"))
 Do = Callable[[Scene], Scene]
@@ -77,14 +93,22 @@ ATTACKS: list[tuple[str, Do, Validity]] = [
     ("none at all", lambda s: s.without("x-dkimgate-passport"), Validity.ABSENT),
     ("an empty field", _set("x-dkimgate-passport", b""), Validity.MALFORMED),
     ("a friendly word", _set("x-dkimgate-passport", b" pass"), Validity.MALFORMED),
-    ("signed with a secret of his own under our id", lambda s: BARE.with_passport(passport(secrets=OTHERS)), Validity.FORGED),
+    (
+        "signed with a secret of his own under our id",
+        lambda s: BARE.with_passport(passport(secrets=OTHERS)),
+        Validity.FORGED,
+    ),
     ("an id nobody has", _insert(b"k=2026-11", b"k=2026-12"), Validity.UNKNOWN_KEY),
     ("an id with a path in it", _insert(b"k=2026-11", b"k=../../dev/null"), Validity.MALFORMED),
     ("an empty id", _insert(b"k=2026-11", b"k="), Validity.MALFORMED),
     ("no MAC", _cut_mac, Validity.MALFORMED),
     ("the MAC of another passport", _graft_mac, Validity.FORGED),
     ("the MAC in another spelling of base64", _flip_mac_padding, Validity.FORGED),
-    ("the MAC in small letters", lambda s: s.edited(_mac_of(s.header[0].value), _mac_of(s.header[0].value).swapcase()), Validity.FORGED),
+    (
+        "the MAC in small letters",
+        lambda s: s.edited(_mac_of(s.header[0].value), _mac_of(s.header[0].value).swapcase()),
+        Validity.FORGED,
+    ),
     ("a MAC of zeros", lambda s: s.edited(_mac_of(s.header[0].value), b"A" * 43 + b"="), Validity.FORGED),
     ("version 2", _insert(b"v=1;", b"v=2;"), Validity.MALFORMED),
     ("version 01", _insert(b"v=1;", b"v=01;"), Validity.MALFORMED),
@@ -107,7 +131,11 @@ ATTACKS: list[tuple[str, Do, Validity]] = [
     ("a time of a thousand digits", _insert(b"t=1795278025", b"t=" + b"9" * 1000), Validity.MALFORMED),
     ("a negative time", _insert(b"t=1795278025", b"t=-1"), Validity.MALFORMED),
     ("a score that is no number", _insert(b"spam=0.500", b"spam=nan"), Validity.MALFORMED),
-    ("a megabyte of it", lambda s: s.changed("x-dkimgate-passport", s.header[0].value + b" " * 1_000_000), Validity.MALFORMED),
+    (
+        "a megabyte of it",
+        lambda s: s.changed("x-dkimgate-passport", s.header[0].value + b" " * 1_000_000),
+        Validity.MALFORMED,
+    ),
     # a true passport, at the wrong time
     ("too late", _later(MAX_AGE + 1), Validity.STALE),
     ("a year later", _later(365 * 86400), Validity.STALE),
@@ -125,8 +153,16 @@ ATTACKS: list[tuple[str, Do, Validity]] = [
     ("a second From above", _add(b"From", b" boss@hosted.example"), Validity.REPLAYED),
     ("a second From, misspelled", _add(b"From\xef\xbb\xbf", b" boss@hosted.example"), Validity.REPLAYED),
     ("two authors", _set("from", b" ask@hosted.example, boss@hosted.example"), Validity.REPLAYED),
-    ("From with a hidden second address", _set("from", b' "boss@bank.example" <ask@hosted.example>'), Validity.REPLAYED),
-    ("Message-ID and Date swapped", lambda s: _set("date", b" <4711@hosted.example>")(_set("message-id", b" 1")(s)), Validity.REPLAYED),
+    (
+        "From with a hidden second address",
+        _set("from", b' "boss@bank.example" <ask@hosted.example>'),
+        Validity.REPLAYED,
+    ),
+    (
+        "Message-ID and Date swapped",
+        lambda s: _set("date", b" <4711@hosted.example>")(_set("message-id", b" 1")(s)),
+        Validity.REPLAYED,
+    ),
     # a true passport on its message, with something changed
     ("another body", _body(OTHER_BODY), Validity.CHANGED),
     ("a body hash of nothing", _body(b""), Validity.CHANGED),
@@ -151,7 +187,11 @@ ATTACKS: list[tuple[str, Do, Validity]] = [
     ("ham beside spam", lambda s: s.with_passport(passport(PASS, SPAM)), Validity.SEVERAL),
     ("one for this body, one for that", lambda s: s.with_passport(passport(body=OTHER_BODY)), Validity.CHANGED),
     ("a fail of ours with a forged pass on top", lambda s: BAD.with_passport(passport(secrets=OTHERS)), Validity.VALID),
-    ("a fail of ours with a forged pass below", lambda s: BAD.below(b"X-Dkimgate-Passport", passport(secrets=OTHERS)), Validity.VALID),
+    (
+        "a fail of ours with a forged pass below",
+        lambda s: BAD.below(b"X-Dkimgate-Passport", passport(secrets=OTHERS)),
+        Validity.VALID,
+    ),
     ("a fail of ours with a stale pass", lambda s: BAD.with_passport(passport(now=NOW - 10_000)), Validity.VALID),
 ]
 
@@ -173,18 +213,32 @@ def test_an_attack_yields_nothing_that_helps(attack: Do, outcome: Validity) -> N
 HONEST: list[tuple[str, Do]] = [
     ("nothing", lambda s: s),
     ("trace fields above", _add(b"Received", b" from localhost by mx.forwarder.example; x")),
-    ("fields of a content filter", lambda s: s.above(b"X-Virus-Scanned", b" yes").below(b"X-Spam-Status", b" No, score=0.1")),
+    (
+        "fields of a content filter",
+        lambda s: s.above(b"X-Virus-Scanned", b" yes").below(b"X-Spam-Status", b" No, score=0.1"),
+    ),
     ("forged results of others", _add(b"Authentication-Results", b" mx.attacker.example; dmarc=pass")),
     ("all fields in reverse order", lambda s: replace(s, header=s.header[::-1])),
     ("names in capitals", lambda s: replace(s, header=tuple(HeaderField(f.name.upper(), f.value) for f in s.header))),
     (
         "a blank behind the names",
-        lambda s: replace(s, header=tuple(HeaderField(f.name + b" ", f.value) if f.key != "from" else f for f in s.header)),
+        lambda s: replace(
+            s, header=tuple(HeaderField(f.name + b" ", f.value) if f.key != "from" else f for f in s.header)
+        ),
     ),
-    ("folded at every blank", lambda s: replace(s, header=tuple(HeaderField(f.name, f.value.replace(b" ", b"\n ")) for f in s.header))),
-    ("unfolded", lambda s: replace(s, header=tuple(HeaderField(f.name, f.value.replace(b"\n", b"")) for f in s.header))),
+    (
+        "folded at every blank",
+        lambda s: replace(s, header=tuple(HeaderField(f.name, f.value.replace(b" ", b"\n ")) for f in s.header)),
+    ),
+    (
+        "unfolded",
+        lambda s: replace(s, header=tuple(HeaderField(f.name, f.value.replace(b"\n", b"")) for f in s.header)),
+    ),
     ("the passport cut inside a value", lambda s: s.edited(b"dmarc=pass", b"dmarc=\n\tpa\n\t ss")),
-    ("no blank behind the colons", lambda s: replace(s, header=tuple(HeaderField(f.name, f.value.lstrip()) for f in s.header))),
+    (
+        "no blank behind the colons",
+        lambda s: replace(s, header=tuple(HeaderField(f.name, f.value.lstrip()) for f in s.header)),
+    ),
     ("From as an encoded-word", _set("from", b" =?utf-8?q?Friend?= <ask@hosted.example>")),
     ("From in quotation marks", _set("from", b' "Friend" <ask@Hosted.Example>')),
     ("Subject as an encoded-word", _set("subject", b" =?iso-8859-1?b?WW91ciBhY2NvdW50IGhhcyBiZWVuIHJlY29yZGVk?=")),
@@ -220,7 +274,9 @@ def test_nobody_can_deny_by_a_forged_field_but_what_it_says_counts_where_nothing
     assert spam(alone.reading()).spam
 
 
-@pytest.mark.parametrize("do", [_later(MAX_AGE + 1), _later(-MAX_SKEW - 1), _set("message-id", b" <other@hosted.example>")])
+@pytest.mark.parametrize(
+    "do", [_later(MAX_AGE + 1), _later(-MAX_SKEW - 1), _set("message-id", b" <other@hosted.example>")]
+)
 def test_what_hurts_in_a_passport_that_does_not_fit_is_believed_all_the_same(do: Do) -> None:
     scene = do(BAD)
     assert scene.dmarc() == "fail"

@@ -50,7 +50,9 @@ class Host:
 
     def passes(self, header: tuple[HeaderField, ...], body: bytes, connection: Connection, role: str) -> Outcome:
         passage = self.gate.judge(
-            Message(connection, Envelope("ann@elsewhere.example", ("bob@receiver.example",)), header, "4F2A", None, role)
+            Message(
+                connection, Envelope("ann@elsewhere.example", ("bob@receiver.example",)), header, "4F2A", None, role
+            )
         )
         passage.body(body)
         return passage.end()
@@ -86,7 +88,11 @@ def test_the_border_states_what_it_found(tmp_path: Path) -> None:
     assert [field.key for field in header[:2]] == ["authentication-results", "x-dkimgate-passport"]
     reading = read(header[0].text)
     assert reading.strict and reading.authserv_id == "mx.forwarder.example"
-    assert [(one.method, one.result) for one in reading.results] == [("spf", "none"), ("dkim", "pass"), ("dmarc", "pass")]
+    assert [(one.method, one.result) for one in reading.results] == [
+        ("spf", "none"),
+        ("dkim", "pass"),
+        ("dmarc", "pass"),
+    ]
 
 
 def test_what_was_stated_earns_the_signature_and_the_passport_stays_here(tmp_path: Path) -> None:
@@ -111,7 +117,9 @@ def test_the_passport_alone_is_enough_whatever_became_of_the_other_fields(tmp_pa
 def test_a_forgery_gets_a_passport_that_says_so(tmp_path: Path) -> None:
     host = Host(tmp_path)
     header = host.border(OUR_RESULTS + HAM + FORGED)
-    assert OUR_RESULTS.split(b":", 1)[1].strip() not in [field.value.strip() for field in header], "forged fields are gone"
+    assert OUR_RESULTS.split(b":", 1)[1].strip() not in [field.value.strip() for field in header], (
+        "forged fields are gone"
+    )
     assert host.out(header).fields == ()
     assert host.out(only_passport(header)).fields == ()
     assert host.record["arrival"]["dmarc"] == "fail"
@@ -130,7 +138,9 @@ def test_a_list_that_puts_itself_into_from_is_told_whose_pass_it_has(tmp_path: P
 
 def test_a_bad_dmarc_result_is_stated_once(tmp_path: Path) -> None:
     """Also where our own old field says the same: two of them would be read as the results of two checks."""
-    for number, header in enumerate((FORGED, OUR_RESULTS.replace(b"pass", b"fail") + FORGED, GOOD + OUR_RESULTS.replace(b"pass", b"fail"))):
+    for number, header in enumerate(
+        (FORGED, OUR_RESULTS.replace(b"pass", b"fail") + FORGED, GOOD + OUR_RESULTS.replace(b"pass", b"fail"))
+    ):
         (tmp_path / str(number)).mkdir()
         stated = read(Host(tmp_path / str(number)).border(header)[0].text)
         bad = [one.result for one in stated.results if one.method == "dmarc" and one.result != "pass"]
@@ -152,7 +162,9 @@ SAID = (
 
 
 @pytest.mark.parametrize(("demanded", "signed"), [("", 0), (", required: true", 0), (", required: false", 1)])
-def test_a_local_account_that_writes_the_borders_fields_has_no_passport(demanded: str, signed: int, tmp_path: Path) -> None:
+def test_a_local_account_that_writes_the_borders_fields_has_no_passport(
+    demanded: str, signed: int, tmp_path: Path
+) -> None:
     """Whoever has a shell here can hand in a header of his own making; without a demand for passports it can't be told from ours."""
     host = Host(tmp_path, demanded)
     written, _ = split_message(SAID + BORDER.replace("\n", "\r\n").encode() + FORGED + b"\r\n")
@@ -173,7 +185,9 @@ def test_spam_at_the_border_is_spam_on_the_way_out(tmp_path: Path) -> None:
 
 
 def test_a_changed_body_gives_no_help_unless_the_operator_says_so(tmp_path: Path) -> None:
-    for number, (setting, signatures) in enumerate([("", 0), (", allow_changes: [shown]", 0), (", allow_changes: [body]", 1)]):
+    for number, (setting, signatures) in enumerate(
+        [("", 0), (", allow_changes: [shown]", 0), (", allow_changes: [body]", 1)]
+    ):
         folder = tmp_path / str(number)
         folder.mkdir()
         host = Host(folder, setting)
@@ -207,12 +221,16 @@ def test_a_stranger_has_no_passport_at_the_gate(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("when", ["missing", "never"])
-def test_what_a_border_took_off_hurts_in_its_own_session_too(written: bytes, spam: bool, when: str, tmp_path: Path) -> None:
+def test_what_a_border_took_off_hurts_in_its_own_session_too(
+    written: bytes, spam: bool, when: str, tmp_path: Path
+) -> None:
     """The gate stands behind the border in one session, for virtual aliases: the client is a stranger, and the border has removed what
     another host had found."""
     host = Host(tmp_path)
     header = host.border(written + GOOD)
-    host.gate.config = host.gate.config.model_copy(update={"verify": host.gate.config.verify.model_copy(update={"when": when})})
+    host.gate.config = host.gate.config.model_copy(
+        update={"verify": host.gate.config.verify.model_copy(update={"when": when})}
+    )
     outcome = host.out(header, connection=STRANGER)
     arrival = host.record["arrival"]
     assert arrival["spam"]["flag"] is spam
@@ -236,14 +254,18 @@ def test_the_border_takes_off_a_passport_that_comes_from_outside(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "connection", [Connection(ip="127.0.0.1"), Connection(ip="203.0.113.5", auth="ann")], ids=["a host of ours", "a user's login"]
+    "connection",
+    [Connection(ip="127.0.0.1"), Connection(ip="203.0.113.5", auth="ann")],
+    ids=["a host of ours", "a user's login"],
 )
 def test_our_own_mail_is_not_stated(connection: Connection, tmp_path: Path) -> None:
     host = Host(tmp_path)
     fields, body = split_message(OUR_RESULTS + FORGED + b"\r\n" + BODY)
     outcome = host.passes(fields, body, connection, "border")
     assert outcome.fields == ()
-    assert bool(outcome.remove) == (connection.auth is not None), "a user's forgery goes; a host of ours may have stated that"
+    assert bool(outcome.remove) == (connection.auth is not None), (
+        "a user's forgery goes; a host of ours may have stated that"
+    )
 
 
 def test_the_record_of_a_border_names_it(tmp_path: Path) -> None:
@@ -268,7 +290,9 @@ def test_a_header_that_cannot_be_read_waits_at_the_border(tmp_path: Path, monkey
     ],
     ids=["a header beyond all bounds", "too many forged fields"],
 )
-def test_what_cannot_be_freed_of_forged_fields_waits(header: bytes, problem: str | None, why: str, tmp_path: Path) -> None:
+def test_what_cannot_be_freed_of_forged_fields_waits(
+    header: bytes, problem: str | None, why: str, tmp_path: Path
+) -> None:
     """Behind what was read may stand results in our name, for other readers than the gate to believe."""
     host = Host(tmp_path)
     fields, body = split_message(header + b"\r\n" + BODY)

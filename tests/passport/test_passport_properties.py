@@ -114,7 +114,9 @@ def test_nothing_is_lost_of_what_real_verification_yields(stated: tuple[Claim, .
 
 @settings(deadline=None)
 @given(st.lists(any_claim, max_size=40).map(tuple), any_spam, st.text(max_size=80), st.text(max_size=80))
-def test_it_fits_into_a_kilobyte_and_into_a_header(stated: tuple[Claim, ...], verdict: Spam | None, queue_id: str, host: str) -> None:
+def test_it_fits_into_a_kilobyte_and_into_a_header(
+    stated: tuple[Claim, ...], verdict: Spam | None, queue_id: str, host: str
+) -> None:
     of = replace(ORIGINAL, queue_id=queue_id)
     value = passport(stated, verdict, of=of, host=host)
     assert len(FIELD_NAME) + 2 + len(value) < 1024
@@ -139,14 +141,18 @@ def test_names_of_the_greatest_length_still_fit() -> None:
 
 def test_many_signatures_keep_the_aligned_one() -> None:
     names = [f"d{n}.list.example" for n in range(50)] + ["hosted.example"]
-    stated = tuple(Claim("dkim", "pass", HOST, "", Standing.VERIFIED, properties=(("header.d", name),)) for name in names)
+    stated = tuple(
+        Claim("dkim", "pass", HOST, "", Standing.VERIFIED, properties=(("header.d", name),)) for name in names
+    )
     found = claims(BARE.with_passport(passport(stated)).reading())
     assert "hosted.example" in {c.property("header.d") for c in found}
 
 
 def test_a_property_that_is_there_twice_names_nobody() -> None:
     twice = (("header.d", "attacker.example"), ("header.d", "hosted.example"))
-    found = claims(BARE.with_passport(passport((Claim("dkim", "pass", HOST, "", Standing.VERIFIED, properties=twice),))).reading())
+    found = claims(
+        BARE.with_passport(passport((Claim("dkim", "pass", HOST, "", Standing.VERIFIED, properties=twice),))).reading()
+    )
     assert [c.properties for c in found if c.method == "dkim"] == [()]
 
 
@@ -170,7 +176,11 @@ def test_any_changed_octet_of_the_field_shows(data: st.DataObject) -> None:
 def test_any_changed_bound_field_shows(key: str, value: bytes) -> None:
     squeezed = b" ".join(value.split())
     original = next(f.value for f in GOOD.header if f.key == key)
-    if squeezed == b" ".join(original.split()) or b"=?" in value or (key == "from" and b"<ask@hosted.example>" in value):
+    if (
+        squeezed == b" ".join(original.split())
+        or b"=?" in value
+        or (key == "from" and b"<ask@hosted.example>" in value)
+    ):
         return
     scene = GOOD.changed(key, b" " + value)
     assert scene.reading().outcome in (Validity.REPLAYED, Validity.CHANGED)
@@ -194,7 +204,8 @@ def test_it_is_good_for_ten_minutes(seconds: int) -> None:
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from([b"X-Dkimgate-Passport", b"x-dkimgate-passport ", b"From", b"Date", b"Subject"]), st.binary(max_size=300)
+            st.sampled_from([b"X-Dkimgate-Passport", b"x-dkimgate-passport ", b"From", b"Date", b"Subject"]),
+            st.binary(max_size=300),
         ),
         max_size=6,
     )
@@ -264,7 +275,9 @@ def test_odd_scores_come_back_as_numbers_and_no_better(verdict: Spam, read_back:
 LONG = 100_000
 # one step of work an octet: what is worse than linear takes minutes on these
 HEAVY: dict[str, tuple[HeaderField, ...]] = {
-    "one field of everything a list is made of": (field(b"v=1; k=x; t=1; h=a; q=-; a=-; dmarc=" + b"pass:a.b," * (LONG // 9)),),
+    "one field of everything a list is made of": (
+        field(b"v=1; k=x; t=1; h=a; q=-; a=-; dmarc=" + b"pass:a.b," * (LONG // 9)),
+    ),
     "semicolons": (field(b";" * LONG),),
     "white space": (field(b" \t" * (LONG // 2)),),
     "equals signs": (field(b"=" * LONG),),

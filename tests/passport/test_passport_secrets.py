@@ -36,7 +36,14 @@ def _run(*words: str | Path) -> int:
 
 
 @pytest.mark.parametrize(
-    "text", [f"{A}\n{B}\n", f"{A}\n{B}", f"# ours\n\n  {A}  \r\n\t{B}\r\n", f"\ufeff{A}\n{B}\n", A.replace(":", " : ") + "\n" + B]
+    "text",
+    [
+        f"{A}\n{B}\n",
+        f"{A}\n{B}",
+        f"# ours\n\n  {A}  \r\n\t{B}\r\n",
+        f"\ufeff{A}\n{B}\n",
+        A.replace(":", " : ") + "\n" + B,
+    ],
 )
 def test_the_first_signs_and_all_verify(tmp_path: Path, text: str) -> None:
     secrets = Secrets.load(_file(tmp_path, text))
@@ -68,8 +75,12 @@ WRONG: list[tuple[str | bytes, int, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "line", "expected"), WRONG, ids=[f"{number}: {row[2]}" for number, row in enumerate(WRONG)])
-def test_a_mistake_is_told_with_its_line_and_without_the_secret(tmp_path: Path, text: str | bytes, line: int, expected: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "line", "expected"), WRONG, ids=[f"{number}: {row[2]}" for number, row in enumerate(WRONG)]
+)
+def test_a_mistake_is_told_with_its_line_and_without_the_secret(
+    tmp_path: Path, text: str | bytes, line: int, expected: str
+) -> None:
     file = _file(tmp_path, text)
     with pytest.raises(ConfigError) as caught:
         Secrets.load(file)
@@ -101,7 +112,9 @@ def test_a_file_for_owner_and_group_is_read(tmp_path: Path, mode: int) -> None:
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="No such file or directory: make one with dkimgate passport new-secret --out"):
+    with pytest.raises(
+        ConfigError, match="No such file or directory: make one with dkimgate passport new-secret --out"
+    ):
         Secrets.load(tmp_path / "missing")
     with pytest.raises(ConfigError, match="not a regular file"):
         Secrets.load(tmp_path)

@@ -37,12 +37,20 @@ def case(keys: str) -> str:
 def stated(**facts: object) -> Facts:
     """The facts of a case; names with `__` for the dot."""
     names = {name.replace("__", "."): value for name, value in facts.items()}
-    text = case("expect: {sign: none}\n    facts: {" + ", ".join(f"{name}: {_written(value)}" for name, value in names.items()) + "}")
+    text = case(
+        "expect: {sign: none}\n    facts: {"
+        + ", ".join(f"{name}: {_written(value)}" for name, value in names.items())
+        + "}"
+    )
     return stated_facts.facts(parse(text).cases[0].stated, OURS)
 
 
 def _written(value: object) -> str:
-    return {True: "true", False: "false", None: "null"}.get(value, repr(value)) if isinstance(value, bool | None) else repr(value)
+    return (
+        {True: "true", False: "false", None: "null"}.get(value, repr(value))
+        if isinstance(value, bool | None)
+        else repr(value)
+    )
 
 
 def test_a_case_that_says_nothing_is_a_strangers_mail_of_which_nothing_is_known() -> None:
@@ -108,7 +116,9 @@ def test_recipients_are_named_or_counted() -> None:
 
 
 def test_an_aligned_signature_that_is_stated_is_still_there_when_the_message_departs() -> None:
-    assert [claim.property("header.d") for claim in stated(arrival__dmarc="pass", arrival__dkim="pass").claims] == ["author.example"]
+    assert [claim.property("header.d") for claim in stated(arrival__dmarc="pass", arrival__dkim="pass").claims] == [
+        "author.example"
+    ]
     assert stated(arrival__dmarc="pass", arrival__dkim="pass", arrival__aligned=False).claims == ()
     assert stated(arrival__dmarc="pass", arrival__dkim="fail").claims == ()
     assert stated(arrival__dmarc="pass").arrival.aligned
@@ -228,7 +238,9 @@ def test_all_mistakes_are_told_at_once() -> None:
 
 def test_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "m.eml").write_bytes(b"From: a@hosted.example\n\nx\n")
-    (tmp_path / "c.yaml").write_text("policy: its.yaml\nverify: {when: always}\ndeparture: {addresses: [192.0.2.1], helo: mx.example}\n")
+    (tmp_path / "c.yaml").write_text(
+        "policy: its.yaml\nverify: {when: always}\ndeparture: {addresses: [192.0.2.1], helo: mx.example}\n"
+    )
     found = parse("config: c.yaml\ncases: [{name: a, message: m.eml, expect: {sign: none}}]", tmp_path)
     assert found.policy == tmp_path / "its.yaml"
     assert found.cases[0].message == b"From: a@hosted.example\n\nx\n"

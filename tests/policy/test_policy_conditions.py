@@ -21,7 +21,12 @@ from dkimgate.policy.language.vocabulary import FACTS, value_of
 EMPTY = Facts()
 FULL = Facts(
     client=Connection(
-        "192.0.2.66", "MX.Friend.example.", "[192.0.2.66]", "Alice@Hosted.example", "ORIGINATING", "TLSv1.3 TLS_AES_256_GCM_SHA384"
+        "192.0.2.66",
+        "MX.Friend.example.",
+        "[192.0.2.66]",
+        "Alice@Hosted.example",
+        "ORIGINATING",
+        "TLSv1.3 TLS_AES_256_GCM_SHA384",
     ),
     sender="Friend@Hosted.example",
     recipients=("alice@a.example", "bob@b.example"),
@@ -118,8 +123,14 @@ FAILS = [
     ("client.ip: 192.0.2.0/26", "client.ip is 192.0.2.66, wanted 192.0.2.0/26"),
     ('client.ip: "::/0"', "client.ip is 192.0.2.66, wanted ::/0"),
     ("origin: forwarded, spam: true, arrival.arc: fail", "arrival.arc is 'pass', wanted fail"),
-    ("any: [{origin: local}, {spam: false}]", "none of these matches: (origin is 'forwarded', wanted local); (spam is true, wanted false)"),
-    ("not: {origin: forwarded, spam: true}", "origin is 'forwarded', spam is true, wanted not (origin is forwarded and spam is true)"),
+    (
+        "any: [{origin: local}, {spam: false}]",
+        "none of these matches: (origin is 'forwarded', wanted local); (spam is true, wanted false)",
+    ),
+    (
+        "not: {origin: forwarded, spam: true}",
+        "origin is 'forwarded', spam is true, wanted not (origin is forwarded and spam is true)",
+    ),
 ]
 
 
@@ -169,7 +180,15 @@ def test_what_a_message_does_not_have_matches_nothing(condition: str) -> None:
 
 @pytest.mark.parametrize(
     "condition",
-    ['sender: ""', "from: none", "recipients.count: 0", "risk: 0", "arrival.dmarc: unknown", "spam: false", "arrival.badly: true"],
+    [
+        'sender: ""',
+        "from: none",
+        "recipients.count: 0",
+        "risk: 0",
+        "arrival.dmarc: unknown",
+        "spam: false",
+        "arrival.badly: true",
+    ],
 )
 def test_what_holds_for_a_message_without_anything(condition: str) -> None:
     assert holds(rule(condition).when, EMPTY, Risk())
@@ -189,7 +208,9 @@ def test_an_address_mapped_into_ipv6_is_the_ipv4_address(ip: str) -> None:
 
 @pytest.mark.parametrize("ip", ["", "unknown", "192.0.2", "192.0.2.66 ", "[192.0.2.66]", "192.0.2.66\n"])
 def test_what_is_no_address_is_absent(ip: str) -> None:
-    assert not holds(rule("client.ip: [0.0.0.0/0, '::/0', present]").when, replace(EMPTY, client=Connection(ip=ip)), Risk())
+    assert not holds(
+        rule("client.ip: [0.0.0.0/0, '::/0', present]").when, replace(EMPTY, client=Connection(ip=ip)), Risk()
+    )
 
 
 def test_a_root_dot_does_not_step_around_a_condition() -> None:
@@ -222,7 +243,10 @@ def test_text_of_a_sender_is_escaped_in_explanations() -> None:
 
 
 def test_a_fact_that_is_absent_is_said_to_be() -> None:
-    assert why_not(rule("border.by: mx.forwarder.example"), EMPTY, Risk()) == "the message has no border.by, wanted mx.forwarder.example"
+    assert (
+        why_not(rule("border.by: mx.forwarder.example"), EMPTY, Risk())
+        == "the message has no border.by, wanted mx.forwarder.example"
+    )
     assert why_not(rule("from: hosted"), EMPTY, Risk()) == "from is none (no single author domain), wanted hosted"
 
 

@@ -31,18 +31,28 @@ def test_the_first_rule_that_holds_decides() -> None:
     )
     assert decide(OURS, policy) == Decision("two", Sign.AUTHOR)
     assert decide(replace(OURS, origin=Origin.INBOUND), policy).rule == "one"
-    assert decide(replace(OURS, origin=Origin.LOCAL), policy) == Decision("three", Sign.NONE, Disposition.REJECT, "go away")
+    assert decide(replace(OURS, origin=Origin.LOCAL), policy) == Decision(
+        "three", Sign.NONE, Disposition.REJECT, "go away"
+    )
 
 
 def test_the_default_decides_where_no_rule_holds() -> None:
-    policy = parse("  - {name: one, when: {origin: inbound}, sign: none}\n", "default: {sign: author, disposition: hold, text: look}")
+    policy = parse(
+        "  - {name: one, when: {origin: inbound}, sign: none}\n",
+        "default: {sign: author, disposition: hold, text: look}",
+    )
     assert decide(OURS, policy) == Decision("default", Sign.AUTHOR, Disposition.HOLD, "look")
 
 
 def test_a_decision_has_the_risk_and_the_mode() -> None:
     policy = parse("  - {name: one, when: {risk: '>= 60'}, sign: none}\n", "mode: observe\nrisk: {dmarc: {fail: 60}}")
     decision = decide(replace(OURS, arrival=Arrival("fail")), policy)
-    assert (decision.rule, decision.mode, decision.risk.score, decision.risk.parts) == ("one", "observe", 60.0, (("dmarc=fail", 60.0),))
+    assert (decision.rule, decision.mode, decision.risk.score, decision.risk.parts) == (
+        "one",
+        "observe",
+        60.0,
+        (("dmarc=fail", 60.0),),
+    )
 
 
 WITHHELD = [
@@ -51,9 +61,21 @@ WITHHELD = [
     (Sign.NONE, Facts(), None),
     (Sign.AUTHOR, replace(OURS, hosted=None), "no key is aligned with the author domain hosted.example"),
     (Sign.FORWARDER, replace(OURS, hosted=None), None),
-    (Sign.AUTHOR, replace(OURS, author=None, author_problem="two From fields"), "there is no single author domain: two From fields"),
-    (Sign.FORWARDER, replace(OURS, author=None, author_problem="no From field"), "there is no single author domain: no From field"),
-    (Sign.FORWARDER, replace(OURS, forwarder_aligns=True), "the forwarder's domain is aligned with the author domain hosted.example"),
+    (
+        Sign.AUTHOR,
+        replace(OURS, author=None, author_problem="two From fields"),
+        "there is no single author domain: two From fields",
+    ),
+    (
+        Sign.FORWARDER,
+        replace(OURS, author=None, author_problem="no From field"),
+        "there is no single author domain: no From field",
+    ),
+    (
+        Sign.FORWARDER,
+        replace(OURS, forwarder_aligns=True),
+        "the forwarder's domain is aligned with the author domain hosted.example",
+    ),
     (Sign.AUTHOR, replace(OURS, forwarder_aligns=True), None),
 ]
 
@@ -121,7 +143,10 @@ def test_the_second_door_has_a_guard_too(facts: Facts, why: str | None) -> None:
     """Law 1: behind a policy that accepts everything, the sender is rewritten, or else the message is held."""
     accepting = Decision("everything", Sign.NONE)
     assert refuses_envelope(facts, accepting) == why
-    assert guarded(facts, accepting) == (accepting if why is None else replace(accepting, disposition=Disposition.HOLD), why)
+    assert guarded(facts, accepting) == (
+        accepting if why is None else replace(accepting, disposition=Disposition.HOLD),
+        why,
+    )
     unalignable = replace(facts, unalignable=True)
     unaligned = replace(accepting, envelope=EnvelopeAction.UNALIGN)
     assert guarded(unalignable, accepting) == (accepting if why is None else unaligned, why)
@@ -144,4 +169,7 @@ def test_both_doors_are_told() -> None:
 def test_the_forwarders_own_signature_is_no_promotion() -> None:
     bad = replace(OUTSIDE, arrival=Arrival("fail", spam=SPAM))
     assert refuses_signature(bad, Decision("rule", Sign.FORWARDER)) is None
-    assert refuses_signature(replace(bad, author=None), Decision("rule", Sign.FORWARDER)) == "there is not exactly one author domain"
+    assert (
+        refuses_signature(replace(bad, author=None), Decision("rule", Sign.FORWARDER))
+        == "there is not exactly one author domain"
+    )

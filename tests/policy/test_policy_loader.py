@@ -175,7 +175,9 @@ def test_mistakes_at_the_top(text: str, expected: str) -> None:
 
 
 def test_a_misspelt_action_is_one_mistake() -> None:
-    assert mistakes("version: 1\nrules:\n  - name: a\n    sing: author\n") == ["4:5: unknown key 'sing'; did you mean 'sign'?"]
+    assert mistakes("version: 1\nrules:\n  - name: a\n    sing: author\n") == [
+        "4:5: unknown key 'sing'; did you mean 'sign'?"
+    ]
 
 
 RULES = [
@@ -188,16 +190,34 @@ RULES = [
     ),
     ("sign:", "4:5: sign: found nothing; valid here: author, forwarder, none (an empty value, null and ~ are nothing"),
     ("sign: [author]", "4:5: sign: found a list"),
-    ("disposition: quarantine", "4:5: disposition: found 'quarantine'; valid here: accept, defer, discard, hold, reject"),
+    (
+        "disposition: quarantine",
+        "4:5: disposition: found 'quarantine'; valid here: accept, defer, discard, hold, reject",
+    ),
     ("sign: author\n    seal: yes please", "5:5: seal: expected true or false, found 'yes please'"),
     ("sign: author\n    envelope: unaligned", "5:5: envelope: found 'unaligned'; did you mean 'unalign'?"),
-    ("sign: author\n    otherwise: hold", "5:5: otherwise: it says what becomes of a message that `envelope: unalign` can't unalign"),
+    (
+        "sign: author\n    otherwise: hold",
+        "5:5: otherwise: it says what becomes of a message that `envelope: unalign` can't unalign",
+    ),
     ("envelope: unalign\n    otherwise: accept", "5:5: otherwise: found 'accept'"),
-    ("disposition: hold\n    envelope: unalign\n    otherwise: defer", "6:5: otherwise: a message that is not accepted (hold) needs none"),
-    ("disposition: reject\n    envelope: unalign", "5:5: envelope: a message that the rule does not let through (reject) can't be changed"),
-    ("disposition: discard\n    seal: true", "5:5: seal: a message that the rule does not let through (discard) can't be changed"),
+    (
+        "disposition: hold\n    envelope: unalign\n    otherwise: defer",
+        "6:5: otherwise: a message that is not accepted (hold) needs none",
+    ),
+    (
+        "disposition: reject\n    envelope: unalign",
+        "5:5: envelope: a message that the rule does not let through (reject) can't be changed",
+    ),
+    (
+        "disposition: discard\n    seal: true",
+        "5:5: seal: a message that the rule does not let through (discard) can't be changed",
+    ),
     ("sign: author\n    mode: watch", "5:5: mode: found 'watch'"),
-    ("sign: author\n  - name: border\n    sign: none", "5:5: name: 'border' is the name of what a border listener does"),
+    (
+        "sign: author\n  - name: border\n    sign: none",
+        "5:5: name: 'border' is the name of what a border listener does",
+    ),
     ("tag: ''", "4:5: tag: expected one line of 1 to 200 ASCII characters"),
     ('tag: "[{spam.scor}]"', "4:5: tag: {spam.scor}: no fact is called so; did you mean 'spam.score'?"),
     ('tag: "[{spam.score]"', "4:5: tag: a single '{': a fact is written {arrival.dmarc}"),
@@ -210,15 +230,24 @@ RULES = [
     ("remove: [Delivered-To]", "4:14: remove: Delivered-To is not for a policy to remove"),
     ("remove: [Authentication-Results]", "4:14: remove: Authentication-Results says how the message arrived"),
     ("remove: [X-Spam-Flag]", "4:14: remove: X-Spam-Flag says how the message arrived"),
-    ("remove: [X-Acme-MailScanner-SpamCheck]", "4:14: remove: X-Acme-MailScanner-SpamCheck says how the message arrived"),
-    ("remove: [X-Original-Authentication-Results]", "4:14: remove: X-Original-Authentication-Results says how the message arrived"),
+    (
+        "remove: [X-Acme-MailScanner-SpamCheck]",
+        "4:14: remove: X-Acme-MailScanner-SpamCheck says how the message arrived",
+    ),
+    (
+        "remove: [X-Original-Authentication-Results]",
+        "4:14: remove: X-Original-Authentication-Results says how the message arrived",
+    ),
     ("remove: [X-DMARC-Result]", "4:14: remove: X-DMARC-Result says how the message arrived"),
     ("remove: [X-Vade-SpamState]", "4:14: remove: X-Vade-SpamState says how the message arrived"),
     ("remove: [X-Dkimgate-Passport]", "4:14: remove: X-Dkimgate-Passport is not for a policy to remove"),
     ("add: {X-Dkimgate-Passport: x}", "4:11: add: X-Dkimgate-Passport is not for a policy to add"),
     ("remove: [3]", "4:14: remove: expected the name of a header field, found 3"),
     ("remove: []", "4:5: remove: expected a list of 1 to 20 names"),
-    ("sign: author\n    disposition: reject", "4:5: sign: a message that the rule does not let through (reject) can't be signed"),
+    (
+        "sign: author\n    disposition: reject",
+        "4:5: sign: a message that the rule does not let through (reject) can't be signed",
+    ),
     (
         "sign: none\n    text: hello",
         "5:5: text: nobody would read it: it goes with hold, defer and reject, or with `envelope: unalign`; not with accept",
@@ -249,7 +278,10 @@ RULES = [
         "5:6: name: expected one word of letters, digits and - _ . (at most 64), found false (YAML reads",
     ),
     ("sign: none\n  - {name: two words, sign: none}", "5:6: name: expected one word"),
-    ("sign: none\n  - {name: default, sign: none}", "5:6: name: 'default' is the name of what `default` says: choose another"),
+    (
+        "sign: none\n  - {name: default, sign: none}",
+        "5:6: name: 'default' is the name of what `default` says: choose another",
+    ),
     ("sign: none\n  - {name: rule, sign: none}", "5:6: name: the rule on line 3 is called 'rule' already"),
 ]
 
@@ -270,13 +302,22 @@ CONDITIONS = [
         "4:12: arrival.dmarc: expected one of pass, none, fail, permerror, temperror, unknown, found nothing (an empty",
     ),
     ("upstream.dmarc: pass", "4:12: upstream.dmarc: it is never 'pass'"),
-    ("arrival.dmarc: []", "4:12: arrival.dmarc: expected one of pass, none, fail, permerror, temperror, unknown, found an empty list"),
-    ("arrival.dmarc: [[pass]]", "4:28: arrival.dmarc: expected one of pass, none, fail, permerror, temperror, unknown, found a list"),
+    (
+        "arrival.dmarc: []",
+        "4:12: arrival.dmarc: expected one of pass, none, fail, permerror, temperror, unknown, found an empty list",
+    ),
+    (
+        "arrival.dmarc: [[pass]]",
+        "4:28: arrival.dmarc: expected one of pass, none, fail, permerror, temperror, unknown, found a list",
+    ),
     ("arrival.dmrac: pass", "4:12: unknown fact 'arrival.dmrac'; did you mean 'arrival.dmarc'?"),
     ("dmarc: pass", "4:12: unknown fact 'dmarc'; did you mean 'arrival.dmarc' or 'upstream.dmarc'?"),
     ("arrival: {dmarc: pass}", "4:12: unknown fact 'arrival': write one of arrival.dmarc, arrival.spf,"),
     ("on: true", "4:12: the key on is not read as text but as true: put it in quotes"),
-    ("origin: outside", "4:12: origin: it is never 'outside'; valid here: forwarded, inbound, local, relayed, submitted"),
+    (
+        "origin: outside",
+        "4:12: origin: it is never 'outside'; valid here: forwarded, inbound, local, relayed, submitted",
+    ),
     ("spam: maybe", "4:12: spam: expected true or false, found 'maybe'"),
     ("spam: [true]", "4:12: spam: expected true or false, found a list"),
     ("arrival.aligned: 1", "4:12: arrival.aligned: expected true or false, found 1"),
@@ -291,8 +332,14 @@ CONDITIONS = [
     ('risk: "< 0"', "4:12: risk: < 0 never matches: this is a number from 0 up"),
     ("risk: -1", "4:12: risk: == -1 never matches: this is a number from 0 up"),
     ("recipients.count: 1.5", "4:12: recipients.count: == 1.5 never matches: this is a whole number from 0 up"),
-    ("client.ip: 192.0.2.1/24", "4:12: client.ip: 192.0.2.1/24 has host bits set: write 192.0.2.0/24, or the address alone"),
-    ("client.ip: 192.0.2", "4:12: client.ip: expected a network such as 192.0.2.0/24 or 2001:db8::/32, found '192.0.2'"),
+    (
+        "client.ip: 192.0.2.1/24",
+        "4:12: client.ip: 192.0.2.1/24 has host bits set: write 192.0.2.0/24, or the address alone",
+    ),
+    (
+        "client.ip: 192.0.2",
+        "4:12: client.ip: expected a network such as 192.0.2.0/24 or 2001:db8::/32, found '192.0.2'",
+    ),
     (
         "client.ip: 42",
         "4:12: client.ip: expected a network such as 192.0.2.0/24 or 2001:db8::/32, found 42 (YAML reads this as a number: put",
@@ -315,15 +362,24 @@ CONDITIONS = [
     ),
     ("client.auth: ''", "4:12: client.auth: expected text; * and ? are wildcards, found nothing"),
     ("client.daemon: 2026-11-21", "4:12: client.daemon: expected text; * and ? are wildcards, found a date"),
-    ("from: friend@hosted.example", "4:12: from: this is the author domain, not an address: write 'hosted.example', or use sender"),
-    ("from: hostd", "4:12: from: expected hosted, none, or a domain such as partner.example or *.partner.example, found 'hostd'"),
+    (
+        "from: friend@hosted.example",
+        "4:12: from: this is the author domain, not an address: write 'hosted.example', or use sender",
+    ),
+    (
+        "from: hostd",
+        "4:12: from: expected hosted, none, or a domain such as partner.example or *.partner.example, found 'hostd'",
+    ),
     ("from: bücher.example", "4:12: from: the author domain is compared in A-labels: write it as xn--..."),
     (
         "from: no",
         "4:12: from: expected hosted, none, or a domain such as partner.example or *.partner.example, found false (YAML reads yes, no",
     ),
     ("from: two words.example", "4:12: from: expected hosted, none, or a domain"),
-    ("sender: '@hosted.example'", "4:12: sender: this never matches: write 'hosted.example' for every address of the domain"),
+    (
+        "sender: '@hosted.example'",
+        "4:12: sender: this never matches: write 'hosted.example' for every address of the domain",
+    ),
     ("sender: <>", '4:12: sender: write "" for the null sender'),
     (
         "sender: none",
@@ -335,7 +391,10 @@ CONDITIONS = [
     ("any: []", "4:12: any: expected a list of mappings, `any: [{...}, {...}]`, found an empty list"),
     ("all: []", "4:12: all: expected a list of mappings, `all: [{...}, {...}]`, found an empty list"),
     ("any: [{}]", "4:18: expected a mapping of facts such as {origin: submitted}, found an empty one"),
-    ("not: [{spam: true}]", "4:12: expected a mapping of facts, found a list: for alternatives write `any: [{...}, {...}]`"),
+    (
+        "not: [{spam: true}]",
+        "4:12: expected a mapping of facts, found a list: for alternatives write `any: [{...}, {...}]`",
+    ),
     ("not: {}", "4:12: expected a mapping of facts such as {origin: submitted}, found an empty one"),
     (
         "any: [{spam: true}, {origin: {a: b}}]",
@@ -356,7 +415,10 @@ CONDITIONS = [
         "4:5: no message can ever match the conditions of the rule 'rule': risk > 5 never matches with these weights of `risk`",
     ),
     ("spam.score: '< 0'", "4:12: spam.score: < 0 never matches: this is a number from 0 up"),
-    ("recipients.count: '> 2000000'", "4:12: recipients.count: > 2e+06 never matches: this is a whole number from 0 up to 1000000"),
+    (
+        "recipients.count: '> 2000000'",
+        "4:12: recipients.count: > 2e+06 never matches: this is a whole number from 0 up to 1000000",
+    ),
 ]
 
 
@@ -389,7 +451,14 @@ def test_mistakes_in_weights(weights: str, expected: str) -> None:
     assert len(found) == 1 and found[0].startswith(expected), found
 
 
-QUOTES = ["risk: >= 50", "risk: > 50", "risk: != 50", "sender: *@hosted.example", "sender: *.hosted.example", "sender: @hosted.example"]
+QUOTES = [
+    "risk: >= 50",
+    "risk: > 50",
+    "risk: != 50",
+    "sender: *@hosted.example",
+    "sender: *.hosted.example",
+    "sender: @hosted.example",
+]
 
 
 @pytest.mark.parametrize("condition", QUOTES)
@@ -517,7 +586,9 @@ def test_where_the_reason_is_too_hard_to_find_none_is_made_up(monkeypatch: pytes
 def test_rules_that_are_never_reached_are_told_where_nothing_else_is_wrong() -> None:
     """A mistake elsewhere may be the reason: a weight that is misspelt adds up to nothing."""
     rules = "rules: [{name: a, when: {risk: '> 5'}, sign: none}]\n"
-    assert mistakes(f"version: 1\nrisk: {{dmarc: {{fial: 7}}}}\n{rules}") == ["2:16: unknown key 'fial'; did you mean 'fail'?"]
+    assert mistakes(f"version: 1\nrisk: {{dmarc: {{fial: 7}}}}\n{rules}") == [
+        "2:16: unknown key 'fial'; did you mean 'fail'?"
+    ]
 
 
 def nested(depth: int) -> str:
@@ -525,7 +596,11 @@ def nested(depth: int) -> str:
     inner = "{spam: true, origin: local}"
     for level in range(depth):
         risk = f'{{risk: "> {level}"}}'
-        inner = f"{{any: [{inner}, {{not: {risk}}}]}}" if level % 2 else f"{{all: [{inner}, {risk}], not: {{from: a.example}}}}"
+        inner = (
+            f"{{any: [{inner}, {{not: {risk}}}]}}"
+            if level % 2
+            else f"{{all: [{inner}, {risk}], not: {{from: a.example}}}}"
+        )
     return inner
 
 

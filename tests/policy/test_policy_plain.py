@@ -35,7 +35,10 @@ def does(keys: str) -> list[str]:
     ("when", "said"),
     [
         ("origin: [submitted, local]", "it is our own: a user who logged in or a program of ours has sent it"),
-        ("origin: [local, forwarded]", "it came from outside and is being passed on or a program on a host of ours has made it"),
+        (
+            "origin: [local, forwarded]",
+            "it came from outside and is being passed on or a program on a host of ours has made it",
+        ),
         ("arrival.dmarc: [pass, none]", "on arrival DMARC passed or had nothing to go by"),
         ("upstream.dmarc: present", "at a host that isn't ours DMARC did badly"),
         ("from: hosted", "its author's domain is one of ours"),
@@ -45,7 +48,10 @@ def does(keys: str) -> list[str]:
         ("recipients.count: 1", "the number of its recipients is 1"),
         ('sender: ""', "it is a bounce (it has no sender address)"),
         ("sender: partner.example", "its sender address is one of partner.example"),
-        ("client.ip: [192.0.2.1, 192.0.2.128/25]", "the address of the computer that hands it in is 192.0.2.1 or within 192.0.2.128/25"),
+        (
+            "client.ip: [192.0.2.1, 192.0.2.128/25]",
+            "the address of the computer that hands it in is 192.0.2.1 or within 192.0.2.128/25",
+        ),
         ("client.auth: present", "who hands it in has logged in"),
         ("not: {spam: true}", "it is not spam"),
         ("not: {spam: false}", "it is spam"),
@@ -79,7 +85,10 @@ def test_a_rule_without_conditions_takes_the_rest() -> None:
         ("disposition: hold", ["not signed", "held until a postmaster looks at it"]),
         ("disposition: discard", ["thrown away without a word"]),
         ("disposition: defer", ["turned away for now, to be tried again later"]),
-        ("sign: none, mode: observe", ["not signed", "ONLY WATCHED: it is signed as if there were no gate, and the rest is only recorded"]),
+        (
+            "sign: none, mode: observe",
+            ["not signed", "ONLY WATCHED: it is signed as if there were no gate, and the rest is only recorded"],
+        ),
         ('tag: "[x]", remove: X-A', ["not signed", 'marked in its subject: "[x]"', "loses the header field X-A"]),
         ("add: {X-A: b}", ["not signed", 'gets the header field "X-A: b"']),
         (
@@ -98,13 +107,20 @@ def test_what_happens(keys: str, said: list[str]) -> None:
 
 def test_there_are_words_for_every_fact_and_every_value() -> None:
     for name, fact in FACTS.items():
-        values = {Kind.WORD: list(fact.words), Kind.FLAG: ["true", "false"], Kind.NUMBER: ['"> 7"'], Kind.ADDRESS: ["192.0.2.1"]}
+        values = {
+            Kind.WORD: list(fact.words),
+            Kind.FLAG: ["true", "false"],
+            Kind.NUMBER: ['"> 7"'],
+            Kind.ADDRESS: ["192.0.2.1"],
+        }
         for value in [*values.get(fact.kind, ["x.partner.example"]), *(["present"] if fact.optional else [])]:
             said = who(f"{name}: {value}")
             assert not re.search(r"_|\(line|Word|Glob|Flag", said) and ("." not in name or name not in said), said
 
 
-@pytest.mark.parametrize("file", [CONFIG / "policy.yaml", *sorted((CONFIG / "policies").glob("*.yaml"))], ids=lambda file: file.name)
+@pytest.mark.parametrize(
+    "file", [CONFIG / "policy.yaml", *sorted((CONFIG / "policies").glob("*.yaml"))], ids=lambda file: file.name
+)
 def test_what_is_shipped_has_words_for_all_of_it(file: Path) -> None:
     policy = load(file)
     for rule in policy.all_rules:

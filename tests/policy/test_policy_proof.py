@@ -63,9 +63,12 @@ SAFE = [
     "- {name: a, when: {origin: [submitted, local]}, sign: author}\n",
     "- {name: a, when: {client.auth: present, not: {origin: forwarded}}, sign: author}\n",
     "- {name: a, when: {not: {any: [{arrival.dmarc: [fail, permerror, temperror, unknown]}, {spam: true}]}}, sign: author}\n",
-    "- {name: guard, when: {not: {all: [{arrival.dmarc: [pass, none]}, {spam: false}]}}, disposition: hold}\n" + SIGN + KEEP,
+    "- {name: guard, when: {not: {all: [{arrival.dmarc: [pass, none]}, {spam: false}]}}, disposition: hold}\n"
+    + SIGN
+    + KEEP,
     "- {name: guard, when: {not: {any: [{arrival.dmarc: pass}, {arrival.dmarc: none}]}}, disposition: reject}\n" + KEEP,
-    "- {name: guard, when: {outgoing.spf_passes: true, not: {arrival.dmarc: [pass, none]}}, envelope: unalign}\n" + KEEP,
+    "- {name: guard, when: {outgoing.spf_passes: true, not: {arrival.dmarc: [pass, none]}}, envelope: unalign}\n"
+    + KEEP,
     "- {name: guard, when: {spam.ratio: '>= 1'}, disposition: discard}\n- {name: a, when: {arrival.dmarc: [none, pass]}, sign: author}\n",
     "- {name: a, when: {arrival.badly: true, from: hosted, own_signature: true}, sign: author, envelope: unalign}\n",
     "- {name: a, when: {from: none}, sign: author, envelope: unalign}\n",
@@ -161,7 +164,9 @@ WEIGHTS = [
 
 @pytest.mark.parametrize(("weight", "limit", "safe"), WEIGHTS)
 def test_a_risk_is_a_guard_where_its_weights_reach(weight: float, limit: str, safe: bool) -> None:
-    top = f"risk: {{dmarc: {{fail: {weight}, permerror: 60, temperror: 60, unknown: 60}}, spam: {{per_required: 60}}}}\n"
+    top = (
+        f"risk: {{dmarc: {{fail: {weight}, permerror: 60, temperror: 60, unknown: 60}}, spam: {{per_required: 60}}}}\n"
+    )
     rules = f"- {{name: guard, when: {{risk: '{limit}'}}, envelope: unalign}}\n" + SIGN
     proof = check(parse(rules, top))
     assert proof.safe is safe
@@ -219,10 +224,14 @@ UNREACHABLE = [
 def test_a_rule_that_no_message_reaches_is_a_problem(rules: str) -> None:
     line = rules.count("\n") + 3  # each rule is a line, behind version, risk and rules
     said = unreached(rules)
-    assert said.startswith(f"policy.yaml:{line}:") and "the rule 'a'" in said and ("never match" in said or "take" in said)
+    assert (
+        said.startswith(f"policy.yaml:{line}:") and "the rule 'a'" in said and ("never match" in said or "take" in said)
+    )
 
 
-@pytest.mark.parametrize("file", [*sorted(CONFIG.rglob("policies/*.yaml")), CONFIG / "policy.yaml"], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "file", [*sorted(CONFIG.rglob("policies/*.yaml")), CONFIG / "policy.yaml"], ids=lambda path: path.stem
+)
 def test_what_is_shipped_is_safe_or_says_that_it_is_not(file: Path) -> None:
     policy = load(file)
     proof = check(policy)
@@ -250,16 +259,27 @@ def test_the_shipped_policy_weakened(old: str, new: str) -> None:
 
 
 def test_overlaps_and_what_no_rule_covers_are_told() -> None:
-    policy = parse(GUARD + "- {name: sign, when: {from: hosted}, sign: author}\n- {name: too, when: {from: 'a.example'}, sign: author}\n")
+    policy = parse(
+        GUARD
+        + "- {name: sign, when: {from: hosted}, sign: author}\n- {name: too, when: {from: 'a.example'}, sign: author}\n"
+    )
     check(policy)
-    assert [(each.rule.name, each.taker.name) for each in overlaps(policy)] == [("sign", "never-launder"), ("too", "never-launder")]
+    assert [(each.rule.name, each.taker.name) for each in overlaps(policy)] == [
+        ("sign", "never-launder"),
+        ("too", "never-launder"),
+    ]
     left = uncovered(policy)
     assert left is not None and left.hosted is None
     assert uncovered(parse(KEEP + "- {name: rest, sign: none}\n")) is None
 
 
 def test_rules_that_do_the_same_shadow_nothing() -> None:
-    assert overlaps(parse("- {name: a, when: {from: hosted}, sign: none}\n- {name: b, when: {from: '*.example'}, sign: none}\n")) == ()
+    assert (
+        overlaps(
+            parse("- {name: a, when: {from: hosted}, sign: none}\n- {name: b, when: {from: '*.example'}, sign: none}\n")
+        )
+        == ()
+    )
 
 
 BY_SENDMAIL = "- {name: list, when: {origin: forwarded, arrival.pass_of: present, arrival.dmarc: unknown, spam: false}, sign: author}\n"
@@ -269,7 +289,9 @@ def test_who_signs_what_a_list_made_of_a_pass_has_to_say_so() -> None:
     proof = check(parse(BY_SENDMAIL))
     found = next(each for each in proof.launders if each.rule.name == "list")
     assert any("dmarc=pass header.from=member.example" in line for line in report.message(found.witness))
-    allowed = parse(BY_SENDMAIL, RISK + "allow_laundering: [list]\nlaundering_reason: only the lists change From here\n")
+    allowed = parse(
+        BY_SENDMAIL, RISK + "allow_laundering: [list]\nlaundering_reason: only the lists change From here\n"
+    )
     assert not [line for line in report.problems(allowed, check(allowed)) if "unreachable" in line or "nothing" in line]
 
 
@@ -332,7 +354,12 @@ def test_a_rule_that_is_too_hard_to_prove_is_no_error_but_a_warning_that_names_t
     )
     helo = "".join(f"{a}-{b}" for a, b in PAIRS)
     reached = verdict.reach(replace(forged, client=Connection(helo=helo)), policy)
-    assert reached.decision.rule == "a" and reached.made is Sign.NONE and reached.departure.dmarc == "fail" and reached.overruled
+    assert (
+        reached.decision.rule == "a"
+        and reached.made is Sign.NONE
+        and reached.departure.dmarc == "fail"
+        and reached.overruled
+    )
 
 
 def test_a_rule_that_only_observes_is_not_said_to_be_guarded() -> None:

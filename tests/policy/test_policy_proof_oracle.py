@@ -46,7 +46,12 @@ z3: Z3 = importlib.import_module("z3")  # untyped; a test that is skipped would 
 
 CONFIG = Path(__file__).parents[2] / "config"
 NONE, PLAIN, HOSTED = range(3)
-STAND_INS = ["header.repeated_singletons", "header.limited_signature", "header.expired_signature", "header.recipients_malformed"]
+STAND_INS = [
+    "header.repeated_singletons",
+    "header.limited_signature",
+    "header.expired_signature",
+    "header.recipients_malformed",
+]
 
 
 def finite(condition: Condition | None) -> Condition | None:
@@ -92,7 +97,9 @@ class Oracle:
             match fact.kind:
                 case Kind.WORD:
                     self.words[name] = z3.Int(name)
-                    self.solver.add(self.words[name] >= (-1 if fact.optional else 0), self.words[name] < len(self._known(name)))
+                    self.solver.add(
+                        self.words[name] >= (-1 if fact.optional else 0), self.words[name] < len(self._known(name))
+                    )
                 case Kind.FLAG:
                     self.flags[name] = z3.Bool(name)
                 case Kind.HOST | Kind.TEXT | Kind.ADDRESS:
@@ -111,7 +118,8 @@ class Oracle:
     @property
     def outside(self) -> Z3:
         return z3.Or(
-            self.word("origin", "forwarded", "inbound"), z3.And(self.word("origin", "relayed"), z3.Not(self.flags["client.relay"]))
+            self.word("origin", "forwarded", "inbound"),
+            z3.And(self.word("origin", "relayed"), z3.Not(self.flags["client.relay"])),
         )
 
     @property
@@ -208,7 +216,9 @@ class Oracle:
     def launders(self, law: Law, rule: Rule) -> Z3:
         """Such a message launders by what the rule does."""
         if law is Law.SIGNATURE and rule.sign is Sign.AUTHOR:
-            return z3.And(self.outside, self.flags["arrival.badly"], self.author == HOSTED, z3.Not(self.flags["own_signature"]))
+            return z3.And(
+                self.outside, self.flags["arrival.badly"], self.author == HOSTED, z3.Not(self.flags["own_signature"])
+            )
         if law is Law.DEPARTURE and rule.disposition.leaves and rule.envelope is EnvelopeAction.KEEP:
             return z3.And(self.outside, self.failed, self.flags["outgoing.spf_passes"])
         return z3.BoolVal(False)
@@ -290,7 +300,11 @@ def simple_conditions() -> list[Condition]:
         found += [Leaf(name, (Word(word),)) for word in fact.words]
         found += [Leaf(name, (Flag(True),))] * (fact.kind is Kind.FLAG)
         found += [Leaf(name, (Present(),))] * (fact.optional and fact.kind is not Kind.WORD)
-    return found + [Not(condition) for condition in found if not (isinstance(condition, Leaf) and isinstance(condition.atoms[0], Word))]
+    return found + [
+        Not(condition)
+        for condition in found
+        if not (isinstance(condition, Leaf) and isinstance(condition.atoms[0], Word))
+    ]
 
 
 @pytest.mark.heavy

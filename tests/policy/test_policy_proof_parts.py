@@ -58,7 +58,11 @@ def test_a_walk_finds_what_no_guess_does() -> None:
     assert found in {"aba", "bab", "abxa", "baxb", "axba", "bxab"}
     assert language.text(Wanted(frozenset({a_b, b_a, double}), long | dotted)) in {"aaba", "abaa", "baab"}
     assert language.text(Wanted(frozenset({dotted}), a_b)) is not None
-    assert not writable(Writing.DOMAIN, "-a") and not writable(Writing.DOMAIN, "a..b") and writable(Writing.DOMAIN, "a-b.c")
+    assert (
+        not writable(Writing.DOMAIN, "-a")
+        and not writable(Writing.DOMAIN, "a..b")
+        and writable(Writing.DOMAIN, "a-b.c")
+    )
 
 
 ranges = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=4).map(lambda pairs: union(*pairs))
@@ -77,7 +81,14 @@ def test_ranges_are_sets(one: Ranges, other: Ranges) -> None:
 
 
 OPERATORS: tuple[Operator, ...] = ("<", "<=", ">", ">=", "==", "!=")
-HOLDS = {"<": float.__lt__, "<=": float.__le__, ">": float.__gt__, ">=": float.__ge__, "==": float.__eq__, "!=": float.__ne__}
+HOLDS = {
+    "<": float.__lt__,
+    "<=": float.__le__,
+    ">": float.__gt__,
+    ">=": float.__ge__,
+    "==": float.__eq__,
+    "!=": float.__ne__,
+}
 
 
 @given(
@@ -86,7 +97,9 @@ HOLDS = {"<": float.__lt__, "<=": float.__le__, ">": float.__gt__, ">=": float._
     st.integers(0, 6000),
 )
 @settings(max_examples=100)
-def test_comparisons_hold_for_exactly_the_numbers_of_their_ranges(operator: Operator, number: float, place: int) -> None:
+def test_comparisons_hold_for_exactly_the_numbers_of_their_ranges(
+    operator: Operator, number: float, place: int
+) -> None:
     compare = (Compare(operator, number),)
     every = union((0, 10_000))
     assert (place in Cents().matching(compare, every)) is HOLDS[operator](place / 100, number)
@@ -107,7 +120,15 @@ def test_ranks_are_in_the_order_of_floats(one: float, other: float) -> None:
 def test_sums_against_every_combination(seed: int) -> None:
     random = Random(seed)
     unit = random.choice([1, 1, 100])
-    names = ["dmarc=fail", "dmarc=unknown", "spf=fail", "spf=softfail", "dkim=fail", "header.date_missing", "header.no_received"]
+    names = [
+        "dmarc=fail",
+        "dmarc=unknown",
+        "spf=fail",
+        "spf=softfail",
+        "dkim=fail",
+        "header.date_missing",
+        "header.no_received",
+    ]
     weights = Weights(tuple((name, unit * random.choice([0.0, 0.01, 2.5, 5.0, 7.0, 10.0])) for name in names))
     given_ = dict(weights.parts)
     sums = Arithmetic(weights, True, Budget(10**9))
@@ -122,7 +143,9 @@ def test_sums_against_every_combination(seed: int) -> None:
 
 def test_sums_that_take_long_are_paid_for() -> None:
     """Large weights of odd hundredths: there are millions of sums, and a policy may ask for them in each of its rules."""
-    weights = Weights((("dmarc=fail", 40000.01), ("spf=fail", 30000.11), ("dkim=fail", 23456.79), ("header.date_missing", 4444.47)))
+    weights = Weights(
+        (("dmarc=fail", 40000.01), ("spf=fail", 30000.11), ("dkim=fail", 23456.79), ("header.date_missing", 4444.47))
+    )
     sums, state = Arithmetic(weights, True, Budget(100)), everything()
     state["risk"] = union((5_000_001, 5_000_001))
     with pytest.raises(TooHardError):
@@ -144,7 +167,9 @@ def gathered(mail: Message, settings: Config) -> Facts:
 def test_the_messages_of_real_installations_are_possible(file: Path) -> None:
     expected = yaml.safe_load(file.with_suffix(".yaml").read_text("utf-8"))
     header, _ = split_message(file.read_bytes())
-    mail = Message(Connection(**expected["connection"]), Envelope("friend@hosted.example", ("v@receiver.example",)), header, "4F2B")
+    mail = Message(
+        Connection(**expected["connection"]), Envelope("friend@hosted.example", ("v@receiver.example",)), header, "4F2B"
+    )
     assert universe.is_possible(gathered(mail, Config(trust=Trust.model_validate(expected["trust"])))) is None
 
 
@@ -178,15 +203,23 @@ connections = st.builds(
 
 
 @pytest.mark.parametrize("method", ["spf", "dkim", "arc"])
-@pytest.mark.parametrize("result", ["none", "pass", "fail", "softfail", "policy", "neutral", "temperror", "permerror", "hardfail", "odd"])
+@pytest.mark.parametrize(
+    "result", ["none", "pass", "fail", "softfail", "policy", "neutral", "temperror", "permerror", "hardfail", "odd"]
+)
 def test_our_own_hosts_may_state_any_result(method: str, result: str) -> None:
-    stated = f"Authentication-Results: mx.forwarder.example; {method}={result}; dmarc={result} header.from=hosted.example\n"
+    stated = (
+        f"Authentication-Results: mx.forwarder.example; {method}={result}; dmarc={result} header.from=hosted.example\n"
+    )
     facts = gathered(message(stated + BORDER + AUTHOR), CONFIG)
     assert facts.border is not None and facts.claims[0].standing is Standing.TRUSTED
     assert universe.is_possible(facts) is None
 
 
-@given(st.lists(st.sampled_from(FIELDS), max_size=9), connections, st.sampled_from(["", "a@hosted.example", "root", "a@b."]))
+@given(
+    st.lists(st.sampled_from(FIELDS), max_size=9),
+    connections,
+    st.sampled_from(["", "a@hosted.example", "root", "a@b."]),
+)
 @settings(max_examples=300, deadline=None)
 def test_whatever_evidence_gathers_is_possible(fields: list[str], connection: Connection, sender: str) -> None:
     """The proof is about every message that is possible: one that is not, and comes all the same, could launder."""

@@ -12,7 +12,21 @@ import policy_world
 from dkimgate.facts import EnvelopeAction, Facts, HeaderSigns, Risk, Sign
 from dkimgate.policy.decide import decide
 from dkimgate.policy.language.conditions import holds
-from dkimgate.policy.language.model import All, Any, Compare, DomainGlob, Flag, Glob, Leaf, Not, Policy, Rule, Weights, Within, Word
+from dkimgate.policy.language.model import (
+    All,
+    Any,
+    Compare,
+    DomainGlob,
+    Flag,
+    Glob,
+    Leaf,
+    Not,
+    Policy,
+    Rule,
+    Weights,
+    Within,
+    Word,
+)
 from dkimgate.policy.proof import Law, Proof, overlaps, prove, uncovered, universe, unreachable
 from dkimgate.policy.proof.laws import breaks
 from dkimgate.policy.risk import risk_of
@@ -39,12 +53,15 @@ def agree(policy: Policy, random: Random, messages: int) -> Proof:
         for law in Law:
             if breaks(law, facts, decision):
                 # a signature breaks both laws, and is told once
-                assert (decision.rule, law) in found or (decision.sign is Sign.AUTHOR and (decision.rule, Law.SIGNATURE) in found), facts
+                assert (decision.rule, law) in found or (
+                    decision.sign is Sign.AUTHOR and (decision.rule, Law.SIGNATURE) in found
+                ), facts
         risk, taker = risk_of(facts, policy.weights), policy.rule(decision.rule)
         for rule in policy.rules:
             if rule.name in alone and taker is not rule and holds(rule.when, facts, risk):
                 assert (
-                    taker is not None and (taker.sign, taker.disposition, taker.envelope) == (rule.sign, rule.disposition, rule.envelope)
+                    taker is not None
+                    and (taker.sign, taker.disposition, taker.envelope) == (rule.sign, rule.disposition, rule.envelope)
                 ) or (policy.rules.index(rule) < policy.rules.index(taker) if taker in policy.rules else True)
     return proof
 
@@ -55,7 +72,14 @@ def test_brute_force_finds_nothing_that_is_proved_not_to_be(seed: int) -> None:
     agree(policy_world.policies(random), random, 40)
 
 
-FLAGS = ["message_id_missing", "date_missing", "from_equals_to", "repeated_singletons", "limited_signature", "expired_signature"]
+FLAGS = [
+    "message_id_missing",
+    "date_missing",
+    "from_equals_to",
+    "repeated_singletons",
+    "limited_signature",
+    "expired_signature",
+]
 
 
 @pytest.mark.parametrize("seed", range(25))
@@ -63,7 +87,9 @@ def test_conditions_that_must_be_tried_against_every_combination(seed: int) -> N
     """Clauses of three, so many that some can be met and some can't, and that nothing follows before something is tried."""
     random = Random(seed)
     leaves = [(Leaf(f"header.{name}", (Flag(True),)), Not(Leaf(f"header.{name}", (Flag(True),)))) for name in FLAGS]
-    clauses = [Any(tuple(random.choice(pair) for pair in random.sample(leaves, 3))) for _ in range(random.randint(22, 32))]
+    clauses = [
+        Any(tuple(random.choice(pair) for pair in random.sample(leaves, 3))) for _ in range(random.randint(22, 32))
+    ]
     policy = Policy(rules=(Rule("clauses", All(tuple(clauses))),))
     met = any(
         holds(policy.rules[0].when, Facts(header=HeaderSigns(**dict(zip(FLAGS, values, strict=True)))), Risk())
@@ -88,13 +114,20 @@ def test_brute_force_finds_nothing_in_thousands_of_policies() -> None:
 def large(random: Random, number: int) -> Policy:
     """What a hosting provider with many customers may come to: of each something, behind a guard that stands anywhere."""
     guard = Rule(
-        "never-launder", Any((Leaf("arrival.badly", (Flag(True),)), Leaf("risk", (Compare(">=", 50.0),)))), envelope=EnvelopeAction.UNALIGN
+        "never-launder",
+        Any((Leaf("arrival.badly", (Flag(True),)), Leaf("risk", (Compare(">=", 50.0),)))),
+        envelope=EnvelopeAction.UNALIGN,
     )
     rules = [_customers(random, index) for index in range(number - 1)]
     rules.insert(random.choice((0, number // 2, number - 1)), guard)
-    weights = {f"dmarc={word}": 40.0 for word in ("permerror", "temperror", "unknown")} | {"dmarc=fail": 100.0, "spf=fail": 20.0}
+    weights = {f"dmarc={word}": 40.0 for word in ("permerror", "temperror", "unknown")} | {
+        "dmarc=fail": 100.0,
+        "spf=fail": 20.0,
+    }
     weights |= {"dkim=fail": 10.0, "header.from_equals_to": 5.0, "header.message_id_missing": 5.0}
-    return Policy("enforce", Weights(tuple(weights.items()), 50.0), tuple(rules), Rule("default", envelope=EnvelopeAction.UNALIGN))
+    return Policy(
+        "enforce", Weights(tuple(weights.items()), 50.0), tuple(rules), Rule("default", envelope=EnvelopeAction.UNALIGN)
+    )
 
 
 def _customers(random: Random, index: int) -> Rule:
@@ -110,8 +143,19 @@ def _customers(random: Random, index: int) -> Rule:
             All((Leaf("sender", (DomainGlob(domain),)), Leaf("origin", (Word("submitted"), Word("local"))), below)),
             All((Leaf("recipients", (Glob(f"*@{domain}"),)), Leaf("spam.ratio", (Compare(">=", random.random()),)))),
             All((Leaf("client.helo", (Glob(f"*dyn{index}*"),)), Leaf("origin", (Word("inbound"),)))),
-            Any((All((author, Leaf("client.name", (Glob(f"*.{domain}"),)))), All((author, Not(Any((below, Not(passed)))), network)))),
-            All((Leaf("recipients.all", (DomainGlob(domain),)), Leaf("recipients.count", (Compare(">", 2.0),)), Not(author))),
+            Any(
+                (
+                    All((author, Leaf("client.name", (Glob(f"*.{domain}"),)))),
+                    All((author, Not(Any((below, Not(passed)))), network)),
+                )
+            ),
+            All(
+                (
+                    Leaf("recipients.all", (DomainGlob(domain),)),
+                    Leaf("recipients.count", (Compare(">", 2.0),)),
+                    Not(author),
+                )
+            ),
         )
     )
     return Rule(f"customer-{index}", when, random.choice((Sign.AUTHOR, Sign.NONE)), envelope=EnvelopeAction.UNALIGN)

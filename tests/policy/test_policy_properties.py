@@ -15,7 +15,19 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import policy_world
-from dkimgate.facts import DMARC_RESULTS, Arrival, Border, Decision, Disposition, Facts, HeaderSigns, Origin, Sign, Spam, Upstream
+from dkimgate.facts import (
+    DMARC_RESULTS,
+    Arrival,
+    Border,
+    Decision,
+    Disposition,
+    Facts,
+    HeaderSigns,
+    Origin,
+    Sign,
+    Spam,
+    Upstream,
+)
 from dkimgate.message.message import Connection
 from dkimgate.policy import verdict
 from dkimgate.policy.decide import decide
@@ -49,10 +61,18 @@ from dkimgate.policy.proof import universe, unreachable
 from dkimgate.policy.risk import risk_of
 
 floats = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from([0.0, 4.99, 5.0, 14.9, 1e308, -1.0])
-words = st.sampled_from(["none", "pass", "fail", "softfail", "temperror", "permerror", "neutral", "policy", "weird", ""])
-names = st.sampled_from([None, "", "\udcff\x00", "ß", "hosted.example", "a.hosted.example", "partner.example", "Evil.example."])
-addresses = st.sampled_from([None, "192.0.2.1", "198.51.100.7", "2001:db8::1", "::ffff:192.0.2.1", "", "junk", "fe80::1%eth0"])
-mailboxes = st.sampled_from(["", "friend@hosted.example", "x@Partner.example.", "root", "a@b@c", "@"]) | st.text(max_size=12)
+words = st.sampled_from(
+    ["none", "pass", "fail", "softfail", "temperror", "permerror", "neutral", "policy", "weird", ""]
+)
+names = st.sampled_from(
+    [None, "", "\udcff\x00", "ß", "hosted.example", "a.hosted.example", "partner.example", "Evil.example."]
+)
+addresses = st.sampled_from(
+    [None, "192.0.2.1", "198.51.100.7", "2001:db8::1", "::ffff:192.0.2.1", "", "junk", "fe80::1%eth0"]
+)
+mailboxes = st.sampled_from(["", "friend@hosted.example", "x@Partner.example.", "root", "a@b@c", "@"]) | st.text(
+    max_size=12
+)
 spams = st.builds(Spam, st.booleans(), floats, floats)
 arrivals = st.builds(Arrival, st.sampled_from(DMARC_RESULTS) | words, words, words, words, st.booleans(), spams)
 facts_ = st.builds(
@@ -70,9 +90,14 @@ facts_ = st.builds(
     forwarder_aligns=st.booleans(),
 )
 OPERATORS: tuple[Operator, ...] = ("<", "<=", ">", ">=", "==", "!=")
-NETWORKS = [ip_network(text) for text in ("0.0.0.0/0", "192.0.2.0/24", "192.0.2.0/25", "198.51.100.7/32", "::/0", "2001:db8::/32")]
+NETWORKS = [
+    ip_network(text)
+    for text in ("0.0.0.0/0", "192.0.2.0/24", "192.0.2.0/25", "198.51.100.7/32", "::/0", "2001:db8::/32")
+]
 patterns = st.sampled_from(["*", "*.example", "hosted.example", "?*", "", "partner.*", "*hosted*"])
-compares = st.builds(Compare, st.sampled_from(OPERATORS), st.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.0, 5.0, 49.99, 50.0, 100.0]))
+compares = st.builds(
+    Compare, st.sampled_from(OPERATORS), st.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.0, 5.0, 49.99, 50.0, 100.0])
+)
 
 
 def _leaves(name: str) -> st.SearchStrategy[Condition]:
@@ -132,7 +157,11 @@ def reference(facts: Facts, policy: Policy) -> Decision:
     held = [rule for rule in policy.rules if rule.when is None or naive(rule.when, facts, policy)]
     rule = [*held, policy.default][0]
     sign = rule.sign
-    if facts.author is None or (sign is Sign.AUTHOR and facts.hosted is None) or (sign is Sign.FORWARDER and facts.forwarder_aligns):
+    if (
+        facts.author is None
+        or (sign is Sign.AUTHOR and facts.hosted is None)
+        or (sign is Sign.FORWARDER and facts.forwarder_aligns)
+    ):
         sign = Sign.NONE
     return Decision(rule.name, sign, rule.disposition, rule.text, risk, policy.mode)
 
@@ -195,11 +224,15 @@ def test_the_guard_refuses_whatever_arrived_badly_from_outside(facts: Facts) -> 
 
 @given(facts_, weights, st.floats(allow_nan=False), st.floats(allow_nan=False), st.floats(allow_nan=False))
 @settings(max_examples=120, deadline=None)
-def test_more_spam_never_lowers_the_risk(facts: Facts, weighing: Weights, one: float, other: float, required: float) -> None:
+def test_more_spam_never_lowers_the_risk(
+    facts: Facts, weighing: Weights, one: float, other: float, required: float
+) -> None:
     low, high = sorted((one, other))
 
     def scored(score: float) -> float:
-        return risk_of(replace(facts, arrival=replace(facts.arrival, spam=Spam(False, score, required))), weighing).score
+        return risk_of(
+            replace(facts, arrival=replace(facts.arrival, spam=Spam(False, score, required))), weighing
+        ).score
 
     assert scored(low) <= scored(high)
 
@@ -215,7 +248,9 @@ def test_the_parts_of_a_risk_make_its_sum(facts: Facts, weighing: Weights) -> No
 @pytest.mark.heavy
 @given(conditions, facts_, policies)
 @settings(max_examples=120, deadline=None)
-def test_an_explanation_is_given_exactly_where_a_condition_fails(condition: Condition, facts: Facts, policy: Policy) -> None:
+def test_an_explanation_is_given_exactly_where_a_condition_fails(
+    condition: Condition, facts: Facts, policy: Policy
+) -> None:
     risk = risk_of(facts, policy.weights)
     why = why_not(Rule("rule", condition), facts, risk)
     assert (why is None) == holds(condition, facts, risk)
@@ -244,7 +279,9 @@ def _branches_of_two(condition: Condition) -> Iterator[tuple[Condition, Conditio
 def test_no_message_is_found_for_a_rule_that_is_called_unreachable(one: Condition, other: Condition) -> None:
     """Rules for a condition behind another: a proof that is wrong would call a good rule unreachable."""
     for first, second in [(one, other), *_branches_of_two(one), (All((one, Not(other))), Any((other, Not(one))))]:
-        policy = Policy(weights=Weights((("dmarc=fail", 50.0),), 5.0), rules=(Rule("first", first), Rule("second", second)))
+        policy = Policy(
+            weights=Weights((("dmarc=fail", 50.0),), 5.0), rules=(Rule("first", first), Rule("second", second))
+        )
         unreached = {each.rule.name for each in unreachable(policy)}
         drawn = policy_world.messages(Random(1), policy, 60) if unreached else ()
         assert not unreached & {decide(facts, policy).rule for facts in drawn}, policy

@@ -43,7 +43,8 @@ def test_the_shipped_policies_sign_it_on_the_word_of_trust_relays_alone(file: Pa
 
 
 @pytest.mark.parametrize(
-    ("origin", "relay", "outside"), [(Origin.RELAYED, False, True), (Origin.RELAYED, True, False), (Origin.LOCAL, False, False)]
+    ("origin", "relay", "outside"),
+    [(Origin.RELAYED, False, True), (Origin.RELAYED, True, False), (Origin.LOCAL, False, False)],
 )
 def test_everybody_agrees_on_what_is_outside(origin: Origin, relay: bool, outside: bool) -> None:
     facts = replace(ANYBODYS, origin=origin, relay=relay, arrival=Arrival("fail"), spf_passes=True)
@@ -62,13 +63,17 @@ def test_everybody_agrees_on_what_is_outside(origin: Origin, relay: bool, outsid
 
 
 def test_a_record_that_is_older_than_the_fact_is_read() -> None:
-    made = record.make(Message(), Assessment(OWN, Decision("x"), Departure("none", False, False)), time=0, ms=0, policy_hash="")
+    made = record.make(
+        Message(), Assessment(OWN, Decision("x"), Departure("none", False, False)), time=0, ms=0, policy_hash=""
+    )
     told = json.loads(record.to_line(made))
     del told["relay"]
     assert record.facts_of(record.read(told)).outside
 
 
-@pytest.mark.parametrize(("when", "safe"), [("origin: [submitted, local, relayed]", False), ("client.relay: true", True)])
+@pytest.mark.parametrize(
+    ("when", "safe"), [("origin: [submitted, local, relayed]", False), ("client.relay: true", True)]
+)
 def test_a_policy_that_signs_whatever_was_relayed_launders(tmp_path: Path, when: str, safe: bool) -> None:
     (tmp_path / "policy.yaml").write_text(f"version: 1\nrules: [{{name: own, when: {{{when}}}, sign: author}}]\n")
     found = laws.prove(loader.load(tmp_path / "policy.yaml")).launders

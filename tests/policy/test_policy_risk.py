@@ -36,7 +36,11 @@ TABLE = [
     (facts(), 0.0, ()),
     (facts(Arrival("fail", spam=Spam(True, 14.9, 3.0))), 348.33, (("dmarc=fail", 100.0), ("spam", 248.33))),
     (facts(Arrival()), 40.0, (("dmarc=unknown", 40.0),)),
-    (facts(Arrival("none", "softfail", "fail", "fail")), 21.0, (("spf=softfail", 10.0), ("dkim=fail", 10.0), ("arc=fail", 1.0))),
+    (
+        facts(Arrival("none", "softfail", "fail", "fail")),
+        21.0,
+        (("spf=softfail", 10.0), ("dkim=fail", 10.0), ("arc=fail", 1.0)),
+    ),
     (facts(Arrival("none", "none", "none", "none")), 0.0, ()),
     (facts(upstream="fail"), 60.0, (("upstream.dmarc=fail", 60.0),)),
     (facts(upstream="pass"), 0.0, ()),

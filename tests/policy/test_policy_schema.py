@@ -180,7 +180,9 @@ does: dict[str, st.SearchStrategy[object]] = {
 }
 
 
-def _some(*names: str, also: dict[str, st.SearchStrategy[object]] | None = None) -> st.SearchStrategy[dict[str, object]]:
+def _some(
+    *names: str, also: dict[str, st.SearchStrategy[object]] | None = None
+) -> st.SearchStrategy[dict[str, object]]:
     return st.fixed_dictionaries(also or {}, optional={name: does[name] for name in names})
 
 
@@ -193,11 +195,15 @@ deeds = st.one_of(
 weights = st.fixed_dictionaries(
     {},
     optional={
-        group: st.dictionaries(st.sampled_from(sorted(names)), st.sampled_from([0, 5, 0.5, 1e6]), min_size=1, max_size=2)
+        group: st.dictionaries(
+            st.sampled_from(sorted(names)), st.sampled_from([0, 5, 0.5, 1e6]), min_size=1, max_size=2
+        )
         for group, names in loader.WEIGHTS.items()
     },
 )
-rules = st.builds(lambda deed, when: {"name": "a", **deed, **({"when": when} if when else {})}, deeds, st.none() | whens)
+rules = st.builds(
+    lambda deed, when: {"name": "a", **deed, **({"when": when} if when else {})}, deeds, st.none() | whens
+)
 policies = st.builds(
     lambda rule, top: {"version": 1, "rules": [rule], **top},
     rules,

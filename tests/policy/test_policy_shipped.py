@@ -43,21 +43,66 @@ TABLE = [
         "own-users",
         Sign.AUTHOR,
     ),
-    ("a scanner that writes to itself", replace(OURS, header=HeaderSigns(from_equals_to=True)), "own-users", Sign.AUTHOR),
-    ("every oddity, and a little spam", replace(OURS, header=ODD, arrival=Arrival("none", spam=HAM)), "own-users", Sign.AUTHOR),
-    ("a login that sends spam", replace(OURS, arrival=Arrival("none", spam=Spam(True, 5.0, 5.0))), "own-users-at-risk", Sign.NONE),
+    (
+        "a scanner that writes to itself",
+        replace(OURS, header=HeaderSigns(from_equals_to=True)),
+        "own-users",
+        Sign.AUTHOR,
+    ),
+    (
+        "every oddity, and a little spam",
+        replace(OURS, header=ODD, arrival=Arrival("none", spam=HAM)),
+        "own-users",
+        Sign.AUTHOR,
+    ),
+    (
+        "a login that sends spam",
+        replace(OURS, arrival=Arrival("none", spam=Spam(True, 5.0, 5.0))),
+        "own-users-at-risk",
+        Sign.NONE,
+    ),
     ("a login that resends a forgery", replace(OURS, upstream=Upstream("fail")), "own-users-at-risk", Sign.NONE),
-    ("a user who writes as somebody else", replace(OURS, author="partner.example", hosted=None), "own-users", Sign.NONE),
+    (
+        "a user who writes as somebody else",
+        replace(OURS, author="partner.example", hosted=None),
+        "own-users",
+        Sign.NONE,
+    ),
     ("a user with two From fields", replace(OURS, author=None), "own-users", Sign.NONE),
     ("the founding case", PHISH, "never-launder", Sign.NONE),
     ("a forgery without a spam verdict", replace(PHISH, arrival=Arrival("fail")), "never-launder", Sign.NONE),
     ("nobody knows", replace(PHISH, arrival=Arrival("unknown")), "never-launder", Sign.NONE),
-    ("spam with a DMARC pass", replace(PHISH, arrival=Arrival("pass", spam=Spam(True, 6.0, 5.0))), "never-launder", Sign.NONE),
-    ("spam by its flag alone", replace(PHISH, arrival=Arrival("pass", spam=Spam(True, 0.0, 5.0))), "never-launder", Sign.NONE),
-    ("a hosted domain that passed", replace(PHISH, arrival=Arrival("pass", "pass", "pass")), "arrived-authenticated", Sign.AUTHOR),
-    ("the same at the door", replace(PHISH, origin=Origin.INBOUND, arrival=Arrival("pass")), "arrived-authenticated", Sign.AUTHOR),
+    (
+        "spam with a DMARC pass",
+        replace(PHISH, arrival=Arrival("pass", spam=Spam(True, 6.0, 5.0))),
+        "never-launder",
+        Sign.NONE,
+    ),
+    (
+        "spam by its flag alone",
+        replace(PHISH, arrival=Arrival("pass", spam=Spam(True, 0.0, 5.0))),
+        "never-launder",
+        Sign.NONE,
+    ),
+    (
+        "a hosted domain that passed",
+        replace(PHISH, arrival=Arrival("pass", "pass", "pass")),
+        "arrived-authenticated",
+        Sign.AUTHOR,
+    ),
+    (
+        "the same at the door",
+        replace(PHISH, origin=Origin.INBOUND, arrival=Arrival("pass")),
+        "arrived-authenticated",
+        Sign.AUTHOR,
+    ),
     ("a hosted domain without DMARC", replace(PHISH, arrival=Arrival("none")), "other-peoples-mail", Sign.NONE),
-    ("a stranger's mail", replace(PHISH, author="a.example", hosted=None, arrival=Arrival("pass")), "other-peoples-mail", Sign.NONE),
+    (
+        "a stranger's mail",
+        replace(PHISH, author="a.example", hosted=None, arrival=Arrival("pass")),
+        "other-peoples-mail",
+        Sign.NONE,
+    ),
 ]
 
 
@@ -69,12 +114,20 @@ def test_what_the_shipped_policy_does(facts: Facts, rule: str, sign: Sign) -> No
 
 def test_the_shipped_policy_needs_no_guard() -> None:
     """All words, scores around the limit and oddities: the policy itself signs nothing that law 1 forbids."""
-    scores = [Spam(False, 0.0, 5.0), Spam(False, 4.99, 5.0), Spam(False, 5.0, 5.0), Spam(True, 0.0, 5.0), Spam(True, 14.9, 3.0)]
+    scores = [
+        Spam(False, 0.0, 5.0),
+        Spam(False, 4.99, 5.0),
+        Spam(False, 5.0, 5.0),
+        Spam(True, 0.0, 5.0),
+        Spam(True, 14.9, 3.0),
+    ]
     signed = 0
     for origin, dmarc, spf, spam, header, upstream in product(
         Origin, DMARC_RESULTS, ("none", "pass", "fail"), scores, (HeaderSigns(), ODD), (None, "pass", "fail")
     ):
-        facts = replace(PHISH, origin=origin, arrival=Arrival(dmarc, spf, spam=spam), header=header, upstream=Upstream(upstream))
+        facts = replace(
+            PHISH, origin=origin, arrival=Arrival(dmarc, spf, spam=spam), header=header, upstream=Upstream(upstream)
+        )
         decision = decide(facts, POLICY)
         assert refuses_signature(facts, decision) is None, facts
         signed += decision.sign is Sign.AUTHOR
@@ -90,7 +143,9 @@ def test_the_shipped_configuration_is_the_default_one() -> None:
     """What is commented out as the default is the default, and what is not is what a beginner may keep."""
     shipped = dkimgate_yaml.load(FOLDER / "dkimgate.yaml")
     assert shipped.policy == FOLDER / "policy.yaml"
-    changed = {name for name in type(shipped).model_fields if getattr(shipped, name) != getattr(dkimgate_yaml.Config(), name)}
+    changed = {
+        name for name in type(shipped).model_fields if getattr(shipped, name) != getattr(dkimgate_yaml.Config(), name)
+    }
     assert changed == {"listen", "user", "policy", "trust"}
     assert not shipped.keys and not shipped.trust.border_strips_forgeries
 
@@ -119,7 +174,9 @@ def test_the_shipped_configuration_names_every_key() -> None:
 
 def test_what_is_commented_out_is_valid_too(tmp_path: Path) -> None:
     text = (FOLDER / "dkimgate.yaml").read_text("utf-8")
-    opened = re.sub(r"(?m)^( *)#( |  )(?=(- \{|[a-z_]+: ))", lambda match: match[1] + ("  " if match[2] == "  " else ""), text)
+    opened = re.sub(
+        r"(?m)^( *)#( |  )(?=(- \{|[a-z_]+: ))", lambda match: match[1] + ("  " if match[2] == "  " else ""), text
+    )
     opened = re.sub(r"(?m)^[a-z]+: [A-Z].*\n", "", opened).replace("keys: []", "keys:")
     assert len(yaml.safe_load(opened)) > len(yaml.safe_load(text))
     (tmp_path / "dkimgate.yaml").write_text(opened)
@@ -136,7 +193,9 @@ def test_every_example_in_the_documents_loads(example: Example) -> None:
 def test_the_examples_were_found() -> None:
     """As many as the documents mark as YAML: none is passed over because it looks like nothing that is known."""
     marked = [
-        line for file in (FOLDER / "policy.md", FOLDER / "recipes.md") for line in re.findall(r"(?m)^ *```yaml$", file.read_text("utf-8"))
+        line
+        for file in (FOLDER / "policy.md", FOLDER / "recipes.md")
+        for line in re.findall(r"(?m)^ *```yaml$", file.read_text("utf-8"))
     ]
     assert len([each for each in POLICIES if each.file.name in ("policy.md", "recipes.md")]) == len(marked) >= 10
 

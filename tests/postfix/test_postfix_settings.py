@@ -25,15 +25,17 @@ def program(folder: Path, main: str = "", master: str = "", before: str = "") ->
 
 
 def test_parameters_are_read_as_postconf_prints_them(tmp_path: Path) -> None:
-    main = (
-        "myhostname = mx.forwarder.example\nrelayhost = \nmasquerade_domains = a.example, b.example\n c.example\nline_length_limit = 2048\n"
-    )
+    main = "myhostname = mx.forwarder.example\nrelayhost = \nmasquerade_domains = a.example, b.example\n c.example\nline_length_limit = 2048\n"
     settings = ask(postconf=program(tmp_path, main))
     assert settings is not None
     assert settings.text("myhostname") == "mx.forwarder.example"
     assert settings.text("relayhost") == "" == settings.text("unknown_here")
     assert settings.words("masquerade_domains") == ["a.example", "b.example"]
-    assert (settings.number("line_length_limit"), settings.number("myhostname"), settings.number("relayhost")) == (2048, None, None)
+    assert (settings.number("line_length_limit"), settings.number("myhostname"), settings.number("relayhost")) == (
+        2048,
+        None,
+        None,
+    )
 
 
 def test_what_master_cf_says_of_a_service_is_another_value(tmp_path: Path) -> None:
@@ -45,13 +47,17 @@ def test_what_master_cf_says_of_a_service_is_another_value(tmp_path: Path) -> No
     )
     settings = ask(postconf=program(tmp_path, main, master))
     assert settings is not None
-    assert settings.every("smtp_bind_address") == ("192.0.2.1", "192.0.2.2") == tuple(settings.words("smtp_bind_address"))
+    assert (
+        settings.every("smtp_bind_address") == ("192.0.2.1", "192.0.2.2") == tuple(settings.words("smtp_bind_address"))
+    )
     assert settings.may_be("append_dot_mydomain", "yes") and settings.may_be("append_dot_mydomain", "no")
     assert settings.every("myhostname") == ("a.example",) == settings.every("myorigin")
     assert "nobody_asked" not in settings.services
 
 
-@pytest.mark.parametrize(("content", "origin"), [(b"mail.example\nmore\n", "mail.example"), (b"", ""), (None, ""), (b"\xff\n", "\ufffd")])
+@pytest.mark.parametrize(
+    ("content", "origin"), [(b"mail.example\nmore\n", "mail.example"), (b"", ""), (None, ""), (b"\xff\n", "\ufffd")]
+)
 def test_debians_myorigin_is_the_first_line_of_a_file(tmp_path: Path, content: bytes | None, origin: str) -> None:
     if content is not None:
         (tmp_path / "mailname").write_bytes(content)

@@ -33,7 +33,9 @@ def links() -> Iterator[tuple[Path, str]]:
             yield file, link
 
 
-@pytest.mark.parametrize(("file", "link"), list(links()), ids=lambda each: each if isinstance(each, str) else str(each.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    ("file", "link"), list(links()), ids=lambda each: each if isinstance(each, str) else str(each.relative_to(ROOT))
+)
 def test_every_link_leads_somewhere(file: Path, link: str) -> None:
     target, anchor = target_of(file, link), link.partition("#")[2]
     assert target.exists()
@@ -76,7 +78,9 @@ def test_every_command_exists(file: str, command: str) -> None:
     assert parses(command)
 
 
-@pytest.mark.parametrize("command", ["dkimgate sing x", "dkimgate check --colour", "dkimgate log list", "dkimgate keys new --size 3 a b"])
+@pytest.mark.parametrize(
+    "command", ["dkimgate sing x", "dkimgate check --colour", "dkimgate log list", "dkimgate keys new --size 3 a b"]
+)
 def test_a_command_that_does_not_exist_would_be_seen(command: str) -> None:
     assert not parses(command)
 
@@ -103,7 +107,9 @@ def test_make_reference_writes_what_the_documents_hold(tmp_path: Path) -> None:
 
 def words_of(file: Path) -> list[str]:
     """The first column of its tables, where it is a plain word."""
-    return [word for word in re.findall(r"(?m)^\| ([A-Za-z][A-Za-z -]*) \| ", file.read_text("utf-8")) if word != "word"]
+    return [
+        word for word in re.findall(r"(?m)^\| ([A-Za-z][A-Za-z -]*) \| ", file.read_text("utf-8")) if word != "word"
+    ]
 
 
 def test_the_glossary_has_every_word_of_the_design_once_and_in_order() -> None:

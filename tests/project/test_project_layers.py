@@ -24,15 +24,27 @@ RULES = {
     "srs": ("config", "it rewrites addresses with the secrets of a file"),
     "postfix": ("config dns message", "it tells what Postfix does, not what is to be done about it"),
     "facts": ("message authres", "the frozen values between evidence, policy and record"),
-    "evidence": ("facts message config dns authres dkim spf dmarc arc", "it makes facts of a message; no policy may bend them"),
-    "passport": ("facts message config dkim authres evidence", "it is evidence that one host of ours signs for another"),
-    "policy": ("facts message config authres evidence", "law 3: it decides on facts alone, without clock, DNS and disk"),
+    "evidence": (
+        "facts message config dns authres dkim spf dmarc arc",
+        "it makes facts of a message; no policy may bend them",
+    ),
+    "passport": (
+        "facts message config dkim authres evidence",
+        "it is evidence that one host of ours signs for another",
+    ),
+    "policy": (
+        "facts message config authres evidence",
+        "law 3: it decides on facts alone, without clock, DNS and disk",
+    ),
     "record": ("facts message config policy log", "it tells what was decided, and decides nothing"),
     "gate": (
         "facts message config dns log srs postfix evidence passport policy record authres dkim spf dmarc arc",
         "it takes a message through all of the above, and knows no socket",
     ),
-    "daemon": ("log config srs facts message", "it adapts libmilter to whatever judges: the command line hands it the gate"),
+    "daemon": (
+        "log config srs facts message",
+        "it adapts libmilter to whatever judges: the command line hands it the gate",
+    ),
     "backtest": ("facts message policy record gate", "it decides again what was recorded"),
     "cli": (
         "log config message dns facts srs postfix evidence passport policy record gate daemon backtest dkim dmarc",
@@ -43,7 +55,9 @@ MAY_IMPORT = {name: (set(packages.split()), why) for name, (packages, why) in RU
 
 
 def _modules() -> list[Path]:
-    return sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem not in ("__init__", "__main__"))
+    return sorted(
+        path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem not in ("__init__", "__main__")
+    )
 
 
 def _package(module: str) -> str:
@@ -101,6 +115,12 @@ def test_the_source_root_does_not_shadow_pymilter() -> None:
 
 def test_no_merge_was_left_half_done() -> None:
     """A conflict in a text that no program reads shows nowhere else."""
-    texts = [path for path in ROOT.rglob("*") if path.suffix in (".md", ".yaml", ".toml", ".txt") and ".venv" not in path.parts]
+    texts = [
+        path
+        for path in ROOT.rglob("*")
+        if path.suffix in (".md", ".yaml", ".toml", ".txt") and ".venv" not in path.parts
+    ]
     marks = ("<" * 7 + " ", ">" * 7 + " ")
-    assert [str(path) for path in texts if any(line.startswith(marks) for line in path.read_text("utf-8").splitlines())] == []
+    assert [
+        str(path) for path in texts if any(line.startswith(marks) for line in path.read_text("utf-8").splitlines())
+    ] == []

@@ -22,8 +22,12 @@ print(subprocess.run([sys.executable, "-c", child], capture_output=True, text=Tr
 """
 
 
-@pytest.mark.parametrize(("how", "ignored"), [("as the tests are", set()), ("as they were started", {signal.SIGINT, signal.SIGHUP})])
+@pytest.mark.parametrize(
+    ("how", "ignored"), [("as the tests are", set()), ("as they were started", {signal.SIGINT, signal.SIGHUP})]
+)
 def test_what_a_test_starts_can_be_interrupted(how: str, ignored: set[signal.Signals]) -> None:
-    ran = subprocess.run([sys.executable, "-c", IGNORED, str(CONFTEST), how], capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", IGNORED, str(CONFTEST), how], capture_output=True, text=True, check=True
+    )
     mask = int(ran.stdout, 16)
     assert {number for number in (signal.SIGINT, signal.SIGHUP) if mask & 1 << (number - 1)} == ignored

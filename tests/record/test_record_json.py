@@ -66,7 +66,9 @@ PHISH = Facts(
 def made(facts: Facts, **more: Any) -> record.Record:
     values = {"time": 1795278025.123456, "ms": 0.42, "policy_hash": "sha256:4f2a", **more}
     decision = Decision("never-launder", risk=Risk(348.3, (("dmarc=fail", 100.0), ("spam", 248.3))))
-    return record.make(Message(queue_id="C9E5720C046"), Assessment(facts, decision, Departure("fail", False, False)), **values)
+    return record.make(
+        Message(queue_id="C9E5720C046"), Assessment(facts, decision, Departure("fail", False, False)), **values
+    )
 
 
 def through_json(facts: Facts) -> dict[str, Any]:
@@ -95,15 +97,28 @@ def test_names_and_order_are_those_of_the_design() -> None:
         "daemon": "ORIGINATING",
         "tls": None,
     }
-    assert result["envelope"] == {"sender": "friend@hosted.example", "recipients": ["victim@receiver.example"], "recipients_total": 1}
+    assert result["envelope"] == {
+        "sender": "friend@hosted.example",
+        "recipients": ["victim@receiver.example"],
+        "recipients_total": 1,
+    }
     assert result["from"] == "hosted.example"
     assert result["border"] == {"by": "mx.forwarder.example", "ip": "192.0.2.66"}
     assert result["claims"][0] | {"why": "", "position": 0, "properties": []} == result["claims"][0]
     assert result["arrival"]["spam"] == {"flag": True, "score": 14.9, "required": 3.0}
     assert result["upstream"] == {"dmarc": None}
     assert result["risk"] == {"score": 348.3, "parts": {"dmarc=fail": 100.0, "spam": 248.3}}
-    assert (result["decision"]["rule"], result["decision"]["sign"], result["decision"]["signatures"]) == ("never-launder", "none", [])
-    assert result["departure"] == {"dmarc": "fail", "dkim_aligned": False, "spf_aligned": False, "signature_holds": "none"}
+    assert (result["decision"]["rule"], result["decision"]["sign"], result["decision"]["signatures"]) == (
+        "never-launder",
+        "none",
+        [],
+    )
+    assert result["departure"] == {
+        "dmarc": "fail",
+        "dkim_aligned": False,
+        "spf_aligned": False,
+        "signature_holds": "none",
+    }
     assert (result["policy"], result["ms"], result["error"]) == ("sha256:4f2a", 0.42, None)
 
 
@@ -120,7 +135,9 @@ def test_without_an_assessment_the_record_says_what_the_mta_said() -> None:
         (HeaderField(b"Message-ID", b" <1@x.example>"),),
         "4711",
     )
-    result = json.loads(record.to_line(record.make(message, None, time=0, ms=1, policy_hash="sha256:0", error="KeyError: 'x'")))
+    result = json.loads(
+        record.to_line(record.make(message, None, time=0, ms=1, policy_hash="sha256:0", error="KeyError: 'x'"))
+    )
     assert result["error"] == "KeyError: 'x'"
     assert result["client"]["ip"] == "192.0.2.66"
     assert result["envelope"]["recipients"] == ["b@hosted.example"]
@@ -164,7 +181,9 @@ def test_a_long_sender_keeps_its_domain() -> None:
     assert cut.endswith(domain)
 
 
-@pytest.mark.parametrize(("score", "told"), [(math.inf, 1e9), (-math.inf, -1e9), (math.nan, 1e9), (1e308, 1e308), (-9.9, -9.9)])
+@pytest.mark.parametrize(
+    ("score", "told"), [(math.inf, 1e9), (-math.inf, -1e9), (math.nan, 1e9), (1e308, 1e308), (-9.9, -9.9)]
+)
 def test_no_infinity_and_no_nan(score: float, told: float) -> None:
     line = record.to_line(made(dataclasses.replace(PHISH, arrival=Arrival(spam=Spam(True, score, 5.0)))))
     assert not any(word in line for word in (b"Infinity", b"NaN"))
@@ -279,7 +298,9 @@ FACTS = st.builds(
     spf_source=st.sampled_from(["lookup", "assumed", "unaligned"]),
     forwarder_aligns=st.booleans(),
     strict_dkim=st.booleans(),
-    sending=st.builds(Sending, st.booleans(), st.sampled_from([(), ("subject",), ("cc", "subject")]), st.booleans(), st.booleans()),
+    sending=st.builds(
+        Sending, st.booleans(), st.sampled_from([(), ("subject",), ("cc", "subject")]), st.booleans(), st.booleans()
+    ),
     message_id=maybe,
 )
 
@@ -303,7 +324,9 @@ def test_law_5_a_record_is_decided_again_as_its_message_was(facts: Facts) -> Non
 
 
 def test_the_decision_of_a_record_says_sign() -> None:
-    overruled = Assessment(PHISH, Decision("r", Sign.AUTHOR), Departure("fail", False, False), overruled="it arrived badly")
+    overruled = Assessment(
+        PHISH, Decision("r", Sign.AUTHOR), Departure("fail", False, False), overruled="it arrived badly"
+    )
     result = record.make(Message(), overruled, time=0, ms=0, policy_hash="")
     assert result.decision.sign is Sign.AUTHOR
     assert result.decision.overruled == "it arrived badly"
@@ -321,7 +344,12 @@ def test_every_sign_of_the_header_is_told() -> None:
 def test_what_postfix_changes_is_told_and_older_records_are_read() -> None:
     facts = replace(PHISH, strict_dkim=True, sending=Sending(True, ("subject",), True, True))
     told = through_json(facts)
-    assert told["sending"] == {"body_broken": True, "fields_broken": ["subject"], "others_broken": True, "eight_bit": True}
+    assert told["sending"] == {
+        "body_broken": True,
+        "fields_broken": ["subject"],
+        "others_broken": True,
+        "eight_bit": True,
+    }
     assert facts_of(told) == facts
     del told["sending"], told["outgoing"]["strict_dkim"]
     assert facts_of(told) == replace(PHISH, strict_dkim=False, sending=Sending())

@@ -106,8 +106,15 @@ LATER = (
     ("arrival", "pass_of"),
     ("departure", "signature_holds"),
     *(("outgoing", name) for name in ("unalignable", "strict_dkim", "sender")),
-    *(("decision", name) for name in ("seal", "unsealed", "envelope", "tag", "added", "removed", "folded", "not_done", "laundering")),
-    *(("header", sign) for sign in HeaderSigns.__dataclass_fields__ if sign not in ("from_equals_to", "return_path_mismatch")),
+    *(
+        ("decision", name)
+        for name in ("seal", "unsealed", "envelope", "tag", "added", "removed", "folded", "not_done", "laundering")
+    ),
+    *(
+        ("header", sign)
+        for sign in HeaderSigns.__dataclass_fields__
+        if sign not in ("from_equals_to", "return_path_mismatch")
+    ),
 )
 """What the very first records did not tell."""
 
@@ -162,7 +169,11 @@ def test_the_first_records_are_read_as_if_nothing_of_what_came_later_had_been(li
         False,
         Sending(),
     )
-    assert (found.decision.added, found.decision.seal, found.departure and found.departure.signature_holds) == ((), False, Holds.NONE)
+    assert (found.decision.added, found.decision.seal, found.departure and found.departure.signature_holds) == (
+        (),
+        False,
+        Holds.NONE,
+    )
     assert verdict.reach(facts, POLICY).decision.rule == found.decision.rule
 
 
@@ -170,7 +181,9 @@ def test_the_first_records_are_read_as_if_nothing_of_what_came_later_had_been(li
 def test_what_every_record_tells_may_not_be_missing(line: bytes) -> None:
     """Else a record that somebody has cut would be decided on as if it told of better mail."""
     told = _first(line)
-    places: list[tuple[str, ...]] = [(name,) for name in told if name not in ("origin", "arrival", "header", "outgoing")]
+    places: list[tuple[str, ...]] = [
+        (name,) for name in told if name not in ("origin", "arrival", "header", "outgoing")
+    ]
     for part in ("client", "envelope", "arrival", "upstream", "decision", "departure"):
         places += [(part, name) for name in told[part]]
     places += [("arrival", "spam", name) for name in told["arrival"]["spam"]]

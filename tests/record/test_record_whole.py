@@ -34,7 +34,9 @@ def unlike_default(kind: Any, default: object = None) -> Any:
         blank = None
         with contextlib.suppress(TypeError):  # it has fields without a default
             blank = kind()
-        return kind(**{each.name: unlike_default(hints[each.name], getattr(blank, each.name, None)) for each in fields(kind)})
+        return kind(
+            **{each.name: unlike_default(hints[each.name], getattr(blank, each.name, None)) for each in fields(kind)}
+        )
     if isinstance(kind, type) and issubclass(kind, Enum):
         return next(each for each in kind if each != default)
     return (not default) if kind is bool else ODD[kind]
@@ -72,7 +74,9 @@ def test_law_5_whatever_stands_in_any_field_is_cut_and_can_be_written(monkeypatc
     monkeypatch.setitem(ODD, str, "\udcff" + "x" * 2 * TEXT_LIMIT)
     monkeypatch.setitem(ODD, float, math.inf)
     made = unlike_default(Assessment)
-    line = record.to_line(record.make(Message(queue_id=str(ODD[str])), made, time=0, ms=math.inf, policy_hash="x", error=str(ODD[str])))
+    line = record.to_line(
+        record.make(Message(queue_id=str(ODD[str])), made, time=0, ms=math.inf, policy_hash="x", error=str(ODD[str]))
+    )
     assert line.isascii()
     found = list(leaves(json.loads(line)))
     texts = [leaf for leaf in found if isinstance(leaf, str)]

@@ -101,6 +101,8 @@ def verifies(raw: bytes) -> bool:
     count = raw.partition(b"\r\n\r\n")[0].lower().count(b"dkim-signature:")
     try:
         verifier = dkim.DKIM(raw)
-        return count > 0 and all(verifier.verify(at, dnsfunc=lambda name, timeout=5: rsa_record().encode()) for at in range(count))
+        return count > 0 and all(
+            verifier.verify(at, dnsfunc=lambda name, timeout=5: rsa_record().encode()) for at in range(count)
+        )
     except dkim.DKIMException:
         return False

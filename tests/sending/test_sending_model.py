@@ -105,7 +105,11 @@ def test_a_postfix_that_converts_nothing_leaves_no_doubt(tmp_path: Path) -> None
         (b"Subject: " + "Grüße ".encode() * 200 + b"\n", "yes", ["Subject"]),
         (b"Subject: " + b"Gr\xfc\xdfes " * 200 + b"\n", "no", []),  # what is no UTF-8 can't be handed back
         (b"References: <" + b"r" * 985 + b">\n", "yes", ["References"]),
-        (b"Cc: a@b.example,\n\t" + b"c@d.example, " * 100 + b"\n e@f.example\nDate: " + b"x " * 600 + b"\n", "yes", ["Cc", "Date"]),
+        (
+            b"Cc: a@b.example,\n\t" + b"c@d.example, " * 100 + b"\n e@f.example\nDate: " + b"x " * 600 + b"\n",
+            "yes",
+            ["Cc", "Date"],
+        ),
     ],
 )
 def test_header_lines_are_folded_or_the_record_says_that_it_will_not_hold(
@@ -140,14 +144,20 @@ def test_lines_of_any_length_where_postfix_breaks_none(tmp_path: Path) -> None:
     assert got.departure["signature_holds"] == "yes"
 
 
-words = st.sampled_from([b"a", b"word ", b" ", b"\t", b"x" * 50, b" " * 40, b"y" * 400 + b" ", b"w" * 1100, b"\n ", b"\n\t", b"z" * 997])
+words = st.sampled_from(
+    [b"a", b"word ", b" ", b"\t", b"x" * 50, b" " * 40, b"y" * 400 + b" ", b"w" * 1100, b"\n ", b"\n\t", b"z" * 997]
+)
 values = st.lists(words, min_size=1, max_size=40).map(b"".join)
-names = st.sampled_from([b"Subject", b"References", b"To", b"Date", b"X-Unsigned", b"List-Unsubscribe", b"Content-Type"])
+names = st.sampled_from(
+    [b"Subject", b"References", b"To", b"Date", b"X-Unsigned", b"List-Unsubscribe", b"Content-Type"]
+)
 lengths = st.sampled_from([0, 1, 76, 997, 998, 999, 1995, 1996, 2048, 4096, 3000])
 bodies = st.lists(st.tuples(lengths, st.sampled_from([b"x", b" ", b"x y", b".", b"\t", b"\xfc"])), max_size=8)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(st.tuples(names, values), max_size=4), bodies, st.integers(1, 5000))
 @example([(b"Subject", b" " * 972 + b"two words")], [], 1)
 @example([], [(2048, b"x"), (998, b" ")], 1)
@@ -166,7 +176,9 @@ def test_the_record_says_what_dkimpy_says(
 def signed_elsewhere(form: str, more: bytes = b"", body: bytes = SHORT) -> bytes:
     plain = (BASE + more).replace(b"\n", b"\r\n") + b"\r\n" + body
     names = [b"from", b"subject", b"to"]
-    signature: bytes = dkim.sign(plain, b"s", AUTHOR.encode(), pem(), canonicalize=(form.encode(), b"relaxed"), include_headers=names)
+    signature: bytes = dkim.sign(
+        plain, b"s", AUTHOR.encode(), pem(), canonicalize=(form.encode(), b"relaxed"), include_headers=names
+    )
     return signature + plain
 
 
@@ -188,7 +200,9 @@ def passing() -> Iterator[Gate]:
         (b"X-Unsigned: " + b"w" * 1200 + b"\n", SHORT, {"simple": True, "relaxed": True}),
     ],
 )
-def test_what_becomes_of_the_signatures_of_others(passing: Gate, form: str, more: bytes, body: bytes, survives: dict[str, bool]) -> None:
+def test_what_becomes_of_the_signatures_of_others(
+    passing: Gate, form: str, more: bytes, body: bytes, survives: dict[str, bool]
+) -> None:
     """Our own user's program has signed it already."""
     header, text = mail(signed_elsewhere(form, more, body))
     got = leaves(passing, header, text)
@@ -196,7 +210,9 @@ def test_what_becomes_of_the_signatures_of_others(passing: Gate, form: str, more
     assert verifies(got.sent()) is survives[form]
     assert got.departure["dkim_aligned"] is survives[form]
     assert got.departure["signature_holds"] == ("yes" if survives[form] else "no")
-    assert got.record["decision"]["folded"] == (["Subject"] if form == "relaxed" and survives[form] and b"word" in more else [])
+    assert got.record["decision"]["folded"] == (
+        ["Subject"] if form == "relaxed" and survives[form] and b"word" in more else []
+    )
 
 
 def test_what_arrived_with_a_pass_by_a_signature_departs_with_a_fail(tmp_path: Path) -> None:

@@ -67,7 +67,9 @@ def test_many_empty_lines_inside_a_body(lines: int) -> None:
     assert digest(body) == digest(body, 2, 5, lines, 2 * lines) == sha256(body)
 
 
-BODIES = st.lists(st.sampled_from([b"a", b"b\xe9", b" ", b"\t", b"  ", b"\r\n", b"\r\n\r\n", b"\r", b"\n", b"\0"])).map(b"".join)
+BODIES = st.lists(st.sampled_from([b"a", b"b\xe9", b" ", b"\t", b"  ", b"\r\n", b"\r\n\r\n", b"\r", b"\n", b"\0"])).map(
+    b"".join
+)
 
 
 @given(BODIES, st.data())
@@ -87,7 +89,9 @@ def test_a_digest_on_the_way_disturbs_nothing(first: bytes, second: bytes) -> No
     assert hashed.digest() == digest(first + second)
 
 
-VALUES = st.lists(st.sampled_from([b"a", b"\xc3\xa9", b" ", b"\t", b"  ", b"\n ", b"\n\t", b"\r\n ", b"=", b":", b";"])).map(b"".join)
+VALUES = st.lists(
+    st.sampled_from([b"a", b"\xc3\xa9", b" ", b"\t", b"  ", b"\n ", b"\n\t", b"\r\n ", b"=", b":", b";"])
+).map(b"".join)
 
 
 @given(st.sampled_from([b"Subject", b"SUBJECT", b"subject ", b"X-a"]), VALUES)

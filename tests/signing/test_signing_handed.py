@@ -42,7 +42,9 @@ def open_to_all(folder: Path) -> None:
 
 @pytest.mark.usefixtures("for_nobody")
 @pytest.mark.parametrize("command", MAKERS, ids=" ".join)
-def test_a_folder_that_keeps_the_daemon_out(command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_keeps_the_daemon_out(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Such as /root, where root made it."""
     need_root("to give files to others")
     open_to_all(tmp_path)
@@ -85,10 +87,14 @@ def test_what_an_ordinary_user_makes_is_told_how_to_hand_over(tmp_path: Path, mo
     secret_file.create(file, "x", "", Secrets.parse, "nobody" if os.getuid() != NOBODY.pw_uid else "root")
     assert file.stat().st_mode & 0o7777 == 0o600
     said = secret_file.handed(file, "nobody")
-    assert said.endswith(f"mode 0600: the daemon (nobody) can't read it. As root: chown root:{GROUP} '{file}' && chmod 0640 '{file}'")
+    assert said.endswith(
+        f"mode 0600: the daemon (nobody) can't read it. As root: chown root:{GROUP} '{file}' && chmod 0640 '{file}'"
+    )
 
 
-def test_the_account_is_the_configured_one_else_the_installed_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_account_is_the_configured_one_else_the_installed_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(dkimgate_yaml, "DEFAULT_FILE", tmp_path / "dkimgate.yaml")
     assert account() == "dkimgate"
     (tmp_path / "dkimgate.yaml").write_text("user: mail\n")

@@ -90,7 +90,11 @@ def test_key_material_is_in_no_repr() -> None:
 @pytest.mark.servers
 def test_loads_what_opendkim_genkey_writes(tmp_path: Path) -> None:
     need_program("opendkim-genkey")
-    subprocess.run(["opendkim-genkey", "-D", tmp_path, "-d", "hosted.example", "-s", "sel", "-b", "2048"], check=True, capture_output=True)
+    subprocess.run(
+        ["opendkim-genkey", "-D", tmp_path, "-d", "hosted.example", "-s", "sel", "-b", "2048"],
+        check=True,
+        capture_output=True,
+    )
     key = load_key(entry(tmp_path / "sel.private"))
     published = "".join((tmp_path / "sel.txt").read_text().split('"')[1::2])
     assert key.public_record().rsplit("p=", 1)[1] in published.replace(" ", "")
@@ -146,13 +150,19 @@ WRONG = {
     "damaged": (PEMS["rsa PKCS#8"].replace(b"MII", b"***", 1), "can't be read: the file is damaged"),
     "an unknown label": (PEMS["rsa PKCS#8"].replace(b"PRIVATE", b"SECRET"), "can't be read"),
     "encrypted PKCS#8": (RSA.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, ENCRYPTED), "the key is encrypted"),
-    "encrypted PKCS#1": (RSA.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, ENCRYPTED), "the key is encrypted"),
+    "encrypted PKCS#1": (
+        RSA.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, ENCRYPTED),
+        "the key is encrypted",
+    ),
     "public": (RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), "this is a public key"),
     "public PKCS#1": (RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1), "this is a public key"),
     "OpenSSH": (ED25519.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, PLAIN), "this is an OpenSSH key"),
     "certificate": (b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", "this is a certificate"),
     "DNS record": (b'default._domainkey IN TXT ( "v=DKIM1; k=rsa; " "p=MIIB" )\n', "this is the DNS record"),
-    "EC": (EC.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, PLAIN), "elliptic-curve (EC) key: DKIM knows RSA and Ed25519"),
+    "EC": (
+        EC.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, PLAIN),
+        "elliptic-curve (EC) key: DKIM knows RSA and Ed25519",
+    ),
     "EC, SEC1": (EC.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, PLAIN), "elliptic-curve (EC) key"),
     "DSA": (DSA.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, PLAIN), "DKIM knows RSA and Ed25519"),
 }
@@ -203,12 +213,16 @@ def test_rsa_of_512_bits_is_refused(tmp_path: Path) -> None:
 
 def test_rsa_of_1024_bits_loads_with_a_warning(tmp_path: Path) -> None:
     weak, good = weak_rsa(tmp_path, 1024), write(tmp_path, PEMS["rsa PKCS#8"])
-    keys, [warning] = load_keys((entry(good, "good"), entry(weak, "weak"), entry(write(tmp_path, PEMS["ed25519 PKCS#8"], name="ed"), "ed")))
+    keys, [warning] = load_keys(
+        (entry(good, "good"), entry(weak, "weak"), entry(write(tmp_path, PEMS["ed25519 PKCS#8"], name="ed"), "ed"))
+    )
     assert [key.bits for key in keys] == [2048, 1024, 256]
     assert warning.startswith(f"{weak}: an RSA key of 1024 bits is weak")
 
 
-def test_rsa_larger_than_verifiers_must_handle_loads_with_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rsa_larger_than_verifiers_must_handle_loads_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # a real one takes seconds to make
     monkeypatch.setattr(key_files, "MOST_BITS", 2047)
     _, [warning] = load_keys((entry(write(tmp_path, PEMS["rsa PKCS#8"])),))
@@ -217,7 +231,12 @@ def test_rsa_larger_than_verifiers_must_handle_loads_with_a_warning(tmp_path: Pa
 
 def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
     good = write(tmp_path, PEMS["rsa PKCS#8"])
-    entries = (entry(tmp_path / "a"), entry(good, "good"), entry(write(tmp_path, b"", name="b"), "b"), entry(good, "good"))
+    entries = (
+        entry(tmp_path / "a"),
+        entry(good, "good"),
+        entry(write(tmp_path, b"", name="b"), "b"),
+        entry(good, "good"),
+    )
     with pytest.raises(ConfigError) as caught:
         load_keys(entries)
     missing, empty, twice = caught.value.problems

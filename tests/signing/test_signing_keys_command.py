@@ -41,8 +41,12 @@ def load(file: Path, domain: str = "hosted.example", selector: str = "s1") -> Si
     return load_key(dkimgate_yaml.Key(domain=domain, selector=selector, file=str(file)))
 
 
-@pytest.mark.parametrize(("options", "algorithm", "bits"), [("", "rsa-sha256", 2048), ("--type ed25519", "ed25519-sha256", 256)])
-def test_new_writes_a_key_that_loads(tmp_path: Path, capsys: pytest.CaptureFixture[str], options: str, algorithm: str, bits: int) -> None:
+@pytest.mark.parametrize(
+    ("options", "algorithm", "bits"), [("", "rsa-sha256", 2048), ("--type ed25519", "ed25519-sha256", 256)]
+)
+def test_new_writes_a_key_that_loads(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: str, algorithm: str, bits: int
+) -> None:
     file = tmp_path / "key.pem"
     before = os.umask(0)
     try:
@@ -65,7 +69,9 @@ def test_the_zone_line_is_what_a_name_server_reads(tmp_path: Path, bits: int) ->
     file = tmp_path / "key.pem"
     assert run("keys", "new", "hosted.example", "s1", "--out", file, "--bits", str(bits)) == 0
     key = load(file)
-    zone = dns.zone.from_text(f"@ 300 IN SOA ns root 1 2 3 4 5\n@ 300 IN NS ns\n{zone_line(key)}\n", "hosted.example", check_origin=False)
+    zone = dns.zone.from_text(
+        f"@ 300 IN SOA ns root 1 2 3 4 5\n@ 300 IN NS ns\n{zone_line(key)}\n", "hosted.example", check_origin=False
+    )
     [record] = zone.find_rdataset("s1._domainkey", "TXT")
     assert b"".join(record.strings).decode() == key.public_record()
     assert all(len(text) <= 255 for text in record.strings)
@@ -98,7 +104,9 @@ def test_new_never_overwrites_unless_forced(tmp_path: Path, capsys: pytest.Captu
 
 
 @pytest.mark.parametrize("force", [[], ["--force"]])
-def test_new_leaves_nothing_behind_where_it_fails(tmp_path: Path, force: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_new_leaves_nothing_behind_where_it_fails(
+    tmp_path: Path, force: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     assert run("keys", "new", "hosted.example", "s1", "--type", "ed25519", "--out", folder, *force) == 2
@@ -115,7 +123,9 @@ def test_new_removes_a_key_that_could_not_be_written_whole(tmp_path: Path, monke
     assert list(tmp_path.iterdir()) == []
 
 
-def test_new_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_new_in_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert run("keys", "new", "hosted.example", "s1", "--type", "ed25519") == 0
     load(tmp_path / "hosted.example.s1.pem")
@@ -132,7 +142,14 @@ def test_new_that_can_not_be_done(options: list[str], force: list[str], capsys: 
 
 @pytest.mark.parametrize(
     "words",
-    ["a..example s", "ü.example s", "hosted.example a/b", "hosted.example s --bits 1024", "x.example", "hosted.example s._domainkey"],
+    [
+        "a..example s",
+        "ü.example s",
+        "hosted.example a/b",
+        "hosted.example s --bits 1024",
+        "x.example",
+        "hosted.example s._domainkey",
+    ],
 )
 def test_new_with_wrong_words(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -233,7 +250,9 @@ def test_check_agrees(tmp_path: Path, zone: Zone, capsys: pytest.CaptureFixture[
     assert second["selector"] == "s2"
 
 
-@pytest.mark.parametrize(("record", "told"), [("v=DMARC1; p=reject; adkim=s", True), ("v=DMARC1; p=reject; aspf=s", False)])
+@pytest.mark.parametrize(
+    ("record", "told"), [("v=DMARC1; p=reject; adkim=s", True), ("v=DMARC1; p=reject; aspf=s", False)]
+)
 def test_check_tells_of_a_key_that_can_not_sign_for_sub_domains(
     tmp_path: Path, zone: Zone, capsys: pytest.CaptureFixture[str], record: str, told: bool
 ) -> None:

@@ -25,7 +25,9 @@ def p_of(octets: bytes) -> str:
 P = p_of(RSA.public_octets())
 ED_P = p_of(ED25519.public_octets())
 PKCS1 = p_of(RSA.private.public_key().public_bytes(Encoding.DER, PublicFormat.PKCS1))
-EC = p_of(ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+EC = p_of(
+    ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+)
 WRAPPED = p_of(ED25519.private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 OTHER = p_of(signing_key("x.example", "s", rsa.generate_private_key(65537, 2048)).public_octets())
 OTHER_ED = p_of(Ed25519PrivateKey.generate().public_key().public_bytes_raw())

@@ -70,12 +70,24 @@ def test_a_domain_too_long_for_a_line_stays_whole() -> None:
 
 
 def test_an_empty_header_is_over_signed() -> None:
-    assert covered(FROM) == ["from", "from", "subject", "reply-to", "mime-version", "content-type", "content-transfer-encoding"]
+    assert covered(FROM) == [
+        "from",
+        "from",
+        "subject",
+        "reply-to",
+        "mime-version",
+        "content-type",
+        "content-transfer-encoding",
+    ]
 
 
 def test_every_instance_and_one_more() -> None:
     found = covered(
-        FROM, HeaderField(b"TO", b" a"), HeaderField(b"To ", b" b"), HeaderField(b"List-Id", b" c"), HeaderField(b"List-ID", b" d")
+        FROM,
+        HeaderField(b"TO", b" a"),
+        HeaderField(b"To ", b" b"),
+        HeaderField(b"List-Id", b" c"),
+        HeaderField(b"List-ID", b" d"),
     )
     assert found.count("to") == 3
     assert found.count("list-id") == 2
@@ -107,7 +119,9 @@ def test_trace_and_unknown_fields_are_not_signed(name: str) -> None:
     assert covered(FROM, HeaderField(name.encode(), b" x")) == covered(FROM)
 
 
-@pytest.mark.parametrize("name", [b"Sub\x00ject", b"\xc2\xa0To", b"To\xc2\xa0", b" To", b"T o", b"To\r", b"", b"Reply-To:", b"\xff"])
+@pytest.mark.parametrize(
+    "name", [b"Sub\x00ject", b"\xc2\xa0To", b"To\xc2\xa0", b" To", b"T o", b"To\r", b"", b"Reply-To:", b"\xff"]
+)
 def test_names_with_odd_octets_are_skipped(name: bytes) -> None:
     assert covered(FROM, HeaderField(name, b" x")) == covered(FROM)
 
@@ -155,26 +169,39 @@ def test_the_vector_of_rfc_8463() -> None:
     assert base64.b64encode(hashed.digest()) == b"2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8="
     key = signing_key("football.example.com", "brisbane", Ed25519PrivateKey.from_private_bytes(RFC_8463_SEED))
     assert key.public_record() == "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
-    data = b"".join(relaxed_field(field) + b"\r\n" for field in header) + relaxed_field(HeaderField(b"DKIM-Signature", RFC_8463_VALUE))
+    data = b"".join(relaxed_field(field) + b"\r\n" for field in header) + relaxed_field(
+        HeaderField(b"DKIM-Signature", RFC_8463_VALUE)
+    )
     assert base64.b64encode(key.sign(data)) == RFC_8463_SIGNATURE
 
 
-NAMES = st.sampled_from([b"To", b"Cc", b"SUBJECT", b"Date", b"Received", b"X-Spam-Flag", b"List-Id", b"References", b"From"])
-VALUES = st.lists(st.sampled_from([b" ", b"a", b"\t", b"\n ", b"\xc3\xa9", b"<x@y.example>", b"=", b";", b":"])).map(b"".join)
+NAMES = st.sampled_from(
+    [b"To", b"Cc", b"SUBJECT", b"Date", b"Received", b"X-Spam-Flag", b"List-Id", b"References", b"From"]
+)
+VALUES = st.lists(st.sampled_from([b" ", b"a", b"\t", b"\n ", b"\xc3\xa9", b"<x@y.example>", b"=", b";", b":"])).map(
+    b"".join
+)
 FIELDS = st.lists(st.builds(HeaderField, NAMES, VALUES), max_size=12)
 
 
 def accepted(header: list[HeaderField], value: bytes) -> bool:
-    lines = [b"%b:%b\r\n" % (f.name, f.value.replace(b"\n", b"\r\n")) for f in [HeaderField(b"DKIM-Signature", b" " + value), *header]]
+    lines = [
+        b"%b:%b\r\n" % (f.name, f.value.replace(b"\n", b"\r\n"))
+        for f in [HeaderField(b"DKIM-Signature", b" " + value), *header]
+    ]
     try:
-        return bool(dkim.verify(b"".join(lines) + b"\r\n", dnsfunc=lambda name, timeout=5: KEY.public_record().encode()))
+        return bool(
+            dkim.verify(b"".join(lines) + b"\r\n", dnsfunc=lambda name, timeout=5: KEY.public_record().encode())
+        )
     except dkim.DKIMException:
         return False
 
 
 @settings(max_examples=40, deadline=None)
 @given(FIELDS, st.sampled_from(SEALED), st.data())
-def test_dkimpy_agrees_on_any_header_and_nobody_can_add_a_sealed_field(fields: list[HeaderField], name: str, data: st.DataObject) -> None:
+def test_dkimpy_agrees_on_any_header_and_nobody_can_add_a_sealed_field(
+    fields: list[HeaderField], name: str, data: st.DataObject
+) -> None:
     header = [*fields, FROM]
     value = sign(header, EMPTY, KEY, NOW)
     assert accepted(header, value)

@@ -30,10 +30,12 @@ CORPUS = {
     "blank lines only": HEADER + b"\r\n" + b"\r\n" * 50_000,
     "white lines only": HEADER + b"\r\n" + b" \t \r\n" * 1_000,
     "white lines inside": HEADER + b"\r\nA\r\n \r\n\t\r\n\r\nB\r\n  \r\n",
-    "8-bit": HEADER + b"Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGr\xfc\xdfe \xa0 \xff\r\n",
+    "8-bit": HEADER
+    + b"Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGr\xfc\xdfe \xa0 \xff\r\n",
     "folded fields": HEADER
     + b"References: <1@hosted.example>\r\n <2@hosted.example>\r\n\t<3@hosted.example>  \r\nMIME-Version:\r\n 1.0\r\n\r\nx\r\n",
-    "repeated fields": HEADER + b"To: two\r\nCc: x\r\ncc: y\r\nCC:z\r\nComments: c\r\nList-Id: <a>\r\nList-Id: <b>\r\n\r\nx\r\n",
+    "repeated fields": HEADER
+    + b"To: two\r\nCc: x\r\ncc: y\r\nCC:z\r\nComments: c\r\nList-Id: <a>\r\nList-Id: <b>\r\n\r\nx\r\n",
     "two From": HEADER + b"From: <second@hosted.example>\r\n\r\nx\r\n",
     "UTF-8 header": HEADER + "Reply-To: Žofie <žofie@hosted.example>\r\nSubject: Oběd  é\r\n\r\nČau\r\n".encode(),
     "tabs": b"From:\tAnn\t<ann@hosted.example>\t\r\nSubject:\t\tx\t y\r\n\r\n\tx\t\ty\t\r\n",
@@ -46,7 +48,9 @@ CORPUS = {
     + b"\r\n\r\n"
     + b"y " * 9_000
     + b"\r\n",
-    "trace fields": b"Received: from a by b\r\nX-Spam-Status: No\r\nAuthentication-Results: b; dmarc=pass\r\n" + HEADER + b"\r\nx\r\n",
+    "trace fields": b"Received: from a by b\r\nX-Spam-Status: No\r\nAuthentication-Results: b; dmarc=pass\r\n"
+    + HEADER
+    + b"\r\nx\r\n",
     "dots and From lines": HEADER + b"\r\n.\r\n..\r\nFrom me\r\n>From you\r\n",
     "many fields": HEADER + b"".join(b"Cc: %d@receiver.example\r\n" % n for n in range(300)) + b"\r\nx\r\n",
     "10 MB": HEADER + b"\r\n" + b"The quick  brown fox jumps over the lazy dog. \r\n\r\n" * 200_000,
@@ -85,7 +89,10 @@ HARMLESS = {
     "nothing": (b"", b""),
     "Received": (b"From: Ann", b"Received: from x by y\r\nFrom: Ann"),
     "X-Spam-Status": (b"Subject:", b"X-Spam-Status: No\r\nSubject:"),
-    "another signature": (b"From: Ann", b"DKIM-Signature: v=1; a=rsa-sha256; d=other.example; s=a; h=from; bh=; b=\r\nFrom: Ann"),
+    "another signature": (
+        b"From: Ann",
+        b"DKIM-Signature: v=1; a=rsa-sha256; d=other.example; s=a; h=from; bh=; b=\r\nFrom: Ann",
+    ),
     "Cc added by a list": (b"Subject:", b"Cc: list@lists.example\r\nSubject:"),
     "List-Id added by a list": (b"Subject:", b"List-Id: <list.lists.example>\r\nSubject:"),
     "Message-ID added by an MTA": (b"Subject:", b"Message-ID: <1@receiver.example>\r\nSubject:"),
@@ -172,8 +179,12 @@ def opendkim(folder: Path, keys: list[SigningKey], messages: dict[str, bytes]) -
     settings.write_text(f"Mode v\nSocket local:{folder}/unused\nTestPublicKeys {records}\nUserID root\n")
     command = ["opendkim", "-x", str(settings), "-t", ",".join(names)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    verdicts = re.findall(r"^opendkim: (\S+): verification \(.*\) (succeeded|failed)", done.stdout + done.stderr, re.MULTILINE)
-    return Verdicts({names[file] for file, verdict in verdicts if verdict == "succeeded"}, {names[file] for file, _ in verdicts})
+    verdicts = re.findall(
+        r"^opendkim: (\S+): verification \(.*\) (succeeded|failed)", done.stdout + done.stderr, re.MULTILINE
+    )
+    return Verdicts(
+        {names[file] for file, verdict in verdicts if verdict == "succeeded"}, {names[file] for file, _ in verdicts}
+    )
 
 
 class TestOpenDKIM:
@@ -182,7 +193,11 @@ class TestOpenDKIM:
     pytestmark = pytest.mark.servers
 
     def test_accepts_rsa_and_ed25519(self, tmp_path: Path, rsa_key: SigningKey, ed25519_key: SigningKey) -> None:
-        messages = {f"{key.algorithm}: {name}": signed(raw, key) for key in (rsa_key, ed25519_key) for name, raw in CORPUS.items()}
+        messages = {
+            f"{key.algorithm}: {name}": signed(raw, key)
+            for key in (rsa_key, ed25519_key)
+            for name, raw in CORPUS.items()
+        }
         assert opendkim(tmp_path, [rsa_key, ed25519_key], messages).succeeded == set(messages)
 
     def test_accepts_what_happens_on_the_way(self, tmp_path: Path, ed25519_key: SigningKey) -> None:

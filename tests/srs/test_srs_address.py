@@ -55,7 +55,9 @@ def test_a_message_that_comes_by_again_is_restored_in_one_go() -> None:
     assert restore(again, OURS, SECRETS, NOW) == "friend@hosted.example"
 
 
-@pytest.mark.parametrize("sender", [f"postmaster@{OURS}", f"SRS0=x=AA=y.example=z@{OURS}", f"SRS1=a=b==c@{OURS.upper()}"])
+@pytest.mark.parametrize(
+    "sender", [f"postmaster@{OURS}", f"SRS0=x=AA=y.example=z@{OURS}", f"SRS1=a=b==c@{OURS.upper()}"]
+)
 def test_what_is_ours_stays_as_it_is(sender: str) -> None:
     assert rewrite(sender, OURS, SECRETS, NOW) == sender
 
@@ -93,7 +95,9 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("sender", "why"), REFUSED, ids=[f"{number}-{row[1].name}" for number, row in enumerate(REFUSED)])
+@pytest.mark.parametrize(
+    ("sender", "why"), REFUSED, ids=[f"{number}-{row[1].name}" for number, row in enumerate(REFUSED)]
+)
 def test_what_can_not_be_rewritten(sender: str, why: Refusal) -> None:
     assert rewrite(sender, OURS, SECRETS, NOW) is why
 
@@ -108,7 +112,9 @@ def test_a_long_local_part_is_rewritten_as_far_as_a_path_goes() -> None:
     assert rewrite("b" + sender, OURS, SECRETS, NOW) is Refusal.TOO_LONG
 
 
-@pytest.mark.parametrize("sender", ["SRS1=junk@x.example", "SRS1=a=b=c@x.example", "SRS1=abcd=-x.example==y@x.example", "SRS0x@x.example"])
+@pytest.mark.parametrize(
+    "sender", ["SRS1=junk@x.example", "SRS1=a=b=c@x.example", "SRS1=abcd=-x.example==y@x.example", "SRS0x@x.example"]
+)
 def test_what_only_begins_like_srs_is_an_address_like_any_other(sender: str) -> None:
     made = rewritten(sender)
     assert made.startswith("SRS0=")
@@ -151,12 +157,16 @@ NOT_RESTORED = [
 ]
 
 
-@pytest.mark.parametrize(("address", "why"), NOT_RESTORED, ids=[f"{number}-{row[1].name}" for number, row in enumerate(NOT_RESTORED)])
+@pytest.mark.parametrize(
+    ("address", "why"), NOT_RESTORED, ids=[f"{number}-{row[1].name}" for number, row in enumerate(NOT_RESTORED)]
+)
 def test_what_can_not_be_restored(address: str, why: Problem) -> None:
     assert restore(address, OURS, SECRETS, NOW) is why
 
 
-@pytest.mark.parametrize("address", [GOOD.lower(), GOOD.upper(), GOOD.replace("SRS0=", "srs0+"), GOOD.replace("SRS0=", "SRS0-")])
+@pytest.mark.parametrize(
+    "address", [GOOD.lower(), GOOD.upper(), GOOD.replace("SRS0=", "srs0+"), GOOD.replace("SRS0=", "SRS0-")]
+)
 def test_hosts_on_the_way_may_change_case_and_separator(address: str) -> None:
     restored = restore(address, OURS, SECRETS, NOW)
     assert isinstance(restored, str)

@@ -37,7 +37,10 @@ def test_there_and_back(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert there["action"] == "rewritten"
     made = there["result"] or ""
     assert re.fullmatch(rf"SRS0=....=..=hosted\.example=friend@{OURS}", made)
-    assert asked(file, capsys, made) == (0, [{"address": made, "action": "restored", "result": "friend@hosted.example", "why": None}])
+    assert asked(file, capsys, made) == (
+        0,
+        [{"address": made, "action": "restored", "result": "friend@hosted.example", "why": None}],
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,7 +80,9 @@ def test_the_secret_is_made_once_and_shown_to_nobody(tmp_path: Path, capsys: pyt
     assert len(capsys.readouterr().out.strip()) == 32
 
 
-def test_a_command_that_can_not_run_says_what_to_do(tmp_path: Path, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_command_that_can_not_run_says_what_to_do(
+    tmp_path: Path, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main(["srs", "--config", str(file), "--out", "x", "a@hosted.example"]) == 2
     assert "--out goes with new-secret" in capsys.readouterr().err
     bare = tmp_path / "bare.yaml"

@@ -53,8 +53,18 @@ class Host:
 
     def swaks(self, recipient: str, *, sender: str = "<>") -> str:
         """What the dialogue was when a stranger sent a bounce."""
-        options = (f"--server={world.ADDRESSES[world.FORWARDER]}", f"--local-interface={world.ADDRESSES[world.GOOD_HOST]}")
-        command = ("swaks", *options, f"--helo={world.GOOD_HOST}", f"--from={sender}", f"--to={recipient}", "--header=Subject: Undelivered")
+        options = (
+            f"--server={world.ADDRESSES[world.FORWARDER]}",
+            f"--local-interface={world.ADDRESSES[world.GOOD_HOST]}",
+        )
+        command = (
+            "swaks",
+            *options,
+            f"--helo={world.GOOD_HOST}",
+            f"--from={sender}",
+            f"--to={recipient}",
+            "--header=Subject: Undelivered",
+        )
         # its exit code tells a refusal; what it printed tells more
         return self.namespace.run("sh", "-c", '"$@" || true', "sh", *command)
 
@@ -98,7 +108,9 @@ def _host(folder: Path, domain_class: dict[str, str], with_postsrsd: bool) -> It
     postfix.configure(
         {
             "mydestination": "",
-            "recipient_canonical_maps": "tcp:127.0.0.1:10002" if with_postsrsd else f"socketmap:unix:{folder}/srs.sock:restore",
+            "recipient_canonical_maps": "tcp:127.0.0.1:10002"
+            if with_postsrsd
+            else f"socketmap:unix:{folder}/srs.sock:restore",
             "recipient_canonical_classes": "envelope_recipient",
             "virtual_mailbox_domains": world.HOSTED,
             "virtual_mailbox_base": str(folder / "mail"),
@@ -180,7 +192,9 @@ def test_a_message_of_ours_that_was_wrapped_twice_comes_home(host: Host) -> None
 
 def test_what_our_own_postfix_can_not_deliver_comes_home_too(host: Host) -> None:
     """Its bounce goes to the sender that the gate has written."""
-    host.namespace.run("sendmail", "-f", host.srs(f"friend@{world.HOSTED}"), f"nobody@{world.HOSTED}", text=b"Subject: x\n\nHello\n")
+    host.namespace.run(
+        "sendmail", "-f", host.srs(f"friend@{world.HOSTED}"), f"nobody@{world.HOSTED}", text=b"Subject: x\n\nHello\n"
+    )
     (message,) = host.delivered(1)
     assert "Undelivered Mail Returned to Sender" in message
 

@@ -48,7 +48,21 @@ class Postsrsd:
 
     def __init__(self, secret_file: Path, domain: str, *options: str) -> None:
         there, back = free_port(), free_port()
-        command = ["postsrsd", "-4", "-l", "127.0.0.1", "-f", str(there), "-r", str(back), "-s", str(secret_file), "-d", domain, *options]
+        command = [
+            "postsrsd",
+            "-4",
+            "-l",
+            "127.0.0.1",
+            "-f",
+            str(there),
+            "-r",
+            str(back),
+            "-s",
+            str(secret_file),
+            "-d",
+            domain,
+            *options,
+        ]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         self._tables: list[Table] = []
 
@@ -203,7 +217,9 @@ def test_the_first_secret_signs_and_all_verify_on_both_sides(start: Start, file:
     peer, secrets, ours = start(turned), Secrets.load(turned), Secrets.load(file)
     sender = "friend@hosted.example"
     theirs = peer.forward(sender)
-    assert same(rewrite(sender, OURS, secrets, time.time()), theirs) and theirs != rewrite(sender, OURS, ours, time.time())
+    assert same(rewrite(sender, OURS, secrets, time.time()), theirs) and theirs != rewrite(
+        sender, OURS, ours, time.time()
+    )
     assert restore(theirs, OURS, ours, time.time()) == sender
     assert peer.reverse(str(rewrite(sender, OURS, ours, time.time()))) == sender
 
@@ -220,15 +236,23 @@ def test_the_first_secret_signs_and_all_verify_on_both_sides(start: Start, file:
 )
 def test_any_line_is_one_secret_for_both(start: Start, file: Path, secret: str) -> None:
     file.write_text(f"{secret}\n")
-    assert same(rewrite("friend@hosted.example", OURS, Secrets.load(file), time.time()), start(file).forward("friend@hosted.example"))
+    assert same(
+        rewrite("friend@hosted.example", OURS, Secrets.load(file), time.time()),
+        start(file).forward("friend@hosted.example"),
+    )
 
 
 def test_debians_own_file_is_taken(start: Start, file: Path) -> None:
     """As postsrsd's installation makes it."""
     file.write_bytes(
-        subprocess.run("dd if=/dev/urandom bs=18 count=1 2>/dev/null | base64", shell=True, check=True, capture_output=True).stdout
+        subprocess.run(
+            "dd if=/dev/urandom bs=18 count=1 2>/dev/null | base64", shell=True, check=True, capture_output=True
+        ).stdout
     )
-    assert restore(start(file).forward("friend@hosted.example"), OURS, Secrets.load(file), time.time()) == "friend@hosted.example"
+    assert (
+        restore(start(file).forward("friend@hosted.example"), OURS, Secrets.load(file), time.time())
+        == "friend@hosted.example"
+    )
 
 
 @pytest.mark.parametrize("options", [("-a+",), ("-a-",), ("-n8", "-N4"), ("-n20",)])
@@ -254,7 +278,10 @@ def test_neither_restores_what_is_forged_or_old(start: Start, file: Path) -> Non
         (f"postmaster@{OURS}", Problem.NOT_SRS),
     ):
         assert (restore(str(made), OURS, secrets, time.time()), peer.reverse(str(made))) == (problem, None), made
-    assert peer.reverse(str(rewrite("friend@hosted.example", OURS, secrets, time.time() - 20 * day))) == "friend@hosted.example"
+    assert (
+        peer.reverse(str(rewrite("friend@hosted.example", OURS, secrets, time.time() - 20 * day)))
+        == "friend@hosted.example"
+    )
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,12 @@ WRONG: list[tuple[str | bytes, int, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "line", "expected"), WRONG, ids=[f"{number}: {row[2]}" for number, row in enumerate(WRONG)])
-def test_a_mistake_is_told_with_its_line_and_without_the_secret(tmp_path: Path, text: str | bytes, line: int, expected: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "line", "expected"), WRONG, ids=[f"{number}: {row[2]}" for number, row in enumerate(WRONG)]
+)
+def test_a_mistake_is_told_with_its_line_and_without_the_secret(
+    tmp_path: Path, text: str | bytes, line: int, expected: str
+) -> None:
     file = written(tmp_path, text)
     with pytest.raises(ConfigError) as caught:
         Secrets.load(file)

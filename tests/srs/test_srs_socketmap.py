@@ -133,7 +133,13 @@ def test_the_protocol_over_a_socket(folder: Path, start: Callable[..., Daemon]) 
     assert len(daemon.workers()) == 3, "two for the milter, one for the map"
     lookup = Lookup(path)
     assert lookup.ask(KEY).startswith("OK first-")
-    for problem, logged in (("NOT_OURS", False), ("NOT_SRS", False), ("FORGED", True), ("EXPIRED", True), ("MALFORMED", True)):
+    for problem, logged in (
+        ("NOT_OURS", False),
+        ("NOT_SRS", False),
+        ("FORGED", True),
+        ("EXPIRED", True),
+        ("MALFORMED", True),
+    ):
         before = daemon.log.count("not restored")
         assert lookup.ask(problem) == "NOTFOUND ", "no error: Postfix is to refuse, not to try again"
         assert (daemon.log.count("not restored") > before) == logged, problem
@@ -237,7 +243,9 @@ def test_no_lookup_fails_twice_while_the_daemon_reloads(folder: Path, start: Cal
     assert failed == []
 
 
-def test_a_killed_worker_comes_back_and_none_outlives_its_supervisor(folder: Path, start: Callable[..., Daemon]) -> None:
+def test_a_killed_worker_comes_back_and_none_outlives_its_supervisor(
+    folder: Path, start: Callable[..., Daemon]
+) -> None:
     daemon = start(workers=1)
     pid = int(Lookup(folder / "srs.sock").ask(KEY).partition("-")[2].partition("@")[0])
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -280,7 +288,22 @@ def test_the_real_gate_restores(folder: Path) -> None:
         daemon.end()
 
 
-BREAKS = ("\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\x1b[2K", "\u202e", "\udc85")
+BREAKS = (
+    "\n",
+    "\r",
+    "\r\n",
+    "\x0b",
+    "\x0c",
+    "\x1c",
+    "\x1d",
+    "\x1e",
+    "\x85",
+    "\u2028",
+    "\u2029",
+    "\x1b[2K",
+    "\u202e",
+    "\udc85",
+)
 """What ends a line somewhere, or hides one; the last is the octet 0x85 alone."""
 
 
@@ -302,7 +325,9 @@ def test_no_recipient_writes_a_line_of_the_log(folder: Path) -> None:
         addresses = [f"SRS0=x{text}dkimgate[1]: stopped@bounce.forwarder.example" for text in BREAKS]
         for address in addresses:
             assert lookup.ask(address) == "NOTFOUND "
-            assert daemon.send(replace(mail(), envelope=Envelope(address, (address, address)), queue_id=address)).accepted
+            assert daemon.send(
+                replace(mail(), envelope=Envelope(address, (address, address)), queue_id=address)
+            ).accepted
         log = daemon.stderr.read_bytes().decode("utf-8", "surrogateescape")
         assert log.count("not restored: <SRS0=x") == len(addresses)
         assert all(re.match(r"dkimgate\[\d+\]: (?!dkimgate)", line) for line in log.splitlines()), log

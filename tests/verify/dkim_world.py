@@ -50,7 +50,10 @@ def ed25519_record() -> str:
 
 def zone(**records: str) -> dict[str, dict[str, list[str]]]:
     """The RSA key as `s`, the Ed25519 key as `e`, and other records by selector, all at the author domain."""
-    return {f"{name}._domainkey.{AUTHOR}": {"TXT": [text]} for name, text in {"s": rsa_record(), "e": ed25519_record(), **records}.items()}
+    return {
+        f"{name}._domainkey.{AUTHOR}": {"TXT": [text]}
+        for name, text in {"s": rsa_record(), "e": ed25519_record(), **records}.items()
+    }
 
 
 def relaxed(line: bytes) -> bytes:
@@ -85,11 +88,17 @@ class Signer:
             "bh": base64.b64encode(hashlib.sha256(body[:covered]).digest()).decode(),
         }
         tags.update(self.tags)
-        text = "DKIM-Signature: " + "; ".join(f"{name}={value}" for name, value in tags.items() if value is not None) + "; b="
+        text = (
+            "DKIM-Signature: "
+            + "; ".join(f"{name}={value}" for name, value in tags.items() if value is not None)
+            + "; b="
+        )
         lines = [line for line in header.split(b"\r\n") if line]
         chosen: list[bytes] = []
         for name in self.names:
-            at = next((n for n in reversed(range(len(lines))) if lines[n].lower().startswith(name.encode() + b":")), None)
+            at = next(
+                (n for n in reversed(range(len(lines))) if lines[n].lower().startswith(name.encode() + b":")), None
+            )
             if at is not None:
                 chosen.append(relaxed(lines.pop(at)))
         signed = b"\r\n".join([*chosen, relaxed(text.encode())])
@@ -100,7 +109,9 @@ class Signer:
         return text.encode() + base64.b64encode(signature) + b"\r\n"
 
 
-def check(raw: bytes, dns: FakeResolver | None = None, author: str | None = AUTHOR, **options: int) -> tuple[CheckedSignature, ...]:
+def check(
+    raw: bytes, dns: FakeResolver | None = None, author: str | None = AUTHOR, **options: int
+) -> tuple[CheckedSignature, ...]:
     header, body = split_message(raw)
     lookup = (dns or FakeResolver(zone())).lookup()
     return check_signatures(header, forms(body), author, lookup, NOW, **options)

@@ -16,7 +16,9 @@ from verify.test_verify_gate import BORDER_FIELD, SIGNED, Arrived
 
 
 @pytest.mark.parametrize("when", ["missing", "never"])
-def test_it_is_deferred_once_and_then_leaves_unsigned(when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_deferred_once_and_then_leaves_unsigned(
+    when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     arrived = Arrived(tmp_path, f"when: {when}")
     clock = iter(range(10_000))
     with monkeypatch.context() as slow:
@@ -40,7 +42,9 @@ def test_where_the_policy_observes_it_goes_on(tmp_path: Path, monkeypatch: pytes
     assert (outcome.disposition, len(outcome.fields), arrived.record["error"]) == (Disposition.ACCEPT, 1, None)
 
 
-def test_a_border_defers_it_once_and_then_states_what_hurts_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_border_defers_it_once_and_then_states_what_hurts_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     host = Host(tmp_path)
     clock = iter(range(10_000))
     fields, body = split_message(OUR_RESULTS + GOOD + b"\r\n" + BODY)
@@ -52,7 +56,9 @@ def test_a_border_defers_it_once_and_then_states_what_hurts_alone(tmp_path: Path
     assert [name for name, _ in again.fields] == ["Authentication-Results"], "and no passport"
     assert b"dmarc=permerror" in again.fields[0][1]
     huge = Message(STRANGER, Envelope("a@b.example"), fields, "4F2A", "the header has more than 4 bytes", "border")
-    assert host.gate.judge(huge).end().disposition is Disposition.DEFER, "what of the header nobody has seen may be forged"
+    assert host.gate.judge(huge).end().disposition is Disposition.DEFER, (
+        "what of the header nobody has seen may be forged"
+    )
 
 
 def test_others_are_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

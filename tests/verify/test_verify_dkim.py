@@ -23,7 +23,21 @@ from dkimgate.dns.resolver import FakeResolver
 from dkimgate.evidence.result_claims import of_signature
 from dkimgate.facts import Standing
 from dkimgate.message.message import HeaderField, split_message
-from verify.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, check, ed25519_key, ed25519_record, pem, relaxed, rsa_key, rsa_record, zone
+from verify.dkim_world import (
+    AUTHOR,
+    BODY,
+    HEADER,
+    NOW,
+    Signer,
+    check,
+    ed25519_key,
+    ed25519_record,
+    pem,
+    relaxed,
+    rsa_key,
+    rsa_record,
+    zone,
+)
 
 BODIES = {
     "plain": BODY,
@@ -39,7 +53,8 @@ BODIES = {
 }
 HEADERS = {
     "plain": HEADER,
-    "folded": HEADER + b"References: <1@hosted.example>\r\n <2@hosted.example>\r\n\t<3@hosted.example>  \r\nMIME-Version:\r\n 1.0\r\n",
+    "folded": HEADER
+    + b"References: <1@hosted.example>\r\n <2@hosted.example>\r\n\t<3@hosted.example>  \r\nMIME-Version:\r\n 1.0\r\n",
     "tabs": b"From:\tAnn\t<ann@hosted.example>\t\r\nSubject:\t\tx\t y\r\n",
     "UTF-8": HEADER + "Reply-To: Žofie <žofie@hosted.example>\r\n".encode(),
     "no space after the colon": b"From:<ann@hosted.example>\r\nSubject:x\r\nTo: \r\nCc:\r\n",
@@ -48,7 +63,9 @@ HEADERS = {
 }
 
 
-@pytest.mark.parametrize("canonical", [(h, b) for h in (b"simple", b"relaxed") for b in (b"simple", b"relaxed")], ids=str)
+@pytest.mark.parametrize(
+    "canonical", [(h, b) for h in (b"simple", b"relaxed") for b in (b"simple", b"relaxed")], ids=str
+)
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
 def test_dkimpy_signs_any_body_and_we_verify(body: bytes, canonical: tuple[bytes, bytes]) -> None:
     raw = HEADER + b"\r\n" + body
@@ -116,7 +133,9 @@ def test_a_signature_that_a_host_of_ours_added_is_no_evidence() -> None:
 
 
 def test_a_from_that_our_hosts_added_is_not_signed() -> None:
-    raw = b"From: ann@hosted.example\r\nReceived: from a by b\r\n" + Signer().sign(b"To: x\r\n") + b"To: x\r\n\r\n" + BODY
+    raw = (
+        b"From: ann@hosted.example\r\nReceived: from a by b\r\n" + Signer().sign(b"To: x\r\n") + b"To: x\r\n\r\n" + BODY
+    )
     assert check(raw, above=2)[0].result == "permerror"
 
 
@@ -154,7 +173,11 @@ REFUSED = {
     "key of another kind": (Signer(selector="e"), "permerror", "another kind"),
     "Ed25519": (Signer(selector="e", ed25519=True), "pass", ""),
     "Ed25519 named, RSA published": (Signer(selector="s", ed25519=True), "permerror", "another kind"),
-    "all that is optional": (Signer(tags={"t": str(NOW - 10), "x": str(NOW + 10), "q": "dns/txt", "z": "From:x"}), "pass", ""),
+    "all that is optional": (
+        Signer(tags={"t": str(NOW - 10), "x": str(NOW + 10), "q": "dns/txt", "z": "From:x"}),
+        "pass",
+        "",
+    ),
     "capitals": (Signer(domain="HOSTED.example", tags={"a": "RSA-SHA256"}), "pass", ""),
 }
 KEYS = {
@@ -188,7 +211,10 @@ def test_keys_below_1024_bits_are_not_accepted() -> None:
     """A key of 512 bits that OpenSSL would no longer make: found by its modulus alone."""
     modulus = (1 << 511) + 12345
     der = _public_key_der(modulus)
-    found = check(Signer(selector="tiny").sign() + HEADER + b"\r\n" + BODY, FakeResolver(zone(tiny="p=" + base64.b64encode(der).decode())))
+    found = check(
+        Signer(selector="tiny").sign() + HEADER + b"\r\n" + BODY,
+        FakeResolver(zone(tiny="p=" + base64.b64encode(der).decode())),
+    )
     assert found[0].result in ("policy", "permerror")
 
 
@@ -288,7 +314,9 @@ def test_the_value_of_b_is_deleted_wherever_it_stands() -> None:
 
 # --- against dkimpy and the book ----------------------------------------------------------------------------------------------
 
-OCTETS = st.lists(st.sampled_from([b"a", b"b ", b" ", b"\t", b"\r\n", b"\r\n\r\n", b"\r", b"\n", b"\xff"]), max_size=25).map(b"".join)
+OCTETS = st.lists(
+    st.sampled_from([b"a", b"b ", b" ", b"\t", b"\r\n", b"\r\n\r\n", b"\r", b"\n", b"\xff"]), max_size=25
+).map(b"".join)
 
 
 @given(OCTETS)
@@ -316,7 +344,22 @@ def test_the_simple_form_of_a_body_cut_anywhere(body: bytes, piece: int) -> None
 
 WRITTEN = st.lists(
     st.sampled_from(
-        ["c", "C", "=", ";", "/", " ", "\r\n\t", "relaxed", "simple", "RELAXED", "relaxed/relaxed", "c=relaxed/simple", "x=c=", "q=c"]
+        [
+            "c",
+            "C",
+            "=",
+            ";",
+            "/",
+            " ",
+            "\r\n\t",
+            "relaxed",
+            "simple",
+            "RELAXED",
+            "relaxed/relaxed",
+            "c=relaxed/simple",
+            "x=c=",
+            "q=c",
+        ]
     ),
     max_size=8,
 ).map("".join)
@@ -379,7 +422,9 @@ def test_any_octet_of_what_is_signed_counts(data: st.DataObject) -> None:
 def _canonical(message: bytes) -> tuple[list[bytes], bytes]:
     # a line feed alone ends a line too, so a CR that becomes white space changes nothing
     header, body = split_message(message)
-    return [relaxed(field.name + b":" + field.value) for field in header], Content((), forms(body)).body("relaxed").digest
+    return [relaxed(field.name + b":" + field.value) for field in header], Content((), forms(body)).body(
+        "relaxed"
+    ).digest
 
 
 ATOMS = [
@@ -400,7 +445,11 @@ ATOMS = [
 ]
 
 
-@given(st.lists(st.one_of(st.sampled_from(ATOMS), st.binary(max_size=8)), max_size=14), st.binary(max_size=60), st.booleans())
+@given(
+    st.lists(st.one_of(st.sampled_from(ATOMS), st.binary(max_size=8)), max_size=14),
+    st.binary(max_size=60),
+    st.booleans(),
+)
 @settings(max_examples=300, deadline=None)
 def test_hostile_signatures_never_raise(parts: list[bytes], body: bytes, known: bool) -> None:
     header = (HeaderField(b"DKIM-Signature", b"; ".join(parts)), HeaderField(b"From", b" ann@hosted.example"))
@@ -410,13 +459,20 @@ def test_hostile_signatures_never_raise(parts: list[bytes], body: bytes, known: 
     assert found[0].result != "pass"
 
 
-@given(st.one_of(st.text(max_size=80), st.binary(max_size=60).map(lambda octets: "p=" + base64.b64encode(octets).decode())))
+@given(
+    st.one_of(st.text(max_size=80), st.binary(max_size=60).map(lambda octets: "p=" + base64.b64encode(octets).decode()))
+)
 @settings(max_examples=200, deadline=None)
 def test_hostile_keys_never_raise(record: str) -> None:
     dns = FakeResolver(zone(s=record.encode("utf-8", "replace").decode()))
     raw = Signer().sign() + HEADER + b"\r\n" + BODY
     assert check(raw, dns)[0].result in ("permerror", "policy", "neutral")
-    assert check(Signer(ed25519=True).sign() + HEADER + b"\r\n" + BODY, dns)[0].result in ("permerror", "policy", "neutral", "fail")
+    assert check(Signer(ed25519=True).sign() + HEADER + b"\r\n" + BODY, dns)[0].result in (
+        "permerror",
+        "policy",
+        "neutral",
+        "fail",
+    )
 
 
 def test_a_thousand_signatures_over_a_large_body_take_the_time_of_one() -> None:

@@ -31,7 +31,11 @@ def dkim(domain: str, result: str = "pass") -> CheckedSignature:
 
 
 def judge(
-    author: str | None, records: dict[str, str], found: Spf | None = NONE, *signatures: CheckedSignature, failing: tuple[str, ...] = ()
+    author: str | None,
+    records: dict[str, str],
+    found: Spf | None = NONE,
+    *signatures: CheckedSignature,
+    failing: tuple[str, ...] = (),
 ) -> Dmarc:
     return check_dmarc(author, found, signatures, dns_of(records, *failing).lookup())
 
@@ -105,7 +109,9 @@ def test_the_two_readings(case: str) -> None:
 
 def test_one_reading_alone() -> None:
     for reading, result in ((RFC9989, "fail"), (RFC7489, "pass")):
-        dmarc = check_dmarc("giant.bank.example", NONE, [dkim("mail.mega.bank.example")], dns_of(BANK).lookup(), (reading,))
+        dmarc = check_dmarc(
+            "giant.bank.example", NONE, [dkim("mail.mega.bank.example")], dns_of(BANK).lookup(), (reading,)
+        )
         assert dmarc.result == result
 
 
@@ -122,12 +128,22 @@ POLICY = {
     "no sp": ("x.a.example", {"a.example": "v=DMARC1; p=quarantine"}, "quarantine", "quarantine"),
     "np, no such domain": ("x.a.example", {"a.example": "v=DMARC1; p=none; sp=none; np=reject"}, "reject", "none"),
     "np, such a domain": ("real.a.example", {"a.example": "v=DMARC1; p=none; sp=none; np=reject"}, "none", "none"),
-    "np, an empty non-terminal": ("empty.a.example", {"a.example": "v=DMARC1; p=none; sp=none; np=reject"}, "none", "none"),
+    "np, an empty non-terminal": (
+        "empty.a.example",
+        {"a.example": "v=DMARC1; p=none; sp=none; np=reject"},
+        "none",
+        "none",
+    ),
     "np, nobody knows": ("broken.a.example", {"a.example": "v=DMARC1; p=none; sp=none; np=reject"}, "none", "none"),
     "its own record": ("x.a.example", {"a.example": P, "x.a.example": "v=DMARC1; p=none; sp=reject"}, "none", "none"),
     "t=y": ("a.example", {"a.example": P + "; t=y"}, "quarantine", "reject"),
     "t=y and sp": ("x.a.example", {"a.example": P + "; sp=quarantine; t=y"}, "none", "quarantine"),
-    "of the public suffix": ("mega.bank.example", {"bank.example": P + "; sp=quarantine; psd=y"}, "quarantine", "quarantine"),
+    "of the public suffix": (
+        "mega.bank.example",
+        {"bank.example": P + "; sp=quarantine; psd=y"},
+        "quarantine",
+        "quarantine",
+    ),
     "no p": ("a.example", {"a.example": "v=DMARC1"}, "none", None),
     "mistaken": ("a.example", {"a.example": "v=DMARC1; p=x; rua=mailto:a@a.example"}, "none", "none"),
 }
@@ -138,7 +154,8 @@ def test_the_policy_that_applies(case: str) -> None:
     author, records, tree, listed = POLICY[case]
     dns = dns_of(records)
     dns = FakeResolver(
-        {**dns.zone, "real.a.example": {"MX": ["1 mx.a.example"]}, "x.empty.a.example": {"TXT": ["x"]}}, frozenset({"broken.a.example"})
+        {**dns.zone, "real.a.example": {"MX": ["1 mx.a.example"]}, "x.empty.a.example": {"TXT": ["x"]}},
+        frozenset({"broken.a.example"}),
     )
     dmarc = check_dmarc(author, NONE, [], dns.lookup())
     assert {verdict.reading: verdict.policy for verdict in dmarc.verdicts} == {RFC9989: tree, RFC7489: listed}
@@ -181,7 +198,14 @@ FAILURES = {
     "the author's record": ("a.example", {}, "a.example", "pass", ("a.example",), "temperror"),
     "a record above": ("x.a.example", {}, "x.a.example", "pass", ("a.example",), "temperror"),
     "above, where it changes nothing": ("a.example", {"a.example": P}, "a.example", "pass", ("example",), "pass"),
-    "above, and alignment hangs on it": ("a.example", {"a.example": P}, "x.a.example", "pass", ("example",), "temperror"),
+    "above, and alignment hangs on it": (
+        "a.example",
+        {"a.example": P},
+        "x.a.example",
+        "pass",
+        ("example",),
+        "temperror",
+    ),
     "of the signer": ("a.example", {"a.example": P}, "x.a.example", "pass", ("x.a.example",), "temperror"),
     "beside the author's organization": (
         "x.uni.example",
@@ -191,11 +215,25 @@ FAILURES = {
         ("y.uni.example",),
         "fail",
     ),
-    "of a stranger": ("a.example", {"a.example": P}, "evil.example", "pass", ("evil.example", "x.evil.example"), "fail"),
+    "of a stranger": (
+        "a.example",
+        {"a.example": P},
+        "evil.example",
+        "pass",
+        ("evil.example", "x.evil.example"),
+        "fail",
+    ),
     "DKIM of the author": ("a.example", {"a.example": P}, "a.example", "temperror", (), "temperror"),
     "DKIM of a stranger": ("a.example", {"a.example": P}, "evil.example", "temperror", (), "fail"),
     "strict": ("a.example", {"a.example": P + "; adkim=s"}, "x.a.example", "temperror", ("example",), "fail"),
-    "a bad record stays bad": ("a.example", {"a.example": "v=DMARC1; p=none; p=none"}, "a.example", "temperror", (), "permerror"),
+    "a bad record stays bad": (
+        "a.example",
+        {"a.example": "v=DMARC1; p=none; p=none"},
+        "a.example",
+        "temperror",
+        (),
+        "permerror",
+    ),
 }
 
 
@@ -285,7 +323,14 @@ DKIMS = st.lists(st.builds(dkim, st.sampled_from(NAMES), STATES), max_size=4)
 
 
 @pytest.mark.heavy
-@given(st.sampled_from(NAMES), ZONES, SPFS, DKIMS, st.sets(st.sampled_from(NAMES)), st.sampled_from([BOTH, (RFC9989,), (RFC7489,)]))
+@given(
+    st.sampled_from(NAMES),
+    ZONES,
+    SPFS,
+    DKIMS,
+    st.sets(st.sampled_from(NAMES)),
+    st.sampled_from([BOTH, (RFC9989,), (RFC7489,)]),
+)
 @settings(max_examples=500, deadline=None)
 def test_a_failing_dns_never_makes_a_result_better(
     author: str,
@@ -302,7 +347,9 @@ def test_a_failing_dns_never_makes_a_result_better(
     if failed.result in ("pass", "none") and failing:
         assert failed.result == healthy.result
     if failed.result == "pass":
-        passing = {s.domain for s in signatures if s.result == "pass"} | ({found.domain} if found and found.result == "pass" else set())
+        passing = {s.domain for s in signatures if s.result == "pass"} | (
+            {found.domain} if found and found.result == "pass" else set()
+        )
         assert passing
         assert f"_dmarc.{author}" not in {f"_dmarc.{name}" for name in failing}
 
@@ -325,5 +372,7 @@ def test_more_evidence_that_does_not_pass_changes_nothing_for_the_better(
     records: dict[str, str], found: Spf | None, signatures: list[CheckedSignature]
 ) -> None:
     before = judge("a.example", records, found, *signatures).result
-    after = judge("a.example", records, found, *signatures, dkim("a.example", "fail"), dkim("evil.example", "temperror")).result
+    after = judge(
+        "a.example", records, found, *signatures, dkim("a.example", "fail"), dkim("evil.example", "temperror")
+    ).result
     assert after == before

@@ -21,12 +21,18 @@ GOOD = {
     "v=DMARC1": Record(),
     "v=DMARC1; rua=mailto:a@hosted.example": Record(reports=True),
     "v=DMARC1; p=none; pct=50; ri=86400; fo=1; rf=afrf; x-new=1; nonsense": Record(policy="none"),
-    "v=DMARC1; p=none; rua=https://hosted.example/report!10m , mailto:b@hosted.example!5": Record(policy="none", reports=True),
+    "v=DMARC1; p=none; rua=https://hosted.example/report!10m , mailto:b@hosted.example!5": Record(
+        policy="none", reports=True
+    ),
     "v=DMARC1; p=reject; adkim=strict; aspf=x; psd=maybe; t=1": Record(policy="reject"),
     "v=DMARC1; p=none; pct=50; pct=60": Record(policy="none"),
     # a bad policy and an address for reports: as if p=none
-    "v=DMARC1; p=rejct; rua=mailto:a@hosted.example": Record(policy="none", subdomains="none", nonexistent="none", reports=True),
-    "v=DMARC1; p=reject; sp=rejct; rua=mailto:a@hosted.example": Record(policy="none", subdomains="none", nonexistent="none", reports=True),
+    "v=DMARC1; p=rejct; rua=mailto:a@hosted.example": Record(
+        policy="none", subdomains="none", nonexistent="none", reports=True
+    ),
+    "v=DMARC1; p=reject; sp=rejct; rua=mailto:a@hosted.example": Record(
+        policy="none", subdomains="none", nonexistent="none", reports=True
+    ),
 }
 
 

@@ -46,7 +46,11 @@ class Arrived:
         self.kept: bool
 
     def send(
-        self, header: bytes, connection: Connection = REINJECTED, body: bytes = BODY, sender: str = "ann@elsewhere.example"
+        self,
+        header: bytes,
+        connection: Connection = REINJECTED,
+        body: bytes = BODY,
+        sender: str = "ann@elsewhere.example",
     ) -> Outcome:
         fields, body = split_message(header + b"\r\n" + body)
         passage = self.gate.judge(Message(connection, Envelope(sender, ("bob@receiver.example",)), fields, "4F2A"))
@@ -72,7 +76,9 @@ def test_where_a_host_of_ours_has_spoken_nobody_is_asked_for_what_earns_nothing(
     assert (arrived.dns.asked, arrived.kept, arrived.record["arrival"]["dmarc"]) == ([], False, "fail")
     assert OTHERS != FORGED
     arrived.send(TRUSTED.replace(b"hosted", b"friend") % b"pass" + BORDER_FIELD + OTHERS, sender=other)
-    assert (arrived.dns.asked, arrived.kept, arrived.record["arrival"]["dmarc"]) == ([], False, "pass"), "no key, no seal, no envelope"
+    assert (arrived.dns.asked, arrived.kept, arrived.record["arrival"]["dmarc"]) == ([], False, "pass"), (
+        "no key, no seal, no envelope"
+    )
 
 
 def test_a_pass_of_ours_that_would_earn_a_signature_is_proved_first(tmp_path: Path) -> None:
@@ -85,7 +91,9 @@ def test_a_pass_of_ours_that_would_earn_a_signature_is_proved_first(tmp_path: Pa
     assert len(arrived.send(TRUSTED % b"pass" + BORDER_FIELD + SIGNED).fields) == 1
     assert arrived.record["arrival"]["dmarc"] == "pass"
     assert arrived.send(TRUSTED % b"pass" + BORDER_FIELD + SIGNED, body=BODY + b"A footer\r\n").fields == ()
-    assert arrived.record["arrival"]["dmarc"] == "unknown", "an honest program may have changed it: that is no proof of a forgery"
+    assert arrived.record["arrival"]["dmarc"] == "unknown", (
+        "an honest program may have changed it: that is no proof of a forgery"
+    )
 
 
 def test_spf_of_the_very_author_domain_is_proof_enough(tmp_path: Path) -> None:
@@ -99,7 +107,9 @@ def test_spf_of_the_very_author_domain_is_proof_enough(tmp_path: Path) -> None:
     assert ("_dmarc.hosted.example", "TXT") in arrived.dns.asked, "relaxed alignment hangs on the record"
 
 
-@pytest.mark.parametrize("connection", [REINJECTED, Connection(ip="203.0.113.5", auth="ann")], ids=["sendmail", "login"])
+@pytest.mark.parametrize(
+    "connection", [REINJECTED, Connection(ip="203.0.113.5", auth="ann")], ids=["sendmail", "login"]
+)
 def test_our_own_mail_is_not_checked(connection: Connection, tmp_path: Path) -> None:
     arrived = Arrived(tmp_path, "when: always")
     outcome = arrived.send(HEADER, connection)
@@ -113,14 +123,20 @@ def test_never_means_never(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("border", "connection"), [(BORDER_FIELD, REINJECTED), (b"", STRANGER)], ids=["re-injected", "in the border session"]
+    ("border", "connection"),
+    [(BORDER_FIELD, REINJECTED), (b"", STRANGER)],
+    ids=["re-injected", "in the border session"],
 )
 def test_what_passes_our_own_check_has_earned_it(border: bytes, connection: Connection, tmp_path: Path) -> None:
     arrived = Arrived(tmp_path, "when: missing")
     outcome = arrived.send(border + SIGNED, connection)
     assert [name for name, _ in outcome.fields] == ["DKIM-Signature"]
     record = arrived.record
-    assert (record["arrival"]["dmarc"], record["arrival"]["dkim"], record["arrival"]["aligned"]) == ("pass", "pass", True)
+    assert (record["arrival"]["dmarc"], record["arrival"]["dkim"], record["arrival"]["aligned"]) == (
+        "pass",
+        "pass",
+        True,
+    )
     assert {claim["standing"] for claim in record["claims"]} == {"verified"}
     assert record["departure"]["dmarc"] == "pass"
 
@@ -138,9 +154,13 @@ FORGERIES = {
 @pytest.mark.parametrize("when", ["missing", "always"])
 @pytest.mark.parametrize("forgery", FORGERIES)
 @pytest.mark.parametrize(
-    ("border", "connection"), [(BORDER_FIELD, REINJECTED), (b"", STRANGER)], ids=["re-injected", "in the border session"]
+    ("border", "connection"),
+    [(BORDER_FIELD, REINJECTED), (b"", STRANGER)],
+    ids=["re-injected", "in the border session"],
 )
-def test_a_forgery_fails_our_own_check(border: bytes, connection: Connection, forgery: str, when: str, tmp_path: Path) -> None:
+def test_a_forgery_fails_our_own_check(
+    border: bytes, connection: Connection, forgery: str, when: str, tmp_path: Path
+) -> None:
     arrived = Arrived(tmp_path, f"when: {when}", trust=", arc_sealers: [x.example]")
     assert arrived.send(border + FORGERIES[forgery], connection).fields == ()
     assert arrived.record["arrival"]["dmarc"] in ("fail", "unknown")
@@ -170,11 +190,17 @@ def test_what_the_border_states_of_spf_stands_in_for_our_own_check(tmp_path: Pat
         arrived.send(TRUSTED % b"pass" + ours + BORDER_FIELD + bent)
         assert arrived.record["arrival"]["dmarc"] == dmarc, stated
     arrived.send(
-        TRUSTED % b"pass" + BORDER_FIELD + b"Authentication-Results: mx.forwarder.example; spf=fail smtp.mailfrom=hosted.example\r\n" + bent
+        TRUSTED % b"pass"
+        + BORDER_FIELD
+        + b"Authentication-Results: mx.forwarder.example; spf=fail smtp.mailfrom=hosted.example\r\n"
+        + bent
     )
     assert arrived.record["arrival"]["dmarc"] == "fail", "what hurts is believed from anyone"
     arrived.send(
-        TRUSTED % b"pass" + BORDER_FIELD + b"Authentication-Results: mx.forwarder.example; spf=pass smtp.mailfrom=hosted.example\r\n" + bent
+        TRUSTED % b"pass"
+        + BORDER_FIELD
+        + b"Authentication-Results: mx.forwarder.example; spf=pass smtp.mailfrom=hosted.example\r\n"
+        + bent
     )
     assert arrived.record["arrival"]["dmarc"] == "unknown", "a sender's own field is not the border's"
     arrived.send(TRUSTED % b"pass" + BORDER_FIELD + bent)
@@ -184,7 +210,11 @@ def test_what_the_border_states_of_spf_stands_in_for_our_own_check(tmp_path: Pat
 def test_a_sealer_that_we_trust_speaks_for_what_he_changed(tmp_path: Path) -> None:
     """The list in front of us broke the signature; without its seal nobody could know that the message was good."""
     sealed = mail().sealed().raw
-    for sealers, expected in (("", "unknown"), (", arc_sealers: [lists.example]", "pass"), (", arc_sealers: [others.example]", "unknown")):
+    for sealers, expected in (
+        ("", "unknown"),
+        (", arc_sealers: [lists.example]", "pass"),
+        (", arc_sealers: [others.example]", "unknown"),
+    ):
         arrived = Arrived(tmp_path, "when: missing", trust=sealers)
         arrived.dns.zone = {**ZONE, **ARC_ZONE, "_dmarc.author.example": {"TXT": ["v=DMARC1; p=reject"]}}
         header, _, body = sealed.partition(b"\r\n\r\n")
@@ -213,7 +243,12 @@ def test_a_body_is_checked_without_being_kept(form: str, tmp_path: Path) -> None
     body = b"Nobody keeps this line of text.\r\n" * 250_000  # 8 MB
     signature = Signer(tags={"c": f"relaxed/{form}"}).sign(body=body)
     passage = arrived.gate.judge(
-        Message(REINJECTED, Envelope("ann@elsewhere.example"), split_message(BORDER_FIELD + signature + HEADER + b"\r\n")[0], "4F2A")
+        Message(
+            REINJECTED,
+            Envelope("ann@elsewhere.example"),
+            split_message(BORDER_FIELD + signature + HEADER + b"\r\n")[0],
+            "4F2A",
+        )
     )
     tracemalloc.start()
     for at in range(0, len(body), 65_535):

@@ -17,7 +17,10 @@ NAME = "s._domainkey.hosted.example"
 
 def published(*records: str, failing: bool = False) -> object:
     found = published_key(
-        "hosted.example", "s", "rsa-sha256", FakeResolver({NAME: {"TXT": [*records]}}, frozenset({NAME} if failing else ())).lookup()
+        "hosted.example",
+        "s",
+        "rsa-sha256",
+        FakeResolver({NAME: {"TXT": [*records]}}, frozenset({NAME} if failing else ())).lookup(),
     )
     return found.problem if isinstance(found, NoKey) else found.key.public_numbers()  # type: ignore[union-attr]
 

@@ -147,7 +147,9 @@ def test_the_claim() -> None:
 
 def test_no_time_is_a_temperror() -> None:
     ticks = iter(range(0, 1000, 4))
-    dns = FakeResolver({"slow.example": {"TXT": ["v=spf1 a:a.example a:b.example +all"]}}, deadline=5, clock=lambda: float(next(ticks)))
+    dns = FakeResolver(
+        {"slow.example": {"TXT": ["v=spf1 a:a.example a:b.example +all"]}}, deadline=5, clock=lambda: float(next(ticks))
+    )
     found = check_spf(CLIENT, HELO, "ann@slow.example", dns.lookup())
     assert found is not None
     assert found.result == "temperror"
@@ -159,7 +161,11 @@ def test_no_time_is_a_temperror() -> None:
 RETURN_PATH = "Return-Path: <real@sender.example>\n"
 LOGIN = "Received: from [10.0.0.9] (client [198.51.100.7]) by mx.forwarder.example (Postfix) with ESMTPSA id 1\n"
 CASES = {
-    "this session is the border": ("", OUTSIDE, Entry("192.0.2.66", "client.attacker.example", "friend@hosted.example")),
+    "this session is the border": (
+        "",
+        OUTSIDE,
+        Entry("192.0.2.66", "client.attacker.example", "friend@hosted.example"),
+    ),
     "its own Return-Path is the sender's invention": (
         RETURN_PATH,
         OUTSIDE,
@@ -182,7 +188,11 @@ CASES = {
         Entry("192.0.2.66", "client.attacker.example", None),
     ),
     "the null sender": ("Return-Path: <>\n" + BORDER, REINJECTED, Entry("192.0.2.66", "client.attacker.example", "")),
-    "unreadable": ("Return-Path: real@sender.example\n" + BORDER, REINJECTED, Entry("192.0.2.66", "client.attacker.example", None)),
+    "unreadable": (
+        "Return-Path: real@sender.example\n" + BORDER,
+        REINJECTED,
+        Entry("192.0.2.66", "client.attacker.example", None),
+    ),
     "two addresses": (
         "Return-Path: <a@b.example> <c@d.example>\n" + BORDER,
         REINJECTED,
@@ -190,11 +200,18 @@ CASES = {
     ),
     "no border": ("Received: from a by elsewhere.example\n", REINJECTED, Entry()),
     **{
-        f"of a later delivery, {name}": (f"{RETURN_PATH}{hop}{BORDER}", REINJECTED, Entry("192.0.2.66", "client.attacker.example", path))
+        f"of a later delivery, {name}": (
+            f"{RETURN_PATH}{hop}{BORDER}",
+            REINJECTED,
+            Entry("192.0.2.66", "client.attacker.example", path),
+        )
         for name, (hop, path) in {
             "sent on by a program": ("Received: by mx.forwarder.example (Postfix, from userid 38)\n\tid 7; x\n", None),
             "sent on by an alias with owner-": ("Received: by mx.forwarder.example (Postfix)\n\tid 7; x\n", None),
-            "sent on by a list": ("Received: from localhost (localhost [127.0.0.1]) by mx.forwarder.example with ESMTP id 7\n", None),
+            "sent on by a list": (
+                "Received: from localhost (localhost [127.0.0.1]) by mx.forwarder.example with ESMTP id 7\n",
+                None,
+            ),
             "sent on by a list, and delivered by LMTP": (
                 "Received: from mx.forwarder.example by mx.forwarder.example with LMTP\n\tid Q; x\n"
                 "Received: by mx.forwarder.example (Postfix, from userid 38)\n\tid 7; x\n",
@@ -207,7 +224,11 @@ CASES = {
         }.items()
     },
     **{
-        f"rewritten here, {path}": (f"Return-Path: <{path}>\n{BORDER}", REINJECTED, Entry("192.0.2.66", "client.attacker.example", None))
+        f"rewritten here, {path}": (
+            f"Return-Path: <{path}>\n{BORDER}",
+            REINJECTED,
+            Entry("192.0.2.66", "client.attacker.example", None),
+        )
         for path in ("SRS0=aBcD=XY=c.example=c@hosted.example", "srs1+aBcD=b.example==x=XY=c.example=c@hosted.example")
     },
 }
@@ -223,7 +244,11 @@ def test_the_session_that_counts(case: str) -> None:
 def test_a_user_who_logs_in_can_write_any_border() -> None:
     """He hands in a message with a Received field of ours that names somebody else's server; his own login stands above it."""
     session = Connection(ip="198.51.100.7", auth="eve")
-    for header, connection in ((BORDER, session), (RETURN_PATH + BORDER, session), (LOGIN + RETURN_PATH + BORDER, REINJECTED)):
+    for header, connection in (
+        (BORDER, session),
+        (RETURN_PATH + BORDER, session),
+        (LOGIN + RETURN_PATH + BORDER, REINJECTED),
+    ):
         mail = message(header + AUTHOR, connection)
         route = route_of(mail, TRUST)
         assert route.origin in (Origin.FORWARDED, Origin.SUBMITTED)
@@ -232,7 +257,10 @@ def test_a_user_who_logs_in_can_write_any_border() -> None:
 
 def test_an_alias_that_puts_its_own_sender_makes_no_pass() -> None:
     """The forger sends through a provider that the hosted domain's SPF lists; the alias re-injects as one of our users."""
-    zone = {"hosted.example": {"TXT": ["v=spf1 ip4:192.0.2.0/24 -all"]}, "evil.example": {"TXT": ["v=spf1 ip4:192.0.2.0/24 -all"]}}
+    zone = {
+        "hosted.example": {"TXT": ["v=spf1 ip4:192.0.2.0/24 -all"]},
+        "evil.example": {"TXT": ["v=spf1 ip4:192.0.2.0/24 -all"]},
+    }
     mail = message(BORDER + AUTHOR, REINJECTED, sender="user@hosted.example")
     entry = entry_of(mail, route_of(mail, TRUST))
     assert check_spf(entry.ip, entry.helo, entry.sender, FakeResolver(zone).lookup()) is None
@@ -274,7 +302,11 @@ RECORD = st.lists(TERMS, max_size=8).map(lambda terms: " ".join(["v=spf1", *term
 
 @pytest.mark.heavy
 @given(
-    RECORD, RECORD, st.text(max_size=20), st.one_of(st.none(), st.text(max_size=20)), st.sets(st.sampled_from(["a.example", "b.example"]))
+    RECORD,
+    RECORD,
+    st.text(max_size=20),
+    st.one_of(st.none(), st.text(max_size=20)),
+    st.sets(st.sampled_from(["a.example", "b.example"])),
 )
 @settings(max_examples=300, deadline=None)
 def test_hostile_records_never_raise(one: str, two: str, local: str, helo: str | None, failing: set[str]) -> None:

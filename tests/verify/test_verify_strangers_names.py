@@ -79,21 +79,37 @@ LETTERS = {
 
 
 @pytest.mark.parametrize("sealers", [(), ("lists.example",)], ids=["no sealers", "a trusted sealer"])
-@pytest.mark.parametrize("named", [b"", _unsigned_name("nobody"), _unsigned_name("s")], ids=["plain", "no such key", "another key"])
+@pytest.mark.parametrize(
+    "named", [b"", _unsigned_name("nobody"), _unsigned_name("s")], ids=["plain", "no such key", "another key"]
+)
 @pytest.mark.parametrize("letter", LETTERS)
-def test_no_silence_of_a_strangers_names_turns_fail_into_temperror(letter: str, named: bytes, sealers: tuple[str, ...]) -> None:
+def test_no_silence_of_a_strangers_names_turns_fail_into_temperror(
+    letter: str, named: bytes, sealers: tuple[str, ...]
+) -> None:
     above, sender = LETTERS[letter]
     header, body = split_message(above + named + HEADER + b"\r\n" + BODY)
-    seen = see(Message(Connection(ip=IP, helo="c.example"), Envelope(sender), header), config := Config(trust=Trust(arc_sealers=sealers)))
+    seen = see(
+        Message(Connection(ip=IP, helo="c.example"), Envelope(sender), header),
+        config := Config(trust=Trust(arc_sealers=sealers)),
+    )
     claims = own_checks.own_claims(seen, forms(body), config, Slow(ZONE).lookup(), NOW)
     assert arrival_of(claims, AUTHOR, True, config.trust, Spam())[0].dmarc == "fail", claims
 
 
-@pytest.mark.parametrize("record", ["v=spf1 ptr mx -all", "v=spf1 exists:%{p}.hosted.example mx -all", "v=spf1 ptr:hosted.example -all"])
-@pytest.mark.parametrize("reverse", [{}, {"PTR": ["x.silent.example"]}, {"PTR": [f"{n}.silent.example" for n in range(30)]}])
+@pytest.mark.parametrize(
+    "record", ["v=spf1 ptr mx -all", "v=spf1 exists:%{p}.hosted.example mx -all", "v=spf1 ptr:hosted.example -all"]
+)
+@pytest.mark.parametrize(
+    "reverse", [{}, {"PTR": ["x.silent.example"]}, {"PTR": [f"{n}.silent.example" for n in range(30)]}]
+)
 def test_a_silent_reverse_name_is_no_match(record: str, reverse: dict[str, list[str]]) -> None:
     """RFC 7208 section 5.5."""
-    dns = {**ZONE, AUTHOR: {"TXT": [record], "MX": ["10 mx.hosted.example"]}, "mx.hosted.example": {"A": ["192.0.2.10"]}, REVERSE: reverse}
+    dns = {
+        **ZONE,
+        AUTHOR: {"TXT": [record], "MX": ["10 mx.hosted.example"]},
+        "mx.hosted.example": {"A": ["192.0.2.10"]},
+        REVERSE: reverse,
+    }
     spf = check_spf(IP, "c.example", f"ann@{AUTHOR}", Slow(dns).lookup())
     assert spf is not None
     assert spf.result == "fail", spf
@@ -124,6 +140,8 @@ def _rank(claims: Sequence[Claim]) -> int:
 
 @settings(max_examples=300)
 @given(stated=STATED, written=WRITTEN, data=st.data())
-def test_nothing_that_anybody_writes_of_spf_makes_dmarc_better(stated: list[Claim], written: Claim, data: st.DataObject) -> None:
+def test_nothing_that_anybody_writes_of_spf_makes_dmarc_better(
+    stated: list[Claim], written: Claim, data: st.DataObject
+) -> None:
     at = data.draw(st.integers(0, len(stated)))
     assert _rank([*stated[:at], written, *stated[at:]]) >= _rank(stated)

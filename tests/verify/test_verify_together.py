@@ -19,9 +19,7 @@ from dkimgate.spf.check import check_spf
 from headers import TRUST
 from verify.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, zone
 
-BORDER = (
-    b"Received: from c.example (c.example [%s]) by mx.forwarder.example (Postfix) with ESMTP id 4F2A; Sat, 21 Nov 2026 16:20:25 +0000\r\n"
-)
+BORDER = b"Received: from c.example (c.example [%s]) by mx.forwarder.example (Postfix) with ESMTP id 4F2A; Sat, 21 Nov 2026 16:20:25 +0000\r\n"
 REINJECTED = Connection(ip="127.0.0.1", name="localhost")
 LISTED, STRANGER = "192.0.2.10", "198.51.100.66"
 ZONE = {

@@ -34,7 +34,27 @@ def breaks(lines: list[bytes], limit: int, record: int = 2048, sizes: itertools.
 
 @pytest.mark.parametrize("limit", [998, 500, 2048, 4096, 0])
 @pytest.mark.parametrize(
-    "length", [0, 1, 499, 500, 501, 997, 998, 999, 1995, 1996, 2047, 2048, 2049, 3000, 4096, 65_536, AHEAD_OF_TIME, AHEAD_OF_TIME + 1]
+    "length",
+    [
+        0,
+        1,
+        499,
+        500,
+        501,
+        997,
+        998,
+        999,
+        1995,
+        1996,
+        2047,
+        2048,
+        2049,
+        3000,
+        4096,
+        65_536,
+        AHEAD_OF_TIME,
+        AHEAD_OF_TIME + 1,
+    ],
 )
 def test_a_body_line_is_broken_where_postfix_breaks_it(limit: int, length: int) -> None:
     lines = [b"Hello", b"a" * length, b"", b"." * length, b"good bye"]
@@ -43,10 +63,17 @@ def test_a_body_line_is_broken_where_postfix_breaks_it(limit: int, length: int) 
 
 
 texts = st.lists(st.binary(max_size=70).map(lambda text: text.replace(b"\n", b"").rstrip(b"\r")), max_size=6)
-words = st.lists(st.sampled_from([b"a", b"bb", b" ", b"\t", b"  ", b".", b"\r", b"word", b" " * 9, b"w" * 9]), max_size=20).map(b"".join)
+words = st.lists(
+    st.sampled_from([b"a", b"bb", b" ", b"\t", b"  ", b".", b"\r", b"word", b" " * 9, b"w" * 9]), max_size=20
+).map(b"".join)
 
 
-@given(texts | st.lists(words.map(lambda text: text.rstrip(b"\r")), max_size=6), st.integers(2, 20), st.integers(2, 20), st.integers(1, 30))
+@given(
+    texts | st.lists(words.map(lambda text: text.rstrip(b"\r")), max_size=6),
+    st.integers(2, 20),
+    st.integers(2, 20),
+    st.integers(1, 30),
+)
 def test_the_breaker_is_smtp(lines: list[bytes], limit: int, record: int, size: int) -> None:
     assert breaks(lines, limit, record, itertools.cycle([size, 1, 7])) == smtp_model.body(lines, limit, record)
 
@@ -98,7 +125,8 @@ def test_a_header_line_is_broken_where_postfix_breaks_it(name: bytes, value: byt
 
 
 values = st.lists(
-    st.sampled_from([b"a", b"bb", b" ", b"\t", b"   ", b"\n ", b"\n\t", b"\n  x", b"word", b" " * 20, b"w" * 20]), max_size=30
+    st.sampled_from([b"a", b"bb", b" ", b"\t", b"   ", b"\n ", b"\n\t", b"\n  x", b"word", b" " * 20, b"w" * 20]),
+    max_size=30,
 )
 
 
@@ -152,13 +180,18 @@ def test_folding_and_breaking_take_linear_time(unit: bytes) -> None:
             taken.append(time.thread_time() - begun)
         return min(taken)
 
-    assert seconds(2_000_000) < 8 * max(seconds(500_000), 0.002)  # what grows with the square takes sixteen times as long
+    assert seconds(2_000_000) < 8 * max(
+        seconds(500_000), 0.002
+    )  # what grows with the square takes sixteen times as long
 
 
 def test_random_bodies_in_random_pieces() -> None:
     """At the real limits, with lines of lengths that matter."""
     random = Random(7)
     for _ in range(60):
-        lines = [b"x" * random.choice([0, 3, 76, 997, 998, 999, 1995, 1996, 2048, 4096, 5000]) for _ in range(random.randint(1, 30))]
+        lines = [
+            b"x" * random.choice([0, 3, 76, 997, 998, 999, 1995, 1996, 2048, 4096, 5000])
+            for _ in range(random.randint(1, 30))
+        ]
         sizes = itertools.cycle([random.randint(1, 5000) for _ in range(5)])
         assert breaks(lines, 998, sizes=sizes) == smtp_model.body(lines)

@@ -21,17 +21,17 @@ SEAL = b"ARC-Seal"
 KINDS = tuple(name.decode("ascii").lower() for name in (RESULTS, MESSAGE_SIGNATURE, SEAL))
 
 ALSO_SIGNED = ("dkim-signature",)
-"""By the message signature, beside what a DKIM signature of ours covers (section 4.1.2). Never Authentication-Results, which the next host
-may take off, nor any ARC field."""
+"""By the message signature, beside what a DKIM signature of ours covers (section 4.1.2). Never Authentication-Results,
+which the next host may take off, nor any ARC field."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChainState:
     """The chain that a message bears before it is sealed.
 
-    `cv` is what the new seal has to say of it. `newest` is the highest instance in the header, 0 where there is none; where the chain is
-    broken, the highest that can be read. `fields`: of a chain that passes all fields, in the order that a seal signs them
-    (section 5.1.1). `oldest_pass` as in section 5.2, None where nobody looked.
+    `cv` is what the new seal has to say of it. `newest` is the highest instance in the header, 0 where there is none;
+    where the chain is broken, the highest that can be read. `fields`: of a chain that passes all fields, in the order
+    that a seal signs them (section 5.1.1). `oldest_pass` as in section 5.2, None where nobody looked.
     """
 
     cv: Literal["none", "pass", "fail"]
@@ -43,11 +43,13 @@ class ChainState:
 def seal(
     header: Sequence[HeaderField], body_hash: bytes, results: str, chain: ChainState, key: SigningKey, now: int
 ) -> tuple[tuple[str, bytes], ...] | str:
-    """Make a set: (name, value) of ARC-Seal, ARC-Message-Signature and ARC-Authentication-Results, as they go to the top of the header, the
-    seal topmost. Values are in the form of signature.sign. Where no set can be made, why not, in words.
+    """Make a set: (name, value) of ARC-Seal, ARC-Message-Signature and ARC-Authentication-Results, as they go to the
+    top of the header, the seal topmost. Values are in the form of signature.sign. Where no set can be made, why not, in
+    words.
 
-    `header` is all of the header as it leaves, our own DKIM signatures in it; `body_hash` what BodyHash.digest() gave; `results` the
-    payload of an Authentication-Results field (RFC 8601 section 2.2), its authserv-id first, in one line; `now` is in seconds since 1970.
+    `header` is all of the header as it leaves, our own DKIM signatures in it; `body_hash` what BodyHash.digest() gave;
+    `results` the payload of an Authentication-Results field (RFC 8601 section 2.2), its authserv-id first, in one line;
+    `now` is in seconds since 1970.
     """
     instance = chain.newest + 1
     if instance > MOST_SETS:
@@ -63,22 +65,35 @@ def seal(
         message_signature = _message_signature(header, body_hash, instance, key, now)
     except ValueError as error:
         return str(error)
-    told = HeaderField(RESULTS, fold(RESULTS, [f"i={instance};".encode(), *(f" {word}".encode() for word in results.split())]))
+    told = HeaderField(
+        RESULTS, fold(RESULTS, [f"i={instance};".encode(), *(f" {word}".encode() for word in results.split())])
+    )
     signed = HeaderField(MESSAGE_SIGNATURE, message_signature)
     sealed = HeaderField(SEAL, _seal(instance, chain, (told, signed), key, now))
     return tuple((field.name.decode("ascii"), field.value) for field in (sealed, signed, told))
 
 
-def _message_signature(header: Sequence[HeaderField], body_hash: bytes, instance: int, key: SigningKey, now: int) -> bytes:
+def _message_signature(
+    header: Sequence[HeaderField], body_hash: bytes, instance: int, key: SigningKey, now: int
+) -> bytes:
     names, fields = select(header, ALSO_SIGNED)
     hashed = [f" bh={base64.b64encode(body_hash).decode()};", " b="]
     listed = [f" h={names[0]}:", *(f"{name}:" for name in names[1:-1]), f"{names[-1]};"]
-    tags = [f"i={instance};", f" a={key.algorithm};", " c=relaxed/relaxed;", *_key_tags(key), f" t={now};", *listed, *hashed]
+    tags = [
+        f"i={instance};",
+        f" a={key.algorithm};",
+        " c=relaxed/relaxed;",
+        *_key_tags(key),
+        f" t={now};",
+        *listed,
+        *hashed,
+    ]
     return _signed(MESSAGE_SIGNATURE, tags, fields, key)
 
 
 def _seal(instance: int, chain: ChainState, own: Sequence[HeaderField], key: SigningKey, now: int) -> bytes:
-    """Covers all sets in the order of their instances, or, where the chain failed, its own set alone (sections 5.1.1 and 5.1.2)."""
+    """Covers all sets in the order of their instances, or, where the chain failed, its own set alone (sections 5.1.1
+    and 5.1.2)."""
     below = chain.fields if chain.cv == "pass" else ()
     tags = [f"i={instance};", f" a={key.algorithm};", f" t={now};", f" cv={chain.cv};", *_key_tags(key), " b="]
     return _signed(SEAL, tags, (*below, *own), key)
@@ -89,7 +104,8 @@ def _key_tags(key: SigningKey) -> list[str]:
 
 
 def _signed(name: bytes, tags: list[str], fields: Sequence[HeaderField], key: SigningKey) -> bytes:
-    """The field of these tags, the last of which is an empty `b=`, with a signature over the fields and itself in it."""
+    """The field of these tags, the last of which is an empty `b=`, with a signature over the fields and itself in
+    it."""
     unsigned = [tag.encode("ascii") for tag in tags]
     own = relaxed_field(HeaderField(name, fold(name, unsigned)))
     # the field's own hash goes without a line end (RFC 6376 section 3.7)

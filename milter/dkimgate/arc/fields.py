@@ -1,4 +1,5 @@
-"""The header fields of ARC (RFC 8617 section 4.1) read into sets, and the structure that a chain must have (section 5.2, steps 1 to 3).
+"""The header fields of ARC (RFC 8617 section 4.1) read into sets, and the structure that a chain must have (section
+5.2, steps 1 to 3).
 
 Nothing here asks DNS or computes a signature: a chain that is refused here has cost one pass over the header.
 """
@@ -32,7 +33,8 @@ class Broken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A field, its position in the header from the top, its tags, and for ARC-Authentication-Results the text behind the instance."""
+    """A field, its position in the header from the top, its tags, and for ARC-Authentication-Results the text behind
+    the instance."""
 
     position: int
     field: HeaderField
@@ -86,7 +88,8 @@ class Seal(ArcSignature):
 
 @dataclass(frozen=True, slots=True)
 class MessageSignature(ArcSignature):
-    """An ARC-Message-Signature (section 4.1.2). `names`: what `h=` lists, in lower case; `expires` in seconds since 1970."""
+    """An ARC-Message-Signature (section 4.1.2). `names`: what `h=` lists, in lower case; `expires` in seconds since
+    1970."""
 
     position: int
     names: tuple[bytes, ...]
@@ -138,7 +141,8 @@ _INSTANCE = re.compile(r"[0-9]{1,2}")
 
 
 def split_results(field: HeaderField) -> tuple[int | None, str]:
-    """The instance of an ARC-Authentication-Results field and the text behind it; without an instance all of the text. Never raises."""
+    """The instance of an ARC-Authentication-Results field and the text behind it; without an instance all of the text.
+    Never raises."""
     text = field.text
     match = _RESULTS_START.match(text)
     if match is None or not 1 <= int(match[1]) <= MOST_SETS:
@@ -241,8 +245,8 @@ def _words(text: str) -> list[str]:
 def _canonicalization(text: str | None) -> tuple[bool, bool]:
     """Are header and body in simple form?
 
-    Where nothing is said, both are relaxed: RFC 6376 section 3.5 has simple, but ARC grew up with relaxed, and other validators and their
-    common test suite take that.
+    Where nothing is said, both are relaxed: RFC 6376 section 3.5 has simple, but ARC grew up with relaxed, and other
+    validators and their common test suite take that.
     """
     if text is None:
         return False, False

@@ -1,4 +1,5 @@
-"""The state of a chain as a sealer needs it (RFC 8617 section 5.1): may a set be put on top, which instance is it, and with which `cv=`?"""
+"""The state of a chain as a sealer needs it (RFC 8617 section 5.1): may a set be put on top, which instance is it, and
+with which `cv=`?"""
 
 from __future__ import annotations
 
@@ -22,15 +23,18 @@ def has_chain(header: Sequence[HeaderField]) -> bool:
     return any(field.key in KINDS for field in header)
 
 
-def chain_state(header: Sequence[HeaderField], body: BodyForms | None, whole: bool, lookup: Lookup, now: float) -> ChainState | str:
+def chain_state(
+    header: Sequence[HeaderField], body: BodyForms | None, whole: bool, lookup: Lookup, now: float
+) -> ChainState | str:
     """The state of the chain in a header, or why no set may be put on top of it. Never raises.
 
-    `header` and `body` (None where it is too large to be looked at) are those of the message as it came to us, before anything is changed
-    here. `now` is in seconds since 1970. `whole`: a host of ours found the chain whole when the message came in. What has happened to the
-    message since, on a mailing list of ours, is ours to answer for: the seals must still hold then, the newest message signature need not
-    (section 5.1, step 4).
+    `header` and `body` (None where it is too large to be looked at) are those of the message as it came to us, before
+    anything is changed here. `now` is in seconds since 1970. `whole`: a host of ours found the chain whole when the
+    message came in. What has happened to the message since, on a mailing list of ours, is ours to answer for: the seals
+    must still hold then, the newest message signature need not (section 5.1, step 4).
 
-    Of a chain that can't be taken apart, the instance is the highest that can be read in any field (section 5.1, step 3).
+    Of a chain that can't be taken apart, the instance is the highest that can be read in any field (section 5.1, step
+    3).
     """
     fields = [field for field in header if field.key in KINDS]
     if not fields:

@@ -1,4 +1,5 @@
-"""Is the ARC chain of a message whole (RFC 8617 section 5.2)? What its sealers' results are worth is asked in `evidence.arc_claims`."""
+"""Is the ARC chain of a message whole (RFC 8617 section 5.2)? What its sealers' results are worth is asked in
+`evidence.arc_claims`."""
 
 from __future__ import annotations
 
@@ -8,7 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dkimgate.arc.fields import RESULTS, Broken, FieldSet, MessageSignature, Seal, field_sets, message_signature_of, seal_of, split_results
+from dkimgate.arc.fields import (
+    RESULTS,
+    Broken,
+    FieldSet,
+    MessageSignature,
+    Seal,
+    field_sets,
+    message_signature_of,
+    seal_of,
+    split_results,
+)
 from dkimgate.arc.verify import Signed, Unanswered
 from dkimgate.dkim.canonical import BodyForms
 from dkimgate.dns.resolver import Lookup
@@ -30,7 +41,8 @@ class Validation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """An ARC-Authentication-Results field: the text behind its instance (None: it has none), and its position from the top."""
+    """An ARC-Authentication-Results field: the text behind its instance (None: it has none), and its position from the
+    top."""
 
     position: int
     instance: int | None
@@ -39,7 +51,8 @@ class Results:
 
 @dataclass(frozen=True, slots=True)
 class ArcSet:
-    """One set: who sealed it (`d=` and `s=` of its seal), who signed the message with it (`d=`), its `cv=`, its results."""
+    """One set: who sealed it (`d=` and `s=` of its seal), who signed the message with it (`d=`), its `cv=`, its
+    results."""
 
     instance: int
     sealer: str
@@ -54,10 +67,10 @@ class ArcSet:
 class Chain:
     """What became of a chain, and `why`, in words.
 
-    `sets` in order of instances; empty where the header can't be taken apart into sets. `oldest_pass` (RFC 8617 section 5.2, step 5): the
-    message has not been changed since that instance; 0: since before the first; None unless the chain passes. `uncovered`: those
-    of SHOWN that the newest message signature leaves out. `results`: every field of that kind in the header, from the top,
-    sets or not.
+    `sets` in order of instances; empty where the header can't be taken apart into sets. `oldest_pass` (RFC 8617 section
+    5.2, step 5): the message has not been changed since that instance; 0: since before the first; None unless the chain
+    passes. `uncovered`: those of SHOWN that the newest message signature leaves out. `results`: every field of that
+    kind in the header, from the top, sets or not.
     """
 
     cv: Validation
@@ -104,8 +117,9 @@ def validate(header: Sequence[HeaderField], body: BodyForms, lookup: Lookup, now
 
 
 def validate_seals(header: Sequence[HeaderField], lookup: Lookup) -> Chain:
-    """Is the chain one that its sealers made, whatever has become of the message since? Never raises. It says nothing of the message, so it
-    is for those only who know that the newest message signature did verify (section 5.2, steps 1 to 3 and 6).
+    """Is the chain one that its sealers made, whatever has become of the message since? Never raises. It says nothing
+    of the message, so it is for those only who know that the newest message signature did verify (section 5.2, steps 1
+    to 3 and 6).
     """
     try:
         fields = field_sets(header)
@@ -116,7 +130,11 @@ def validate_seals(header: Sequence[HeaderField], lookup: Lookup) -> Chain:
         return Chain(Validation.FAIL, str(broken))
     except Unanswered as unanswered:
         return Chain(Validation.TEMPERROR, str(unanswered))
-    return Chain(Validation.PASS, "every seal verifies") if fields else Chain(Validation.NONE, "the message has no ARC set")
+    return (
+        Chain(Validation.PASS, "every seal verifies")
+        if fields
+        else Chain(Validation.NONE, "the message has no ARC set")
+    )
 
 
 @contextmanager

@@ -1,4 +1,5 @@
-"""The signatures of an ARC chain (RFC 8617 sections 4.1.2, 4.1.3 and 5.1.1; RFC 6376 section 6.1), one message at a time."""
+"""The signatures of an ARC chain (RFC 8617 sections 4.1.2, 4.1.3 and 5.1.1; RFC 6376 section 6.1), one message at a
+time."""
 
 from __future__ import annotations
 
@@ -56,7 +57,8 @@ class Signed:
                 raise Broken(f"the seal of {seal.domain}: {broken}") from None
 
     def _seal_digests(self, sets: Sequence[FieldSet], seals: Sequence[Seal]) -> list[bytes]:
-        """What each seal signs: all sets below its own, and its own with an empty `b=` at the end (RFC 8617 section 5.1.1)."""
+        """What each seal signs: all sets below its own, and its own with an empty `b=` at the end (RFC 8617 section
+        5.1.1)."""
         digests: list[bytes] = []
         running = hashlib.sha256()
         for fields, seal in zip(sets, seals, strict=True):
@@ -79,7 +81,9 @@ class Signed:
             taken[name] += 1
             if taken[name] <= len(positions):
                 position = positions[-taken[name]]
-                digest.update(simple_field(self._header[position]) if signature.simple_header else self._relaxed_at(position))
+                digest.update(
+                    simple_field(self._header[position]) if signature.simple_header else self._relaxed_at(position)
+                )
                 digest.update(b"\r\n")
         own = signature.unsigned
         digest.update(simple_field(own) if signature.simple_header else relaxed_field(own))

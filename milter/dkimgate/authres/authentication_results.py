@@ -1,7 +1,7 @@
 """Authentication-Results (RFC 8601): one reading for what helps, another for what hurts.
 
-What helps is taken from a field only if all of it follows the grammar of section 2.2. What hurts is taken from any field: where the
-grammar fails, every `method=result` that says something bad is picked out of the text as it stands.
+What helps is taken from a field only if all of it follows the grammar of section 2.2. What hurts is taken from any
+field: where the grammar fails, every `method=result` that says something bad is picked out of the text as it stands.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ MAX_LENGTH = 8192
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One resinfo: `method` and `result` in lower case, and its properties as ("ptype.property" in lower case, value)."""
+    """One resinfo: `method` and `result` in lower case, and its properties as ("ptype.property" in lower case,
+    value)."""
 
     method: str
     result: str
@@ -74,15 +75,16 @@ def _first_word(text: str) -> str | None:
     return match[1] if match else None
 
 
-# The lexical tokens of RFC 8601 section 2.2, which takes `value` from RFC 2045 section 5.1, each with the CFWS ahead of it. A "word" is
-# wider than a token of that RFC: real hosts write addresses, base64 and time stamps unquoted where a pvalue stands.
+# The lexical tokens of RFC 8601 section 2.2, which takes `value` from RFC 2045 section 5.1, each with the CFWS ahead of
+# it. A "word" is wider than a token of that RFC: real hosts write addresses, base64 and time stamps unquoted where a
+# pvalue stands.
 _LEX = re.compile(
     r"""
     ( (?: [ \t]++ | \( (?: [^()\\]++ | \\. )*+ \) )*+ )    # white space, and comments that hold no other
     (?: ( [^\s();"=]++ )                                  # a word
       | ( " (?: [^"\\]++ | \\. )*+ " )                     # a quoted string
       | ( [=;] )
-      | ( " (?: [^"\\]++ | \\. )*+                        # what begins none of these, to where it ends: no start is tried in it again
+      | ( " (?: [^"\\]++ | \\. )*+                        # what begins none of these, to its end: not tried again
         | \( (?: [^()\\]++ | \\. )*+
         | . )
       | \Z )
@@ -94,7 +96,8 @@ _METHOD = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:/0*1)?")  # 
 _PROPERTY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\.[A-Za-z0-9][A-Za-z0-9._-]*")
 _METHODS = frozenset({"dmarc", "spf", "dkim", "arc"})
 _PAIRS = frozenset({"client-ip", "envelope-from", "helo", "identity", "receiver"})
-"""What Amazon SES copies out of Received-SPF (RFC 7208 section 9.1), each with a semicolon ahead as if it were a result."""
+"""What Amazon SES copies out of Received-SPF (RFC 7208 section 9.1), each with a semicolon ahead as if it were a
+result."""
 
 _QUOTED_PAIR = re.compile(r"\\(.)")
 
@@ -152,7 +155,8 @@ _QUOTES_AND_COMMENTS = re.compile(r'"(?:[^"\\]++|\\.)*+"|[()]|\\.')
 
 
 def _without_comments(text: str) -> str:
-    """The text with a space in place of each comment, for comments inside comments. Raises _NotWellFormed where one has no end."""
+    """The text with a space in place of each comment, for comments inside comments. Raises _NotWellFormed where one has
+    no end."""
     kept: list[str] = []
     depth = start = 0
     at = 0
@@ -194,7 +198,11 @@ def _parse(text: str) -> Reading:
         if tokens[at][1].lower() == "none" and tokens[at][0] == "word" and tokens[at + 1][0] in (";", "end"):
             empty = True
             at += 1
-        elif tokens[at][0] == "word" and tokens[at][1].lower() == tokens[0][1].lower() and tokens[at + 1][0] in (";", "end"):
+        elif (
+            tokens[at][0] == "word"
+            and tokens[at][1].lower() == tokens[0][1].lower()
+            and tokens[at + 1][0] in (";", "end")
+        ):
             at += 1  # Microsoft writes its name ahead of each result
         elif tokens[at][1].lower() in _PAIRS:
             _, at = _name(tokens, at, "/")
@@ -210,8 +218,8 @@ def _parse(text: str) -> Reading:
 def _resinfo(tokens: list[Token], at: int) -> tuple[tuple[Result, ...], int]:
     """The results from that token to the next semicolon, and where it stands.
 
-    One, as a rule. FortiMail writes those of several signatures without semicolons between them: nobody knows which property belongs to
-    which of them, so only what hurts is taken of these.
+    One, as a rule. FortiMail writes those of several signatures without semicolons between them: nobody knows which
+    property belongs to which of them, so only what hurts is taken of these.
     """
     name, at = _name(tokens, at, "/")
     method = _METHOD.fullmatch(name)
@@ -232,14 +240,16 @@ def _resinfo(tokens: list[Token], at: int) -> tuple[tuple[Result, ...], int]:
         elif name == method[1].lower() and name in _METHODS:
             others.append(value)
         elif name in _METHODS or not _KEYWORD.fullmatch(name):
-            raise _NotWellFormed  # anything else without a ptype says nothing: Microsoft's action, authentication_milter's x-bits
+            # anything else without a ptype says nothing: Microsoft's action, authentication_milter's x-bits
+            raise _NotWellFormed
     if others:
         return hurting(" ".join(f"{method[1]}={each}" for each in (result, *others))), at
     return (Result(method[1].lower(), result.lower(), tuple(properties), reason),), at
 
 
 def _name(tokens: list[Token], at: int, joint: str) -> tuple[str, int]:
-    """What stands ahead of an equals sign, in lower case, and what follows that sign. CFWS may stand at the `joint`, and nowhere else."""
+    """What stands ahead of an equals sign, in lower case, and what follows that sign. CFWS may stand at the `joint`,
+    and nowhere else."""
     name = tokens[at][1]
     if tokens[at][0] != "word":
         raise _NotWellFormed

@@ -1,4 +1,5 @@
-"""The results of each method, as RFC 8601 section 2.7 and the RFCs of the methods define them, and the words that hosts write instead."""
+"""The results of each method, as RFC 8601 section 2.7 and the RFCs of the methods define them, and the words that hosts
+write instead."""
 
 from __future__ import annotations
 

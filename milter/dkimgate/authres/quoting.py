@@ -1,7 +1,9 @@
-"""Comments and quoted strings (RFC 5322 section 3.2) taken out of a text, in time that grows with it whatever a stranger writes.
+"""Comments and quoted strings (RFC 5322 section 3.2) taken out of a text, in time that grows with it whatever a
+stranger writes.
 
-A pattern that demands the closing mark starts anew at every opening mark, and each time reads to the end of the text where no mark closes.
-So the patterns here also match, up to the end, what is not closed; that part stays in the text as it is.
+A pattern that demands the closing mark starts anew at every opening mark, and each time reads to the end of the text
+where no mark closes. So the patterns here also match, up to the end, what is not closed; that part stays in the text as
+it is.
 """
 
 from __future__ import annotations

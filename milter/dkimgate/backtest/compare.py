@@ -94,8 +94,9 @@ class Action(NamedTuple):
 
 
 class Side(NamedTuple):
-    """A message under one policy: the rule that took it, what that decided, what is done (another thing where the rule only
-    observes), and the departure, None where the message does not leave (what is held may, by the hand of somebody who looks at it)."""
+    """A message under one policy: the rule that took it, what that decided, what is done (another thing where the rule
+    only observes), and the departure, None where the message does not leave (what is held may, by the hand of somebody
+    who looks at it)."""
 
     rule: str
     decided: Action
@@ -149,7 +150,9 @@ def kinds(old: Side, new: Side) -> list[Kind]:
     if was.disposition != now.disposition:
         found.append(_DISPOSED[Disposition(now.disposition)])
     if old.departure != new.departure and old.departure is not None and new.departure is not None:
-        found.append(Kind.WORSE if old.departure == "pass" else Kind.BETTER if new.departure == "pass" else Kind.DEPARTURE)
+        found.append(
+            Kind.WORSE if old.departure == "pass" else Kind.BETTER if new.departure == "pass" else Kind.DEPARTURE
+        )
     found += [Kind.ENVELOPE] * (was.envelope != now.envelope) + [Kind.SEAL] * (was.seal != now.seal)
     return found or [Kind.RULE] * (old != new)
 
@@ -169,12 +172,20 @@ def why(compared: Compared, policy: Policy) -> str:
     if before is None:
         return f"no rule is called {compared.old.rule} any more"
     reason = why_not(before, facts, reached.decision.risk)
-    return f"not {compared.old.rule}: {reason}" if reason is not None else f"{compared.new.rule} stands ahead of {compared.old.rule}"
+    return (
+        f"not {compared.old.rule}: {reason}"
+        if reason is not None
+        else f"{compared.new.rule} stands ahead of {compared.old.rule}"
+    )
 
 
 def door(compared: Compared) -> str:
     """By which of DMARC's two doors a laundered message comes to look good."""
-    return "a signature of ours is aligned" if compared.new.done.sign == Sign.AUTHOR else "SPF passes for its envelope at the next receiver"
+    return (
+        "a signature of ours is aligned"
+        if compared.new.done.sign == Sign.AUTHOR
+        else "SPF passes for its envelope at the next receiver"
+    )
 
 
 def _recorded(record: Record, facts: Facts) -> Side:

@@ -37,8 +37,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The lines of a source that begin in [start, end). Of a compressed source, whose middle can't be reached without what stands
-    before it, every `shares`th block from the one with the number `share` on. `weight`: how many octets of the file that is."""
+    """The lines of a source that begin in [start, end). Of a compressed source, whose middle can't be reached without
+    what stands before it, every `shares`th block from the one with the number `share` on. `weight`: how many octets of
+    the file that is."""
 
     source: Source
     start: int
@@ -53,7 +54,8 @@ class Piece:
 
 
 def open_all(journal: Path, since: str) -> list[Source]:
-    """The journal and its rotated files, the oldest first, but those that were last written before `since`. Raises OSError."""
+    """The journal and its rotated files, the oldest first, but those that were last written before `since`. Raises
+    OSError."""
     files = files_of(journal)
     if not files:
         journal.open("rb").close()  # says why there is none
@@ -98,7 +100,8 @@ def lines(piece: Piece) -> Iterator[bytes]:
 
 
 def _plain(piece: Piece) -> Iterator[bytes]:
-    """A line belongs to the piece in which it begins: where a piece does not begin with one, the rest of the line is another's."""
+    """A line belongs to the piece in which it begins: where a piece does not begin with one, the rest of the line is
+    another's."""
     fd = piece.source.fd
     data = os.pread(fd, piece.end - piece.start, piece.start)
     if piece.start and os.pread(fd, 1, piece.start - 1) != b"\n":

@@ -43,7 +43,8 @@ def backtest(
     processes: int | None = None,
     progress: Progress = lambda done: None,
 ) -> Tally:
-    """Decide all records of a journal and its rotated files again. `progress` is told now and then which part (0 to 1) is done.
+    """Decide all records of a journal and its rotated files again. `progress` is told now and then which part (0 to 1)
+    is done.
 
     Raises OSError where a file can't be read, BacktestError where a process ended before it was done.
     """

@@ -1,4 +1,5 @@
-"""What a backtest counts, in each process for itself and then in all together. Its size has a limit, however long the journal is."""
+"""What a backtest counts, in each process for itself and then in all together. Its size has a limit, however long the
+journal is."""
 
 from __future__ import annotations
 
@@ -131,7 +132,10 @@ class Tally:
     def close(self) -> None:
         """Everything is counted: turn what was kept into examples."""
         for key, kept in self._kept.items():
-            told = [(time, compared, door(compared) if isinstance(key, str) else why(compared, self.policy)) for time, _, compared in kept]
+            told = [
+                (time, compared, door(compared) if isinstance(key, str) else why(compared, self.policy))
+                for time, _, compared in kept
+            ]
             self._merge_examples(key, [_example(*each) for each in told])
         self._kept.clear()
         known = {transition: kinds(*transition) for transition in self.transitions}
@@ -157,7 +161,11 @@ class Tally:
         self.untold += other.untold
         self.first = min(filter(None, (self.first, other.first)), default="")
         self.last = max(self.last, other.last)
-        for mine, theirs in ((self.skipped, other.skipped), (self.kinds, other.kinds), (self.more_authors, other.more_authors)):
+        for mine, theirs in (
+            (self.skipped, other.skipped),
+            (self.kinds, other.kinds),
+            (self.more_authors, other.more_authors),
+        ):
             mine.update(theirs)  # type: ignore[arg-type]
         self.rules.update(other.rules)
         self.laundered.update(other.laundered)

@@ -30,7 +30,8 @@ exit status: 0 good, 1 a finding, 2 the command could not run
 
 
 class _Parser(argparse.ArgumentParser):
-    """A command tells of an option that it does not know, with its own usage: left to the top, it would be the usage of all."""
+    """A command tells of an option that it does not know, with its own usage: left to the top, it would be the usage of
+    all."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """`ArgumentParser.parse_known_args`, which leaves nothing over."""
@@ -91,6 +92,7 @@ def _bug(error: Exception) -> int:
     place = f"{Path(last.filename).name}:{last.lineno}"
     complain(
         f"internal error: {type(error).__name__}: {error} (at {place}, version {__version__})",
-        "This is a bug in dkimgate. Please report it with what the same command prints with DKIMGATE_DEBUG=1 in its environment.",
+        "This is a bug in dkimgate. Please report it with what the same command prints with DKIMGATE_DEBUG=1 in its "
+        "environment.",
     )
     return 2

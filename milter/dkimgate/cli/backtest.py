@@ -27,11 +27,11 @@ from dkimgate.policy.proof import prove, report
 from dkimgate.record.journal_reader import files_of
 
 _EPILOG = """\
-Every record of the journal and of its rotated files is decided again from the facts that it holds, by the code that the daemon
-runs, the guard behind the policy included. What is compared: the rule, the signature, the seal, the envelope sender, the
-disposition, and what the next receiver's DMARC concludes. Not compared: texts, tags and other changes of the header.
-Nothing is sent, signed, written or looked up. Records without facts, of border listeners, and of messages that something went
-wrong with are counted and passed over.
+Every record of the journal and of its rotated files is decided again from the facts that it holds, by the code that
+the daemon runs, the guard behind the policy included. What is compared: the rule, the signature, the seal, the
+envelope sender, the disposition, and what the next receiver's DMARC concludes. Not compared: texts, tags and other
+changes of the header. Nothing is sent, signed, written or looked up. Records without facts, of border listeners, and
+of messages that something went wrong with are counted and passed over.
 
 examples:
   dkimgate backtest --policy new.yaml                        all that was recorded, on every core
@@ -59,16 +59,25 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "backtest",
         help="what another policy would have done with the messages of the journal",
-        description="Decide the messages of the journal again under another policy, and show what would have been otherwise.",
+        description="Decide the messages of the journal again under another policy, and show what would have been "
+        "otherwise.",
         epilog=_EPILOG,
         formatter_class=Formatter,
     )
     parser.add_argument("--policy", type=Path, required=True, metavar="NEW.yaml", help="the policy to try")
-    parser.add_argument("--since", type=moment, metavar="TIME", help="only from this time on: 2h, 7d, 2026-11-21T16:20 (UTC)")
+    parser.add_argument(
+        "--since", type=moment, metavar="TIME", help="only from this time on: 2h, 7d, 2026-11-21T16:20 (UTC)"
+    )
     parser.add_argument("--until", type=moment, metavar="TIME", help="only before this time")
-    parser.add_argument("--journal", type=Path, metavar="FILE", help="the journal (default: journal.file of the configuration)")
-    parser.add_argument("--config", type=Path, default=dkimgate_yaml.DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
-    parser.add_argument("--examples", type=_count, default=2, metavar="N", help="how many of each change (default: %(default)s)")
+    parser.add_argument(
+        "--journal", type=Path, metavar="FILE", help="the journal (default: journal.file of the configuration)"
+    )
+    parser.add_argument(
+        "--config", type=Path, default=dkimgate_yaml.DEFAULT_FILE, metavar="FILE", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--examples", type=_count, default=2, metavar="N", help="how many of each change (default: %(default)s)"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object, with every change")
     parser.set_defaults(run=run)
 
@@ -89,7 +98,11 @@ def run(options: argparse.Namespace) -> int:
     progress = _Progress()
     try:
         tally = backtest(
-            journal, policy, Period(options.since or "", options.until or ""), examples=options.examples, progress=progress.tell
+            journal,
+            policy,
+            Period(options.since or "", options.until or ""),
+            examples=options.examples,
+            progress=progress.tell,
         )
     except BacktestError as error:
         raise CommandError(str(error)) from None
@@ -140,7 +153,9 @@ def _nothing(tally: Tally, journal: Path) -> str:
     if _is_no_journal(tally):
         return f"{journal}: no line of it is a record: is it a journal of dkimgate?"
     skipped = sum(tally.skipped.values())
-    found = [f"{skipped} cannot be decided again"] * bool(skipped) + [f"{tally.outside} are of another time"] * bool(tally.outside)
+    found = [f"{skipped} cannot be decided again"] * bool(skipped) + [f"{tally.outside} are of another time"] * bool(
+        tally.outside
+    )
     return f"{journal}: no record to decide on again" + (f": {', '.join(found)}" if found else "")
 
 
@@ -154,11 +169,19 @@ def _notes(tally: Tally, settings: dkimgate_yaml.Config | None, file: Path) -> l
     notes = []
     if policy.allow_laundering:
         notes.append(f"the policy allows {', '.join(policy.allow_laundering)} to launder: {policy.laundering_reason}")
-    notes += [f"the daemon would not start: {problem.splitlines()[0].rstrip(':')}" for problem in report.problems(policy, prove(policy))]
+    notes += [
+        f"the daemon would not start: {problem.splitlines()[0].rstrip(':')}"
+        for problem in report.problems(policy, prove(policy))
+    ]
     if settings is not None:
-        notes += [f"the daemon would not start: {problem}" for problem in config_checks.problems(file, settings, policy)]
+        notes += [
+            f"the daemon would not start: {problem}" for problem in config_checks.problems(file, settings, policy)
+        ]
     if _unaligns(policy) and tally.untold:
-        text = f"{tally.untold} records are too old to tell whether the sender can be rewritten: to `envelope: unalign` it can't"
+        text = (
+            f"{tally.untold} records are too old to tell whether the sender can be rewritten: to `envelope: "
+            f"unalign` it can't"
+        )
         notes.append(text)
     return notes
 
@@ -175,7 +198,11 @@ def _show(tally: Tally, journal: Path, notes: list[str], screen: Screen) -> None
     if tally.changed:
         screen.title("What changes (a message may stand in several lines)")
         rows: list[list[Cell]] = [
-            [(str(tally.kinds[kind]), BAD if kind in _LOUD else ""), _share(tally.kinds[kind], tally.records), kind.words]
+            [
+                (str(tally.kinds[kind]), BAD if kind in _LOUD else ""),
+                _share(tally.kinds[kind], tally.records),
+                kind.words,
+            ]
             for kind in Kind
             if tally.kinds[kind]
         ]
@@ -196,8 +223,14 @@ def _head(tally: Tally, journal: Path) -> list[list[Cell]]:
         [("journal", TITLE), files],
         [("period", TITLE), f"{tally.first[:19]}Z to {tally.last[:19]}Z"],
         [("records", TITLE), f"{tally.records} decided again"],
-        [("unchanged", TITLE), f"{tally.records - tally.changed} ({_share(tally.records - tally.changed, tally.records)})"],
-        [("changed", TITLE), (f"{tally.changed} ({_share(tally.changed, tally.records)})", DOUBT if tally.changed else "")],
+        [
+            ("unchanged", TITLE),
+            f"{tally.records - tally.changed} ({_share(tally.records - tally.changed, tally.records)})",
+        ],
+        [
+            ("changed", TITLE),
+            (f"{tally.changed} ({_share(tally.changed, tally.records)})", DOUBT if tally.changed else ""),
+        ],
     ]
     rows += [[("passed over", TITLE), f"{count} {reason.value}"] for reason, count in tally.skipped.items()]
     return rows
@@ -206,7 +239,9 @@ def _head(tally: Tally, journal: Path) -> list[list[Cell]]:
 def _show_laundering(tally: Tally, screen: Screen) -> None:
     if not tally.laundered:
         return
-    screen.title("LAUNDERING under the new policy: it came from outside without a pass, or as spam, and leaves looking good")
+    screen.title(
+        "LAUNDERING under the new policy: it came from outside without a pass, or as spam, and leaves looking good"
+    )
     screen.table([[(str(count), BAD), rule] for rule, count in tally.laundered.most_common()])
     _show_examples([each for rule in tally.laundered for each in reversed(tally.examples.get(rule, []))], screen)
 
@@ -233,7 +268,13 @@ def _transition(change: Transition, count: int, whole: int) -> list[Cell]:
     better = old.departure != "pass" and new.departure == "pass"
     action = _arrow(str(old), str(new))
     loud = old.done.sign == "none" != new.done.sign
-    return [str(count), _share(count, whole), _arrow(old.rule, new.rule), (action, BAD if loud else ""), (departs, BAD if better else "")]
+    return [
+        str(count),
+        _share(count, whole),
+        _arrow(old.rule, new.rule),
+        (action, BAD if loud else ""),
+        (departs, BAD if better else ""),
+    ]
 
 
 def _arrow(old: str, new: str) -> str:
@@ -285,7 +326,12 @@ def _as_json(tally: Tally, journal: Path, notes: list[str]) -> dict[str, Any]:
     return {
         "policy": {"file": tally.policy.file, "digest": f"sha256:{tally.policy.digest}"},
         "journal": str(journal),
-        "period": {"since": tally.period.since or None, "until": tally.period.until or None, "first": tally.first, "last": tally.last},
+        "period": {
+            "since": tally.period.since or None,
+            "until": tally.period.until or None,
+            "first": tally.first,
+            "last": tally.last,
+        },
         "records": tally.records,
         "unchanged": tally.records - tally.changed,
         "changed": tally.changed,
@@ -293,12 +339,16 @@ def _as_json(tally: Tally, journal: Path, notes: list[str]) -> dict[str, Any]:
         "torn": tally.torn,
         "kinds": {kind.value: tally.kinds[kind] for kind in Kind if tally.kinds[kind]},
         "changes": [_change_as_json(tally, change, count) for change, count in tally.by_importance()],
-        "authors": {name: _author_as_json(tally.author_messages[name], counted) for name, counted in sorted(tally.authors.items())},
+        "authors": {
+            name: _author_as_json(tally.author_messages[name], counted)
+            for name, counted in sorted(tally.authors.items())
+        },
         "more_authors": _author_as_json(tally.more_author_messages, tally.more_authors),
         "rules": dict(tally.rules),
         "unused_rules": tally.unused_rules(),
         "laundering": {
-            rule: {"messages": count, "examples": _examples_as_json(tally, rule)} for rule, count in tally.laundered.most_common()
+            rule: {"messages": count, "examples": _examples_as_json(tally, rule)}
+            for rule, count in tally.laundered.most_common()
         },
         "notes": notes,
     }
@@ -314,7 +364,12 @@ def _change_as_json(tally: Tally, change: Transition, count: int) -> dict[str, A
 
 
 def _side_as_json(side: Side) -> dict[str, Any]:
-    return {"rule": side.rule, "decided": side.decided._asdict(), "done": side.done._asdict(), "departure": side.departure}
+    return {
+        "rule": side.rule,
+        "decided": side.decided._asdict(),
+        "done": side.done._asdict(),
+        "departure": side.departure,
+    }
 
 
 def _examples_as_json(tally: Tally, key: Transition | str) -> list[dict[str, Any]]:

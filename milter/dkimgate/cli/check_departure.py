@@ -17,31 +17,44 @@ def findings(gate: Gate) -> Iterator[Finding]:
     if way.known is Known.UNKNOWN:
         yield Finding(
             "note",
-            f"departure.addresses: unknown ({way.why}): every sender that is aligned with its author is taken to pass SPF at the next "
+            f"departure.addresses: unknown ({way.why}): every sender that is aligned with its author is taken to pass "
+            f"SPF at the next "
             "receiver, so more of what arrived badly is rewritten, or held. Name all addresses that mail leaves from",
         )
     elif way.known is Known.FOUND:
-        yield Finding("note", f"departure.addresses: found {addresses} ({way.why}). If mail leaves from others too, name all of them there")
+        yield Finding(
+            "note",
+            f"departure.addresses: found {addresses} ({way.why}). If mail leaves from others too, name all of them "
+            f"there",
+        )
     if not way.helos:
         yield Finding(
-            "note", "departure.helo: unknown, and Postfix does not tell: the null sender is taken to pass SPF at the next receiver"
+            "note",
+            "departure.helo: unknown, and Postfix does not tell: the null sender is taken to pass SPF at the next "
+            "receiver",
         )
     if way.origins is None:
-        yield Finding("note", "departure.origin: unknown, and Postfix does not tell: a sender without a domain is taken to pass SPF")
+        yield Finding(
+            "note",
+            "departure.origin: unknown, and Postfix does not tell: a sender without a domain is taken to pass SPF",
+        )
     for helo in way.helos:
         aligned = config_checks.aligned_with(helo, config_checks.hosted_domains(settings))
         if aligned:
             yield Finding(
                 "warning",
-                f"departure.helo {helo} may align with the hosted domain {', '.join(aligned)}: a forgery of it with the null sender can "
-                "pass by SPF, and no rewriting helps: where the policy closes that door, it is held. Let Postfix say another name "
+                f"departure.helo {helo} may align with the hosted domain {', '.join(aligned)}: a forgery of it with "
+                f"the null sender can "
+                "pass by SPF, and no rewriting helps: where the policy closes that door, it is held. Let Postfix say "
+                "another name "
                 "(smtp_helo_name)",
             )
     if settings.unalign is not None and way.cut(settings.unalign.domain) != settings.unalign.domain:
         domain, cut = settings.unalign.domain, way.cut(settings.unalign.domain)
         yield Finding(
             "warning",
-            f"unalign.domain {domain}: Postfix's masquerade_domains makes {cut} of it behind the gate, and no bounce of a rewritten sender "
+            f"unalign.domain {domain}: Postfix's masquerade_domains makes {cut} of it behind the gate, and no bounce "
+            f"of a rewritten sender "
             f"comes home: put !{domain} in front there",
         )
 

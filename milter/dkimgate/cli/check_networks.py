@@ -1,4 +1,5 @@
-"""Behind which trusted networks may strangers stand? Bridges and gateways of this host, and networks that are too large to know."""
+"""Behind which trusted networks may strangers stand? Bridges and gateways of this host, and networks that are too large
+to know."""
 
 from __future__ import annotations
 
@@ -29,8 +30,8 @@ def _read(file: Path) -> str:
 
 
 def of(trust: Trust, routes: str, bridges: Collection[str], routes6: str = "") -> Iterator[Finding]:
-    """The same, of the texts of /proc/net/route and /proc/net/ipv6_route and the names of the bridges. Nothing where the configuration says
-    that it is meant so."""
+    """The same, of the texts of /proc/net/route and /proc/net/ipv6_route and the names of the bridges. Nothing where
+    the configuration says that it is meant so."""
     if not trust.wide:
         held = [*hidden(routes, bridges), *hidden6(routes6, bridges)]
         for network in trust.networks:
@@ -38,7 +39,9 @@ def of(trust: Trust, routes: str, bridges: Collection[str], routes6: str = "") -
     for relay in trust.relays:
         if not any(relay.version == network.version and relay.subnet_of(network) for network in trust.networks):  # type: ignore[arg-type]
             yield Finding(
-                "warning", f"trust.relays: {relay} does not stand in trust.networks, so no mail of it counts as relayed: add it there"
+                "warning",
+                f"trust.relays: {relay} does not stand in trust.networks, so no mail of it counts as relayed: add it "
+                f"there",
             )
 
 
@@ -49,21 +52,24 @@ def _of_network(network: Network, held: Sequence[tuple[Network, str]]) -> Iterat
     if told:
         yield Finding(
             "warning",
-            f"trust.networks: {network} holds {' and '.join(dict.fromkeys(told))}: a stranger may reach this host by that address. Let "
-            "Postfix be told the true client (PROXY protocol, XCLIENT), name the hosts alone, or say `trust.wide: true`; never name it in "
+            f"trust.networks: {network} holds {' and '.join(dict.fromkeys(told))}: a stranger may reach this host by "
+            f"that address. Let "
+            "Postfix be told the true client (PROXY protocol, XCLIENT), name the hosts alone, or say `trust.wide: "
+            "true`; never name it in "
             "trust.relays",
         )
     if network.prefixlen < (24 if network.version == 4 else 64):
         yield Finding(
             "warning",
-            f"trust.networks: {network}: so large? Whoever sends from there counts as a host of ours. Name the hosts, or say "
+            f"trust.networks: {network}: so large? Whoever sends from there counts as a host of ours. Name the hosts, "
+            f"or say "
             "`trust.wide: true`",
         )
 
 
 def hidden(routes: str, bridges: Collection[str]) -> list[tuple[Network, str]]:
-    """The networks behind bridges and the addresses of gateways, in the text of /proc/net/route, each with what it is. A line that can't
-    be read is none."""
+    """The networks behind bridges and the addresses of gateways, in the text of /proc/net/route, each with what it is.
+    A line that can't be read is none."""
     found: list[tuple[Network, str]] = []
     for line in routes.splitlines()[1:]:
         words = line.split()
@@ -82,7 +88,8 @@ def hidden(routes: str, bridges: Collection[str]) -> list[tuple[Network, str]]:
 
 
 def hidden6(routes: str, bridges: Collection[str]) -> list[tuple[Network, str]]:
-    """The same, in the text of /proc/net/ipv6_route (destination, length, source, length, gateway, metric, counters, flags, interface)."""
+    """The same, in the text of /proc/net/ipv6_route (destination, length, source, length, gateway, metric, counters,
+    flags, interface)."""
     found: list[tuple[Network, str]] = []
     for line in routes.splitlines():
         words = line.split()

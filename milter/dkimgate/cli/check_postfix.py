@@ -11,7 +11,8 @@ from dkimgate.postfix import this_host
 
 
 def hosts(settings: Config) -> Iterator[Finding]:
-    """Does `trust.hosts` name this Postfix, by every name that it writes into Received? No hosts at all are told of elsewhere."""
+    """Does `trust.hosts` name this Postfix, by every name that it writes into Received? No hosts at all are told of
+    elsewhere."""
     asked = this_host.this_host().postfix()
     if asked is None or not settings.trust.hosts:
         return
@@ -19,7 +20,8 @@ def hosts(settings: Config) -> Iterator[Finding]:
         if not settings.trust.is_host(name):
             yield Finding(
                 "warning",
-                f"trust.hosts: the Postfix of this host calls itself {name} (`postconf -h myhostname`, or `-o myhostname=` in master.cf), "
+                f"trust.hosts: the Postfix of this host calls itself {name} (`postconf -h myhostname`, or `-o "
+                f"myhostname=` in master.cf), "
                 "which is not among them: no Received field that it writes is ours. Add that name",
             )
 
@@ -36,6 +38,7 @@ def field_sizes(settings: Config) -> Iterator[Finding]:
     if limit is not None and limit > most:
         yield Finding(
             "warning",
-            f"header_size_limit = {limit} in Postfix: a header field of more than {most} octets ends the connection to the daemon, and its "
+            f"header_size_limit = {limit} in Postfix: a header field of more than {most} octets ends the connection "
+            f"to the daemon, and its "
             f"message waits in the queue without a record. {advice}",
         )

@@ -34,20 +34,28 @@ def show(policy: Policy, found: Proved, screen: Screen, rests_on: str) -> None:
     launders = sorted({each.rule.name for each in found.proof.launders})
     but = f", but for what {', '.join(launders)} may do" if launders else ""
     doubtful = report.doubtful(policy, found.proof)
-    but += f", but for {', '.join(doubtful)}, which {'is' if len(doubtful) == 1 else 'are'} too hard (see above)" if doubtful else ""
+    but += (
+        f", but for {', '.join(doubtful)}, which {'is' if len(doubtful) == 1 else 'are'} too hard (see above)"
+        if doubtful
+        else ""
+    )
     over = f"over {len(policy.rules)} rules in {found.seconds:.2g} s"
     screen.line(
         (f"  proved{but}", DOUBT if but else GOOD),
-        ": no message that arrived badly from outside gets an aligned signature, and none departs with a DMARC pass that it did not "
+        ": no message that arrived badly from outside gets an aligned signature, and none departs with a DMARC pass "
+        "that it did not "
         f"arrive with ({over}). Whether a message departs with a pass is predicted: {rests_on}.",
     )
     rows: list[list[Cell]] = [
-        [each.rule.name, f"{each.taker.name} comes first", (report.summary(each.witness), DIM)] for each in found.overlaps
+        [each.rule.name, f"{each.taker.name} comes first", (report.summary(each.witness), DIM)]
+        for each in found.overlaps
     ]
     if found.uncovered is not None:
         rows.append(["default", "takes what no rule does", (report.summary(found.uncovered), DIM)])
     if rows:
-        screen.line(("  For information: where several rules match a message, the first decides. One such message a rule:", DIM))
+        screen.line(
+            ("  For information: where several rules match a message, the first decides. One such message a rule:", DIM)
+        )
         screen.table(rows)
 
 
@@ -59,10 +67,14 @@ def as_json(policy: Policy, found: Proved, rests_on: str) -> dict[str, object]:
         "rests_on": rests_on,
         "rules": len(policy.rules),
         "seconds": round(found.seconds, 3),
-        "launders": [{"rule": each.rule.name, "law": each.law.value, "example": report.message(each.witness)} for each in proof.launders],
+        "launders": [
+            {"rule": each.rule.name, "law": each.law.value, "example": report.message(each.witness)}
+            for each in proof.launders
+        ],
         "unproved": [{"rule": each.rule.name, "law": each.law.value, "why": each.why} for each in proof.unproved],
         "overlaps": [
-            {"rule": each.rule.name, "first": each.taker.name, "example": report.message(each.witness)} for each in found.overlaps
+            {"rule": each.rule.name, "first": each.taker.name, "example": report.message(each.witness)}
+            for each in found.overlaps
         ],
         "uncovered": report.message(found.uncovered) if found.uncovered is not None else None,
     }

@@ -1,4 +1,5 @@
-"""What `check` says of our signatures on their way: what Postfix changes behind the gate, and how often the journal tells of it."""
+"""What `check` says of our signatures on their way: what Postfix changes behind the gate, and how often the journal
+tells of it."""
 
 from __future__ import annotations
 
@@ -38,41 +39,49 @@ def findings(settings: Config, smtp: Smtp) -> Iterator[Finding]:
 def breaks(smtp: Smtp) -> str:
     """What Postfix does behind the gate, in a line."""
     lines = f"lines of more than {smtp.line_limit} octets" if smtp.line_limit else "no line"
-    return lines + (", and makes quoted-printable of 8-bit content for hosts without 8BITMIME" if smtp.converts_8bit else "")
+    return lines + (
+        ", and makes quoted-printable of 8-bit content for hosts without 8BITMIME" if smtp.converts_8bit else ""
+    )
 
 
 def _of_postfix(asked: postfix.Settings, smtp: Smtp) -> Iterator[Finding]:
     for value in asked.every("smtp_generic_maps"):
         yield Finding(
             "warning",
-            f"Postfix has smtp_generic_maps = {value}: it changes addresses in From, To, Cc and others behind the gate, and our signature "
+            f"Postfix has smtp_generic_maps = {value}: it changes addresses in From, To, Cc and others behind the "
+            f"gate, and our signature "
             "does not hold where it does. Have them changed before (sender_canonical_maps), or sign behind it",
         )
     for name in _CHECKS:
         for value in asked.every(name):
             yield Finding(
                 "warning",
-                f"Postfix has {name} = {value}: what its REPLACE, IGNORE, STRIP or PREPEND changes behind the gate breaks our signature, "
+                f"Postfix has {name} = {value}: what its REPLACE, IGNORE, STRIP or PREPEND changes behind the gate "
+                f"breaks our signature, "
                 "if it is covered. header_checks and body_checks do the same ahead of the gate",
             )
     for value in asked.every("milter_header_checks"):
         yield Finding(
             "note",
-            f"Postfix has milter_header_checks = {value}: it goes over what the gate adds and folds. A signature that it drops is missing, "
+            f"Postfix has milter_header_checks = {value}: it goes over what the gate adds and folds. A signature that "
+            f"it drops is missing, "
             "and the record does not know",
         )
     limits = {int(text) for text in asked.every("smtp_line_length_limit") if text.isdecimal()} - {smtp.line_limit}
     if limits:
         yield Finding(
             "warning",
-            f"Postfix has smtp_line_length_limit = {', '.join(map(str, sorted(limits)))} (in main.cf, or for a service in master.cf), and "
-            f"the gate signs for {smtp.line_limit}: signatures of longer lines will not hold (departure.line_length_limit)",
+            f"Postfix has smtp_line_length_limit = {', '.join(map(str, sorted(limits)))} (in main.cf, or for a "
+            f"service in master.cf), and "
+            f"the gate signs for {smtp.line_limit}: signatures of longer lines will not hold "
+            f"(departure.line_length_limit)",
         )
     converts = not asked.may_be("disable_mime_output_conversion", "yes")
     if converts and not smtp.converts_8bit:
         yield Finding(
             "warning",
-            "departure.converts_8bit is false, and Postfix has disable_mime_output_conversion = no: hosts without 8BITMIME get other "
+            "departure.converts_8bit is false, and Postfix has disable_mime_output_conversion = no: hosts without "
+            "8BITMIME get other "
             "content than was signed, and the record says nothing of it",
         )
 
@@ -120,32 +129,39 @@ def _of_journal(file: Path) -> Iterator[Finding]:
     if seen.holds[Holds.NO]:
         yield Finding(
             "warning",
-            f"{of}, the signature of {seen.holds[Holds.NO]} will not hold, for a line that is too long and can't be folded: "
-            f"{_listed(seen.why)}. `dkimgate log tail` names them: have the program that writes them fold them at 998 octets",
+            f"{of}, the signature of {seen.holds[Holds.NO]} will not hold, for a line that is too long and can't be "
+            f"folded: "
+            f"{_listed(seen.why)}. `dkimgate log tail` names them: have the program that writes them fold them at 998 "
+            f"octets",
         )
     if seen.holds[Holds.MAYBE]:
         yield Finding(
             "note",
-            f"{of}, the signature of {seen.holds[Holds.MAYBE]} will not hold at a host without 8BITMIME: they declare 8-bit content, "
+            f"{of}, the signature of {seen.holds[Holds.MAYBE]} will not hold at a host without 8BITMIME: they declare "
+            f"8-bit content, "
             "and Postfix makes quoted-printable of it there, unless disable_mime_output_conversion is yes",
         )
     if seen.strict:
         yield Finding(
             "warning",
-            f"{of}, {seen.strict.total()} fail DMARC all the same: their domain's record says adkim=s, and the key is another domain's: "
+            f"{of}, {seen.strict.total()} fail DMARC all the same: their domain's record says adkim=s, and the key is "
+            f"another domain's: "
             f"{_listed(seen.strict)}. Make keys for them (`dkimgate keys new`)",
         )
     if seen.below:
         yield Finding(
             "note",
-            f"{of}, {seen.below.total()} were of sub-domains without a key of their own: {_listed(seen.below)}. They pass DMARC unless its "
+            f"{of}, {seen.below.total()} were of sub-domains without a key of their own: {_listed(seen.below)}. They "
+            f"pass DMARC unless its "
             "record says adkim=s, which `dkimgate keys check` looks up",
         )
     if seen.no_author:
         yield Finding(
             "warning",
-            f"of the last {seen.own} messages of our own (submitted, local, or relayed by trust.relays), {seen.no_author.total()} were not "
-            f"signed, for a From without an author domain: {_listed(seen.no_author)}. `dkimgate log show` says more of each: have the "
+            f"of the last {seen.own} messages of our own (submitted, local, or relayed by trust.relays), "
+            f"{seen.no_author.total()} were not "
+            f"signed, for a From without an author domain: {_listed(seen.no_author)}. `dkimgate log show` says more "
+            f"of each: have the "
             "program that writes them put one address of one domain into From",
         )
 

@@ -39,7 +39,8 @@ _NOT_OF_A_SANDBOX = (
     ),
     *("RemainAfterExit", "RuntimeDirectoryPreserve", "OOMPolicy", "StandardInput", "StandardOutput", "StandardError"),
 )
-"""What says how the daemon is run and where it writes to, by the beginnings of the names. ExecPaths= is of the sandbox."""
+"""What says how the daemon is run and where it writes to, by the beginnings of the names. ExecPaths= is of the
+sandbox."""
 _HOMES = ("/home", "/root", "/run/user")
 
 
@@ -53,7 +54,8 @@ def credentials_from_elsewhere(settings: Config) -> Iterator[Finding]:
             unit = file.parent.name
             yield Finding(
                 "warning",
-                f"{file}: {unit} runs, and systemd makes this file when it starts: `systemctl restart {unit}`; a reload is refused",
+                f"{file}: {unit} runs, and systemd makes this file when it starts: `systemctl restart {unit}`; a "
+                f"reload is refused",
             )
     read = [file for file in absent if not credentials.is_new(file)]
     if read:
@@ -64,26 +66,38 @@ def credentials_from_elsewhere(settings: Config) -> Iterator[Finding]:
 
 
 def tried(file: Path, settings: Config) -> Iterator[Finding]:
-    """What fails of what the daemon will do, as its user: in the unit's sandbox where systemd can make it, else by the unit's rules."""
+    """What fails of what the daemon will do, as its user: in the unit's sandbox where systemd can make it, else by the
+    unit's rules."""
     unit = systemd_unit.read(UNIT)
     if unit is not None and not any(str(file.absolute()) in line for line in unit.get("ExecStart", ())):
         unit = None  # the file of another daemon, or a draft
     ours = tuple(f"listen: {each.socket}: " for each in settings.listen if is_served(each.socket))
     if unit is not None and is_folder(BOOTED) and os.geteuid() == 0:
-        command = sandboxed(unit, [sys.executable, "-m", "dkimgate", "run", "--attempt", "--config", str(file.absolute())], os.getpid())
+        command = sandboxed(
+            unit, [sys.executable, "-m", "dkimgate", "run", "--attempt", "--config", str(file.absolute())], os.getpid()
+        )
         try:
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_SECONDS, check=False)
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_SECONDS, check=False
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             why = str(error)
         else:
             if done.returncode == 0 or (done.returncode == 1 and done.stdout):
                 lines = [line for line in done.stdout.splitlines() if not line.startswith(ours)]
-                yield from (Finding("problem", f"{line} (tried in the sandbox of {UNIT})", line.startswith("listen: ")) for line in lines)
+                yield from (
+                    Finding("problem", f"{line} (tried in the sandbox of {UNIT})", line.startswith("listen: "))
+                    for line in lines
+                )
                 return
             why = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-        yield Finding("note", f"what the daemon will do could not be tried in the sandbox of {UNIT}: {why}. It was tried without")
+        yield Finding(
+            "note", f"what the daemon will do could not be tried in the sandbox of {UNIT}: {why}. It was tried without"
+        )
     lines = [line for line in _as_the_user(settings) if not line.startswith(ours)]
-    yield from (Finding("problem", f"{line} (tried as {_tried_as(settings)})", line.startswith("listen: ")) for line in lines)
+    yield from (
+        Finding("problem", f"{line} (tried as {_tried_as(settings)})", line.startswith("listen: ")) for line in lines
+    )
     if unit is not None:
         yield from (Finding("problem", text) for text in hidden(unit, file, settings))
 
@@ -92,7 +106,11 @@ def with_trials(found: list[Finding], trials: Iterable[Finding]) -> list[Finding
     """What a trial found comes first, unless a problem with that path is told already, with what to do."""
     told = [each.text for each in found if each.level == "problem"]
     new = [each for each in trials if not any(path in text for text in told for path in _paths(each.text))]
-    return [*(each for each in new if each.level == "problem"), *found, *(each for each in new if each.level != "problem")]
+    return [
+        *(each for each in new if each.level == "problem"),
+        *found,
+        *(each for each in new if each.level != "problem"),
+    ]
 
 
 def _paths(text: str) -> list[str]:
@@ -101,8 +119,14 @@ def _paths(text: str) -> list[str]:
 
 
 def sandboxed(unit: Mapping[str, tuple[str, ...]], program: Sequence[str], number: int) -> list[str]:
-    """systemd-run(1) with the properties of a unit. A folder below /run outlives the trial, since a daemon may use it."""
-    properties = [f"--property={key}={value}" for key, values in unit.items() if not key.startswith(_NOT_OF_A_SANDBOX) for value in values]
+    """systemd-run(1) with the properties of a unit. A folder below /run outlives the trial, since a daemon may use
+    it."""
+    properties = [
+        f"--property={key}={value}"
+        for key, values in unit.items()
+        if not key.startswith(_NOT_OF_A_SANDBOX)
+        for value in values
+    ]
     return [
         *("systemd-run", "--wait", "--pipe", "--quiet", "--collect", f"--unit=dkimgate-check-{number}"),
         *(*properties, "--property=RuntimeDirectoryPreserve=yes", "--", *program),
@@ -113,7 +137,9 @@ def hidden(unit: Mapping[str, tuple[str, ...]], file: Path, settings: Config) ->
     """Paths that the sandbox takes from the daemon, by ProtectHome= and ProtectSystem= (systemd.exec(5))."""
     secrets = [each.secret_file for each in (settings.unalign, settings.passport) if each is not None]
     reads = [file.absolute(), settings.policy, *(key.file for key in settings.keys), *secrets]
-    sockets = [Path(each.socket.partition(":")[2]).parent for each in settings.listen if each.socket.startswith("unix:")]
+    sockets = [
+        Path(each.socket.partition(":")[2]).parent for each in settings.listen if each.socket.startswith("unix:")
+    ]
     writes = [settings.journal.file.parent, *sockets]
     if unit.get("ProtectHome", ("no",))[-1] in ("yes", "true", "tmpfs"):
         for path in dict.fromkeys([*reads, *writes]):
@@ -130,7 +156,12 @@ def hidden(unit: Mapping[str, tuple[str, ...]], file: Path, settings: Config) ->
 
 
 def _writable(unit: Mapping[str, tuple[str, ...]]) -> list[Path]:
-    made = {"RuntimeDirectory": "/run", "LogsDirectory": "/var/log", "StateDirectory": "/var/lib", "CacheDirectory": "/var/cache"}
+    made = {
+        "RuntimeDirectory": "/run",
+        "LogsDirectory": "/var/log",
+        "StateDirectory": "/var/lib",
+        "CacheDirectory": "/var/cache",
+    }
     folders = [Path(base) / name for key, base in made.items() for value in unit.get(key, ()) for name in value.split()]
     folders += [Path(path.lstrip("-+")) for value in unit.get("ReadWritePaths", ()) for path in value.split()]
     private = unit.get("PrivateTmp", ("no",))[-1] in ("yes", "true")

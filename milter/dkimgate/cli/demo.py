@@ -11,7 +11,17 @@ from pathlib import Path
 
 import msgspec
 
-from dkimgate.cli.demo_world import FORWARDER, Keys, Receiver, daemons, demo_file, name_server, records, sign_as_friend, write_configuration
+from dkimgate.cli.demo_world import (
+    FORWARDER,
+    Keys,
+    Receiver,
+    daemons,
+    demo_file,
+    name_server,
+    records,
+    sign_as_friend,
+    write_configuration,
+)
 from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import BAD, DIM, GOOD, Cell, CommandError, Screen
 from dkimgate.cli.show import arrival, arrived_badly, number
@@ -21,10 +31,11 @@ from dkimgate.postfix.milter_client import MilterClient, MilterError
 from dkimgate.record.record import Record
 
 _EPILOG = """\
-It starts two real daemons in a temporary directory, one that enforces the shipped policy and one that signs everything as if
-there were no gate, and hands both the same messages over the milter protocol, as Postfix would. Then it looks at what
-departs with the eyes of the next receiver: dkimpy verifies the signatures, pyspf checks the sender, against a DNS of the demo's
-own. Nothing outside that directory and the loopback is touched, and nothing is left behind.
+It starts two real daemons in a temporary directory, one that enforces the shipped policy and one that signs
+everything as if there were no gate, and hands both the same messages over the milter protocol, as Postfix would. Then
+it looks at what departs with the eyes of the next receiver: dkimpy verifies the signatures, pyspf checks the sender,
+against a DNS of the demo's own. Nothing outside that directory and the loopback is touched, and nothing is left
+behind.
 
 examples:
   dkimgate demo
@@ -39,8 +50,8 @@ _LOGGED_IN = Connection("198.51.100.7", "laptop.example", "laptop.example", "aik
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A built-in message, and what must become of it: by which rule, signed or not, and the next receiver's DMARC result with the
-    gate and without."""
+    """A built-in message, and what must become of it: by which rule, signed or not, and the next receiver's DMARC
+    result with the gate and without."""
 
     file: str
     title: str
@@ -54,7 +65,9 @@ class Case:
 
 
 CASES = (
-    Case("extortion.eml", "extortion in its victim's name", "ask@hosted.example", "never-launder", False, "fail", "pass"),
+    Case(
+        "extortion.eml", "extortion in its victim's name", "ask@hosted.example", "never-launder", False, "fail", "pass"
+    ),
     Case(
         "forged-pass.eml",
         "forgery with a forged pass",
@@ -64,9 +77,19 @@ CASES = (
         "fail",
         "pass",
     ),
-    Case("stolen-account.eml", "spam that passes DMARC", "sales@hosted.example", "never-launder", False, "fail", "pass"),
+    Case(
+        "stolen-account.eml", "spam that passes DMARC", "sales@hosted.example", "never-launder", False, "fail", "pass"
+    ),
     Case("friend.eml", "a stranger's good mail", "ada@friend.example", "other-peoples-mail", False, "pass", "pass"),
-    Case("travelling-user.eml", "our user, by another server", "ask@hosted.example", "arrived-authenticated", True, "pass", "pass"),
+    Case(
+        "travelling-user.eml",
+        "our user, by another server",
+        "ask@hosted.example",
+        "arrived-authenticated",
+        True,
+        "pass",
+        "pass",
+    ),
     Case("cron.eml", "our mail by sendmail(1)", "backup@hosted.example", "own-users", True, "pass", "pass"),
     Case("submission.eml", "our user, logged in", "aiko@hosted.example", "own-users", True, "pass", "pass", _LOGGED_IN),
 )
@@ -74,7 +97,8 @@ CASES = (
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What became of a message with the gate and without: our records of it, and the DMARC results of the next receiver."""
+    """What became of a message with the gate and without: our records of it, and the DMARC results of the next
+    receiver."""
 
     case: Case
     record: Record
@@ -94,7 +118,11 @@ class Shown:
         predicted = self.record.departure.dmarc if self.record.departure is not None else None
         found = (self.record.decision.rule, self.signed, self.departs, self.ungated, predicted)
         names = ("rule", "signed", "departs", "without the gate", "predicted")
-        wrong = [f"{name} {have}, expected {want}" for name, have, want in zip(names, found, expected, strict=True) if have != want]
+        wrong = [
+            f"{name} {have}, expected {want}"
+            for name, have, want in zip(names, found, expected, strict=True)
+            if have != want
+        ]
         return "; ".join(wrong) or None
 
 
@@ -103,7 +131,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "demo",
         help="show on built-in messages what the gate does (start here)",
-        description="Show on built-in messages what the gate does and what happens without it. No Postfix, no configuration.",
+        description="Show on built-in messages what the gate does and what happens without it. No Postfix, no "
+        "configuration.",
         epilog=_EPILOG,
         formatter_class=Formatter,
     )
@@ -121,7 +150,12 @@ def run(options: argparse.Namespace) -> int:
     wrong = [outcome for outcome in outcomes if outcome.wrong]
     if options.json:
         for outcome in outcomes:
-            told = {"message": outcome.case.file, "departs": outcome.departs, "ungated": outcome.ungated, "wrong": outcome.wrong}
+            told = {
+                "message": outcome.case.file,
+                "departs": outcome.departs,
+                "ungated": outcome.ungated,
+                "wrong": outcome.wrong,
+            }
             print(json.dumps({**told, "record": msgspec.to_builtins(outcome.record)}))
     else:
         _print(outcomes, wrong, time.monotonic() - started, Screen())
@@ -136,7 +170,10 @@ def play() -> list[Shown]:
         folder = Path(name)
         files = {mode: write_configuration(folder, mode, keys, port) for mode in ("enforce", "observe")}
         with daemons(files) as addresses:
-            departed = {mode: [_send(address, index, keys) for index in range(len(CASES))] for mode, address in addresses.items()}
+            departed = {
+                mode: [_send(address, index, keys) for index in range(len(CASES))]
+                for mode, address in addresses.items()
+            }
         found = {mode: records(folder / f"{mode}.jsonl") for mode in files}
         return [
             Shown(
@@ -183,7 +220,8 @@ def _print(outcomes: list[Shown], wrong: list[Shown], seconds: float, screen: Sc
     made = sum(outcome.signed for outcome in outcomes)
     rewritten = sum(outcome.record.decision.envelope is EnvelopeAction.UNALIGN for outcome in outcomes)
     screen.line(
-        f"The gate withheld {held} signatures that would have made bad mail look good, rewrote {rewritten} senders that would have done so "
+        f"The gate withheld {held} signatures that would have made bad mail look good, rewrote {rewritten} senders "
+        f"that would have done so "
         f"by SPF, and made the {made} signatures that were earned. ",
         (f"({seconds:.1f} s; dkimpy verified the signatures, pyspf the senders)", DIM),
     )
@@ -199,7 +237,10 @@ def _row(outcome: Shown) -> list[Cell]:
         number(record.risk.score) if record.risk is not None else "-",
         record.decision.rule or "-",
         (_departs(record, outcome.departs), GOOD if outcome.signed else ""),
-        (_departs(outcome.ungated_record, outcome.ungated) + (": laundered" if laundered else ""), BAD if laundered else ""),
+        (
+            _departs(outcome.ungated_record, outcome.ungated) + (": laundered" if laundered else ""),
+            BAD if laundered else "",
+        ),
     ]
 
 

@@ -1,5 +1,5 @@
-"""The stage of `dkimgate demo`: a temporary directory with keys and configuration, a DNS of its own, real daemons, and a
-receiver who judges what departs with other people's DKIM verifier."""
+"""The stage of `dkimgate demo`: a temporary directory with keys and configuration, a DNS of its own, real daemons, and
+a receiver who judges what departs with other people's DKIM verifier."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ class Keys:
         )
 
     def zone(self) -> dict[str, dict[str, list[str]]]:
-        """What DNS says. The SPF record of the hosted domain lists the forwarder, as such records do, so there are two doors to a pass: a
-        signature, and the envelope sender."""
+        """What DNS says. The SPF record of the hosted domain lists the forwarder, as such records do, so there are two
+        doors to a pass: a signature, and the envelope sender."""
         texts = {
             "hosted.example": f"v=spf1 ip4:198.51.100.25 ip4:{ADDRESS} -all",
             BOUNCES: f"v=spf1 ip4:{ADDRESS} -all",
@@ -171,7 +171,9 @@ def _answer(query: dns.message.Message, zone: dict[str, dict[str, list[str]]]) -
 def write_configuration(folder: Path, mode: str, keys: Keys, port: int) -> Path:
     """A configuration with its policy and keys in `folder`; the file's name is given."""
     for key in keys.hosted:
-        pem = key.private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        pem = key.private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
         _write_secret(folder / f"{key.selector}.pem", pem)
     _write_secret(folder / "srs.secret", srs.new_secret().encode("ascii") + b"\n")
     policy = demo_file("policy.yaml").decode("utf-8")
@@ -183,7 +185,9 @@ def write_configuration(folder: Path, mode: str, keys: Keys, port: int) -> Path:
         "drain_seconds": 0,
         "policy": f"policy-{mode}.yaml",
         "trust": {"hosts": [FORWARDER], "authserv_ids": [FORWARDER]},
-        "keys": [{"domain": key.domain, "selector": key.selector, "file": f"{key.selector}.pem"} for key in keys.hosted],
+        "keys": [
+            {"domain": key.domain, "selector": key.selector, "file": f"{key.selector}.pem"} for key in keys.hosted
+        ],
         "unalign": {"domain": BOUNCES, "secret_file": "srs.secret"},
         "departure": {"addresses": [ADDRESS], "helo": FORWARDER, "origin": FORWARDER, "rewrites_senders": False},
         "verify": {"nameservers": ["127.0.0.1"], "port": port},

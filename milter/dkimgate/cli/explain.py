@@ -21,11 +21,11 @@ from dkimgate.policy.describe.explain import does, why_not
 from dkimgate.record import record
 
 _EPILOG = """\
-What is decided is decided by the same code as in the daemon; nothing is signed, sent or recorded. Where the addresses that mail leaves
-from are known (`dkimgate check` shows them), SPF is looked up in DNS.
+What is decided is decided by the same code as in the daemon; nothing is signed, sent or recorded. Where the addresses
+that mail leaves from are known (`dkimgate check` shows them), SPF is looked up in DNS.
 
-A stored message does not tell who handed it in. Without --client it is taken as re-injected by this host, which is how a
-message comes that an alias, a .forward or a list sends on. Without --sender its Return-Path counts.
+A stored message does not tell who handed it in. Without --client it is taken as re-injected by this host, which is
+how a message comes that an alias, a .forward or a list sends on. Without --sender its Return-Path counts.
 
 examples:
   dkimgate explain message.eml                               a message that this host forwards
@@ -42,7 +42,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "explain",
         help="what the gate would do with a message, and why",
-        description="Say what the gate would do with stored messages, and why: route, claims, arrival, risk, rules, decision.",
+        description="Say what the gate would do with stored messages, and why: route, claims, arrival, risk, rules, "
+        "decision.",
         epilog=_EPILOG,
         formatter_class=Formatter,
     )
@@ -50,9 +51,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--client", metavar="IP", help="address of the client that hands it in (default: this host)")
     parser.add_argument("--helo", metavar="NAME", help="what the client says in HELO or EHLO")
     parser.add_argument("--auth", metavar="USER", help="the client has logged in under this name")
-    parser.add_argument("--sender", metavar="ADDRESS", help="envelope sender; '' is the null sender (default: Return-Path)")
-    parser.add_argument("--recipient", metavar="ADDRESS", action="append", default=[], help="envelope recipient; may be repeated")
-    parser.add_argument("--config", type=Path, default=dkimgate_yaml.DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
+    parser.add_argument(
+        "--sender", metavar="ADDRESS", help="envelope sender; '' is the null sender (default: Return-Path)"
+    )
+    parser.add_argument(
+        "--recipient", metavar="ADDRESS", action="append", default=[], help="envelope recipient; may be repeated"
+    )
+    parser.add_argument(
+        "--config", type=Path, default=dkimgate_yaml.DEFAULT_FILE, metavar="FILE", help="default: %(default)s"
+    )
     parser.add_argument("--json", action="store_true", help="one decision record a line")
     parser.set_defaults(run=run)
 
@@ -83,7 +90,12 @@ def run(options: argparse.Namespace) -> int:
                 screen.line()
             if len(options.messages) > 1:
                 screen.line((name, TITLE))
-            show(told, screen, route=_route(message, gate), rules=_rules(gate, assessment) if assessment is not None else [])
+            show(
+                told,
+                screen,
+                route=_route(message, gate),
+                rules=_rules(gate, assessment) if assessment is not None else [],
+            )
         if laundered(told):
             status = max(status, 1)
     return status
@@ -121,7 +133,8 @@ def _hop(hop: Hop, border: bool) -> list[Cell]:
 
 
 def _rules(gate: Gate, assessment: Assessment) -> list[list[Cell]]:
-    """Every rule with the reason why it did not take the message; those below the one that decided, which are not asked, are dim."""
+    """Every rule with the reason why it did not take the message; those below the one that decided, which are not
+    asked, are dim."""
     facts, risk = assessment.facts, assessment.decision.risk
     rows: list[list[Cell]] = []
     decided = False

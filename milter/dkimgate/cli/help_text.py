@@ -1,4 +1,5 @@
-"""How `--help` is laid out: as it was written where the terminal is wide enough, else wrapped by paragraphs and columns."""
+"""How `--help` is laid out: as it was written where the terminal is wide enough, else wrapped by paragraphs and
+columns."""
 
 from __future__ import annotations
 
@@ -18,15 +19,19 @@ _LEAST = 30
 
 
 class Formatter(argparse.RawDescriptionHelpFormatter):
-    """Descriptions and examples keep their lines; a paragraph, or an example with its text, that is too wide is wrapped as one."""
+    """Descriptions and examples keep their lines; a paragraph, or an example with its text, that is too wide is wrapped
+    as one."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         blocks = _blocks(super()._fill_text(text, width, indent).splitlines())
-        return "\n".join(line for block in blocks for line in (block if max(map(len, block)) <= width else _wrapped(block, width)))
+        return "\n".join(
+            line for block in blocks for line in (block if max(map(len, block)) <= width else _wrapped(block, width))
+        )
 
 
 def _blocks(lines: Sequence[str]) -> Iterator[list[str]]:
-    """Lines that belong together: those of a paragraph, and a line of two columns with what goes on in the second one."""
+    """Lines that belong together: those of a paragraph, and a line of two columns with what goes on in the second
+    one."""
     block: list[str] = []
     for line in lines:
         if (
@@ -87,4 +92,6 @@ def _below(text: str, width: int, indent: int) -> list[str]:
 
 
 def _wrap(text: str, width: int, first: str, others: str) -> list[str]:
-    return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=others, break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(
+        text, width, initial_indent=first, subsequent_indent=others, break_long_words=False, break_on_hyphens=False
+    )

@@ -45,8 +45,8 @@ Make a private key, and print what goes into DNS and into dkimgate.yaml. Where r
 can read it (root:dkimgate, mode 0640), elsewhere its owner alone (mode 0600)."""
 
 _NEW_HELP = """\
-The selector is a name that you choose. To replace a key take a new selector: publish its record, wait until `dkimgate keys check`
-agrees, sign with it, and leave the old record in DNS for a week, for mail still under way.
+The selector is a name that you choose. To replace a key take a new selector: publish its record, wait until `dkimgate
+keys check` agrees, sign with it, and leave the old record in DNS for a week, for mail still under way.
 
 examples:
   dkimgate keys new hosted.example 2027 --out keys/hosted.example.2027.pem
@@ -67,7 +67,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add `keys` with its sub-commands to the command line."""
     layout = Formatter
     parser = commands.add_parser(
-        "keys", help="make signing keys, and compare them with DNS", description=__doc__, epilog=_KEYS_HELP, formatter_class=layout
+        "keys",
+        help="make signing keys, and compare them with DNS",
+        description=__doc__,
+        epilog=_KEYS_HELP,
+        formatter_class=layout,
     )
     actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
@@ -79,10 +83,17 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=layout,
     )
     new.add_argument("domain", metavar="DOMAIN", type=_domain, help="the domain that signs, such as hosted.example")
-    new.add_argument("selector", metavar="SELECTOR", type=_selector, help="the name of the key below DOMAIN: SELECTOR._domainkey.DOMAIN")
+    new.add_argument(
+        "selector",
+        metavar="SELECTOR",
+        type=_selector,
+        help="the name of the key below DOMAIN: SELECTOR._domainkey.DOMAIN",
+    )
     new.add_argument("--type", choices=("rsa", "ed25519"), default="rsa", help="rsa unless said otherwise")
     new.add_argument("--bits", type=int, choices=(2048, 3072, 4096), help="size of an RSA key (2048)")
-    new.add_argument("--out", type=Path, metavar="FILE", help="the key file (DOMAIN.SELECTOR.pem in the current folder)")
+    new.add_argument(
+        "--out", type=Path, metavar="FILE", help="the key file (DOMAIN.SELECTOR.pem in the current folder)"
+    )
     new.add_argument("--force", action="store_true", help="replace FILE; the old key is lost")
     new.set_defaults(run=run_new)
 
@@ -94,7 +105,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=layout,
     )
     check.add_argument(
-        "--config", type=Path, default=dkimgate_yaml.DEFAULT_FILE, metavar="FILE", help=f"the configuration ({dkimgate_yaml.DEFAULT_FILE})"
+        "--config",
+        type=Path,
+        default=dkimgate_yaml.DEFAULT_FILE,
+        metavar="FILE",
+        help=f"the configuration ({dkimgate_yaml.DEFAULT_FILE})",
     )
     check.add_argument("--json", action="store_true", help="one JSON object a line for each key")
     check.set_defaults(run=run_check)
@@ -106,14 +121,18 @@ def run_new(args: argparse.Namespace) -> int:
         return _fail("--bits is for RSA: an Ed25519 key has one size")
     file: Path = args.out if args.out is not None else Path(f"{args.domain}.{args.selector}.pem")
     private = _generate(args.type, args.bits or 2048)
-    pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     try:
         daemon = account()
         _write_private(file, pem, args.force, daemon)
     except FileExistsError:
         if files.is_folder(file):
             return _fail(files.cant_write(IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)), file, "the key"))
-        return _fail(f"{file}: exists already: choose another with --out, or --force to replace it (its key is lost then)")
+        return _fail(
+            f"{file}: exists already: choose another with --out, or --force to replace it (its key is lost then)"
+        )
     except OSError as error:
         return _fail(files.cant_write(error, file, "the key"))
     key = signing_key(args.domain, args.selector, private)
@@ -125,7 +144,8 @@ def run_new(args: argparse.Namespace) -> int:
 
 
 def run_check(args: argparse.Namespace) -> int:
-    """`dkimgate keys check`. Returns 0 where all keys agree with DNS, 1 where some don't, 2 where that can't be told."""
+    """`dkimgate keys check`. Returns 0 where all keys agree with DNS, 1 where some don't, 2 where that can't be
+    told."""
     try:
         settings = dkimgate_yaml.load(args.config)
         keys, warnings = load_keys(settings.keys)
@@ -137,7 +157,9 @@ def run_check(args: argparse.Namespace) -> int:
     for warning in warnings:
         print(f"warning: {visible(warning)}", file=sys.stderr)
     if not keys:
-        print(f"{args.config}: there are no keys, so nothing can be signed: see dkimgate keys new --help", file=sys.stderr)
+        print(
+            f"{args.config}: there are no keys, so nothing can be signed: see dkimgate keys new --help", file=sys.stderr
+        )
         return 1
     # one dead server must not cost its deadline for each key in turn
     with ThreadPoolExecutor(max_workers=8) as pool:
@@ -145,7 +167,9 @@ def run_check(args: argparse.Namespace) -> int:
         names = sorted({key.domain for key in keys})
         asked = Resolver(settings.verify.nameservers, settings.verify.port, settings.verify.deadline)
         strict = {
-            name for name, found in zip(names, pool.map(lambda name: strictness(name, asked.lookup()), names), strict=True) if found.dkim
+            name
+            for name, found in zip(names, pool.map(lambda name: strictness(name, asked.lookup()), names), strict=True)
+            if found.dkim
         }
     if args.json:
         _print_json(keys, findings, strict)
@@ -159,7 +183,8 @@ def run_check(args: argparse.Namespace) -> int:
 
 
 def zone_line(key: SigningKey) -> str:
-    """The record in zone-file syntax: absolute name, the text in strings of at most 255 octets (RFC 1035 section 3.3)."""
+    """The record in zone-file syntax: absolute name, the text in strings of at most 255 octets (RFC 1035 section
+    3.3)."""
     text = key.public_record()
     strings = [f'"{text[at : at + 255]}"' for at in range(0, len(text), 255)]
     if len(strings) == 1:
@@ -173,7 +198,8 @@ def config_line(key: SigningKey, file: Path) -> str:
 
 
 def _yaml(text: str) -> str:
-    """A text as a YAML value inside braces: quoted where it would be read as anything else (a selector of 2027 is a number)."""
+    """A text as a YAML value inside braces: quoted where it would be read as anything else (a selector of 2027 is a
+    number)."""
     try:
         plain = yaml.safe_load(f"{{key: {text}}}") == {"key": text}
     except yaml.YAMLError:
@@ -191,17 +217,23 @@ def _domain(text: str) -> str:
 def _selector(text: str) -> str:
     selector = _domain(text)
     if "_domainkey" in selector.split("."):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected what stands ahead of ._domainkey alone, such as {selector.split('.')[0]}")
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: expected what stands ahead of ._domainkey alone, such as {selector.split('.')[0]}"
+        )
     return selector
 
 
 def _generate(kind: str, bits: int) -> PrivateKey:
-    return Ed25519PrivateKey.generate() if kind == "ed25519" else rsa.generate_private_key(public_exponent=65537, key_size=bits)
+    return (
+        Ed25519PrivateKey.generate()
+        if kind == "ed25519"
+        else rsa.generate_private_key(public_exponent=65537, key_size=bits)
+    )
 
 
 def _write_private(file: Path, data: bytes, replace: bool, daemon: str) -> None:
-    """Write a file that nobody but its owner and the daemon's account could read at any moment, whole or not at all. Raises OSError;
-    FileExistsError unless `replace`."""
+    """Write a file that nobody but its owner and the daemon's account could read at any moment, whole or not at all.
+    Raises OSError; FileExistsError unless `replace`."""
     if replace:
         descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")  # mode 0600
         written = Path(name)
@@ -246,14 +278,21 @@ def _print_strict(keys: list[SigningKey], strict: set[str]) -> None:
         below = sorted(key.domain for key in keys if key.domain.endswith(f".{name}"))
         have = f" (keys of their own have {', '.join(dict.fromkeys(below))})" if below else ""
         print(
-            f"\nThe DMARC record of {name} says adkim=s: the key signs for {name} itself. Mail of its sub-domains that is "
+            f"\nThe DMARC record of {name} says adkim=s: the key signs for {name} itself. Mail of its sub-domains "
+            f"that is "
             f"signed with it departs with dmarc=fail; give each a key of its own{have}, or take adkim=s away."
         )
 
 
 def _print_json(keys: list[SigningKey], findings: list[KeyFinding], strict: set[str]) -> None:
     for key, finding in zip(keys, findings, strict=True):
-        facts = {"name": key.name, "domain": key.domain, "selector": key.selector, "algorithm": key.algorithm, "bits": key.bits}
+        facts = {
+            "name": key.name,
+            "domain": key.domain,
+            "selector": key.selector,
+            "algorithm": key.algorithm,
+            "bits": key.bits,
+        }
         facts["strict_alignment"] = key.domain in strict
         print(json.dumps({**facts, "status": finding.status, "detail": finding.detail, "record": key.public_record()}))
 

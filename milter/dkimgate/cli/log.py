@@ -24,9 +24,9 @@ from dkimgate.record.record import Json, RecordError, read
 Wanted = Callable[[Json], bool]
 
 _TAIL = """\
-One line a message: time, queue id, author domain, origin, arrival, risk, rule, who signed, DMARC at the next receiver (`-` where it does
-not leave), and what else was done with it. The rule `border` is no rule of the policy: a listener with `role: border` has recorded what it
-found.
+One line a message: time, queue id, author domain, origin, arrival, risk, rule, who signed, DMARC at the next receiver
+(`-` where it does not leave), and what else was done with it. The rule `border` is no rule of the policy: a listener
+with `role: border` has recorded what it found.
 
 examples:
   dkimgate log tail                          the last 10 messages
@@ -71,17 +71,30 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     tail.add_argument("--rotated", action="store_true", help="read the rotated files too")
     tail.add_argument("--from", metavar="DOMAIN", dest="author", help="only this author domain; * stands for anything")
     tail.add_argument("--rule", metavar="NAME", help="only what this rule decided; * stands for anything")
-    tail.add_argument("--since", type=moment, metavar="TIME", help="only from this time on: 2h, 3d, 2026-11-21, 2026-11-21T16:20 (UTC)")
+    tail.add_argument(
+        "--since",
+        type=moment,
+        metavar="TIME",
+        help="only from this time on: 2h, 3d, 2026-11-21, 2026-11-21T16:20 (UTC)",
+    )
     tail.set_defaults(run=run_tail)
     shown = _add(actions, "show", "everything about single messages", _SHOW)
     shown.add_argument("ids", nargs="+", metavar="QUEUE_ID|MESSAGE_ID", help="of the message")
     shown.set_defaults(run=run_show)
 
 
-def _add(actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str, epilog: str) -> argparse.ArgumentParser:
-    parser = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", epilog=epilog, formatter_class=Formatter)
-    parser.add_argument("--config", type=Path, default=dkimgate_yaml.DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
-    parser.add_argument("--file", type=Path, metavar="JOURNAL", help="the journal itself (default: journal.file of the configuration)")
+def _add(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str, epilog: str
+) -> argparse.ArgumentParser:
+    parser = actions.add_parser(
+        name, help=text, description=text[0].upper() + text[1:] + ".", epilog=epilog, formatter_class=Formatter
+    )
+    parser.add_argument(
+        "--config", type=Path, default=dkimgate_yaml.DEFAULT_FILE, metavar="FILE", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--file", type=Path, metavar="JOURNAL", help="the journal itself (default: journal.file of the configuration)"
+    )
     parser.add_argument("--json", action="store_true", help="the records as they are, one a line")
     return parser
 
@@ -119,7 +132,8 @@ def run_tail(options: argparse.Namespace) -> int:
 
 
 def _sources(options: argparse.Namespace, file: Path, size: int) -> list[Path]:
-    """The files to read, the oldest first. Right after a rotation, `size` being 0, the last messages stand in the file before."""
+    """The files to read, the oldest first. Right after a rotation, `size` being 0, the last messages stand in the file
+    before."""
     everything = files_of(file)
     if options.rotated:
         return everything or [file]
@@ -207,7 +221,9 @@ def _filter(options: argparse.Namespace) -> Wanted:
     return wanted
 
 
-def _last(reader: Reader, files: list[Path], ends: Mapping[Path, int], wanted: Wanted, options: argparse.Namespace) -> list[Json]:
+def _last(
+    reader: Reader, files: list[Path], ends: Mapping[Path, int], wanted: Wanted, options: argparse.Namespace
+) -> list[Json]:
     """The last records that are wanted, the oldest first; of a file nothing behind its end, where `ends` has one."""
 
     def newest_first() -> Iterator[Json]:
@@ -260,7 +276,9 @@ class _Printer:
     def print(self, *records: Json) -> None:
         lines = [self._cells(record) for record in records] if not self._json else []
         for cells in lines:
-            self._widths = [max(width, min(len(_text(cell)), 40)) for width, cell in zip(self._widths, cells, strict=False)]
+            self._widths = [
+                max(width, min(len(_text(cell)), 40)) for width, cell in zip(self._widths, cells, strict=False)
+            ]
         narrow = self._screen.terminal and sum(self._widths) + 2 * len(self._widths) > self._screen.width
         for cells in lines:
             if narrow:
@@ -289,8 +307,11 @@ _CUT_FROM = 24  # no column of the first line is cut below this
 
 
 def _in_lines(cells: Sequence[Cell], width: int) -> Iterator[list[Cell]]:
-    """The cells on as many lines as it takes, none broken: the first says which message it is, the others are indented."""
-    room = max(width - sum(len(_text(cell)) + 2 for cell in (*cells[:2], cells[3])) if len(cells) > 3 else width, _CUT_FROM)
+    """The cells on as many lines as it takes, none broken: the first says which message it is, the others are
+    indented."""
+    room = max(
+        width - sum(len(_text(cell)) + 2 for cell in (*cells[:2], cells[3])) if len(cells) > 3 else width, _CUT_FROM
+    )
     line: list[Cell] = []
     used = 0
     for at, cell in enumerate(cells):

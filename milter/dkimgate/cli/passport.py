@@ -15,7 +15,7 @@ from dkimgate.passport.secrets import Secrets, is_id, new_secret
 
 _HELP = """\
 examples:
-  dkimgate passport new-secret --out passport.secret     the first secret, in a new file; copy it to every host of the group
+  dkimgate passport new-secret --out passport.secret     the first secret; copy the file to every host of the group
   dkimgate passport new-secret >> passport.secret        one more, to replace the first
 """
 
@@ -24,8 +24,9 @@ Make a secret of 32 random octets, and print its line, or write it into a new fi
 can read where root makes it (root:dkimgate, mode 0640)."""
 
 _NEW_HELP = """\
-To replace a secret without a gap: append a new one to the file of every host, and reload; then move its line to the top on
-every host, and reload; and when the last passport of the old one is stale, remove the old line. The first line signs, all verify.
+To replace a secret without a gap: append a new one to the file of every host, and reload; then move its line to the
+top on every host, and reload; and when the last passport of the old one is stale, remove the old line. The first line
+signs, all verify.
 
 examples:
   dkimgate passport new-secret --out passport.secret
@@ -37,7 +38,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add `passport` with its sub-command to the command line."""
     layout = Formatter
     parser = commands.add_parser(
-        "passport", help="make the secrets that passports are signed with", description=__doc__, epilog=_HELP, formatter_class=layout
+        "passport",
+        help="make the secrets that passports are signed with",
+        description=__doc__,
+        epilog=_HELP,
+        formatter_class=layout,
     )
     actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     new = actions.add_parser(
@@ -47,8 +52,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         epilog=_NEW_HELP,
         formatter_class=layout,
     )
-    new.add_argument("id", metavar="ID", nargs="?", type=_id, help="the name that passports call it by (the date and a random number)")
-    new.add_argument("--out", type=Path, metavar="FILE", help="a new file for it; nothing is printed of the secret then")
+    new.add_argument(
+        "id",
+        metavar="ID",
+        nargs="?",
+        type=_id,
+        help="the name that passports call it by (the date and a random number)",
+    )
+    new.add_argument(
+        "--out", type=Path, metavar="FILE", help="a new file for it; nothing is printed of the secret then"
+    )
     new.set_defaults(run=run_new_secret)
 
 
@@ -70,5 +83,7 @@ def run_new_secret(args: argparse.Namespace) -> int:
 
 def _id(text: str) -> str:
     if not is_id(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no id: expected at most 32 letters, digits, dots, underscores and hyphens")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no id: expected at most 32 letters, digits, dots, underscores and hyphens"
+        )
     return text

@@ -12,7 +12,8 @@ from dkimgate.config import dkimgate_yaml
 from dkimgate.policy.describe.schema import schema
 
 _TEST_HELP = """\
-A case is a message, by its facts or whole, and what is expected to become of it. The format is in config/policy-tests.md:
+A case is a message, by its facts or whole, and what is expected to become of it. The format is in
+config/policy-tests.md:
 
   policy: policy.yaml
   cases:
@@ -20,8 +21,8 @@ A case is a message, by its facts or whole, and what is expected to become of it
       facts: {from: hosted, arrival.dmarc: fail}
       expect: {rule: never-launder, sign: none, departure: fail}
 
-No DNS is asked and no key is read, so the answer is the same everywhere. A policy that could launder, with which the daemon would not
-start, can be tested too.
+No DNS is asked and no key is read, so the answer is the same everywhere. A policy that could launder, with which the
+daemon would not start, can be tested too.
 
 examples:
   dkimgate policy test cases.yaml
@@ -41,8 +42,9 @@ exit status: 0 good, 2 it can't be loaded
 """
 
 _SCHEMA_HELP = """\
-With it an editor completes names, explains them, and marks mistakes while one types. For those that use yaml-language-server
-(VS Code, Vim, Emacs, Helix, Kate ...) write the schema beside the policy, and name it in the policy's first line:
+With it an editor completes names, explains them, and marks mistakes while one types. For those that use
+yaml-language-server (VS Code, Vim, Emacs, Helix, Kate ...) write the schema beside the policy, and name it in the
+policy's first line:
 
   dkimgate policy schema > policy.schema.json
   # yaml-language-server: $schema=policy.schema.json
@@ -56,7 +58,9 @@ exit status: 0
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `policy` with its sub-commands to the command line."""
     layout = Formatter
-    parser = commands.add_parser("policy", help="test a policy, show it to people, describe its format to editors", description=__doc__)
+    parser = commands.add_parser(
+        "policy", help="test a policy, show it to people, describe its format to editors", description=__doc__
+    )
     actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     test = actions.add_parser(
@@ -81,7 +85,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     which = show.add_mutually_exclusive_group()
     which.add_argument("--policy", type=Path, metavar="FILE", help="a policy file")
-    which.add_argument("--config", type=Path, default=dkimgate_yaml.DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
+    which.add_argument(
+        "--config", type=Path, default=dkimgate_yaml.DEFAULT_FILE, metavar="FILE", help="default: %(default)s"
+    )
     show.add_argument("--json", action="store_true", help="one JSON object")
     show.set_defaults(run=policy_show.run)
 

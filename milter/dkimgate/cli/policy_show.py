@@ -18,19 +18,26 @@ from dkimgate.policy.proof import prove, report
 _ENFORCE = "It is in force: what it says is done."
 _OBSERVE = "IT ONLY WATCHES: everything of ours is signed as if it were not there; the records tell what it would do."
 _RESTS_ON = (
-    "Whether a sender passes SPF is looked up for the addresses that mail leaves from. Where they are unknown, every sender of the "
+    "Whether a sender passes SPF is looked up for the addresses that mail leaves from. Where they are unknown, every "
+    "sender of the "
     "author's domain is taken to pass. `dkimgate check` says which of the two holds on this host."
 )
 _WORDS = (
-    "DMARC tells whether mail comes from its author's domain: by SPF, the list of hosts that send for a domain, or by DKIM, a signature.",
-    "Signing a message for its author's domain makes DMARC pass at every receiver. In names and addresses, * stands for any text.",
+    "DMARC tells whether mail comes from its author's domain: by SPF, the list of hosts that send for a domain, or by "
+    "DKIM, a signature.",
+    "Signing a message for its author's domain makes DMARC pass at every receiver. In names and addresses, * stands "
+    "for any text.",
 )
 
 
 def run(options: argparse.Namespace) -> int:
     """Show the policy."""
     given: Path | None = options.policy
-    policy = loader.load(dkimgate_yaml.load(options.config).policy) if given is None else loader.from_document(yaml_file.read(given))
+    policy = (
+        loader.load(dkimgate_yaml.load(options.config).policy)
+        if given is None
+        else loader.from_document(yaml_file.read(given))
+    )
     if options.json:
         print(json.dumps(_as_json(policy), indent=2))
     else:
@@ -58,11 +65,24 @@ def _print(policy: Policy, screen: Screen) -> None:
 
 def _rules(policy: Policy) -> list[list[Cell]]:
     rows: list[list[Cell]] = [
-        [str(number), (rule.name, TITLE), plain_words.who(rule), ("; ".join(plain_words.does(rule, policy)), _style(rule))]
+        [
+            str(number),
+            (rule.name, TITLE),
+            plain_words.who(rule),
+            ("; ".join(plain_words.does(rule, policy)), _style(rule)),
+        ]
         for number, rule in enumerate(policy.rules, 1)
     ]
     default = policy.default
-    return [*rows, ["", (default.name, TITLE), "no rule matches it", ("; ".join(plain_words.does(default, policy)), _style(default))]]
+    return [
+        *rows,
+        [
+            "",
+            (default.name, TITLE),
+            "no rule matches it",
+            ("; ".join(plain_words.does(default, policy)), _style(default)),
+        ],
+    ]
 
 
 def _style(rule: Rule) -> str:
@@ -74,7 +94,10 @@ def _style(rule: Rule) -> str:
 def _weights(policy: Policy) -> list[list[Cell]]:
     weighty = [(weight, plain_words.part(name)) for name, weight in policy.weights.parts if weight]
     if policy.weights.per_required:
-        spam = "a spam filter calls it spam; in proportion to its score: half of the score adds half of it, twice the score twice"
+        spam = (
+            "a spam filter calls it spam; in proportion to its score: half of the score adds half of it, twice the "
+            "score twice"
+        )
         weighty.append((policy.weights.per_required, spam))
     return [[f"{weight:g}".rjust(7), text] for weight, text in sorted(weighty, key=lambda entry: -entry[0])]
 
@@ -94,7 +117,8 @@ def _laundering(policy: Policy) -> list[Cell]:
     if doubtful:
         return [
             (
-                "It could not be proved of these rules that they make no mail look genuine that arrived badly from outside: "
+                "It could not be proved of these rules that they make no mail look genuine that arrived badly from "
+                "outside: "
                 f"{', '.join(doubtful)}.",
                 BAD,
             ),
@@ -103,8 +127,13 @@ def _laundering(policy: Policy) -> list[Cell]:
         ]
     if not policy.allow_laundering:
         if policy.mode == "observe":
-            return ["In force, no rule makes mail look genuine that arrived badly from outside. Watching, it stops nothing."]
-        return ["No rule makes mail look genuine that arrived badly from outside: it is proved, and there are no exceptions."]
+            return [
+                "In force, no rule makes mail look genuine that arrived badly from outside. Watching, it stops nothing."
+            ]
+        return [
+            "No rule makes mail look genuine that arrived badly from outside: it is proved, and there are no "
+            "exceptions."
+        ]
     names = ", ".join(policy.allow_laundering)
     return [
         (f"By way of exception these rules may make mail look genuine that arrived badly from outside: {names}.", BAD),

@@ -62,12 +62,21 @@ def run(options: argparse.Namespace) -> int:
         total += len(verdicts)
         failed += sum(bool(verdict.differences) for verdict in verdicts)
         if options.json:
-            told.append(_as_json(suite, policy, verdicts) | {"unsafe": unsafe, "unproved": sorted(report.doubtful(policy, proof))})
+            told.append(
+                _as_json(suite, policy, verdicts)
+                | {"unsafe": unsafe, "unproved": sorted(report.doubtful(policy, proof))}
+            )
         else:
             _print(screen, suite, policy, verdicts, options.verbose)
             if unsafe:
                 many = f"the rule{'s' if len(unsafe) > 1 else ''} {', '.join(unsafe)}"
-                screen.line((f"  whatever the cases say: no daemon starts with this policy, for {many} (dkimgate check shows why)", BAD))
+                screen.line(
+                    (
+                        f"  whatever the cases say: no daemon starts with this policy, for {many} (dkimgate check "
+                        f"shows why)",
+                        BAD,
+                    )
+                )
                 screen.line()
     if options.json:
         print(json.dumps({"files": told, "cases": total, "failed": failed}, indent=2))
@@ -116,7 +125,8 @@ def _assess(case: Case, engine: Gate, suite: Suite) -> Assessment:
 
 
 def _why(case: Case, assessment: Assessment, policy: Policy) -> list[tuple[str, str]]:
-    """What explains the outcome: the rule that decided, why an expected one did not, and the facts that both ask for."""
+    """What explains the outcome: the rule that decided, why an expected one did not, and the facts that both ask
+    for."""
     facts, decision = assessment.facts, assessment.decision
     deciding = policy.rule(decision.rule)
     rules = [deciding] if deciding else []
@@ -136,12 +146,18 @@ def _why(case: Case, assessment: Assessment, policy: Policy) -> list[tuple[str, 
         why.append(("unsigned", f"sign: {deciding.sign}, but {held_back}"))
     if assessment.overruled is not None:
         why.append(("overruled", f"by the guard: {assessment.overruled}"))
-    doors = [name for name, open_ in (("DKIM", assessment.departure.dkim_aligned), ("SPF", assessment.departure.spf_aligned)) if open_]
+    doors = [
+        name
+        for name, open_ in (("DKIM", assessment.departure.dkim_aligned), ("SPF", assessment.departure.spf_aligned))
+        if open_
+    ]
     if doors:
         why.append(("departure", f"dmarc={assessment.departure.dmarc}, by aligned {' and '.join(doors)}"))
     asked = dict.fromkeys(leaf.fact for rule in rules if rule.when for leaf in leaves(rule.when))
     if asked:
-        why.append(("facts", ", ".join(f"{name} is {found_as(value_of(name, facts, decision.risk))}" for name in asked)))
+        why.append(
+            ("facts", ", ".join(f"{name} is {found_as(value_of(name, facts, decision.risk))}" for name in asked))
+        )
     if "risk" in asked and decision.risk.parts:
         why.append(("risk", " + ".join(f"{name} {weight:g}" for name, weight in decision.risk.parts)))
     return why
@@ -158,7 +174,9 @@ def _print(screen: Screen, suite: Suite, policy: Policy, verdicts: Sequence[Case
     for verdict in verdicts:
         failed = bool(verdict.differences)
         place = f"  {suite.file}:{verdict.case.line}" if failed else ""
-        screen.line(("  FAILED  " if failed else "  ok      ", BAD if failed else GOOD), verdict.case.name, (place, DIM))
+        screen.line(
+            ("  FAILED  " if failed else "  ok      ", BAD if failed else GOOD), verdict.case.name, (place, DIM)
+        )
         if failed or verbose:
             screen.table(_details(verdict), indent=10)
     screen.line()
@@ -189,7 +207,9 @@ def _as_json(suite: Suite, policy: Policy, verdicts: Sequence[CaseResult]) -> di
                 "name": verdict.case.name,
                 "line": verdict.case.line,
                 "ok": not verdict.differences,
-                "differences": [{"key": each.key, "expected": each.expected, "found": each.found} for each in verdict.differences],
+                "differences": [
+                    {"key": each.key, "expected": each.expected, "found": each.found} for each in verdict.differences
+                ],
                 "decided": {key: expectations.decided(key, verdict.assessment) for key in expectations.DECIDED},
                 "risk": verdict.assessment.decision.risk.score,
                 "why": [{"about": label, "text": text} for label, text in verdict.why],

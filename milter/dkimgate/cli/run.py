@@ -38,15 +38,24 @@ unit does so first, so that `systemctl reload` of something broken fails.
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser("run", help="the daemon, in the foreground", description=_DESCRIPTION, formatter_class=Formatter)
-    parser.add_argument("--config", metavar="FILE", type=Path, default=DEFAULT_FILE, help="configuration file (default: %(default)s)")
-    parser.add_argument("--test", action="store_true", help="load everything, say what is wrong with it, and serve nothing")
-    parser.add_argument("--attempt", action="store_true", help=argparse.SUPPRESS)  # what `check` starts in the sandbox of the unit
+    parser = commands.add_parser(
+        "run", help="the daemon, in the foreground", description=_DESCRIPTION, formatter_class=Formatter
+    )
+    parser.add_argument(
+        "--config", metavar="FILE", type=Path, default=DEFAULT_FILE, help="configuration file (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--test", action="store_true", help="load everything, say what is wrong with it, and serve nothing"
+    )
+    parser.add_argument(
+        "--attempt", action="store_true", help=argparse.SUPPRESS
+    )  # what `check` starts in the sandbox of the unit
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve until told to stop, or only load. Raises ConfigError with --test, and for a configuration that can't be read."""
+    """Serve until told to stop, or only load. Raises ConfigError with --test, and for a configuration that can't be
+    read."""
     if arguments.attempt:
         return _attempt(arguments.config)
     if arguments.test:
@@ -57,7 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _load(file: Path) -> Gate:
-    """Everything that the daemon needs, the journal among it: without one it could only defer all mail. Raises ConfigError."""
+    """Everything that the daemon needs, the journal among it: without one it could only defer all mail. Raises
+    ConfigError."""
     _may_read(file)
     _may_read(dkimgate_yaml.load_whole(file).policy)
     gate = Gate.load(file)
@@ -68,14 +78,16 @@ def _load(file: Path) -> Gate:
 
 
 def _may_read(file: Path) -> None:
-    """Raises ConfigError, with what to do, for a file that the daemon's user can't read: root is no user for a daemon."""
+    """Raises ConfigError, with what to do, for a file that the daemon's user can't read: root is no user for a
+    daemon."""
     problem = own_hindrance(file)
     if problem is not None:
         raise ConfigError(problem)
 
 
 def _test(file: Path) -> None:
-    """Raises ConfigError where a reload would be refused. Root sees what the daemon's user does not, so the permissions are looked at."""
+    """Raises ConfigError where a reload would be refused. Root sees what the daemon's user does not, so the permissions
+    are looked at."""
     _may_read(file)
     settings = dkimgate_yaml.load_whole(file)
     _may_read(settings.policy)
@@ -94,7 +106,10 @@ def _test(file: Path) -> None:
         if credentials.is_credential(each):
             if credentials.is_new(each):
                 unit = each.parent.name
-                problems.append(f"{each}: systemd makes this file when {unit} starts: systemctl restart {unit} in the place of a reload")
+                problems.append(
+                    f"{each}: systemd makes this file when {unit} starts: systemctl restart {unit} in the place of a "
+                    f"reload"
+                )
         elif user is not None and (text := hindrance(each, user)) is not None:
             problems.append(text)
     if problems:
@@ -102,7 +117,8 @@ def _test(file: Path) -> None:
 
 
 def _attempt(file: Path) -> int:
-    """Load and try everything as this process, and print what fails, a line each, for `check`. Returns 0, or 1 where something does."""
+    """Load and try everything as this process, and print what fails, a line each, for `check`. Returns 0, or 1 where
+    something does."""
     try:
         settings = dkimgate_yaml.load_whole(file)
         problems = [*Gate.load(file).broken, *attempts(settings)]

@@ -1,5 +1,5 @@
-"""Output for people: tables and colours on a terminal, plain aligned text in a pipe, and never an octet that a sender chose
-for the terminal to obey."""
+"""Output for people: tables and colours on a terminal, plain aligned text in a pipe, and never an octet that a sender
+chose for the terminal to obey."""
 
 from __future__ import annotations
 
@@ -83,7 +83,9 @@ class Screen:
             for column, cell in enumerate(row):
                 widths[column] = max(widths[column], cell_len(cell.plain))
         for row in rows:
-            padded = [cell.plain + " " * (width - cell_len(cell.plain)) for cell, width in zip(row, widths, strict=False)]
+            padded = [
+                cell.plain + " " * (width - cell_len(cell.plain)) for cell, width in zip(row, widths, strict=False)
+            ]
             self._write((" " * indent + "  ".join(padded)).rstrip())
 
     def _write(self, text: str) -> None:
@@ -91,8 +93,8 @@ class Screen:
 
 
 def _widths(rows: list[list[Text]], available: int) -> list[int]:
-    """How wide the columns are to be. Where they don't fit, the widest one that can still wrap between words gives way; only where
-    none can, words are broken."""
+    """How wide the columns are to be. Where they don't fit, the widest one that can still wrap between words gives way;
+    only where none can, words are broken."""
     count = max(map(len, rows), default=0)
     columns = [[row[column].plain for row in rows if column < len(row)] for column in range(count)]
     widths = [max(map(cell_len, texts)) for texts in columns]

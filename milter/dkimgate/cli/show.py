@@ -35,8 +35,8 @@ def arrived_badly(record: Record) -> bool:
 
 
 def laundered(record: Record) -> bool:
-    """It leaves, and breaks the first law, or is spam from outside that goes on with the pass with which it arrived: no fault of the
-    policy, but whoever asks about one message is to hear of it."""
+    """It leaves, and breaks the first law, or is spam from outside that goes on with the pass with which it arrived: no
+    fault of the policy, but whoever asks about one message is to hear of it."""
     departure = record.departure
     if record.origin is None or departure is None or not departs(record):
         return False
@@ -52,7 +52,8 @@ def _stopped(record: Record) -> bool:
 
 
 def departs(record: Record) -> bool:
-    """It goes on its way, also where enforcing would have stopped it. What was given up, or deferred for its cost, comes again or never."""
+    """It goes on its way, also where enforcing would have stopped it. What was given up, or deferred for its cost,
+    comes again or never."""
     return not _stopped(record) and not (record.error or "").startswith(("aborted: ", "deferred"))
 
 
@@ -90,7 +91,9 @@ def summary(record: Record) -> list[Cell]:
     return cells
 
 
-def show(record: Record, screen: Screen, *, route: Sequence[Sequence[Cell]] = (), rules: Sequence[Sequence[Cell]] = ()) -> None:
+def show(
+    record: Record, screen: Screen, *, route: Sequence[Sequence[Cell]] = (), rules: Sequence[Sequence[Cell]] = ()
+) -> None:
     """Everything about one message. `route` and `rules` are what only `explain` knows."""
     screen.table(_who(record), indent=0)
     if route:
@@ -115,7 +118,10 @@ def _who(record: Record) -> list[list[Cell]]:
     if domain is None:
         author = (f"none: {record.author_problem or 'unknown'}", BAD)
     else:
-        author = f"{domain} ({f'hosted: our key for {hosted} covers it' if hosted else 'not hosted: no key of ours covers it'})"
+        author = (
+            f"{domain} "
+            f"({f'hosted: our key for {hosted} covers it' if hosted else 'not hosted: no key of ours covers it'})"
+        )
     recipients, total = envelope.recipients, envelope.recipients_total
     shown = ", ".join(recipients[:3]) + (f" and {total - 3} more" if total > 3 else "")
     login = f", logged in as {client.auth}" if client.auth else ""
@@ -143,7 +149,9 @@ def _claims(record: Record) -> list[list[Cell]]:
     for claim in record.claims:
         style = GOOD if claim.is_believed() else DIM
         told = f"{claim.field} by {claim.by}" if claim.by else claim.field or "our own check"
-        rows.append([f"{claim.method}={claim.result}{_numbers(claim)}", (str(claim.standing), style), told, (claim.why, DIM)])
+        rows.append(
+            [f"{claim.method}={claim.result}{_numbers(claim)}", (str(claim.standing), style), told, (claim.why, DIM)]
+        )
     if len(rows) >= CLAIM_LIMIT:
         rows.append([f"(a record holds {CLAIM_LIMIT} at most)"])
     return rows
@@ -183,13 +191,24 @@ def _end(record: Record) -> list[list[Cell]]:
         if decision.laundering:
             rows.append(["", (f"the policy allows this rule to launder: {decision.laundering}", BAD)])
         if decision.mode == "observe":
-            rows.append(["", (f"mode: observe: signs whatever is hosted and changes nothing; enforce would say {_would(decision)}", DOUBT)])
+            rows.append(
+                [
+                    "",
+                    (
+                        f"mode: observe: signs whatever is hosted and changes nothing; enforce would say "
+                        f"{_would(decision)}",
+                        DOUBT,
+                    ),
+                ]
+            )
         rows += _header_changes(decision)
         if decision.overruled:
             rows.append(["", (f"the guard overruled the rule: {decision.overruled}", BAD)])
     if departure is not None:
         doors = [name for name, open_ in (("DKIM", departure.dkim_aligned), ("SPF", departure.spf_aligned)) if open_]
-        text = f"dmarc={departure.dmarc}" + (f", by aligned {' and '.join(doors)}" if doors else ", nothing aligned passes")
+        text = f"dmarc={departure.dmarc}" + (
+            f", by aligned {' and '.join(doors)}" if doors else ", nothing aligned passes"
+        )
         if not departs(record):
             text = f"none; if it were let go: {text}"
         rows.append([("departure", DIM), (text, BAD if laundered(record) else "")])
@@ -212,7 +231,9 @@ def _on_the_way(record: Record) -> list[tuple[str, str]]:
     lines: list[tuple[str, str]] = []
     if holds is Holds.NO and sending.fields_broken:
         broken_fields = ", ".join(sending.fields_broken)
-        lines.append((f"the signature will not hold: Postfix breaks a line of {broken_fields} that can't be folded", BAD))
+        lines.append(
+            (f"the signature will not hold: Postfix breaks a line of {broken_fields} that can't be folded", BAD)
+        )
     elif holds is Holds.NO:
         lines.append(("the signature that it bears will not hold: Postfix breaks lines that it covers", BAD))
     elif holds is Holds.MAYBE:
@@ -221,7 +242,11 @@ def _on_the_way(record: Record) -> list[tuple[str, str]]:
         lines.append(("signed as Postfix will break its body lines", DIM))
     if record.outgoing is not None and record.outgoing.strict_dkim and record.author != record.hosted:
         lines.append(
-            (f"the DMARC record of {record.author} says adkim=s: a key of {record.hosted or 'another domain'} does not align", DOUBT)
+            (
+                f"the DMARC record of {record.author} says adkim=s: a key of {record.hosted or 'another domain'} does "
+                f"not align",
+                DOUBT,
+            )
         )
     return lines
 
@@ -232,7 +257,9 @@ def _disposition(decision: Decided) -> str:
 
 def _would(decision: Decided) -> str:
     """What a decision that is only recorded would have done."""
-    return f"sign: {decision.sign}" + (f", {_disposition(decision)}" if decision.disposition is not Disposition.ACCEPT else "")
+    return f"sign: {decision.sign}" + (
+        f", {_disposition(decision)}" if decision.disposition is not Disposition.ACCEPT else ""
+    )
 
 
 def _header_changes(decision: Decided) -> list[list[Cell]]:

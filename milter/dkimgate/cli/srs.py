@@ -20,15 +20,16 @@ dkimgate srs [--config FILE] [--json] ADDRESS...
        dkimgate srs new-secret [--out FILE]"""
 
 _DESCRIPTION = """\
-Say what the gate would make of an envelope sender (`envelope: unalign` in the policy), and whose bounce it is that comes to an
-SRS address in the domain `unalign.domain`. Secrets and domain are those of the configuration; nothing is sent or recorded.
+Say what the gate would make of an envelope sender (`envelope: unalign` in the policy), and whose bounce it is that
+comes to an SRS address in the domain `unalign.domain`. Secrets and domain are those of the configuration; nothing is
+sent or recorded.
 
 `new-secret` makes a secret of 24 random octets, and prints it, or writes it into a new file, which the
 daemon can read where root makes it (root:dkimgate, mode 0640)."""
 
 _EPILOG = """\
-The file of secrets has one a line: the first signs, all verify. To replace one, put a new line on top, reload, and remove the old line
-22 days later. postsrsd reads the same file.
+The file of secrets has one a line: the first signs, all verify. To replace one, put a new line on top, reload, and
+remove the old line 22 days later. postsrsd reads the same file.
 
 examples:
   dkimgate srs friend@hosted.example                           as it would be rewritten
@@ -43,7 +44,8 @@ exit status: 0 good; 1 an address that can't be restored (forged, too old, damag
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of one address. `action` is "rewritten", "restored", "unchanged" or "refused"; `why` goes with the last two."""
+    """What became of one address. `action` is "rewritten", "restored", "unchanged" or "refused"; `why` goes with the
+    last two."""
 
     address: str
     action: str
@@ -61,10 +63,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         epilog=_EPILOG,
         formatter_class=Formatter,
     )
-    parser.add_argument("addresses", nargs="+", metavar="ADDRESS", help="with or without angle brackets; or the word new-secret")
-    parser.add_argument("--config", type=Path, default=dkimgate_yaml.DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
+    parser.add_argument(
+        "addresses", nargs="+", metavar="ADDRESS", help="with or without angle brackets; or the word new-secret"
+    )
+    parser.add_argument(
+        "--config", type=Path, default=dkimgate_yaml.DEFAULT_FILE, metavar="FILE", help="default: %(default)s"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line for each address")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="with new-secret: a new file; nothing is printed of the secret then")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="with new-secret: a new file; nothing is printed of the secret then"
+    )
     parser.set_defaults(run=run)
 
 
@@ -85,7 +93,11 @@ def run(options: argparse.Namespace) -> int:
     else:
         styles = {"rewritten": GOOD, "restored": GOOD, "unchanged": DIM, "refused": BAD}
         Screen().table(
-            [[each.address or "<>", (each.action, styles[each.action]), each.why or each.result or ""] for each in answers], indent=0
+            [
+                [each.address or "<>", (each.action, styles[each.action]), each.why or each.result or ""]
+                for each in answers
+            ],
+            indent=0,
         )
     return 1 if any(each.action == "refused" for each in answers) else 0
 
@@ -120,7 +132,9 @@ def _new_secret(file: Path | None) -> int:
         print(line)
         return 0
     daemon = account()
-    secret_file.create(file, line, "put the line that dkimgate srs new-secret prints on top of it", Secrets.parse, daemon)
+    secret_file.create(
+        file, line, "put the line that dkimgate srs new-secret prints on top of it", Secrets.parse, daemon
+    )
     print(f"The secret is in {file}.\n{secret_file.handed(file, daemon)}")
     print("Every host that rewrites senders into the same domain needs a copy.")
     return 0

@@ -1,4 +1,5 @@
-"""Stored messages, and the session by which one pretends that they come: what `explain` and `policy test` have in common."""
+"""Stored messages, and the session by which one pretends that they come: what `explain` and `policy test` have in
+common."""
 
 from __future__ import annotations
 
@@ -17,8 +18,8 @@ def connection(client: str | None, helo: str | None, auth: str | None) -> Connec
 
 
 def message_of(raw: bytes, session: Connection, sender: str | None, recipients: Sequence[str]) -> tuple[Message, bytes]:
-    """A stored message and its body, with CRLF line ends. Without `sender` its Return-Path counts. Raises ValueError for what does not
-    begin with a header field."""
+    """A stored message and its body, with CRLF line ends. Without `sender` its Return-Path counts. Raises ValueError
+    for what does not begin with a header field."""
     header, body = split_message(raw)
     if not header:
         raise ValueError("does not begin with a header field: is it a message?")
@@ -29,7 +30,8 @@ def message_of(raw: bytes, session: Connection, sender: str | None, recipients: 
 
 
 def arrived(message: Message) -> float | None:
-    """When the newest Received field says that the message was taken: a stored one is judged as it was then, by its dates too."""
+    """When the newest Received field says that the message was taken: a stored one is judged as it was then, by its
+    dates too."""
     newest = next((field.text for field in message.fields("received")), "")
     return when(newest.rpartition(";")[2])
 

@@ -1,8 +1,8 @@
 """Our authserv-ids (RFC 8601 section 2.5): which names in Authentication-Results are ours, and every way to write them.
 
-An entry of `trust.authserv_ids` is a name; or `NAME/*`, that name with the job id of a message behind it (OpenDKIM and OpenDMARC write
-it with `AuthservIDWithJobID`; the RFC allows the slash); or `*.DOMAIN`, every name below that domain; or `*.DOMAIN/*`. Each stands for
-itself alone: `NAME/*` is not NAME.
+An entry of `trust.authserv_ids` is a name; or `NAME/*`, that name with the job id of a message behind it (OpenDKIM and
+OpenDMARC write it with `AuthservIDWithJobID`; the RFC allows the slash); or `*.DOMAIN`, every name below that domain;
+or `*.DOMAIN/*`. Each stands for itself alone: `NAME/*` is not NAME.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ def valid(entry: str) -> str:
     """An entry as it is. Raises ValueError where a star stands elsewhere than in a pattern."""
     name = entry.removesuffix(_JOB).removeprefix(_BELOW)
     if "*" in name or not name:
-        raise ValueError(f'{entry!r}: expected a name, "NAME/*" for that name with a job id, or "*.DOMAIN" for every name below a domain')
+        raise ValueError(
+            f'{entry!r}: expected a name, "NAME/*" for that name with a job id, or "*.DOMAIN" for every name below a '
+            f"domain"
+        )
     return entry
 
 
@@ -40,7 +43,8 @@ def is_spelled(name: str, entries: tuple[str, ...]) -> bool:
 
 
 def without_job_ids(entries: tuple[str, ...]) -> tuple[str, ...]:
-    """The names, and `*.DOMAIN` for those below a domain: for whoever looks for them in a text that may go on with anything."""
+    """The names, and `*.DOMAIN` for those below a domain: for whoever looks for them in a text that may go on with
+    anything."""
     return tuple(dict.fromkeys(entry.removesuffix(_JOB) for entry in entries))
 
 
@@ -51,8 +55,8 @@ def names(entries: tuple[str, ...]) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=16)
 def spellings(entries: tuple[str, ...]) -> frozenset[str]:
-    """What stands in every text that holds one of them: each name as configured, in A-labels, in U-labels; in lower case. Cached: it is
-    asked for several times a message, and took a sixth of the time of one that is refused."""
+    """What stands in every text that holds one of them: each name as configured, in A-labels, in U-labels; in lower
+    case. Cached: it is asked for several times a message, and took a sixth of the time of one that is refused."""
     plain = [entry.removesuffix(_JOB).removeprefix("*") for entry in entries]
     labels = {_in_a_labels(name) for name in plain}
     return frozenset({*labels, *map(_in_u_labels, labels), *(name.lower() for name in plain)})
@@ -70,11 +74,17 @@ class _Names:
         if _is_in(self.spelled(name), self.exact, self.below):
             return True
         head, slash, job = name.rpartition("/")
-        return bool(slash) and _JOB_ID.fullmatch(job) is not None and _is_in(self.spelled(head), self.with_job, self.with_job_below)
+        return (
+            bool(slash)
+            and _JOB_ID.fullmatch(job) is not None
+            and _is_in(self.spelled(head), self.with_job, self.with_job_below)
+        )
 
 
 def _is_in(name: str, exact: frozenset[str], below: tuple[str, ...]) -> bool:
-    return name in exact or any(name.endswith(end) and _LABELS.fullmatch(name, 0, len(name) - len(end)) is not None for end in below)
+    return name in exact or any(
+        name.endswith(end) and _LABELS.fullmatch(name, 0, len(name) - len(end)) is not None for end in below
+    )
 
 
 @functools.lru_cache(maxsize=32)

@@ -1,5 +1,5 @@
-"""Credentials (systemd.exec(5), LoadCredential=): files under /run/credentials/UNIT, which systemd makes when the unit starts and removes
-when it ends. While it is down, what they are made from can be read in their place."""
+"""Credentials (systemd.exec(5), LoadCredential=): files under /run/credentials/UNIT, which systemd makes when the unit
+starts and removes when it ends. While it is down, what they are made from can be read in their place."""
 
 from __future__ import annotations
 
@@ -28,12 +28,14 @@ def is_credential(file: Path) -> bool:
 
 
 def is_there(file: Path) -> bool:
-    """Can this process see it? Elsewhere than in the service itself and for root it can't, as in `ExecReload=` of systemd 252."""
+    """Can this process see it? Elsewhere than in the service itself and for root it can't, as in `ExecReload=` of
+    systemd 252."""
     return seen(file) is not None
 
 
 def is_new(file: Path) -> bool:
-    """Does its service run without it? Then it has been named since the service started, and takes a restart, not a reload."""
+    """Does its service run without it? Then it has been named since the service started, and takes a restart, not a
+    reload."""
     try:
         file.stat()
     except FileNotFoundError:
@@ -59,9 +61,15 @@ def origin(file: Path) -> Origin:
     for key in ("LoadCredentialEncrypted", "SetCredential", "SetCredentialEncrypted"):
         if any(line.partition(":")[0] == name for line in service.get(key, ())):
             return Origin(
-                unit, None, f"{key}= in {unit} makes it, which systemd alone can read: it can be looked at while the service runs"
+                unit,
+                None,
+                f"{key}= in {unit} makes it, which systemd alone can read: it can be looked at while the service runs",
             )
-    return Origin(unit, None, f"{unit} has no LoadCredential={name}:FILE: add it (systemctl edit {unit}), then systemctl restart {unit}")
+    return Origin(
+        unit,
+        None,
+        f"{unit} has no LoadCredential={name}:FILE: add it (systemctl edit {unit}), then systemctl restart {unit}",
+    )
 
 
 def _stored(name: Path) -> Path:

@@ -1,4 +1,5 @@
-"""The daemon's configuration file. The text below each key is its description: config/configuration.md is made from it."""
+"""The daemon's configuration file. The text below each key is its description: config/configuration.md is made from
+it."""
 
 from __future__ import annotations
 
@@ -122,7 +123,8 @@ class Trust(Section):
     `pass` also counts in a place where a sender could have written it. If in doubt: `false`."""
 
     def is_host(self, name: str | None) -> bool:
-        """Is that the name of a host of ours? Case and a trailing dot don't matter; `*.` stands for one label or more."""
+        """Is that the name of a host of ours? Case and a trailing dot don't matter; `*.` stands for one label or
+        more."""
         if not name:
             return False
         name = name.lower().rstrip(".")
@@ -137,7 +139,8 @@ class Trust(Section):
         return _is_in(ip, self.relays)
 
     def is_authserv_id(self, name: str | None) -> bool:
-        """Is that an authserv-id of ours? Compared without case (RFC 8601 section 2.5: a domain-like token), and by A-labels."""
+        """Is that an authserv-id of ours? Compared without case (RFC 8601 section 2.5: a domain-like token), and by
+        A-labels."""
         return name is not None and authserv.is_one(name, self.authserv_ids)
 
     def is_spelled_authserv_id(self, name: str) -> bool:
@@ -146,8 +149,8 @@ class Trust(Section):
 
     @property
     def authserv_spellings(self) -> frozenset[str]:
-        """What stands in every text that holds an authserv-id of ours: each name as configured, in A-labels, in U-labels; in lower case,
-        without job ids."""
+        """What stands in every text that holds an authserv-id of ours: each name as configured, in A-labels, in
+        U-labels; in lower case, without job ids."""
         return authserv.spellings(self.authserv_ids)
 
     @property
@@ -157,7 +160,8 @@ class Trust(Section):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every name of ours, of verifiers and of hosts, `*.DOMAIN` for all below a domain: what nobody else may state results under."""
+        """Every name of ours, of verifiers and of hosts, `*.DOMAIN` for all below a domain: what nobody else may state
+        results under."""
         return (*authserv.without_job_ids(self.authserv_ids), *self.hosts)
 
 
@@ -285,9 +289,9 @@ def _listen(value: object) -> object:
 class Config(Section):
     """The whole file."""
 
-    listen: Annotated[tuple[Listener, ...], BeforeValidator(_listen), _like("unix:/var/spool/postfix/dkimgate/milter.sock")] = (
-        Listener(socket="unix:/run/dkimgate/milter.sock"),
-    )
+    listen: Annotated[
+        tuple[Listener, ...], BeforeValidator(_listen), _like("unix:/var/spool/postfix/dkimgate/milter.sock")
+    ] = (Listener(socket="unix:/run/dkimgate/milter.sock"),)
     """Where Postfix reaches the daemon: `unix:PATH`, `inet:HOST:PORT`, or a list. An entry of the list may be a
     mapping with a role. In Debian Postfix runs in a chroot: it sees only what is below `/var/spool/postfix`, and
     calls this socket `unix:dkimgate/milter.sock`."""
@@ -356,9 +360,15 @@ def load_whole(file: Path) -> Config:
     """`load`, for a daemon: a file that is empty, or says nothing of what every daemon needs, is refused."""
     document = yaml_file.read(file, ": name the configuration with --config FILE")
     if document.data is None:
-        raise yaml_file.ConfigError(f"{file}: the file is empty, or all of it is commented out: expected at least {', '.join(_STATED)}")
+        raise yaml_file.ConfigError(
+            f"{file}: the file is empty, or all of it is commented out: expected at least {', '.join(_STATED)}"
+        )
     settings = from_document(document)
-    missing = [document.problem((), f"the key {key!r} is missing: {what}") for key, what in _STATED.items() if key not in document.data]
+    missing = [
+        document.problem((), f"the key {key!r} is missing: {what}")
+        for key, what in _STATED.items()
+        if key not in document.data
+    ]
     if missing:
         raise yaml_file.ConfigError(*missing)
     return settings

@@ -1,4 +1,5 @@
-"""Files of an operator: what this process can see of them, and why one can't be read or written, with what to do about it."""
+"""Files of an operator: what this process can see of them, and why one can't be read or written, with what to do about
+it."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from dkimgate.config import permissions
 
 
 def seen(path: Path) -> os.stat_result | None:
-    """What this process can see of a path, or None. `Path.exists` and its like raise PermissionError below a folder that is closed."""
+    """What this process can see of a path, or None. `Path.exists` and its like raise PermissionError below a folder
+    that is closed."""
     try:
         return path.stat()
     except (OSError, ValueError):
@@ -25,8 +27,8 @@ def is_folder(path: Path) -> bool:
 
 
 def cant_read(error: OSError, file: Path, misnamed: str = "") -> str:
-    """`FILE: why: what to do`, for a file that could not be read. `misnamed`, with its colon, says what to do where there is no file of
-    that name."""
+    """`FILE: why: what to do`, for a file that could not be read. `misnamed`, with its colon, says what to do where
+    there is no file of that name."""
     match error:
         case FileNotFoundError():
             remedy = misnamed

@@ -38,13 +38,14 @@ def may(status: os.stat_result, user: str | None, wanted: int) -> bool:
 
 
 def own_hindrance(file: Path) -> str | None:
-    """`hindrance` of this process's own user, which has tried it: what gives access besides the permission bits counts too."""
+    """`hindrance` of this process's own user, which has tried it: what gives access besides the permission bits counts
+    too."""
     return None if os.geteuid() == 0 or os.access(file, os.R_OK) else _hindrance(file, None)
 
 
 def hindrance(file: Path, user: str) -> str | None:
-    """Why `user` can't read a file, and what to do. None where it can, and where the file is not there or not to be seen: whoever reads it
-    tells that."""
+    """Why `user` can't read a file, and what to do. None where it can, and where the file is not there or not to be
+    seen: whoever reads it tells that."""
     return _hindrance(file, user)
 
 
@@ -56,7 +57,9 @@ def _hindrance(file: Path, user: str | None) -> str | None:
     except OSError:
         return None
     if closed is not None:
-        return f"{file}: {name} may not enter {closed}: move the file to a folder of the daemon's, such as /etc/dkimgate"
+        return (
+            f"{file}: {name} may not enter {closed}: move the file to a folder of the daemon's, such as /etc/dkimgate"
+        )
     if readable:
         return None
     quoted = shlex.quote(str(file))
@@ -78,4 +81,6 @@ def group_name(number: int) -> str:
 
 def closed_folder(file: Path, user: str | None) -> Path | None:
     """The topmost directory above that file which keeps `user` out; None where there is no such. Raises OSError."""
-    return next((folder for folder in reversed(file.absolute().parents) if not may(folder.stat(), user, stat.S_IXUSR)), None)
+    return next(
+        (folder for folder in reversed(file.absolute().parents) if not may(folder.stat(), user, stat.S_IXUSR)), None
+    )

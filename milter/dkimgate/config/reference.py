@@ -15,7 +15,9 @@ HEAD = "| key | meaning | without it | example |\n| --- | --- | --- | --- |\n"
 
 def tables() -> str:
     """A table of the keys at the top, and one for every part of the file."""
-    parts = "".join(f"\n### `{name}`\n\n{_line(part.__doc__)}\n\n{_table(prefix, part)}" for name, prefix, part in sections())
+    parts = "".join(
+        f"\n### `{name}`\n\n{_line(part.__doc__)}\n\n{_table(prefix, part)}" for name, prefix, part in sections()
+    )
     return _table("", Config) + parts
 
 
@@ -35,7 +37,12 @@ def _table(prefix: str, part: type[Section]) -> str:
 def _row(key: str, name: str, field: FieldInfo) -> str:
     part = _part(field)
     if field.description is None and part is not None:
-        cells = (f"`{key}`", f"{_first_sentence(_line(part.__doc__))} See [`{name}`](#{name})", _default(field), "see there")
+        cells = (
+            f"`{key}`",
+            f"{_first_sentence(_line(part.__doc__))} See [`{name}`](#{name})",
+            _default(field),
+            "see there",
+        )
     else:
         (example,) = field.examples or ("",)
         cells = (f"`{key}`", _line(field.description), _default(field), f"`{name}: {example}`")
@@ -57,7 +64,11 @@ def _yaml(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return ", ".join(map(_yaml, value)) if value and isinstance(value[0], Listener) else f"[{', '.join(map(_yaml, value))}]"
+        return (
+            ", ".join(map(_yaml, value))
+            if value and isinstance(value[0], Listener)
+            else f"[{', '.join(map(_yaml, value))}]"
+        )
     if isinstance(value, Listener):
         return value.socket
     text = str(value)

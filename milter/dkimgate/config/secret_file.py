@@ -1,5 +1,5 @@
-"""Files that hold a secret: made for their owner alone, and read only where nobody else can change them and nobody outside the group can
-read them."""
+"""Files that hold a secret: made for their owner alone, and read only where nobody else can change them and nobody
+outside the group can read them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _OTHERS_CAN = stat.S_IRWXO | stat.S_IWGRP
 def read(file: Path, what: str, missing: str) -> bytes:
     """The content of a file.
 
-    `what` it holds ("the key", "the secrets") and what to do where it is `missing` are for the messages of ConfigError. Of a credential
-    that is not there, because its service is down, what it is made from is read.
+    `what` it holds ("the key", "the secrets") and what to do where it is `missing` are for the messages of ConfigError.
+    Of a credential that is not there, because its service is down, what it is made from is read.
     """
     if credentials.is_credential(file) and not credentials.is_there(file):
         here = os.environ.get("CREDENTIALS_DIRECTORY")  # of a trial in the sandbox of the unit, under another name
@@ -63,8 +63,10 @@ def _read_origin(file: Path, what: str) -> bytes:
     source, unit = made_from.file, made_from.unit
     if not os.access(source, os.R_OK) and not _is_missing(source):
         raise ConfigError(
-            f"{file}: can't read {what}: systemd makes this file from {source} when {unit} starts: systemctl restart {unit} "
-            f"(after systemctl daemon-reload, where LoadCredential= is new). To look at {source} in its place, run this as root"
+            f"{file}: can't read {what}: systemd makes this file from {source} when {unit} starts: systemctl restart "
+            f"{unit} "
+            f"(after systemctl daemon-reload, where LoadCredential= is new). To look at {source} in its place, run "
+            f"this as root"
         )
     return read(source, what, f"correct LoadCredential= in {unit}, which can't start without it")
 
@@ -83,15 +85,15 @@ _MARKED_WITH = os.urandom(16)
 
 
 def mark(secrets: Sequence[bytes]) -> str:
-    """How many there are, and a mark that tells them from others as long as this process lives: a digest under a key that nobody else has,
-    so that it is no help in guessing one."""
+    """How many there are, and a mark that tells them from others as long as this process lives: a digest under a key
+    that nobody else has, so that it is no help in guessing one."""
     digest = hashlib.blake2b(b"\0".join(secrets), digest_size=4, key=_MARKED_WITH).hexdigest()
     return f"{len(secrets)} secret{'s' if len(secrets) != 1 else ''} (mark {digest})"
 
 
 def give(descriptor: int, account: str) -> None:
-    """Let the daemon's account read a new file: root:GROUP, mode 0640. Nothing happens where there is no such account, or root does not
-    ask. Raises OSError."""
+    """Let the daemon's account read a new file: root:GROUP, mode 0640. Nothing happens where there is no such account,
+    or root does not ask. Raises OSError."""
     group = _group_of_account(account)
     if group is not None and os.geteuid() == 0:
         os.fchown(descriptor, 0, group)
@@ -99,9 +101,12 @@ def give(descriptor: int, account: str) -> None:
 
 
 def handed(file: Path, account: str) -> str:
-    """Whose a file is that was just made, and what is left to do until the daemon can read it: sentences for the operator."""
+    """Whose a file is that was just made, and what is left to do until the daemon can read it: sentences for the
+    operator."""
     state = file.stat()
-    shown = f"It belongs to {_name(state.st_uid, pwd)}:{_name(state.st_gid, grp)}, mode {stat.S_IMODE(state.st_mode):04o}"
+    shown = (
+        f"It belongs to {_name(state.st_uid, pwd)}:{_name(state.st_gid, grp)}, mode {stat.S_IMODE(state.st_mode):04o}"
+    )
     group = _group_of_account(account)
     if group is None:
         return f"{shown}. There is no account {account} here: the group of the daemon's user must be able to read it."
@@ -109,11 +114,15 @@ def handed(file: Path, account: str) -> str:
         closed = permissions.closed_folder(file, account)
         if closed is not None:
             return (
-                f"{shown}: but the daemon ({account}) may not enter {closed}. Move it to a folder of the daemon's, such as /etc/dkimgate."
+                f"{shown}: but the daemon ({account}) may not enter {closed}. Move it to a folder of the daemon's, "
+                f"such as /etc/dkimgate."
             )
         return f"{shown}: the daemon ({account}) can read it."
     name = shlex.quote(str(file))
-    return f"{shown}: the daemon ({account}) can't read it. As root: chown root:{_name(group, grp)} {name} && chmod 0640 {name}"
+    return (
+        f"{shown}: the daemon ({account}) can't read it. As root: chown root:{_name(group, grp)} {name} && chmod "
+        f"0640 {name}"
+    )
 
 
 def _group_of_account(account: str) -> int | None:
@@ -131,8 +140,9 @@ def _name(number: int, of: ModuleType) -> str:
 
 
 def create(file: Path, line: str, exists: str, parse: Callable[[bytes, Path], object], account: str = ACCOUNT) -> None:
-    """Write a new file with one secret in it, for `account` (see `give`), whole or not at all. Raises ConfigError; `exists` says what to
-    do where there are secrets in the file already, because one that is overwritten is lost: where `parse` finds any, that is."""
+    """Write a new file with one secret in it, for `account` (see `give`), whole or not at all. Raises ConfigError;
+    `exists` says what to do where there are secrets in the file already, because one that is overwritten is lost: where
+    `parse` finds any, that is."""
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:
@@ -189,4 +199,6 @@ def _check_permissions(file: Path, what: str, mode: int) -> None:
         who = "everyone" if mode & stat.S_IRWXO else "its group"
         can = "change" if mode & (stat.S_IWOTH | stat.S_IWGRP) else "read"
         wanted = mode & _GROUP_MAY_READ
-        raise ConfigError(f"{file}: {who} can {can} {what} (mode {mode:04o}): run chmod {wanted:04o} {shlex.quote(str(file))}")
+        raise ConfigError(
+            f"{file}: {who} can {can} {what} (mode {mode:04o}): run chmod {wanted:04o} {shlex.quote(str(file))}"
+        )

@@ -1,5 +1,6 @@
-"""Does a pattern of the operator's take time that grows faster than the text? Strangers write the text that it is matched with, and nothing
-else of the daemon runs meanwhile. So it is tried, when it is loaded, on texts that patterns are slow on."""
+"""Does a pattern of the operator's take time that grows faster than the text? Strangers write the text that it is
+matched with, and nothing else of the daemon runs meanwhile. So it is tried, when it is loaded, on texts that patterns
+are slow on."""
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ _UNITS = (*'aA0 ;=.,-+*()[]<>@/_:x#!|"\\\t', "a ", "0.", "\\(", '"\\', "a=", "; 
 _LITERAL = re.compile(r"[A-Za-z0-9_= :/,;@-]{1,40}")
 
 
-_REGEX_PART = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*+\]?|\((?:\?(?:P?<[\w=!]+>?|[:=!>]))?|\)|[*+?|]|\{\d*,\d*\}", re.DOTALL)
+_REGEX_PART = re.compile(
+    r"\\.|\[\^?\]?(?:\\.|[^\]\\])*+\]?|\((?:\?(?:P?<[\w=!]+>?|[:=!>]))?|\)|[*+?|]|\{\d*,\d*\}", re.DOTALL
+)
 _REPEATED = re.compile(r"[*+]|\{\d*,")
 
 

@@ -10,15 +10,21 @@ from dkimgate.config.files import seen
 FOLDERS = tuple(
     map(
         Path,
-        ("/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"),
+        (
+            "/etc/systemd/system",
+            "/run/systemd/system",
+            "/usr/local/lib/systemd/system",
+            "/usr/lib/systemd/system",
+            "/lib/systemd/system",
+        ),
     )
 )
 """Where units lie, by precedence (systemd.unit(5))."""
 
 
 def read(unit: str, folders: Sequence[Path] | None = None) -> Mapping[str, tuple[str, ...]] | None:
-    """The `[Service]` section of a unit with its drop-ins: each key with its values in their order, those behind the last empty one, which
-    takes back what stands before. None where no such unit is installed, or it can't be read."""
+    """The `[Service]` section of a unit with its drop-ins: each key with its values in their order, those behind the
+    last empty one, which takes back what stands before. None where no such unit is installed, or it can't be read."""
     places = FOLDERS if folders is None else folders
     files = [folder / unit for folder in places if seen(folder / unit)][:1]
     if not files:

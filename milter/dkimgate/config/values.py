@@ -1,4 +1,5 @@
-"""The values that a configuration file may hold: each is checked by one function, whose error says what was expected."""
+"""The values that a configuration file may hold: each is checked by one function, whose error says what was
+expected."""
 
 from __future__ import annotations
 
@@ -71,14 +72,18 @@ def _line_length(value: object) -> object:
 def _listener(value: str) -> str:
     if value.startswith("unix:") and len(value) > len("unix:"):
         if not value.startswith("unix:/"):
-            raise ValueError(f"{value!r}: expected the whole path, from / on; only in main.cf it starts at Postfix's queue directory")
+            raise ValueError(
+                f"{value!r}: expected the whole path, from / on; only in main.cf it starts at Postfix's queue directory"
+            )
         if len(os.fsencode(value)) > 107 + len("unix:"):
             raise ValueError("the path of a unix-domain socket has at most 107 bytes")
         return value
     match = re.fullmatch(r"inet6?:(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})", value)
     if match and 0 < int(match[2]) < 65536:
         return value
-    raise ValueError(f"{value!r} is no listener: expected unix:PATH or inet:HOST:PORT (IPv6 in brackets: inet:[::1]:8891)")
+    raise ValueError(
+        f"{value!r} is no listener: expected unix:PATH or inet:HOST:PORT (IPv6 in brackets: inet:[::1]:8891)"
+    )
 
 
 def _path(value: object, info: ValidationInfo) -> Path:
@@ -116,9 +121,15 @@ def _pattern(value: str) -> str:
     if not set(groups) & set(_VERDICT_GROUPS):
         raise ValueError(r"expected a group that says something: (?P<flag>yes), (?P<score>\d+) or (?P<bar>\++)")
     if repeats_repeats(value):
-        raise ValueError("a repeated group that holds repetitions or alternatives, such as (a+)*: a sender could make it run for hours")
+        raise ValueError(
+            "a repeated group that holds repetitions or alternatives, such as (a+)*: a sender could make it run for "
+            "hours"
+        )
     if (slow := slowness(value)) is not None:
-        raise ValueError(f"a slow pattern, on {slow}: a sender could keep the daemon busy; write it with fewer * and +, or with *+ and ++")
+        raise ValueError(
+            f"a slow pattern, on {slow}: a sender could keep the daemon busy; write it with fewer * and +, or with *+ "
+            f"and ++"
+        )
     return value
 
 

@@ -1,4 +1,5 @@
-"""Which of the project's YAML files is it? One that is taken for another has nothing but unknown keys, and a better name."""
+"""Which of the project's YAML files is it? One that is taken for another has nothing but unknown keys, and a better
+name."""
 
 from __future__ import annotations
 

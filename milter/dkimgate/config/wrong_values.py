@@ -1,4 +1,5 @@
-"""What an operator is told of a value that a model refuses. Pydantic's own words never reach him: they are about Python."""
+"""What an operator is told of a value that a model refuses. Pydantic's own words never reach him: they are about
+Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""YAML files whose every value knows its line and column, so that an error can say where it is and what was expected."""
+"""YAML files whose every value knows its line and column, so that an error can say where it is and what was
+expected."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ Where = tuple[str | int, ...]
 
 
 class ConfigError(Exception):
-    """One or more mistakes in what an operator wrote. `str()` is ready to print: a line a mistake, `file:line:column: text`."""
+    """One or more mistakes in what an operator wrote. `str()` is ready to print: a line a mistake, `file:line:column:
+    text`."""
 
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
@@ -57,7 +59,9 @@ def read(file: Path, remedy: str = "") -> Document:
     `remedy` ends the line where there is no file of that name: what to do.
     """
     try:
-        text = file.read_bytes().decode("utf-8")  # line ends as they are: YAML knows them all, and the digest wants them
+        text = file.read_bytes().decode(
+            "utf-8"
+        )  # line ends as they are: YAML knows them all, and the digest wants them
     except OSError as error:
         raise ConfigError(files.cant_read(error, file, remedy)) from None
     except UnicodeDecodeError as error:
@@ -71,7 +75,8 @@ DEEPEST = 50
 """Lists and mappings inside each other. PyYAML takes time with the square of it; a policy needs six."""
 
 MOST_VALUES = 500_000
-"""Values of a document, those that aliases repeat counted each time: a few lines of aliases may stand for more than fit into memory."""
+"""Values of a document, those that aliases repeat counted each time: a few lines of aliases may stand for more than fit
+into memory."""
 
 
 class _TooMany(Exception):
@@ -109,7 +114,9 @@ def parse(text: str, file: Path) -> Document:
         raise ConfigError(f"{file}{at}: not valid YAML: {problem}{_begun(error)}{yaml_hints.of(error, text)}") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise ConfigError(f"{file}:{line}: not valid YAML: the character {ord(text[error.position]):#06x} may not stand here") from None
+        raise ConfigError(
+            f"{file}:{line}: not valid YAML: the character {ord(text[error.position]):#06x} may not stand here"
+        ) from None
     except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
         first = str(error).splitlines()[0] if str(error) else "nested too deeply"
         raise ConfigError(f"{file}: not valid YAML: {first}") from None
@@ -117,7 +124,9 @@ def parse(text: str, file: Path) -> Document:
         try:
             _collect(node, (), places, problems, file, frozenset())
         except _TooMany:
-            raise ConfigError(f"{file}: more than {MOST_VALUES} values: do aliases (*) repeat others that repeat others?") from None
+            raise ConfigError(
+                f"{file}: more than {MOST_VALUES} values: do aliases (*) repeat others that repeat others?"
+            ) from None
     if problems:
         raise ConfigError(*problems)
     return Document(file, data, places, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
@@ -144,7 +153,9 @@ def _collect(
         raise _TooMany
     places.setdefault(where, (node.start_mark.line + 1, node.start_mark.column + 1))
     if id(node) in above:
-        problems.append(f"{file}:{node.start_mark.line + 1}:{node.start_mark.column + 1}: an alias (*) that holds itself")
+        problems.append(
+            f"{file}:{node.start_mark.line + 1}:{node.start_mark.column + 1}: an alias (*) that holds itself"
+        )
         return
     above |= {id(node)}
     if isinstance(node, yaml.SequenceNode):
@@ -163,7 +174,8 @@ def _collect(
 
 
 def nearest(word: str, valid: Iterable[str]) -> str:
-    """A hint for a misspelled word: `; did you mean X?`, or the list of what is valid where that is short, else nothing."""
+    """A hint for a misspelled word: `; did you mean X?`, or the list of what is valid where that is short, else
+    nothing."""
     words = sorted(valid)
     close = difflib.get_close_matches(word.lower(), words, 1, 0.6)
     if close:

@@ -23,7 +23,8 @@ _HINTS = {
     "found character '\\t' that cannot start": "; indent with spaces, not with tabs",
     "could not find expected ':'": "; expected `key: value`, with a space behind the colon",
     _NO_BLOCK_END: "; keys that belong together begin in the same column",
-    "mapping values are not allowed here": "; keys that belong together begin in the same column, and behind the colon stands a space",
+    "mapping values are not allowed here": "; keys that belong together begin in the same column, and behind the "
+    "colon stands a space",
     "expected ',' or": "; is a bracket opened and not closed?",
     "found unexpected end of stream": "; is a quotation mark opened and not closed?",
     "expected the node content, but found ':'": '; text that begins with a colon must stand in quotes: "::1/128"',
@@ -64,7 +65,8 @@ def of(error: yaml.MarkedYAMLError, text: str) -> str:
 
 
 def _whole_above(text: str, number: int, column: int) -> str | None:
-    """What to do where a list or a mapping goes on below a line that holds a whole one already: `keys: []`, and then `- a`."""
+    """What to do where a list or a mapping goes on below a line that holds a whole one already: `keys: []`, and then `-
+    a`."""
     lines = _BREAK.split(text)[: number + 1]
     above = next((line for line in reversed(lines[:-1]) if line.strip() and not line.lstrip().startswith("#")), "")
     entry = _entry(above)

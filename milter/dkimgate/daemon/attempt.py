@@ -1,4 +1,5 @@
-"""What a start would do to the world, tried and undone: `check` has it done as the daemon's user, in the unit's sandbox."""
+"""What a start would do to the world, tried and undone: `check` has it done as the daemon's user, in the unit's
+sandbox."""
 
 from __future__ import annotations
 
@@ -17,10 +18,15 @@ _ROOM = 65_536
 
 
 def attempts(settings: Config) -> Iterator[str]:
-    """What this process could not do of it, for the operator. Nothing stays behind, and no other daemon is disturbed."""
+    """What this process could not do of it, for the operator. Nothing stays behind, and no other daemon is
+    disturbed."""
     problem = _journal(settings.journal.file)
     if problem is not None:
-        what = "all mail would be deferred" if settings.journal.on_failure == "defer" else "mail would leave unsigned and without a record"
+        what = (
+            "all mail would be deferred"
+            if settings.journal.on_failure == "defer"
+            else "mail would leave unsigned and without a record"
+        )
         yield f"journal.file: {problem}: {what}"
     for listener in settings.listen:
         kind, _, place = listener.socket.partition(":")
@@ -87,7 +93,8 @@ def _inet(kind: str, place: str) -> str | None:
 
 
 def is_served(listener: str) -> bool:
-    """Is that a port of a dkimgate that runs now? Root sees it; the user of a daemon that has given up root doesn't see whose it is."""
+    """Is that a port of a dkimgate that runs now? Root sees it; the user of a daemon that has given up root doesn't see
+    whose it is."""
     kind, _, place = listener.partition(":")
     return kind != "unix" and _is_ours(_holder(int(place.rpartition(":")[2])))
 
@@ -105,7 +112,9 @@ def _holder(port: int) -> str | None:
         except OSError:
             continue
         rows = [line.split() for line in lines]
-        inodes |= {f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port}
+        inodes |= {
+            f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port
+        }
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if any(str(link.readlink()) in inodes for link in (process / "fd").iterdir()):

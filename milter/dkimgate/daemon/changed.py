@@ -9,9 +9,11 @@ from pydantic import BaseModel
 from dkimgate.config.dkimgate_yaml import Config, Key, Listener, SpamField
 
 
-def changes(old: Config, new: Config, loaded_before: Mapping[str, str], loaded: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
-    """Each change, and whether something is gone that was there. `loaded` is what was read beside the configuration or found out, by name:
-    the policy, key files, secrets, the addresses that mail leaves from."""
+def changes(
+    old: Config, new: Config, loaded_before: Mapping[str, str], loaded: Mapping[str, str]
+) -> Iterator[tuple[str, bool]]:
+    """Each change, and whether something is gone that was there. `loaded` is what was read beside the configuration or
+    found out, by name: the policy, key files, secrets, the addresses that mail leaves from."""
     yield from _of_section("", old, new)
     for name, value in loaded.items():
         before = loaded_before.get(name, value)  # a new one is told of where it is named
@@ -38,7 +40,9 @@ def _of_section(prefix: str, old: BaseModel, new: BaseModel) -> Iterator[tuple[s
 def _of_keys(before: Sequence[Key], now: Sequence[Key]) -> tuple[str, bool]:
     """By domain first: one that is gone is no longer signed for."""
     were, are = {key.domain for key in before}, {key.domain for key in now}
-    parts = [f"{domain} is gone" for domain in sorted(were - are)] + [f"{domain} is new" for domain in sorted(are - were)]
+    parts = [f"{domain} is gone" for domain in sorted(were - are)] + [
+        f"{domain} is new" for domain in sorted(are - were)
+    ]
     for domain in sorted(were & are):
         old, new = ({key.selector: key.file for key in keys if key.domain == domain} for keys in (before, now))
         if set(old) != set(new):

@@ -10,9 +10,11 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def settle() -> None:
-    """Leave it to the supervisor alone to end this worker: Ctrl-C and what is sent to the whole group are for the supervisor.
+    """Leave it to the supervisor alone to end this worker: Ctrl-C and what is sent to the whole group are for the
+    supervisor.
 
-    Linux drops an ignored signal unless the main thread blocks it: then another thread (libmilter's) would still get it.
+    Linux drops an ignored signal unless the main thread blocks it: then another thread (libmilter's) would still get
+    it.
     """
     os.setpgid(0, 0)
     for number in _SIGNALS:

@@ -10,7 +10,8 @@ from dkimgate.log import visible
 
 
 def notify(*states: str) -> None:
-    """Send states such as `READY=1` to the socket that $NOTIFY_SOCKET names. Never raises: no mail waits for systemd."""
+    """Send states such as `READY=1` to the socket that $NOTIFY_SOCKET names. Never raises: no mail waits for
+    systemd."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
         return
@@ -24,7 +25,8 @@ def notify(*states: str) -> None:
 
 
 def reloading() -> None:
-    """Say that a reload began; systemd wants the time of it, to tell it from an older one (sd_notify(3), RELOADING=1)."""
+    """Say that a reload began; systemd wants the time of it, to tell it from an older one (sd_notify(3),
+    RELOADING=1)."""
     notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}", "STATUS=Reloading")
 
 

@@ -7,22 +7,25 @@ import ctypes
 import Milter
 
 USUAL = 65_535
-"""Octets of a packet that libmilter takes unless it is told more: a header field's name and value, with a NUL behind each."""
+"""Octets of a packet that libmilter takes unless it is told more: a header field's name and value, with a NUL behind
+each."""
 
 LARGEST = 16 * 1024 * 1024
-"""Octets that it takes here. Postfix sends fields of up to header_size_limit (102,400) whatever the milter negotiates. More than is
-kept of a header (MAX_HEADER_BYTES), so that a header beyond that is judged as one that could not be read."""
+"""Octets that it takes here. Postfix sends fields of up to header_size_limit (102,400) whatever the milter negotiates.
+More than is kept of a header (MAX_HEADER_BYTES), so that a header beyond that is judged as one that could not be
+read."""
 
 MARGIN = 2_535
-"""Octets by which a packet may be longer than header_size_limit: Postfix looks at that before it appends a line (line_length_limit,
-2,048), and the name and two NULs go with it."""
+"""Octets by which a packet may be longer than header_size_limit: Postfix looks at that before it appends a line
+(line_length_limit, 2,048), and the name and two NULs go with it."""
 
 
 def accept_large() -> bool:
-    """Let libmilter take packets of LARGEST octets in this process, before it serves. False where it has no way to be told so.
+    """Let libmilter take packets of LARGEST octets in this process, before it serves. False where it has no way to be
+    told so.
 
-    At a larger packet it closes the connection without a callback: no record, no log line, and the MTA tries the message
-    again until it is too old.
+    At a larger packet it closes the connection without a callback: no record, no log line, and the MTA tries the
+    message again until it is too old.
     """
     # By way of pymilter's own module, so that it is the library which that has loaded.
     library = ctypes.CDLL(Milter.milter.__file__)

@@ -25,7 +25,8 @@ class Owner:
 
 
 def owner_of(config: Config) -> Owner | None:
-    """The user that `user:` names, or None where nothing is to be changed. Raises StartError for one that can't be had."""
+    """The user that `user:` names, or None where nothing is to be changed. Raises StartError for one that can't be
+    had."""
     if config.user is None:
         if os.geteuid() == 0:
             log("running as root, because the configuration names no `user`: set one (`user: dkimgate`)", Level.WARNING)
@@ -34,7 +35,8 @@ def owner_of(config: Config) -> Owner | None:
         entry = pwd.getpwnam(config.user)
     except KeyError:
         raise StartError(
-            f"user: there is no user {config.user!r}: create it (adduser --system --group {config.user}) or name another"
+            f"user: there is no user {config.user!r}: create it (adduser --system --group {config.user}) or name "
+            f"another"
         ) from None
     if entry.pw_uid == 0:
         raise StartError("user: root is no user to change to: name one that owns nothing but what dkimgate needs")

@@ -1,4 +1,5 @@
-"""The supervisor: opens the sockets, gives up root, keeps the workers alive, reloads, stops. It never touches a message."""
+"""The supervisor: opens the sockets, gives up root, keeps the workers alive, reloads, stops. It never touches a
+message."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ from dkimgate.daemon.sockets import Listening
 from dkimgate.log import Level, describe, log, log_lines
 
 Loader = Callable[[Path], Judge]
-"""Reads configuration, policy and keys: `Gate.load`. Raises ConfigError. Starts no thread, because the process forks after it."""
+"""Reads configuration, policy and keys: `Gate.load`. Raises ConfigError. Starts no thread, because the process forks
+after it."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
@@ -36,7 +38,8 @@ _LOOK_SECONDS = 5.0
 
 @dataclass(slots=True)
 class Slot:
-    """A place for one worker. `due` is when the next is to be started, `pause` how long that will wait after a death (s)."""
+    """A place for one worker. `due` is when the next is to be started, `pause` how long that will wait after a death
+    (s)."""
 
     listening: Listening
     pid: int | None = None
@@ -47,8 +50,8 @@ class Slot:
 
 @dataclass(slots=True)
 class Generation:
-    """The workers of one configuration. Each ends when it reads a byte from the leash, a pipe that only the supervisor can
-    write to, or the pipe's end, because the supervisor is dead."""
+    """The workers of one configuration. Each ends when it reads a byte from the leash, a pipe that only the supervisor
+    can write to, or the pipe's end, because the supervisor is dead."""
 
     judge: Judge
     leash: tuple[int, int]

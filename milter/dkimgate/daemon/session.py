@@ -23,8 +23,8 @@ MAX_HEADER_FIELDS = 20_000
 ACTIONS: int = Milter.ADDHDRS | Milter.CHGHDRS | Milter.CHGFROM | Milter.QUARANTINE | Milter.SETSYMLIST
 """What this milter may ask of the MTA."""
 
-# Connect and helo keep their reply: pymilter may fail there before this code is reached (a HELO that is not UTF-8), and an
-# unexpected reply is worse than one round trip a connection. A body chunk keeps it so that the rest can be skipped.
+# Connect and helo keep their reply: pymilter may fail there before this code is reached (a HELO that is not UTF-8), and
+# an unexpected reply is worse than one round trip a connection. A body chunk keeps it so that the rest can be skipped.
 _OPTIONS: int = (
     Milter.P_NR_MAIL
     | Milter.P_NR_RCPT
@@ -62,9 +62,9 @@ class Context(Protocol):
 
 
 class Outcome(Protocol):
-    """What to tell the MTA. `fields` go to the top of the header, the first of them topmost; `remove` are positions, from the top, and
-    `changed` are positions with the values that they get; `sender` is the new envelope sender, without angle brackets, or None where it
-    stays."""
+    """What to tell the MTA. `fields` go to the top of the header, the first of them topmost; `remove` are positions,
+    from the top, and `changed` are positions with the values that they get; `sender` is the new envelope sender,
+    without angle brackets, or None where it stays."""
 
     @property
     def disposition(self) -> Disposition: ...
@@ -285,7 +285,8 @@ class Session:
         return int(Milter.ACCEPT)
 
     def _change_sender(self, context: Context, sender: str | None) -> None:
-        """Rewrite the envelope sender. Where that can't be done the message must not go on: it would pass where it should not."""
+        """Rewrite the envelope sender. Where that can't be done the message must not go on: it would pass where it
+        should not."""
         if sender is None:
             return
         if not self._actions & Milter.CHGFROM:
@@ -295,12 +296,16 @@ class Session:
         context.chgfrom(f"<{sender}>")
 
     def _edit(self, context: Context, outcome: Outcome, header: list[HeaderField]) -> None:
-        """Change fields, and take fields off the header. The MTA counts those of one name, in any case, from 1; changes leave the count as
-        it is, so they come first; then from the last to the first, for a field that is gone may no longer count.
+        """Change fields, and take fields off the header. The MTA counts those of one name, in any case, from 1; changes
+        leave the count as it is, so they come first; then from the last to the first, for a field that is gone may no
+        longer count.
 
-        All or nothing: what can't be removed must not go on, somebody would believe it; and our signature is made over what is changed.
+        All or nothing: what can't be removed must not go on, somebody would believe it; and our signature is made over
+        what is changed.
         """
-        values: dict[int, str | None] = {position: self._outgoing(value, "utf-8") for position, value in outcome.changed}
+        values: dict[int, str | None] = {
+            position: self._outgoing(value, "utf-8") for position, value in outcome.changed
+        }
         values |= dict.fromkeys(outcome.remove)
         if values and not self._actions & Milter.CHGHDRS:
             raise RuntimeError("the MTA lets no milter change or remove header fields")
@@ -317,7 +322,8 @@ class Session:
             context.chgheader(*edit)
 
     def _insert(self, context: Context, fields: tuple[tuple[str, bytes], ...]) -> None:
-        """Put fields at the top. All or none: a part of a signature set is none, and no signature is worth a lost message."""
+        """Put fields at the top. All or none: a part of a signature set is none, and no signature is worth a lost
+        message."""
         try:
             ready = [(name, self._outgoing(value, "ascii")) for name, value in fields]
         except ValueError as error:

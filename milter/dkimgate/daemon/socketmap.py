@@ -1,10 +1,12 @@
-"""The worker of a listener with `role: srs`: tells Postfix whose bounce an SRS address is, by its socketmap protocol (socketmap_table(5)).
+"""The worker of a listener with `role: srs`: tells Postfix whose bounce an SRS address is, by its socketmap protocol
+(socketmap_table(5)).
 
-Requests and replies are netstrings: `44:restore SRS0=mUZt=JK=hosted.example=friend@ours,` is answered `24:OK friend@hosted.example,`.
+Requests and replies are netstrings: `44:restore SRS0=mUZt=JK=hosted.example=friend@ours,` is answered `24:OK
+friend@hosted.example,`.
 
-What can't be restored is NOTFOUND, forged and expired addresses too: then the address stands as it is, Postfix finds no such
-recipient, and says so in the SMTP session (550), so that no bounce of a bounce is ever made. An error reply would make a 4xx of it, and
-have every probe retried for days.
+What can't be restored is NOTFOUND, forged and expired addresses too: then the address stands as it is, Postfix finds no
+such recipient, and says so in the SMTP session (550), so that no bounce of a bounce is ever made. An error reply would
+make a 4xx of it, and have every probe retried for days.
 
 One process with many connections: a reply takes microseconds, and smtpd and cleanup keep their connections open.
 """
@@ -31,7 +33,8 @@ MAP = b"restore"
 """The name in main.cf: `socketmap:unix:dkimgate/srs.sock:restore`."""
 
 LONGEST_REQUEST = 10_000
-"""Octets. Much more than an address has, because Postfix looks up what it is given, and an error would make it try again."""
+"""Octets. Much more than an address has, because Postfix looks up what it is given, and an error would make it try
+again."""
 
 MOST_CONNECTIONS = 500
 REQUEST_SECONDS = 10.0
@@ -200,7 +203,8 @@ class Server:
         self._selector.modify(client.socket, selectors.EVENT_WRITE if client.unsent else selectors.EVENT_READ, client)
 
     def _stop(self) -> None:
-        """Take no more connections, and close those at rest: Postfix opens another, and asks again if it was about to."""
+        """Take no more connections, and close those at rest: Postfix opens another, and asks again if it was about
+        to."""
         self._ends = time.monotonic() + self.judge.config.drain_seconds
         self._selector.unregister(self.leash)
         self._selector.unregister(self.listening)

@@ -54,7 +54,12 @@ def _open(address: str, config: Config, owner: Owner | None) -> Listening:
     if kind == "unix":
         return _open_unix(address, Path(rest), config, owner)
     host, _, port = rest.rpartition(":")
-    return _open_inet(address, socket.AF_INET6 if kind == "inet6" or host.startswith("[") else socket.AF_INET, host.strip("[]"), int(port))
+    return _open_inet(
+        address,
+        socket.AF_INET6 if kind == "inet6" or host.startswith("[") else socket.AF_INET,
+        host.strip("[]"),
+        int(port),
+    )
 
 
 def _open_unix(address: str, path: Path, config: Config, owner: Owner | None) -> Listening:
@@ -80,7 +85,8 @@ def _open_unix(address: str, path: Path, config: Config, owner: Owner | None) ->
 
 
 def _clear_stale(address: str, path: Path) -> None:
-    """Remove the socket file of a daemon that is gone. Raises StartError where one is alive, or where it is no socket."""
+    """Remove the socket file of a daemon that is gone. Raises StartError where one is alive, or where it is no
+    socket."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
@@ -97,7 +103,9 @@ def _clear_stale(address: str, path: Path) -> None:
         except OSError as error:
             raise StartError(f"listen: {address}: can't remove the stale socket: {error.strerror}") from None
     elif result == errno.EACCES:
-        raise StartError(f"listen: {address}: the socket of another user stands here: stop that daemon, or name another path")
+        raise StartError(
+            f"listen: {address}: the socket of another user stands here: stop that daemon, or name another path"
+        )
     elif result != errno.ENOENT:
         raise StartError(f"listen: {address}: another daemon is listening here: stop it first, or name another path")
 
@@ -109,7 +117,9 @@ def _group(config: Config) -> int:
     try:
         return grp.getgrnam(config.socket_group).gr_gid
     except KeyError:
-        raise StartError(f"socket_group: there is no group {config.socket_group!r}: create it, or name another") from None
+        raise StartError(
+            f"socket_group: there is no group {config.socket_group!r}: create it, or name another"
+        ) from None
 
 
 def _open_inet(address: str, family: socket.AddressFamily, host: str, port: int) -> Listening:
@@ -120,7 +130,8 @@ def _open_inet(address: str, family: socket.AddressFamily, host: str, port: int)
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Accepted connections inherit this. libmilter answers in several small writes, and Nagle would hold back the last.
+        # Accepted connections inherit this. libmilter answers in several small writes, and Nagle would hold back the
+        # last.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if family == socket.AF_INET6:
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -145,7 +156,10 @@ def _advice(error: OSError, path: Path | None) -> str:
         case errno.EADDRNOTAVAIL:
             return "this host has no such address: name one of its own"
         case errno.ENOENT if path is not None:
-            return f"the folder {path.parent} does not exist: create it (`make install` and systemd-tmpfiles make the usual one)"
+            return (
+                f"the folder {path.parent} does not exist: create it (`make install` and systemd-tmpfiles make the "
+                f"usual one)"
+            )
         case errno.ENOTDIR if path is not None:
             return f"{path.parent} is no folder"
         case errno.EACCES if path is not None:
@@ -153,7 +167,10 @@ def _advice(error: OSError, path: Path | None) -> str:
         case errno.EACCES:
             return "no permission: ports below 1024 are root's"
         case errno.EPERM:
-            return "no permission to give the socket that owner or group: make its folder setgid instead (mode 2750), or start as root"
+            return (
+                "no permission to give the socket that owner or group: make its folder setgid instead (mode 2750), "
+                "or start as root"
+            )
     return error.strerror or str(error)
 
 

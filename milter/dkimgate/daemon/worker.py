@@ -1,10 +1,10 @@
 """One worker process: libmilter's threads on a shared listening socket, until the supervisor lets go of it.
 
-libmilter has one listening socket a process, opens it itself, and at its end removes the socket's file (unless it runs as
-root) and leaves open sessions without an answer (where it is built with a pool of threads, as Debian's is). None of that suits
-workers that come and go behind one socket. So it opens a socket that nobody can reach, and the supervisor's is put in its
-place (dup2). When the worker is to stop, an unreachable one is put back: nothing new arrives, what is open ends in peace, and
-libmilter itself never stops.
+libmilter has one listening socket a process, opens it itself, and at its end removes the socket's file (unless it runs
+as root) and leaves open sessions without an answer (where it is built with a pool of threads, as Debian's is). None of
+that suits workers that come and go behind one socket. So it opens a socket that nobody can reach, and the supervisor's
+is put in its place (dup2). When the worker is to stop, an unreachable one is put back: nothing new arrives, what is
+open ends in peace, and libmilter itself never stops.
 """
 
 from __future__ import annotations
@@ -33,15 +33,18 @@ _QUIET_SECONDS = 0.3
 """How long a stopping worker waits for the first word on a connection that was accepted at the last moment."""
 
 _SMALL_PACKETS = (
-    f"this libmilter drops the connection at a header field of more than {packets.USUAL} octets, and such mail waits without a "
-    f"record: set header_size_limit = {packets.USUAL - packets.MARGIN} in Postfix's main.cf, or install libmilter 8.14 or newer"
+    f"this libmilter drops the connection at a header field of more than {packets.USUAL} octets, and such mail waits "
+    f"without a "
+    f"record: set header_size_limit = {packets.USUAL - packets.MARGIN} in Postfix's main.cf, or install libmilter "
+    f"8.14 or newer"
 )
 
 _open_sessions: set[Session] = set()
 
 
 def work(judge: Judge, listening: Listening, leash: int, ready: int | None) -> NoReturn:
-    """Serve connections until the supervisor writes to the pipe `leash`, or dies and thereby closes it. Runs in a forked child.
+    """Serve connections until the supervisor writes to the pipe `leash`, or dies and thereby closes it. Runs in a
+    forked child.
 
     One byte on `ready` says that it is serving.
     """
@@ -74,7 +77,8 @@ def _one_line(_kind: type[BaseException], error: BaseException, _trace: Tracebac
 
 
 def _scratch(listening: Listening) -> tempfile.TemporaryDirectory[str]:
-    """A folder for a socket that lives a moment: under systemd's ProtectSystem= not every usual place can be written to."""
+    """A folder for a socket that lives a moment: under systemd's ProtectSystem= not every usual place can be written
+    to."""
     places = ["/tmp", "/dev/shm"]
     if listening.path is not None:
         places.append(str(listening.path.parent.absolute()))
@@ -174,7 +178,8 @@ def _let_go(number: int, nowhere: socket.socket, orphaned: bool) -> None:
     with socket.socket(fileno=os.dup(number)) as listening:
         os.dup2(nowhere.fileno(), number, inheritable=False)
         if orphaned:
-            # Nobody is left to serve what still knocks. Closing is not enough, as libmilter may be waiting on the socket.
+            # Nobody is left to serve what still knocks. Closing is not enough, as libmilter may be waiting on the
+            # socket.
             with contextlib.suppress(OSError):
                 listening.shutdown(socket.SHUT_RDWR)
 
@@ -187,5 +192,8 @@ def _drain(seconds: float) -> NoReturn:
         if not _open_sessions and time.monotonic() > begin + _QUIET_SECONDS:
             os._exit(0)
     if _open_sessions:
-        log(f"{len(_open_sessions)} sessions were still open after {seconds} s: the MTA will try their messages again", Level.WARNING)
+        log(
+            f"{len(_open_sessions)} sessions were still open after {seconds} s: the MTA will try their messages again",
+            Level.WARNING,
+        )
     os._exit(0)

@@ -1,4 +1,5 @@
-"""Canonicalization: of header fields at once, relaxed (RFC 6376 section 3.4.2), of bodies as a stream, in both forms (3.4.3, 3.4.4)."""
+"""Canonicalization: of header fields at once, relaxed (RFC 6376 section 3.4.2), of bodies as a stream, in both forms
+(3.4.3, 3.4.4)."""
 
 from __future__ import annotations
 
@@ -22,15 +23,17 @@ def collapse(data: bytes) -> bytes:
 def relaxed_field(field: HeaderField) -> bytes:
     """A header field in relaxed form, without a line end (RFC 6376 section 3.4.2).
 
-    Folds may be LF or CRLF. A CR alone, and VT or FF, are no white space to the RFC and stay. Verifiers differ on them (OpenDKIM takes
-    them for spaces), so a field with one may not verify everywhere; Postfix replaces a CR alone by a space.
+    Folds may be LF or CRLF. A CR alone, and VT or FF, are no white space to the RFC and stay. Verifiers differ on them
+    (OpenDKIM takes them for spaces), so a field with one may not verify everywhere; Postfix replaces a CR alone by a
+    space.
     """
     value = field.value.replace(b"\r\n", b"").replace(b"\n", b"")
     return field.name.strip(b" \t").lower() + b":" + collapse(value).strip(b" ")
 
 
 class _Streamed:
-    """SHA-256 over a body that comes in pieces, cut anywhere, without the line ends at its end: those are counted until more follows."""
+    """SHA-256 over a body that comes in pieces, cut anywhere, without the line ends at its end: those are counted until
+    more follows."""
 
     __slots__ = ("_empty_lines", "_hash", "_hashed", "_held")
 
@@ -60,13 +63,14 @@ class _Streamed:
 class BodyHash(_Streamed):
     """SHA-256 over the relaxed form of a body that comes in pieces (RFC 6376 section 3.4.4).
 
-    Pieces may be cut anywhere. Memory does not grow with the message: of what can't be hashed yet (it may stand
-    at the end of a line, or of the body) at most two octets are kept, and empty lines are counted.
+    Pieces may be cut anywhere. Memory does not grow with the message: of what can't be hashed yet (it may stand at the
+    end of a line, or of the body) at most two octets are kept, and empty lines are counted.
 
-    Only CRLF ends a line, as the RFC has it and as Postfix sends it. A bare LF is an octet like any other, to us as to dkimpy and OpenDKIM.
-    So is a bare CR: dkimpy does the same, while OpenDKIM loses the CR, so that its verdict on such a body is `fail` whatever the signer
-    does by the book. Postfix turns both into spaces before a milter sees them (cleanup_replace_stray_cr_lf, on by default from 3.9).
-    A body without CRLF at its end is hashed as if it had one: SMTP would add it.
+    Only CRLF ends a line, as the RFC has it and as Postfix sends it. A bare LF is an octet like any other, to us as to
+    dkimpy and OpenDKIM. So is a bare CR: dkimpy does the same, while OpenDKIM loses the CR, so that its verdict on such
+    a body is `fail` whatever the signer does by the book. Postfix turns both into spaces before a milter sees them
+    (cleanup_replace_stray_cr_lf, on by default from 3.9). A body without CRLF at its end is hashed as if it had one:
+    SMTP would add it.
     """
 
     __slots__ = ()
@@ -99,7 +103,8 @@ class BodyHash(_Streamed):
 
 
 class SimpleHash(_Streamed):
-    """SHA-256 over the simple form of a body that comes in pieces (RFC 6376 section 3.4.3). Line ends are those of BodyHash."""
+    """SHA-256 over the simple form of a body that comes in pieces (RFC 6376 section 3.4.3). Line ends are those of
+    BodyHash."""
 
     __slots__ = ()
 
@@ -135,7 +140,8 @@ class BodyForm:
 class BodyForms:
     """All that signatures are compared with of a body, which itself nobody keeps.
 
-    `octets` is its length as it came. `simple` is None where no signature in the header asks for it, and it was not made.
+    `octets` is its length as it came. `simple` is None where no signature in the header asks for it, and it was not
+    made.
     """
 
     octets: int
@@ -157,7 +163,8 @@ def _add_line_ends(to: hashlib._Hash, count: int) -> None:
 
 
 def content_length(text: bytes) -> int:
-    """The length of a text without the CRLFs at its end. A bare CR or LF before them is content, and so is a CR at the very end."""
+    """The length of a text without the CRLFs at its end. A bare CR or LF before them is content, and so is a CR at the
+    very end."""
     if text.endswith(b"\r"):
         return len(text)
     start = len(text.rstrip(b"\r\n"))

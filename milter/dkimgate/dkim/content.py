@@ -1,4 +1,5 @@
-"""What a signature covers: the body's hash in either canonical form, and the signed header (RFC 6376 sections 3.4, 3.7 and 5.4.2).
+"""What a signature covers: the body's hash in either canonical form, and the signed header (RFC 6376 sections 3.4, 3.7
+and 5.4.2).
 
 Both forms of the body are hashed as it streams by, the simple one only if a signature in the header may ask for it.
 """
@@ -18,7 +19,8 @@ SIGNATURES = ("dkim-signature", "arc-message-signature")
 
 
 def asks_simple(header: Sequence[HeaderField]) -> bool:
-    """May a signature in the header want the simple form of the body? Those that say `c=.../relaxed` don't; in doubt it does."""
+    """May a signature in the header want the simple form of the body? Those that say `c=.../relaxed` don't; in doubt it
+    does."""
     return any(not _is_relaxed(field.value) for field in header if field.key in SIGNATURES)
 
 
@@ -44,7 +46,8 @@ class Content:
         return self._body.form(form)
 
     def header(self, tags: Tags, field: HeaderField) -> bytes:
-        """The octets that b= signs: the fields that h= names, of each name the lowest first, then the signature without b=.
+        """The octets that b= signs: the fields that h= names, of each name the lowest first, then the signature without
+        b=.
 
         A name that stands more often in h= than in the header is signed as absent.
         """

@@ -42,15 +42,19 @@ class SigningKey:
         return f"{self.selector}._domainkey.{self.domain}"
 
     def sign(self, data: bytes) -> bytes:
-        """Sign: RSASSA-PKCS1-v1_5 over SHA-256 (RFC 6376 section 3.3.1), or PureEdDSA over the SHA-256 digest (RFC 8463 section 3)."""
+        """Sign: RSASSA-PKCS1-v1_5 over SHA-256 (RFC 6376 section 3.3.1), or PureEdDSA over the SHA-256 digest (RFC 8463
+        section 3)."""
         if isinstance(self.private, RSAPrivateKey):
             return self.private.sign(data, PKCS1v15(), hashes.SHA256())
         return self.private.sign(hashlib.sha256(data).digest())
 
     def public_octets(self) -> bytes:
-        """The content of `p=`: SubjectPublicKeyInfo for RSA, as all publish it; 32 bare octets for Ed25519 (RFC 8463 section 4)."""
+        """The content of `p=`: SubjectPublicKeyInfo for RSA, as all publish it; 32 bare octets for Ed25519 (RFC 8463
+        section 4)."""
         if isinstance(self.private, RSAPrivateKey):
-            return self.private.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+            return self.private.public_key().public_bytes(
+                serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
         return self.private.public_key().public_bytes_raw()
 
     @property

@@ -1,4 +1,5 @@
-"""The public key of a signature, from DNS (RFC 6376 section 3.6), and the verification with it: for DKIM and for ARC."""
+"""The public key of a signature, from DNS (RFC 6376 section 3.6), and the verification with it: for DKIM and for
+ARC."""
 
 from __future__ import annotations
 
@@ -54,7 +55,8 @@ class NoKey:
 class PublicKey:
     """A key that may be used for the signature it was looked up for.
 
-    `testing`: the domain is trying DKIM out (t=y). `exact`: only for signatures whose i= is within no sub-domain of d= (t=s).
+    `testing`: the domain is trying DKIM out (t=y). `exact`: only for signatures whose i= is within no sub-domain of d=
+    (t=s).
     """
 
     key: RSAPublicKey | Ed25519PublicKey

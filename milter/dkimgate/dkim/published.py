@@ -46,7 +46,9 @@ def judge(key: SigningKey, records: Sequence[bytes]) -> KeyFinding:
     if not records:
         return KeyFinding(KeyStatus.MISSING, "publish the record")
     if len(records) > 1:
-        return KeyFinding(KeyStatus.SEVERAL, f"{len(records)} TXT records, of which a verifier may take any: leave the right one")
+        return KeyFinding(
+            KeyStatus.SEVERAL, f"{len(records)} TXT records, of which a verifier may take any: leave the right one"
+        )
     try:
         tags = parse_tags(records[0].decode("ascii"))
         return _restriction(key, tags) or _compare(key, tags)
@@ -75,7 +77,9 @@ def _restriction(key: SigningKey, tags: dict[str, str]) -> KeyFinding | None:
         return KeyFinding(KeyStatus.REVOKED, "p= is empty: sign with another selector, or publish the record again")
     kind = tags.get("k", "rsa")
     if f"{kind}-sha256" != key.algorithm:
-        return KeyFinding(KeyStatus.WRONG_TYPE, f"it says {kind[:20]!r}, the key file holds {key.algorithm.removesuffix('-sha256')}")
+        return KeyFinding(
+            KeyStatus.WRONG_TYPE, f"it says {kind[:20]!r}, the key file holds {key.algorithm.removesuffix('-sha256')}"
+        )
     if "h" in tags and "sha256" not in _words(tags["h"]):
         return KeyFinding(KeyStatus.WRONG_HASH, "remove h=, or add sha256")
     if "s" in tags and not {"*", "email"} & _words(tags["s"]):
@@ -93,13 +97,21 @@ def _compare(key: SigningKey, tags: dict[str, str]) -> KeyFinding:
         published = _rsa(octets)
         if published.public_numbers() != ours.public_numbers():
             size = published.key_size
-            return KeyFinding(KeyStatus.DIFFERS, f"DNS holds another RSA key, of {size} bits: publish the record, or use that key's file")
+            return KeyFinding(
+                KeyStatus.DIFFERS,
+                f"DNS holds another RSA key, of {size} bits: publish the record, or use that key's file",
+            )
     elif len(octets) != 32:
         raise ValueError(f"p= of an Ed25519 key has 32 octets (RFC 8463 section 4), this one {len(octets)}")
     elif octets != key.public_octets():
-        return KeyFinding(KeyStatus.DIFFERS, "DNS holds another Ed25519 key: publish the record, or use that key's file")
+        return KeyFinding(
+            KeyStatus.DIFFERS, "DNS holds another Ed25519 key: publish the record, or use that key's file"
+        )
     if "y" in _words(tags.get("t", "")):
-        return KeyFinding(KeyStatus.TESTING, "t=y: receivers treat mail with this signature as unsigned; remove it when the tests are over")
+        return KeyFinding(
+            KeyStatus.TESTING,
+            "t=y: receivers treat mail with this signature as unsigned; remove it when the tests are over",
+        )
     return KeyFinding(KeyStatus.AGREES)
 
 

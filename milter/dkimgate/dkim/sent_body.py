@@ -12,13 +12,26 @@ _WORDS = (b"8bit", b"8BIT", b"8Bit", b"binary", b"BINARY")
 
 
 class SentBody:
-    """Takes a body in pieces, with CRLF line ends, cut anywhere. The two hashes are one until the first line that is too long.
+    """Takes a body in pieces, with CRLF line ends, cut anywhere. The two hashes are one until the first line that is
+    too long.
 
-    `limit` is smtp_line_length_limit in octets, 0 for none. `hashed`: without it only the lines are looked at. `parts`: the message has
-    parts (multipart), of which each may declare that it is not 7-bit. `simple`: hashed in the simple form too, for those who compare it.
+    `limit` is smtp_line_length_limit in octets, 0 for none. `hashed`: without it only the lines are looked at. `parts`:
+    the message has parts (multipart), of which each may declare that it is not 7-bit. `simple`: hashed in the simple
+    form too, for those who compare it.
     """
 
-    __slots__ = ("_arrived", "_breaker", "_held", "_looked", "_octets", "_parts", "_sent", "_simple", "broken", "eight_bit")
+    __slots__ = (
+        "_arrived",
+        "_breaker",
+        "_held",
+        "_looked",
+        "_octets",
+        "_parts",
+        "_sent",
+        "_simple",
+        "broken",
+        "eight_bit",
+    )
 
     def __init__(self, limit: int = 0, hashed: bool = True, parts: bool = False, simple: bool = False) -> None:
         self._arrived = BodyHash() if hashed else None
@@ -51,7 +64,8 @@ class SentBody:
         self._take(text)
 
     def _look(self, chunk: bytes) -> None:
-        """Octets above 127 somewhere, or a part that declares them near the begin. A guess that costs next to nothing."""
+        """Octets above 127 somewhere, or a part that declares them near the begin. A guess that costs next to
+        nothing."""
         self.eight_bit = not chunk.isascii()
         if not self._looked and not self.eight_bit:
             self.eight_bit = any(word in chunk for word in _WORDS) and _DECLARED.search(chunk) is not None

@@ -12,15 +12,17 @@ from dkimgate.message.message import HeaderField
 DAY = 86400
 FIELD_NAME = b"DKIM-Signature"
 
-# Signed once more than they stand there, whether they stand there or not: nobody can add one to a message with our signature on it.
-# From is a must: receivers show the first of two. The others decide what a reader sees or whom his answer goes to, and
-# a spammer who replays a signed message would add just those: a subject to a message without one, a Reply-To, a
-# Content-Type that turns the text into something else. No honest hop adds them and leaves the rest of the message alone, save lists that
-# add a Reply-To: they break the signature. Gmail signs in the same way, so such lists have learned to live with it (they rewrite From).
+# Signed once more than they stand there, whether they stand there or not: nobody can add one to a message with our
+# signature on it. From is a must: receivers show the first of two. The others decide what a reader sees or whom his
+# answer goes to, and a spammer who replays a signed message would add just those: a subject to a message without one, a
+# Reply-To, a Content-Type that turns the text into something else. No honest hop adds them and leaves the rest of the
+# message alone, save lists that add a Reply-To: they break the signature. Gmail signs in the same way, so such lists
+# have learned to live with it (they rewrite From).
 SEALED = ("from", "subject", "reply-to", "mime-version", "content-type", "content-transfer-encoding")
 
-# Signed once more than they stand there if they stand there at all: a second one is always a forgery, but a first is often
-# added in good faith, by an MTA that misses a Date or a Message-ID, or writes `To: undisclosed-recipients:;`, or a list that adds Cc.
+# Signed once more than they stand there if they stand there at all: a second one is always a forgery, but a first is
+# often added in good faith, by an MTA that misses a Date or a Message-ID, or writes `To: undisclosed-recipients:;`, or
+# a list that adds Cc.
 SINGLE = ("to", "cc", "date", "message-id", "sender", "in-reply-to", "references")
 
 # The rest of RFC 6376 section 5.4.1, what RFC 8058 and the feedback loops want signed, and the other fields of a body.
@@ -28,7 +30,8 @@ SINGLE = ("to", "cc", "date", "message-id", "sender", "in-reply-to", "references
 # fmt: off
 PRESENT = (
     "resent-date", "resent-from", "resent-sender", "resent-to", "resent-cc", "resent-message-id",
-    "list-id", "list-help", "list-unsubscribe", "list-unsubscribe-post", "list-subscribe", "list-post", "list-owner", "list-archive",
+    "list-id", "list-help", "list-unsubscribe", "list-unsubscribe-post", "list-subscribe", "list-post",
+    "list-owner", "list-archive",
     "content-id", "content-description", "content-disposition", "content-language", "feedback-id", "auto-submitted",
 )
 # fmt: on
@@ -42,14 +45,17 @@ MOST_OCTETS = 3500
 _LINE = 78
 
 
-def sign(header: Sequence[HeaderField], body_hash: bytes, key: SigningKey, now: int, expire_days: int | None = None) -> bytes:
+def sign(
+    header: Sequence[HeaderField], body_hash: bytes, key: SigningKey, now: int, expire_days: int | None = None
+) -> bytes:
     """Make the value of a DKIM-Signature field: relaxed/relaxed, with the tags v a c d s t [x] h bh b.
 
-    `header` is all of the header, top to bottom; `body_hash` what BodyHash.digest() gave; `now` is in seconds since 1970. With
-    `expire_days` the signature says when it ends (`x=`). The value has no white space in front, and its folds are LF and a tab, the
-    milter protocol's form (see HeaderField).
+    `header` is all of the header, top to bottom; `body_hash` what BodyHash.digest() gave; `now` is in seconds since
+    1970. With `expire_days` the signature says when it ends (`x=`). The value has no white space in front, and its
+    folds are LF and a tab, the milter protocol's form (see HeaderField).
 
-    Raises ValueError where there is no From field, and where the header has so many fields to sign that verifiers would give up.
+    Raises ValueError where there is no From field, and where the header has so many fields to sign that verifiers would
+    give up.
     """
     names, signed = select(header)
     tags = _tags(names, body_hash, key, now, expire_days)
@@ -60,8 +66,9 @@ def sign(header: Sequence[HeaderField], body_hash: bytes, key: SigningKey, now: 
 
 
 def select(header: Sequence[HeaderField], also: Sequence[str] = ()) -> tuple[list[str], list[HeaderField]]:
-    """The names of `h=` and the fields they stand for: of a name that repeats the lowest field first (RFC 6376 section 5.4.2). `also`:
-    names in lower case of which each one that stands there is signed too. Raises ValueError as `sign` does.
+    """The names of `h=` and the fields they stand for: of a name that repeats the lowest field first (RFC 6376 section
+    5.4.2). `also`: names in lower case of which each one that stands there is signed too. Raises ValueError as `sign`
+    does.
     """
     standing: dict[str, list[HeaderField]] = {}
     for field in reversed(header):
@@ -83,7 +90,14 @@ def select(header: Sequence[HeaderField], also: Sequence[str] = ()) -> tuple[lis
 
 def _tags(names: list[str], body_hash: bytes, key: SigningKey, now: int, expire_days: int | None) -> list[bytes]:
     """All tags with `b=` empty, in pieces between which a line may end."""
-    head = ["v=1;", f" a={key.algorithm};", " c=relaxed/relaxed;", f" d={key.domain};", f" s={key.selector};", f" t={now};"]
+    head = [
+        "v=1;",
+        f" a={key.algorithm};",
+        " c=relaxed/relaxed;",
+        f" d={key.domain};",
+        f" s={key.selector};",
+        f" t={now};",
+    ]
     if expire_days is not None:
         head.append(f" x={now + expire_days * DAY};")
     fields = [f" h={names[0]}:", *(f"{name}:" for name in names[1:-1]), f"{names[-1]};"]
@@ -97,8 +111,8 @@ def pieces(text: bytes) -> list[bytes]:
 
 
 def fold(name: bytes, parts: Sequence[bytes]) -> bytes:
-    """The value of the field of that name, made of the parts; before one that would make its line too long stands a fold. No part is ever
-    cut: a long `d=` has its long line.
+    """The value of the field of that name, made of the parts; before one that would make its line too long stands a
+    fold. No part is ever cut: a long `d=` has its long line.
     """
     lines: list[bytearray] = [bytearray()]
     room = _LINE - len(name) - len(": ")

@@ -31,7 +31,8 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """What a signature says. `domain` and `selector` in lower case; `names` (h=) in lower case and in order; `length` is l=, or None."""
+    """What a signature says. `domain` and `selector` in lower case; `names` (h=) in lower case and in order; `length`
+    is l=, or None."""
 
     algorithm: str
     domain: str
@@ -95,7 +96,8 @@ def read(value: bytes) -> Tags:
 
 
 def acceptable(tags: Tags, now: float) -> None:
-    """Raises Refused where the signature counts for nothing even if it verifies (section 6.1.1, RFC 8301 section 3). `now` in seconds."""
+    """Raises Refused where the signature counts for nothing even if it verifies (section 6.1.1, RFC 8301 section 3).
+    `now` in seconds."""
     if b"from" not in tags.names:
         raise Refused("permerror", "From is not signed")
     if tags.algorithm == "rsa-sha1":

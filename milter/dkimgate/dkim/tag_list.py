@@ -1,7 +1,7 @@
 """Lists of tag=value (RFC 6376 section 3.2): the one grammar of DKIM signatures and keys, of ARC, and of DMARC records.
 
-Who verifies reads a list strictly: what two readers may read in two ways is invalid. Who looks for what hurts, or only for a hint, reads
-it loosely.
+Who verifies reads a list strictly: what two readers may read in two ways is invalid. Who looks for what hurts, or only
+for a hint, reads it loosely.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ class Invalid(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """One tag. `value` without the white space around it; `start` and `end`: where it stands in the list, with that white space."""
+    """One tag. `value` without the white space around it; `start` and `end`: where it stands in the list, with that
+    white space."""
 
     name: str
     value: bytes
@@ -63,7 +64,11 @@ def _parts(value: bytes) -> list[tuple[bytes, Tag | None]]:
     for part in parts:
         name, equals, said = part.partition(b"=")
         at = start + len(name) + 1
-        tag = Tag(name.strip(WHITE).decode("utf-8", "replace"), said.strip(WHITE), at, start + len(part)) if equals else None
+        tag = (
+            Tag(name.strip(WHITE).decode("utf-8", "replace"), said.strip(WHITE), at, start + len(part))
+            if equals
+            else None
+        )
         found.append((part, tag))
         start += len(part) + 1
     return found

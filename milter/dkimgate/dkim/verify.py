@@ -1,7 +1,8 @@
 """DKIM verified by ourselves (RFC 6376, 8301, 8463), of the message as its sender handed it to us.
 
-Not by dkimpy, which others trust with this: on what strangers send it takes RSA keys of any size (in pure Python), white space in time
-quadratic in its length, signatures without From, and rsa-sha1. It is the oracle of the tests instead.
+Not by dkimpy, which others trust with this: on what strangers send it takes RSA keys of any size (in pure Python),
+white space in time quadratic in its length, signatures without From, and rsa-sha1. It is the oracle of the tests
+instead.
 """
 
 from __future__ import annotations
@@ -28,10 +29,12 @@ MOST_READ = 100
 
 @dataclass(frozen=True, slots=True)
 class CheckedSignature:
-    """What was found out about one signature. `result` is one of `DkimResult`; without `domain` the field can't be read.
+    """What was found out about one signature. `result` is one of `DkimResult`; without `domain` the field can't be
+    read.
 
-    `aligned`: by relaxed alignment with the author domain (whatever the result). `limited`: l= leaves octets of the body unsigned, so that
-    anybody may have written them; such a signature is never a pass here. `key_bits` is None where no usable key was fetched.
+    `aligned`: by relaxed alignment with the author domain (whatever the result). `limited`: l= leaves octets of the
+    body unsigned, so that anybody may have written them; such a signature is never a pass here. `key_bits` is None
+    where no usable key was fetched.
     """
 
     position: int
@@ -57,21 +60,28 @@ def check_signatures(
 ) -> tuple[CheckedSignature, ...]:
     """Verify the signatures of a message, those that may align with the author domain first. Never raises.
 
-    `author` is the author domain; None aligns with nothing. `now` in seconds: the time of arrival. `above`: so
-    many fields from the top were added by hosts of ours after the message had entered (those down to the border's Received field). They
-    are left out: the sender may have signed that there is none of that name, and a signature that a host of ours added
-    says nothing about how the message arrived; whoever signs what he forwards would launder it.
-    Of the fields that are left the topmost MOST_READ are looked at, and `most` of them verified.
+    `author` is the author domain; None aligns with nothing. `now` in seconds: the time of arrival. `above`: so many
+    fields from the top were added by hosts of ours after the message had entered (those down to the border's Received
+    field). They are left out: the sender may have signed that there is none of that name, and a signature that a host
+    of ours added says nothing about how the message arrived; whoever signs what he forwards would launder it. Of the
+    fields that are left the topmost MOST_READ are looked at, and `most` of them verified.
     """
     content = Content(header[above:], body)
-    return tuple(_check(at, field, content, author, lookup, now) for at, field, _ in _ranked(header, author, above)[:most])
+    return tuple(
+        _check(at, field, content, author, lookup, now) for at, field, _ in _ranked(header, author, above)[:most]
+    )
 
 
 def ask_for_keys(
-    header: Sequence[HeaderField], body: BodyForms, author: str, lookup: Lookup, above: int = 0, most: int = MOST_VERIFIED
+    header: Sequence[HeaderField],
+    body: BodyForms,
+    author: str,
+    lookup: Lookup,
+    above: int = 0,
+    most: int = MOST_VERIFIED,
 ) -> None:
-    """Ask for the keys of those signatures that may align with the author domain and fit the body. `lookup` remembers the answers, for
-    check_signatures. Never raises."""
+    """Ask for the keys of those signatures that may align with the author domain and fit the body. `lookup` remembers
+    the answers, for check_signatures. Never raises."""
     for _, field, aligned in _ranked(header, author, above)[:most]:
         try:
             tags = signature.read(field.value) if aligned else None
@@ -84,7 +94,9 @@ def ask_for_keys(
 
 def _ranked(header: Sequence[HeaderField], author: str | None, above: int) -> list[tuple[int, HeaderField, bool]]:
     """Position and field of each signature, and may it align with the author domain? Those that may come first."""
-    found = [(at, field) for at, field in enumerate(header) if at >= above and field.key == "dkim-signature"][:MOST_READ]
+    found = [(at, field) for at, field in enumerate(header) if at >= above and field.key == "dkim-signature"][
+        :MOST_READ
+    ]
     told = [(at, field, _may_align(signature.claimed_domain(field.value), author)) for at, field in found]
     return sorted(told, key=lambda item: not item[2])
 
@@ -93,7 +105,9 @@ def _may_align(domain: str | None, author: str | None) -> bool:
     return domain is not None and author is not None and domains.may_align(domain, author)
 
 
-def _check(position: int, field: HeaderField, content: Content, author: str | None, lookup: Lookup, now: float) -> CheckedSignature:
+def _check(
+    position: int, field: HeaderField, content: Content, author: str | None, lookup: Lookup, now: float
+) -> CheckedSignature:
     found = CheckedSignature(position, "permerror")
     try:
         tags = signature.read(field.value)
@@ -129,7 +143,9 @@ def _body(tags: Tags, content: Content) -> bool:
     return False
 
 
-def _signed(found: CheckedSignature, tags: Tags, field: HeaderField, content: Content, lookup: Lookup) -> CheckedSignature:
+def _signed(
+    found: CheckedSignature, tags: Tags, field: HeaderField, content: Content, lookup: Lookup
+) -> CheckedSignature:
     if found.limited:
         raise Refused("policy", "l= leaves a part of the body unsigned")
     key = _key(tags, lookup)
@@ -144,7 +160,9 @@ def _signed(found: CheckedSignature, tags: Tags, field: HeaderField, content: Co
 def _key(tags: Tags, lookup: Lookup) -> PublicKey:
     key = published_key(tags.domain, tags.selector, tags.algorithm, lookup)
     if isinstance(key, NoKey):
-        raise Refused({KeyProblem.UNANSWERED: "temperror", KeyProblem.WEAK: "policy"}.get(key.problem, "permerror"), key.why)
+        raise Refused(
+            {KeyProblem.UNANSWERED: "temperror", KeyProblem.WEAK: "policy"}.get(key.problem, "permerror"), key.why
+        )
     if key.exact and tags.identity != tags.domain:
         raise Refused("permerror", "the key forbids sub-domains in i= (t=s)")
     return key

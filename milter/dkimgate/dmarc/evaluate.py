@@ -1,7 +1,7 @@
 """DMARC evaluated by ourselves, as RFC 9989 (the tree walk) and as RFC 7489 (the public suffix list) have it.
 
-Receivers of both kinds will exist for years, and next to each other. A message that only one of the two would let pass has not earned
-our signature, so by default both are evaluated and the worse result counts.
+Receivers of both kinds will exist for years, and next to each other. A message that only one of the two would let pass
+has not earned our signature, so by default both are evaluated and the worse result counts.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ RFC7489 = "rfc7489"
 BOTH = (RFC9989, RFC7489)
 
 RESULTS = ("pass", "none", "unknown", "temperror", "permerror", "fail")
-"""From good to bad. `unknown`: no signature makes it pass, and SPF, which could have, was not checked: no claim comes of it."""
+"""From good to bad. `unknown`: no signature makes it pass, and SPF, which could have, was not checked: no claim comes
+of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """A domain that SPF or DKIM (`method`) authenticated; not `sure`: DNS failed, so that it may have been authenticated."""
+    """A domain that SPF or DKIM (`method`) authenticated; not `sure`: DNS failed, so that it may have been
+    authenticated."""
 
     domain: str
     method: str
@@ -37,7 +39,8 @@ class Identifier:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The result by one RFC. `policy` is what the domain asks for where a message fails; `domain` is where its record stands."""
+    """The result by one RFC. `policy` is what the domain asks for where a message fails; `domain` is where its record
+    stands."""
 
     reading: str
     result: str
@@ -60,8 +63,8 @@ class Dmarc:
 
 
 def prepare(author: str, lookup: Lookup) -> None:
-    """Ask what the result hangs on before anything that a stranger chose: his signatures and his SPF record share the message's time and
-    questions, and could use them up. `lookup` remembers the answers."""
+    """Ask what the result hangs on before anything that a stranger chose: his signatures and his SPF record share the
+    message's time and questions, and could use them up. `lookup` remembers the answers."""
     try:
         walk.walk(author, lookup)
         walk.listed_policy_of(author, lookup)
@@ -70,11 +73,16 @@ def prepare(author: str, lookup: Lookup) -> None:
 
 
 def check_dmarc(
-    author: str | None, spf: Spf | None, signatures: Sequence[CheckedSignature], lookup: Lookup, readings: Sequence[str] = BOTH
+    author: str | None,
+    spf: Spf | None,
+    signatures: Sequence[CheckedSignature],
+    lookup: Lookup,
+    readings: Sequence[str] = BOTH,
 ) -> Dmarc:
     """Evaluate a message. Never raises; where DNS fails the result is never `pass` for that, and never `none`.
 
-    `author` is the author domain, None where there is no single one: that is a permerror. `spf` is None where it was not checked.
+    `author` is the author domain, None where there is no single one: that is a permerror. `spf` is None where it was
+    not checked.
     `readings`: RFC9989, RFC7489 or both.
     """
     if not readings or not set(readings) <= set(BOTH):
@@ -90,7 +98,11 @@ def check_dmarc(
 
 def _identifiers(spf: Spf | None, signatures: Sequence[CheckedSignature]) -> tuple[Identifier, ...]:
     """What was authenticated, or may have been; each domain once a method, what is sure first."""
-    found = [Identifier(s.domain, "dkim", s.result == "pass") for s in signatures if s.domain and s.result in ("pass", "temperror")]
+    found = [
+        Identifier(s.domain, "dkim", s.result == "pass")
+        for s in signatures
+        if s.domain and s.result in ("pass", "temperror")
+    ]
     if spf is not None and spf.domain and spf.result in ("pass", "temperror"):
         found.append(Identifier(spf.domain, "spf", spf.result == "pass"))
     return tuple(sorted(dict.fromkeys(found), key=lambda identifier: not identifier.sure))
@@ -105,7 +117,9 @@ def _by_tree(author: str, identifiers: tuple[Identifier, ...], spf_checked: bool
     if found is None:
         return Evaluation(RFC9989, "none", "no DMARC record")
     policy = _tree_policy(author, found, lookup)
-    return _verdict(RFC9989, author, found, policy, identifiers, spf_checked, lambda domain: _tree_aligned(domain, author, lookup))
+    return _verdict(
+        RFC9989, author, found, policy, identifiers, spf_checked, lambda domain: _tree_aligned(domain, author, lookup)
+    )
 
 
 def _tree_policy(author: str, found: Found, lookup: Lookup) -> str:
@@ -121,8 +135,8 @@ def _tree_policy(author: str, found: Found, lookup: Lookup) -> str:
 def _tree_aligned(domain: str, author: str, lookup: Lookup) -> bool:
     """Do the two have one organizational domain? Raises Unanswered.
 
-    Nobody is asked about a name that is not below the author's organizational domain, so a forger's own name servers, silent or slow, can't
-    turn the `fail` of his forgery into a temperror.
+    Nobody is asked about a name that is not below the author's organizational domain, so a forger's own name servers,
+    silent or slow, can't turn the `fail` of his forgery into a temperror.
     """
     if not domains.may_align(domain, author):
         return False
@@ -148,7 +162,9 @@ def _by_list(author: str, identifiers: tuple[Identifier, ...], spf_checked: bool
         why = f"DMARC record at {found.domain}: no p=, which RFC 7489 requires, and no address for reports"
         return Evaluation(RFC7489, "none", why, domain=found.domain)
     policy = (record.subdomains if found.domain != author else None) or record.policy or "none"
-    return _verdict(RFC7489, author, found, policy, identifiers, spf_checked, lambda domain: domains.aligned(domain, author))
+    return _verdict(
+        RFC7489, author, found, policy, identifiers, spf_checked, lambda domain: domains.aligned(domain, author)
+    )
 
 
 def _verdict(
@@ -162,10 +178,15 @@ def _verdict(
 ) -> Evaluation:
     """Pass if anything authenticated aligns; temperror if something might have that DNS failed for."""
     if found.record.no_policy is not None:
-        # RFC 9989 section 4.10.1, RFC 7489 section 6.6.3: a bad policy and nobody to report to, or several records: DMARC does not apply
-        return Evaluation(reading, "none", f"DMARC record at {found.domain}: {found.record.no_policy}", domain=found.domain)
+        # RFC 9989 section 4.10.1, RFC 7489 section 6.6.3: a bad policy and nobody to report to, or several records:
+        # DMARC does not apply
+        return Evaluation(
+            reading, "none", f"DMARC record at {found.domain}: {found.record.no_policy}", domain=found.domain
+        )
     if found.record.problem is not None:
-        return Evaluation(reading, "permerror", f"DMARC record at {found.domain}: {found.record.problem}", domain=found.domain)
+        return Evaluation(
+            reading, "permerror", f"DMARC record at {found.domain}: {found.record.problem}", domain=found.domain
+        )
     doubt: str | None = None
     for identifier in identifiers:
         try:
@@ -180,7 +201,9 @@ def _verdict(
     if doubt is not None:
         return Evaluation(reading, "temperror", doubt, policy, found.domain)
     if not spf_checked:
-        return Evaluation(reading, "unknown", "no aligned DKIM signature, and SPF was not checked", policy, found.domain)
+        return Evaluation(
+            reading, "unknown", "no aligned DKIM signature, and SPF was not checked", policy, found.domain
+        )
     return Evaluation(reading, "fail", "nothing aligned passes", policy, found.domain)
 
 

@@ -1,4 +1,5 @@
-"""DMARC policy records (RFC 9989 sections 4.7 and 4.8, RFC 7489 sections 6.3 and 6.4): what one says, without asking anybody."""
+"""DMARC policy records (RFC 9989 sections 4.7 and 4.8, RFC 7489 sections 6.3 and 6.4): what one says, without asking
+anybody."""
 
 from __future__ import annotations
 
@@ -21,9 +22,10 @@ _KNOWN = frozenset({"v", "p", "sp", "np", "adkim", "aspf", "psd", "t", "rua"})
 class Record:
     """One policy record. `policy`, `subdomains` (sp) and `nonexistent` (np) are of POLICIES, None where not said.
 
-    `psd` is "y", "n" or "u". `reports`: it names an address for reports, which saves a record with a bad policy: it counts as `p=none`.
-    `problem` says why the record can't be read, or is None. `no_policy` says why DMARC does not apply, or is None: a bad policy
-    without an address for reports (RFC 9989 section 4.10.1, RFC 7489 section 6.6.3), or several records where RFC 7489 ends its search.
+    `psd` is "y", "n" or "u". `reports`: it names an address for reports, which saves a record with a bad policy: it
+    counts as `p=none`. `problem` says why the record can't be read, or is None. `no_policy` says why DMARC does not
+    apply, or is None: a bad policy without an address for reports (RFC 9989 section 4.10.1, RFC 7489 section 6.6.3), or
+    several records where RFC 7489 ends its search.
     `only_np`: it is np= alone that is bad, a tag which RFC 7489 does not know: there the record applies.
     """
 
@@ -41,7 +43,8 @@ class Record:
 
 
 def find(texts: Sequence[bytes]) -> Record | None:
-    """The record among the TXT records of one name: those of another kind don't count, and several are none (RFC 9989 section 4.10)."""
+    """The record among the TXT records of one name: those of another kind don't count, and several are none (RFC 9989
+    section 4.10)."""
     records = _records(texts)
     return records[0] if len(records) == 1 else None
 
@@ -58,9 +61,9 @@ def _records(texts: Sequence[bytes]) -> list[Record]:
 def parse(text: bytes) -> Record | None:
     """One TXT record, its strings joined; None if it is no DMARC record. Never raises.
 
-    The version must stand first and is case-sensitive. Unknown tags, parts that are no tag, and bad values of adkim, aspf, psd and t
-    are as if they were not there (section 4.8). A tag twice has two readers (section 3.2 of RFC 6376 calls such a list invalid), so
-    no policy is taken from it.
+    The version must stand first and is case-sensitive. Unknown tags, parts that are no tag, and bad values of adkim,
+    aspf, psd and t are as if they were not there (section 4.8). A tag twice has two readers (section 3.2 of RFC 6376
+    calls such a list invalid), so no policy is taken from it.
     """
     if not _VERSION.match(text) or text.split(b"=", 1)[1].split(b";", 1)[0].strip(b" \t") != _EXACT_VERSION:
         return None
@@ -74,7 +77,9 @@ def parse(text: bytes) -> Record | None:
     reports = any(_URI.fullmatch(uri.strip(" \t")) for uri in tags.get("rua", "").split(","))
     bad = next((name for name in ("p", "sp", "np") if name in tags and tags[name].lower() not in POLICIES), None)
     problem = f"the tag {twice}= stands twice" if twice else None
-    no_policy = f"{bad}={tags[bad][:40]} is no policy, and there is no address for reports" if bad and not reports else None
+    no_policy = (
+        f"{bad}={tags[bad][:40]} is no policy, and there is no address for reports" if bad and not reports else None
+    )
     if bad and reports:
         tags = {**tags, "p": "none", "sp": "none", "np": "none"}  # section 4.10.1: as if it were a record with p=none
     return Record(

@@ -1,5 +1,5 @@
-"""Does the author domain's DMARC record insist on exact alignment (adkim=s, aspf=s; RFC 9989 section 4.7)? Then a signature by the key of a
-parent domain, and a sender in a sub-domain, open no door at the next receiver."""
+"""Does the author domain's DMARC record insist on exact alignment (adkim=s, aspf=s; RFC 9989 section 4.7)? Then a
+signature by the key of a parent domain, and a sender in a sub-domain, open no door at the next receiver."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Strict:
 
 
 def strictness(author: str, lookup: Lookup) -> Strict:
-    """Ask. Strict only where every record that a receiver may go by says so, the one of RFC 9989 and the one of RFC 7489. Where DNS fails,
-    or there is none, it is not. Never raises."""
+    """Ask. Strict only where every record that a receiver may go by says so, the one of RFC 9989 and the one of RFC
+    7489. Where DNS fails, or there is none, it is not. Never raises."""
     try:
         applying = (walk.tree_policy_of(author, lookup), walk.listed_policy_of(author, lookup))
     except Unanswered:

@@ -1,4 +1,5 @@
-"""Where DMARC records stand: the tree walk of RFC 9989 section 4.10, and the public suffix list of RFC 7489 section 3.2."""
+"""Where DMARC records stand: the tree walk of RFC 9989 section 4.10, and the public suffix list of RFC 7489 section
+3.2."""
 
 from __future__ import annotations
 
@@ -47,7 +48,8 @@ def _texts_at(domain: str, lookup: Lookup) -> tuple[bytes, ...]:
 
 
 def walk(domain: str, lookup: Lookup) -> tuple[Found, ...]:
-    """All records on the way up; a record that says whether its domain is a public suffix ends it. Raises Unanswered."""
+    """All records on the way up; a record that says whether its domain is a public suffix ends it. Raises
+    Unanswered."""
     found: list[Found] = []
     for target in targets(domain):
         record = record_at(target, lookup)
@@ -71,9 +73,9 @@ def organizational(domain: str, found: tuple[Found, ...]) -> str:
 def organization_holds(author: str, name: str, lookup: Lookup) -> bool:
     """Does a walk from the author domain lead to an organizational domain that the other name is in too?
 
-    It may be a public suffix: a registry that publishes a policy (`_dmarc.gov.uk`) and does not say psd=y makes one organization of all
-    below it (section 4.10.2), which no list shows. Where DNS fails it does not: the suffix's servers are no sender's. Names that share not
-    even the last label are asked nothing about.
+    It may be a public suffix: a registry that publishes a policy (`_dmarc.gov.uk`) and does not say psd=y makes one
+    organization of all below it (section 4.10.2), which no list shows. Where DNS fails it does not: the suffix's
+    servers are no sender's. Names that share not even the last label are asked nothing about.
     """
     if author.rpartition(".")[2] != name.rpartition(".")[2]:
         return False
@@ -90,7 +92,8 @@ def _one_below(suffix: str, domain: str) -> str:
 
 
 def policy_of(author: str, found: tuple[Found, ...]) -> Found | None:
-    """The record that applies, of those on a walk from the author domain: its own, its organizational domain's, its public suffix's."""
+    """The record that applies, of those on a walk from the author domain: its own, its organizational domain's, its
+    public suffix's."""
     if not found:
         return None
     if found[0].domain == author:
@@ -107,9 +110,11 @@ def tree_policy_of(author: str, lookup: Lookup) -> Found | None:
 
 
 def listed_policy_of(author: str, lookup: Lookup) -> Found | None:
-    """The record that applies by RFC 7489 section 6.6.3: the author domain's, else its organizational domain's. Raises Unanswered.
+    """The record that applies by RFC 7489 section 6.6.3: the author domain's, else its organizational domain's. Raises
+    Unanswered.
 
-    Several records at the author domain end the search (step 5): a record without a policy is found there, and its `no_policy` says so.
+    Several records at the author domain end the search (step 5): a record without a policy is found there, and its
+    `no_policy` says so.
     """
     for domain in dict.fromkeys((author, domains.organizational(author))):
         texts = _texts_at(domain, lookup)
@@ -122,5 +127,6 @@ def listed_policy_of(author: str, lookup: Lookup) -> Found | None:
 
 
 def exists(domain: str, lookup: Lookup) -> bool:
-    """Is there such a name in the DNS (RFC 9989 section 3.2.15: a non-existent domain is one with NXDOMAIN)? Where DNS fails, there is."""
+    """Is there such a name in the DNS (RFC 9989 section 3.2.15: a non-existent domain is one with NXDOMAIN)? Where DNS
+    fails, there is."""
     return not lookup.a(domain).no_name

@@ -1,4 +1,5 @@
-"""Is anybody there who answers? A resolver that is dead makes every check of ours come to temperror, and honest mail leaves unsigned."""
+"""Is anybody there who answers? A resolver that is dead makes every check of ours come to temperror, and honest mail
+leaves unsigned."""
 
 from __future__ import annotations
 
@@ -48,7 +49,8 @@ class Health:
             self._told = now
             failed = self._failed
         self._tell(
-            f"DNS does not answer: {failed} questions in {silent:.0f} s, the last: {why}. What has to be checked comes to temperror and "
+            f"DNS does not answer: {failed} questions in {silent:.0f} s, the last: {why}. What has to be checked "
+            f"comes to temperror and "
             "leaves unsigned: see verify.nameservers, or /etc/resolv.conf",
             Level.ERROR,
         )

@@ -27,7 +27,8 @@ Kind = Literal["TXT", "A", "AAAA", "MX", "PTR"]
 Value = TypeVar("Value", covariant=True)
 
 MOST_QUESTIONS = 100
-"""Questions to name servers for one message. SPF alone may need 10 mx mechanisms with an address of each of 10 hosts."""
+"""Questions to name servers for one message. SPF alone may need 10 mx mechanisms with an address of each of 10
+hosts."""
 
 LONGEST_TTL = 86400
 """Seconds that an answer is kept at most, whatever its TTL."""
@@ -36,7 +37,8 @@ NEGATIVE_TTL = 3600
 """Seconds that "there is no such record" is kept at most (RFC 2308 section 5 advises one to three hours)."""
 
 FAILURE_TTL = 30
-"""Seconds that a failure is remembered, so that an outage does not cost every message its whole deadline (RFC 2308 section 7)."""
+"""Seconds that a failure is remembered, so that an outage does not cost every message its whole deadline (RFC 2308
+section 7)."""
 
 CACHE_ENTRIES = 10_000
 CACHE_OCTETS = 4096
@@ -53,9 +55,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[Value]):
-    """The values of one question, in the order of the DNS message; without any unless `status` is FOUND. `why` explains FAILED.
+    """The values of one question, in the order of the DNS message; without any unless `status` is FOUND. `why` explains
+    FAILED.
 
-    `no_name`, of NONE: there is no such name at all, nor any below it (NXDOMAIN, RFC 8020). Else it may have records of other types.
+    `no_name`, of NONE: there is no such name at all, nor any below it (NXDOMAIN, RFC 8020). Else it may have records of
+    other types.
     """
 
     status: Status
@@ -79,10 +83,15 @@ class Source(Protocol):
 
 
 class Lookup:
-    """The DNS questions of one message: they share a deadline (seconds from the first of them) and a budget. For one thread."""
+    """The DNS questions of one message: they share a deadline (seconds from the first of them) and a budget. For one
+    thread."""
 
     def __init__(
-        self, source: Source, deadline: float = 5.0, questions: int = MOST_QUESTIONS, clock: Callable[[], float] = time.monotonic
+        self,
+        source: Source,
+        deadline: float = 5.0,
+        questions: int = MOST_QUESTIONS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = source
         self._deadline = deadline
@@ -92,7 +101,8 @@ class Lookup:
         self._known: dict[tuple[str, Kind], Answer[object]] = {}
 
     def txt(self, name: str) -> Answer[bytes]:
-        """The TXT records, the strings of each joined without a space (RFC 7208 section 3.3, RFC 6376 section 3.6.2.2)."""
+        """The TXT records, the strings of each joined without a space (RFC 7208 section 3.3, RFC 6376 section
+        3.6.2.2)."""
         return cast("Answer[bytes]", self._answer(name, "TXT"))
 
     def a(self, name: str) -> Answer[ipaddress.IPv4Address]:
@@ -113,7 +123,8 @@ class Lookup:
 
     @contextmanager
     def part_of_the_time(self) -> Iterator[None]:
-        """For questions whose name servers a stranger has chosen, ahead of others that matter: they get a quarter of what is left."""
+        """For questions whose name servers a stranger has chosen, ahead of others that matter: they get a quarter of
+        what is left."""
         now = self._clock()
         end = self._end if self._end is not None else now + self._deadline
         self._end = now + max(end - now, 0.0) / 4
@@ -141,7 +152,8 @@ class Lookup:
 
 
 class _Cache:
-    """Answers until they expire; where it is full, what was not used for longest goes first. For any number of threads."""
+    """Answers until they expire; where it is full, what was not used for longest goes first. For any number of
+    threads."""
 
     def __init__(self, entries: int, clock: Callable[[], float]) -> None:
         self._entries = entries
@@ -161,7 +173,8 @@ class _Cache:
             return answer
 
     def put(self, question: tuple[str, Kind], answer: Answer[object], ttl: float) -> None:
-        # a stranger chooses the names and the records: without a bound on both he would choose how much memory this takes
+        # a stranger chooses the names and the records: without a bound on both he would choose how much memory this
+        # takes
         if ttl <= 0 or sum(len(value) if isinstance(value, bytes) else 64 for value in answer.values) > CACHE_OCTETS:
             return
         with self._lock:
@@ -212,7 +225,9 @@ class Resolver:
             found = self._dns.resolve(qname, kind, lifetime=seconds, raise_on_no_answer=False, search=False)
             values = tuple(_value(rdata) for rdata in found.rrset or ())
             ttl = found.chaining_result.minimum_ttl
-            answer, ttl = (Answer(Status.FOUND, values), min(ttl, LONGEST_TTL)) if values else (_NOTHING, min(ttl, NEGATIVE_TTL))
+            answer, ttl = (
+                (Answer(Status.FOUND, values), min(ttl, LONGEST_TTL)) if values else (_NOTHING, min(ttl, NEGATIVE_TTL))
+            )
         except dns.resolver.NXDOMAIN as error:
             answer, ttl = _NO_NAME, min(_negative_ttl(error), NEGATIVE_TTL)
         except (dns.exception.DNSException, OSError, ValueError) as error:
@@ -243,7 +258,8 @@ def _stub(nameservers: list[str], port: int) -> dns.resolver.Resolver:
 
 
 def _qname(name: str) -> dns.name.Name | None:
-    """The name for the DNS, None for what can't be one. Not from_text: it would read a backslash of a local part as an escape."""
+    """The name for the DNS, None for what can't be one. Not from_text: it would read a backslash of a local part as an
+    escape."""
     try:
         return dns.name.Name([*(label.encode("utf-8") for label in name.split(".")), b""])
     except (dns.exception.DNSException, UnicodeError):
@@ -286,7 +302,8 @@ def _reason(error: Exception) -> str:
 
 @dataclass
 class FakeResolver:
-    """A zone instead of the DNS, for tests: `FakeResolver({"a.example": {"TXT": ["v=spf1 -all"], "MX": ["10 mx.a.example"]}})`.
+    """A zone instead of the DNS, for tests: `FakeResolver({"a.example": {"TXT": ["v=spf1 -all"], "MX": ["10
+    mx.a.example"]}})`.
 
     Names are in lower case. Questions about the names in `failing` fail; all that reach the zone are noted in `asked`.
     """

@@ -1,23 +1,27 @@
 """What the results of ARC sealers are worth (RFC 8617).
 
-What a chain that passes proves: the newest sealer sent this message, as far as its message signature covers it, with these results
-in it, on top of these older sets. It does not prove that a result is true, nor that the message is the one the result was
-found for: a sealer may change what it took in before it seals. Both are the sealer's word, so `trust.arc_sealers` should name only hosts
-whose DMARC results one would take for one's own, and who let no customer choose what their results say.
+What a chain that passes proves: the newest sealer sent this message, as far as its message signature covers it, with
+these results in it, on top of these older sets. It does not prove that a result is true, nor that the message is the
+one the result was found for: a sealer may change what it took in before it seals. Both are the sealer's word, so
+`trust.arc_sealers` should name only hosts whose DMARC results one would take for one's own, and who let no customer
+choose what their results say.
 
 Whoever tries to borrow the word of a trusted sealer meets this:
-- A stranger who seals on top of a trusted set makes himself the newest sealer, and only the newest counts: he had the message in
-  his hands after the trusted one, and the old seal covers nothing of what he then changed.
-- A stranger who changes the body or a signed field, without sealing, breaks the newest message signature, and so the chain. `l=`, which
-  would let him add to the body, is refused, and so is a message signature that leaves out any From field.
-- A sealed message that is sent again with another Subject or Reply-To, where the signature leaves these out, or with a second one, is
-  not covered: no results are trusted for it. Other fields may differ, as with DKIM; Content-Type is not asked for, since large
-  sealers don't sign it. Sent again unchanged it passes until the signature expires (`x=`) or the key is withdrawn, as with DKIM.
-- A From that was rewritten behind the result: the result must name the author domain in header.from (a pass: or its organizational one), or
-  nothing of it is trusted.
-- A sealer can be misled as a verifier of ours can (see `misled_verifiers`), so own_checks believes its DMARC pass only where an
-  aligned pass of SPF or DKIM in the same results is reason for it. And what its verifiers print may hold the sender's words, as ours
-  may: results that are not of the forms that verifiers write for plain words (`plain_forms`) are not trusted.
+- A stranger who seals on top of a trusted set makes himself the newest sealer, and only the newest counts: he had the
+  message in his hands after the trusted one, and the old seal covers nothing of what he then changed.
+- A stranger who changes the body or a signed field, without sealing, breaks the newest message signature, and so the
+  chain. `l=`, which would let him add to the body, is refused, and so is a message signature that leaves out any From
+  field.
+- A sealed message that is sent again with another Subject or Reply-To, where the signature leaves these out, or with a
+  second one, is not covered: no results are trusted for it. Other fields may differ, as with DKIM; Content-Type is not
+  asked for, since large sealers don't sign it. Sent again unchanged it passes until the signature expires (`x=`) or the
+  key is withdrawn, as with DKIM.
+- A From that was rewritten behind the result: the result must name the author domain in header.from (a pass: or its
+  organizational one), or nothing of it is trusted.
+- A sealer can be misled as a verifier of ours can (see `misled_verifiers`), so own_checks believes its DMARC pass only
+  where an aligned pass of SPF or DKIM in the same results is reason for it. And what its verifiers print may hold the
+  sender's words, as ours may: results that are not of the forms that verifiers write for plain words (`plain_forms`)
+  are not trusted.
 - A second From, or one that readers take for different ones, has no author domain, so nothing is trusted.
 
 Where nothing is trusted, what hurts counts all the same, from every set, of broken chains too (law 2).
@@ -43,19 +47,23 @@ MOST_RESULTS = 100
 def claims(chain: Chain, trusted_sealers: Collection[str], author: str | None) -> tuple[Claim, ...]:
     """What a chain claims: its own validation, and what its sealers' results say.
 
-    `trusted_sealers` as in `trust.arc_sealers`: domains, or `*.` and a domain for all below it. `author` is the author domain.
+    `trusted_sealers` as in `trust.arc_sealers`: domains, or `*.` and a domain for all below it. `author` is the author
+    domain.
 
-    The results of the newest set are trusted under all these conditions: the chain passes; the set was sealed, and the message signed
-    with it, by a trusted sealer; the message signature covers SHOWN; the field follows its grammar, and is of the forms that verifiers
-    write for plain words; it has a DMARC result, and every one of them names the author domain in header.from. Otherwise they are
-    `upstream`. Of the older sets only what hurts is taken, as `upstream`: each bad result once, however often it is said.
+    The results of the newest set are trusted under all these conditions: the chain passes; the set was sealed, and the
+    message signed with it, by a trusted sealer; the message signature covers SHOWN; the field follows its grammar, and
+    is of the forms that verifiers write for plain words; it has a DMARC result, and every one of them names the author
+    domain in header.from. Otherwise they are `upstream`. Of the older sets only what hurts is taken, as `upstream`:
+    each bad result once, however often it is said.
     """
     made = [_own_claim(chain)]
     newest = chain.newest
     if newest is not None:
         reading = authentication_results.read(newest.results.text)
         standing, why = _standing(chain, newest, reading, trusted_sealers, author)
-        made += [_claim(result, reading.authserv_id, newest.results, standing, why) for result in _bounded(reading.results)]
+        made += [
+            _claim(result, reading.authserv_id, newest.results, standing, why) for result in _bounded(reading.results)
+        ]
     said: set[tuple[str, str]] = set()
     for results in chain.results:
         if newest is not None and results.position == newest.results.position:
@@ -78,7 +86,16 @@ def _own_claim(chain: Chain) -> Claim:
     if newest is not None and chain.oldest_pass is not None:
         # a sealer's name proves nothing unless the chain passes, so it isn't told otherwise
         properties = (("header.oldest-pass", str(chain.oldest_pass)), ("policy.sealer", newest.sealer))
-    return Claim("arc", chain.cv.value, None, "ARC-Seal", Standing.VERIFIED, chain.why, newest.position if newest else 0, properties)
+    return Claim(
+        "arc",
+        chain.cv.value,
+        None,
+        "ARC-Seal",
+        Standing.VERIFIED,
+        chain.why,
+        newest.position if newest else 0,
+        properties,
+    )
 
 
 def _claim(result: Result, by: str | None, results: Results, standing: Standing, why: str) -> Claim:
@@ -91,24 +108,33 @@ def _bounded(results: Sequence[Result]) -> list[Result]:
     said = {(result.method, result.result) for result in kept}
     for result in results[MOST_RESULTS:]:
         # the one definition of what hurts serves as the test
-        if (result.method, result.result) not in said and authentication_results.hurting(f"{result.method}={result.result}"):
+        if (result.method, result.result) not in said and authentication_results.hurting(
+            f"{result.method}={result.result}"
+        ):
             said.add((result.method, result.result))
             kept.append(result)
     return kept
 
 
 def names_a_trusted_sealer(header: Sequence[HeaderField], trusted_sealers: Collection[str]) -> bool:
-    """Does the newest set name trusted sealers (as in `claims`) in its seal and message signature? Anybody can write their names; but
-    without them nothing of the chain is trusted, and no DNS needs to be asked to know it. Never raises."""
+    """Does the newest set name trusted sealers (as in `claims`) in its seal and message signature? Anybody can write
+    their names; but without them nothing of the chain is trusted, and no DNS needs to be asked to know it. Never
+    raises."""
     try:
         fields = field_sets(header)
-        named = (seal_of(fields[-1].seal).domain, message_signature_of(fields[-1].message_signature).domain) if fields else (None,)
+        named = (
+            (seal_of(fields[-1].seal).domain, message_signature_of(fields[-1].message_signature).domain)
+            if fields
+            else (None,)
+        )
     except Broken:
         return False
     return all(_is_trusted(domain, trusted_sealers) for domain in named)
 
 
-def _standing(chain: Chain, newest: ArcSet, reading: Reading, trusted_sealers: Collection[str], author: str | None) -> tuple[Standing, str]:
+def _standing(
+    chain: Chain, newest: ArcSet, reading: Reading, trusted_sealers: Collection[str], author: str | None
+) -> tuple[Standing, str]:
     problem: str | None = None
     if chain.cv is not Validation.PASS:
         problem = "the ARC chain does not pass"
@@ -121,7 +147,10 @@ def _standing(chain: Chain, newest: ArcSet, reading: Reading, trusted_sealers: C
     elif not reading.strict:
         problem = "the field does not follow RFC 8601: only what hurts was taken from it"
     elif not plain_forms.is_plain_seal(newest.results.text, reading):
-        problem = f"sealed by {newest.sealer}, but not as verifiers write for plain words: a sender may have written it through them"
+        problem = (
+            f"sealed by {newest.sealer}, but not as verifiers write for plain words: a sender may have written "
+            f"it through them"
+        )
     elif not _is_about(reading, author):
         problem = f"sealed by {newest.sealer}, but its DMARC result does not name the author domain in header.from"
     if problem is not None:
@@ -146,7 +175,9 @@ def _is_about(reading: Reading, author: str | None) -> bool:
 
 def _names(result: Result, author: str) -> bool:
     named = _named_authors(result)
-    return named == {author} or (result.result == "pass" and len(named) == 1 and domains.is_or_heads(named.pop(), author))
+    return named == {author} or (
+        result.result == "pass" and len(named) == 1 and domains.is_or_heads(named.pop(), author)
+    )
 
 
 def _named_authors(result: Result) -> set[str | None]:

@@ -1,8 +1,10 @@
-"""What our own milters may insert directly below the border's Received field, where they insert at index 1 instead of at the top.
+"""What our own milters may insert directly below the border's Received field, where they insert at index 1 instead of
+at the top.
 
-Our Authentication-Results field may stand between these, and not behind any other field: there begins what the sender wrote. He may write
-any of these names himself, on top of his message, and gains nothing by it: this matters only where the border removes every
-Authentication-Results field in our name that comes in, and then none of those that are left is his.
+Our Authentication-Results field may stand between these, and not behind any other field: there begins what the sender
+wrote. He may write any of these names himself, on top of his message, and gains nothing by it: this matters only where
+the border removes every Authentication-Results field in our name that comes in, and then none of those that are left is
+his.
 """
 
 from __future__ import annotations

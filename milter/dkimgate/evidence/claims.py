@@ -24,13 +24,20 @@ MAX_CLAIMS = 1000
 """Claims beyond these are dropped from the list; the worst of them still count, for bad ones are kept first."""
 
 MAX_FIELDS = 100
-"""Of Authentication-Results fields behind these, and behind MAX_CLAIMS, only what hurts is read: it takes a tenth of the time."""
+"""Of Authentication-Results fields behind these, and behind MAX_CLAIMS, only what hurts is read: it takes a tenth of
+the time."""
 
 
-def claims_of(message: Message, route: Route, trust: Trust, verdicts: Iterable[spam.SpamVerdict] | None = None) -> tuple[Claim, ...]:
-    """Every claim of the header, from the top down, each with its standing. `verdicts`: what it says of spam, where that is known."""
+def claims_of(
+    message: Message, route: Route, trust: Trust, verdicts: Iterable[spam.SpamVerdict] | None = None
+) -> tuple[Claim, ...]:
+    """Every claim of the header, from the top down, each with its standing. `verdicts`: what it says of spam, where
+    that is known."""
     zone = _zone(message, route, trust)
-    stated = {verdict.position: verdict.spam for verdict in (spam.verdicts_of(message.header) if verdicts is None else verdicts)}
+    stated = {
+        verdict.position: verdict.spam
+        for verdict in (spam.verdicts_of(message.header) if verdicts is None else verdicts)
+    }
     claims: list[Claim] = []
     in_zone: dict[int, Reading] = {}
     fields = 0
@@ -38,7 +45,9 @@ def claims_of(message: Message, route: Route, trust: Trust, verdicts: Iterable[s
         if field.key == FIELD:
             fields += 1
             whole = fields <= MAX_FIELDS and len(claims) < MAX_CLAIMS
-            reading = authentication_results.read(field.text) if whole else authentication_results.read_what_hurts(field.text)
+            reading = (
+                authentication_results.read(field.text) if whole else authentication_results.read_what_hurts(field.text)
+            )
             if position in zone:
                 in_zone[position] = reading
             claims += _from_results(reading, field, position, position in zone, trust)
@@ -69,12 +78,19 @@ def claims_of(message: Message, route: Route, trust: Trust, verdicts: Iterable[s
 
 
 def _not_by_the_sender(
-    claims: list[Claim], message: Message, route: Route, zone: frozenset[int], in_zone: Mapping[int, Reading], trust: Trust
+    claims: list[Claim],
+    message: Message,
+    route: Route,
+    zone: frozenset[int],
+    in_zone: Mapping[int, Reading],
+    trust: Trust,
 ) -> list[Claim]:
     """The claims, those of ours made upstream that a sender may have brought about through our own verifiers."""
     if (odd := misled_verifiers.odd_words(message, route, in_zone, trust)) is not None:
         why = f"our authserv-id, but a sender may have written it through a verifier of ours: {odd}"
-        return [replace(claim, standing=Standing.UPSTREAM, why=why) if claim.is_believed() else claim for claim in claims]
+        return [
+            replace(claim, standing=Standing.UPSTREAM, why=why) if claim.is_believed() else claim for claim in claims
+        ]
     if misled_verifiers.offers_a_pass(message, zone, route.ours_above, trust):
         return grounds.stated(claims, "our own pass, but it may rest on an SPF result that the sender wrote")
     return claims
@@ -94,7 +110,8 @@ def _zone(message: Message, route: Route, trust: Trust) -> frozenset[int]:
             return frozenset(range(above))
         first = route.border_hop.position + 1
     elif route.origin == "inbound" and message.role != "border":
-        first = 0  # our own milters ran before us in this session, and removed forged fields; it is the border that removes them
+        # our own milters ran before us in this session, and removed forged fields; it is the border that removes them
+        first = 0
     else:
         return frozenset(range(above))
     last = first
@@ -104,8 +121,8 @@ def _zone(message: Message, route: Route, trust: Trust) -> frozenset[int]:
 
 
 def _plainly_ours(field: HeaderField, trust: Trust) -> bool:
-    """Written as verifiers write it: `Name: authserv-id; ...`. With a comment or quotation marks ahead, or white space behind the name,
-    a border that looks for our name may have overlooked the field."""
+    """Written as verifiers write it: `Name: authserv-id; ...`. With a comment or quotation marks ahead, or white space
+    behind the name, a border that looks for our name may have overlooked the field."""
     authserv_id, semicolon, _ = field.text.partition(";")
     return field.name.lower() == FIELD.encode() and bool(semicolon) and trust.is_spelled_authserv_id(authserv_id)
 
@@ -128,7 +145,9 @@ def _from_results(reading: Reading, field: HeaderField, position: int, in_zone: 
 
 def _as_claims(reading: Reading, field: HeaderField, position: int, standing: Standing, why: str) -> list[Claim]:
     return [
-        Claim(result.method, result.result, reading.authserv_id, _name(field), standing, why, position, result.properties)
+        Claim(
+            result.method, result.result, reading.authserv_id, _name(field), standing, why, position, result.properties
+        )
         for result in reading.results
     ]
 
@@ -138,19 +157,25 @@ def _from_received_spf(field: HeaderField, position: int) -> list[Claim]:
     if found is None:
         return []
     why = "anybody can write this field: it counts where it hurts"
-    return [Claim("spf", found.result, found.receiver, _name(field), Standing.UPSTREAM, why, position, found.properties)]
+    return [
+        Claim("spf", found.result, found.receiver, _name(field), Standing.UPSTREAM, why, position, found.properties)
+    ]
 
 
 def _name(field: HeaderField) -> str:
     return field.name.strip(b" \t\0").decode("latin-1")
 
 
-def arrival_of(claims: Iterable[Claim], author: str | None, outside: bool, trust: Trust, verdict: Spam) -> tuple[Arrival, Upstream]:
+def arrival_of(
+    claims: Iterable[Claim], author: str | None, outside: bool, trust: Trust, verdict: Spam
+) -> tuple[Arrival, Upstream]:
     """What the claims and the spam verdict come to. `author` is the author domain, `outside` whether the origin is."""
     claims = tuple(claims)
     dmarc = _dmarc(claims, author, outside, trust)
     upstream = [
-        _dmarc_word(c) for c in claims if c.method == "dmarc" and _elsewhere(c, trust) and _dmarc_word(c) in result_words.HURTS["dmarc"]
+        _dmarc_word(c)
+        for c in claims
+        if c.method == "dmarc" and _elsewhere(c, trust) and _dmarc_word(c) in result_words.HURTS["dmarc"]
     ]
     arrival = Arrival(
         dmarc=dmarc,
@@ -169,7 +194,9 @@ def _dmarc(claims: tuple[Claim, ...], author: str | None, outside: bool, trust: 
     results = [_dmarc_of(c, author) for c in mine if c.is_believed() or _dmarc_word(c) in result_words.HURTS["dmarc"]]
     if not any(c.is_believed() and _dmarc_of(c, author) != "unknown" for c in mine):
         # what was found for another domain, or says nothing, is no answer to another's fail
-        results += [word for c in claims if c.method == "dmarc" and (word := _dmarc_word(c)) in result_words.HURTS["dmarc"]]
+        results += [
+            word for c in claims if c.method == "dmarc" and (word := _dmarc_word(c)) in result_words.HURTS["dmarc"]
+        ]
     return max(results, key=result_words.DMARC.index, default="unknown" if outside else "none")
 
 
@@ -183,8 +210,9 @@ def _dmarc_word(claim: Claim) -> str:
 
 
 def _dmarc_of(claim: Claim, author: str | None) -> str:
-    """The result, if it was found for the author domain that we see: a pass or none of another domain says nothing about this one. Where
-    there is no single author domain, a verifier may have found another than the next receiver will: rspamd says `dmarc=none` then."""
+    """The result, if it was found for the author domain that we see: a pass or none of another domain says nothing
+    about this one. Where there is no single author domain, a verifier may have found another than the next receiver
+    will: rspamd says `dmarc=none` then."""
     word = _dmarc_word(claim)
     if not result_words.helps(word):
         return word
@@ -199,29 +227,45 @@ def _dmarc_of(claim: Claim, author: str | None) -> str:
 
 def _pass_of(claims: Iterable[Claim], author: str | None) -> str | None:
     """Arrival.pass_of. Two domains are one too many: then nobody knows whose message it was."""
-    found = {named for claim in claims if claim.is_believed() and (named := grounds.pass_of_another(claim, author)) is not None}
+    found = {
+        named
+        for claim in claims
+        if claim.is_believed() and (named := grounds.pass_of_another(claim, author)) is not None
+    }
     return found.pop() if len(found) == 1 else None
 
 
 def passes_of_others_told(claims: Iterable[Claim], author: str | None, trust: Trust) -> tuple[Claim, ...]:
-    """The claims, where a DMARC pass in our name is of another domain with a `why` that says so: a list or a script has put itself into
-    From, say. Also where it isn't believed for another reason as well. What they count stays as it is."""
+    """The claims, where a DMARC pass in our name is of another domain with a `why` that says so: a list or a script has
+    put itself into From, say. Also where it isn't believed for another reason as well. What they count stays as it
+    is."""
     return tuple(_told_whose(claim, author, trust) for claim in claims)
 
 
 def _told_whose(claim: Claim, author: str | None, trust: Trust) -> Claim:
-    if claim.method != "dmarc" or claim.result != "pass" or _elsewhere(claim, trust) or _dmarc_of(claim, author) != "unknown":
+    if (
+        claim.method != "dmarc"
+        or claim.result != "pass"
+        or _elsewhere(claim, trust)
+        or _dmarc_of(claim, author) != "unknown"
+    ):
         return claim
     said_of = claim.property("header.from")
     named = domains.of_address(said_of or "")
-    whose = f"of {named}" if named is not None else "of a domain that it does not name" if said_of is None else "of another domain"
+    whose = (
+        f"of {named}"
+        if named is not None
+        else "of a domain that it does not name"
+        if said_of is None
+        else "of another domain"
+    )
     now = f"From now names {author}" if author is not None else "there is no single author domain now"
     return replace(claim, why=f"{claim.why}; but it is a pass {whose}, and {now}, for which it says nothing")
 
 
 def combined(claims: Iterable[Claim], method: str) -> str:
-    """The best of the believed results (one good signature is enough, RFC 6376 section 6.1), else the worst that anyone says. A sender
-    can add a signature of which we say `neutral`: that is no answer to another's `fail`."""
+    """The best of the believed results (one good signature is enough, RFC 6376 section 6.1), else the worst that anyone
+    says. A sender can add a signature of which we say `neutral`: that is no answer to another's `fail`."""
     stated = [(result_words.meaning(c.result), c.is_believed()) for c in claims if c.method == method]
     counting = [word for word, ours in stated if ours and word in result_words.BADNESS]
     if "pass" in counting:

@@ -16,7 +16,8 @@ from dkimgate.spf.check import RESULTS, Spf
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The session in which the message entered: client address and HELO name as our border saw them, and the reverse path.
+    """The session in which the message entered: client address and HELO name as our border saw them, and the reverse
+    path.
 
     None stands for what is not known for sure; the null sender is the empty string.
     """
@@ -29,22 +30,26 @@ class Entry:
 def entry_of(message: Message, route: Route) -> Entry:
     """The session that SPF is about.
 
-    Where this session is the border, it is at hand. For re-injected mail, address and HELO name stand in the border's Received field. The
-    reverse path does not: the one of this session may be that of an alias, a list, or a user's `sendmail -f`. If it were taken
-    for the border's, a stranger who sends through a shared provider that the hosted domain's SPF lists (`include:` of it is
-    common) would get an aligned pass: the provider's address with our user's sender, where the real sender was his own. So the only
-    reverse path believed is a Return-Path above the border's Received field and below all others there, written at the
-    first delivery; one that stands lower is the sender's own invention. Without it there is no SPF of that message.
+    Where this session is the border, it is at hand. For re-injected mail, address and HELO name stand in the border's
+    Received field. The reverse path does not: the one of this session may be that of an alias, a list, or a user's
+    `sendmail -f`. If it were taken for the border's, a stranger who sends through a shared provider that the hosted
+    domain's SPF lists (`include:` of it is common) would get an aligned pass: the provider's address with our user's
+    sender, where the real sender was his own. So the only reverse path believed is a Return-Path above the border's
+    Received field and below all others there, written at the first delivery; one that stands lower is the sender's own
+    invention. Without it there is no SPF of that message.
 
-    The first delivery need not have written one. Then the lowest is of a later one, of a message that a list, an alias with an `owner-`, or
-    a user's program has sent on under a sender of its own: so between the two there must be no hop but of a delivery. Nor may it be an
-    address that SRS made, for a host of ours that rewrites senders does so before it delivers.
+    The first delivery need not have written one. Then the lowest is of a later one, of a message that a list, an alias
+    with an `owner-`, or a user's program has sent on under a sender of its own: so between the two there must be no hop
+    but of a delivery. Nor may it be an address that SRS made, for a host of ours that rewrites senders does so before
+    it delivers.
     """
     if route.origin is Origin.INBOUND:
         return Entry(message.connection.ip, message.connection.helo, message.envelope.sender)
     border = route.border_hop
     if border is None or route.ours_above < border.position or route.login_in_session:
-        return Entry()  # a user who logged in above the border may have made all that stands below, the border's field too
+        return (
+            Entry()
+        )  # a user who logged in above the border may have made all that stands below, the border's field too
     return Entry(border.ip, border.helo, _first_path(message, route, border))
 
 
@@ -62,10 +67,11 @@ _SRS = re.compile(r"\"?SRS[01][=+-]", re.IGNORECASE)
 
 
 def stated_spf(claims: Iterable[Claim]) -> Spf | None:
-    """The result of SPF that hosts of ours state, for mail whose envelope is no longer the border's. None where they state none.
+    """The result of SPF that hosts of ours state, for mail whose envelope is no longer the border's. None where they
+    state none.
 
-    It stands in for our own check, so that a DMARC result which does not hang on a signature can still be found wrong. Of several results
-    one that is no pass counts, and before all one that hurts, whoever states it.
+    It stands in for our own check, so that a DMARC result which does not hang on a signature can still be found wrong.
+    Of several results one that is no pass counts, and before all one that hurts, whoever states it.
     """
     claims = [claim for claim in claims if claim.method == "spf"]
     hurting = [claim for claim in claims if result_words.meaning(claim.result) in result_words.HURTS["spf"]]
@@ -85,7 +91,7 @@ def stated_spf(claims: Iterable[Claim]) -> Spf | None:
 
 
 def _only(claim: Claim, name: str) -> str | None:
-    """The value of a property that is there once. Of one that is there twice, nobody knows which one is meant: the sender may have
-    written the other, where a verifier prints MAIL FROM without quotation marks."""
+    """The value of a property that is there once. Of one that is there twice, nobody knows which one is meant: the
+    sender may have written the other, where a verifier prints MAIL FROM without quotation marks."""
     values = [value for key, value in claim.properties if key == name]
     return values[0] if len(values) == 1 else None

@@ -1,9 +1,9 @@
 """Did a host of ours hand the message in that trust.networks forgot?
 
-It counts as a stranger then, and its hop as the border. But SPF records of the author domain list the hosts of ours, so what such a host
-passes on passes SPF, whoever wrote it: that is no ground for anything. A host of ours gives itself a name that trust.hosts names, or
-has one in DNS; or it comes from an address that our own mail leaves from, as a container does behind the address of its host. Whoever
-says such a name and is not ours only loses a pass.
+It counts as a stranger then, and its hop as the border. But SPF records of the author domain list the hosts of ours, so
+what such a host passes on passes SPF, whoever wrote it: that is no ground for anything. A host of ours gives itself a
+name that trust.hosts names, or has one in DNS; or it comes from an address that our own mail leaves from, as a
+container does behind the address of its host. Whoever says such a name and is not ours only loses a pass.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from dkimgate.evidence.route import Route
 from dkimgate.facts import Origin
 from dkimgate.message.message import Message
 
-WHY = "the client is a host of ours by its name or address, so SPF of it says nothing of the author: trust.networks should name it"
+WHY = (
+    "the client is a host of ours by its name or address, so SPF of it says nothing of the author: trust.networks "
+    "should name it"
+)
 
 
 def handed_in(message: Message, route: Route, trust: Trust, addresses: Collection[Address]) -> bool:

@@ -24,7 +24,8 @@ OutgoingSpf = Callable[[str | None], tuple[bool, str]]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the header of a message says: its author, the way it came, and every claim with its standing. `by_own_host`: see own_host."""
+    """What the header of a message says: its author, the way it came, and every claim with its standing. `by_own_host`:
+    see own_host."""
 
     message: Message
     author: Author
@@ -46,7 +47,9 @@ def see(message: Message, config: Config, addresses: Collection[Address] = ()) -
     if by_own_host:
         claims = grounds.without_spf(claims, forgotten_host.WHY)
     if route.outside and config.demands_passport:
-        claims = grounds.without_words(claims, "our own word, but no valid passport: passport.required wants one of what came by a border")
+        claims = grounds.without_words(
+            claims, "our own word, but no valid passport: passport.required wants one of what came by a border"
+        )
     return Seen(message, author, None if message.problem else author.domain, route, claims, verdicts, by_own_host)
 
 
@@ -66,10 +69,12 @@ def facts_of(
     ours: Ours | None = None,
     earns: bool = False,
 ) -> Facts:
-    """Everything the decision may look at. `key_domains`: the domains of the keys we hold. `own`: claims of our own checks and of
-    passports. `stated`: the spam verdict of passports. `now`: the time, in seconds since the epoch; the facts hold what follows
-    from it, so that deciding needs no clock. Without it, nothing is far off or expired. `ours`: what of the message is our own work.
-    `earns`: a pass would earn the message something, so it has to be proved, unless the operator has nothing verified here.
+    """Everything the decision may look at. `key_domains`: the domains of the keys we hold. `own`: claims of our own
+    checks and of passports. `stated`: the spam verdict of passports. `now`: the time, in seconds since the epoch; the
+    facts hold what follows from it, so that deciding needs no clock. Without it, nothing is far off or expired. `ours`:
+    what of the message is our own work.
+    `earns`: a pass would earn the message something, so it has to be proved, unless the operator has nothing verified
+    here.
     """
     message, domain, route = seen.message, seen.domain, seen.route
     claims = seen.claims + own

@@ -1,11 +1,14 @@
-"""What a pass rests on: a DMARC pass helps only where something that was checked, or is beyond a sender's reach, is reason enough for it.
+"""What a pass rests on: a DMARC pass helps only where something that was checked, or is beyond a sender's reach, is
+reason enough for it.
 
-Our own verifiers may have been talked into it, and a local program may have removed what shows that. So where believing it would earn the
-message something, a pass of theirs (or `none`: the author domain has no record) needs one of these:
+Our own verifiers may have been talked into it, and a local program may have removed what shows that. So where believing
+it would earn the message something, a pass of theirs (or `none`: the author domain has no record) needs one of these:
 
-- what this process has verified: an aligned DKIM signature or aligned SPF, by which DMARC passes (RFC 9989), or a passport of our border;
-- a pass of SPF for the very author domain, in a field of ours of the exact form that its verifier writes for plain words, with nothing
-  odd in any other field of ours, in the envelope, in EHLO or in the signatures that there are. Only such a claim is trusted.
+- what this process has verified: an aligned DKIM signature or aligned SPF, by which DMARC passes (RFC 9989), or a
+  passport of our border;
+- a pass of SPF for the very author domain, in a field of ours of the exact form that its verifier writes for plain
+  words, with nothing odd in any other field of ours, in the envelope, in EHLO or in the signatures that there are. Only
+  such a claim is trusted.
 """
 
 from __future__ import annotations
@@ -23,7 +26,8 @@ from dkimgate.message.message import Message
 from dkimgate.message.received import is_loopback
 
 _PROOFS = ("X-Dkimgate-Passport", "ARC-Authentication-Results")
-"""Fields whose trusted claims are proved by themselves: the MAC of a passport, or the seal of a trusted sealer, was verified here."""
+"""Fields whose trusted claims are proved by themselves: the MAC of a passport, or the seal of a trusted sealer, was
+verified here."""
 
 _ADDRESS_TOLD = re.compile(r"(?:client-ip=|designates? )([0-9A-Fa-f:.]{2,45})")
 _LATER = "our own word, but of a later hop: it says what came from a host of ours, not how the message arrived"
@@ -33,14 +37,15 @@ _OF_ANYBODY = "anybody may stand behind the client that SPF was asked of (trust.
 def of_the_arrival(claims: Iterable[Claim], message: Message, route: Route) -> list[Claim]:
     """The claims, those that help made upstream where they are not about the session in which the message entered.
 
-    A host of ours that verifies what another of ours hands on finds that host's address, which the SPF record of the author domain may
-    list, and calls a forgery a pass. So a word of ours helps only where it stands between the border's Received field and the next newer
-    one over the network (no SPF record lists a loopback address); and not at all where a host of the network hands the message to this
-    session, for a verifier of this session writes in the same place. Where the field tells an address, it has to be that of the
-    border's client.
+    A host of ours that verifies what another of ours hands on finds that host's address, which the SPF record of the
+    author domain may list, and calls a forgery a pass. So a word of ours helps only where it stands between the
+    border's Received field and the next newer one over the network (no SPF record lists a loopback address); and not at
+    all where a host of the network hands the message to this session, for a verifier of this session writes in the same
+    place. Where the field tells an address, it has to be that of the border's client.
 
-    Behind a client of trust.networks that trust.relays does not name (a bridge, a proxy) nobody sees the border, so the same holds of the
-    session with that client; and SPF of its address, which may be one of ours, says nothing of who stands behind it.
+    Behind a client of trust.networks that trust.relays does not name (a bridge, a proxy) nobody sees the border, so the
+    same holds of the session with that client; and SPF of its address, which may be one of ours, says nothing of who
+    stands behind it.
     """
     border = route.border_hop
     entry = border or next((hop for hop in route.hops if hop.position == route.unnamed), None)
@@ -53,14 +58,15 @@ def of_the_arrival(claims: Iterable[Claim], message: Message, route: Route) -> l
     helping = {claim.position for claim in claims if _helps(claim)}
     later = {at for at in helping if at < newer or by_network or _tells_another(message.header[at].text, entry.ip)}
     found = [
-        replace(claim, standing=Standing.UPSTREAM, why=_LATER) if claim.position in later and _helps(claim) else claim for claim in claims
+        replace(claim, standing=Standing.UPSTREAM, why=_LATER) if claim.position in later and _helps(claim) else claim
+        for claim in claims
     ]
     return found if border is not None else list(without_spf(found, _OF_ANYBODY))
 
 
 def without_spf(claims: Iterable[Claim], why: str) -> tuple[Claim, ...]:
-    """The claims where SPF was asked of a client whose address says nothing of the author: no pass of it helps, and no pass of DMARC that
-    for all that is known rests on it."""
+    """The claims where SPF was asked of a client whose address says nothing of the author: no pass of it helps, and no
+    pass of DMARC that for all that is known rests on it."""
     known = [
         replace(claim, standing=Standing.UPSTREAM, why=f"our own word, but {why}")
         if claim.method == "spf" and claim.result == "pass" and claim.is_believed()
@@ -95,7 +101,8 @@ def _is_this_host(ip: str | None) -> bool:
 
 
 def domains_of(claim: Claim) -> list[str]:
-    """The domains that a result of SPF or DKIM speaks of. Of a property that is there twice, nobody knows which one is meant."""
+    """The domains that a result of SPF or DKIM speaks of. Of a property that is there twice, nobody knows which one is
+    meant."""
     names = {"spf": ("smtp.mailfrom",), "dkim": ("header.d", "header.i")}.get(claim.method, ())
     keys = [key for key, _ in claim.properties]
     found = (domains.of_address(value) for name in names if keys.count(name) == 1 and (value := claim.property(name)))
@@ -104,15 +111,23 @@ def domains_of(claim: Claim) -> list[str]:
 
 def aligned_pass(claim: Claim, author: str) -> bool:
     """A believed pass of SPF or DKIM, of a domain that aligns with the author domain."""
-    return claim.is_believed() and claim.result == "pass" and any(domains.aligned(domain, author) for domain in domains_of(claim))
+    return (
+        claim.is_believed()
+        and claim.result == "pass"
+        and any(domains.aligned(domain, author) for domain in domains_of(claim))
+    )
 
 
 def stated(claims: Iterable[Claim], why: str) -> list[Claim]:
-    """The claims of verifiers that the sender may have misled: a DMARC pass stays trusted only where a pass of SPF or DKIM that is
-    trusted too is reason enough for it. Else it is upstream, and `why` says so."""
+    """The claims of verifiers that the sender may have misled: a DMARC pass stays trusted only where a pass of SPF or
+    DKIM that is trusted too is reason enough for it. Else it is upstream, and `why` says so."""
     claims = list(claims)
-    found = {domain for claim in claims if claim.is_believed() and claim.result == "pass" for domain in domains_of(claim)}
-    return [claim if _has_reason(claim, found) else replace(claim, standing=Standing.UPSTREAM, why=why) for claim in claims]
+    found = {
+        domain for claim in claims if claim.is_believed() and claim.result == "pass" for domain in domains_of(claim)
+    }
+    return [
+        claim if _has_reason(claim, found) else replace(claim, standing=Standing.UPSTREAM, why=why) for claim in claims
+    ]
 
 
 def _has_reason(claim: Claim, found: set[str]) -> bool:
@@ -137,14 +152,15 @@ def proved(claims: Iterable[Claim], author: str | None) -> tuple[Claim, ...]:
 
 
 def _keeps(claim: Claim, claims: tuple[Claim, ...], author: str | None, whole: bool) -> bool:
-    """Is there a ground for what the claim says? `whole`: there is one for the author domain. A pass of another domain needs its own."""
+    """Is there a ground for what the claim says? `whole`: there is one for the author domain. A pass of another domain
+    needs its own."""
     another = pass_of_another(claim, author)
     return whole if another is None else any(_spf_word_of(each, another) for each in claims)
 
 
 def pass_of_another(claim: Claim, author: str | None) -> str | None:
-    """The domain of a DMARC pass that says nothing for the author domain, as From was changed since; None for every other claim. A
-    verifier may name the domain of the policy, which heads the author's: that is no other one."""
+    """The domain of a DMARC pass that says nothing for the author domain, as From was changed since; None for every
+    other claim. A verifier may name the domain of the policy, which heads the author's: that is no other one."""
     if claim.method != "dmarc" or claim.result != "pass":
         return None
     named = domains.of_address(claim.property("header.from") or "")
@@ -182,7 +198,9 @@ def _unproved(claim: Claim, author: str | None) -> Claim:
     if not _is_word(claim) or not result_words.helps(claim.result):
         return claim
     if claim.method == "dmarc":
-        return replace(claim, standing=Standing.UPSTREAM, why="our own word, but nothing that was checked here is reason for it")
+        return replace(
+            claim, standing=Standing.UPSTREAM, why="our own word, but nothing that was checked here is reason for it"
+        )
     if claim.method == "dkim" and author is not None and aligned_pass(claim, author):
         return replace(claim, standing=Standing.UPSTREAM, why="our own word, but no such signature was verified here")
     return claim

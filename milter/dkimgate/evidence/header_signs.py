@@ -26,15 +26,21 @@ _MAX_NESTED = 50  # comments and groups: getaddresses() recurses into nested one
 
 DAYS_PAST = 7
 DAYS_AHEAD = 1
-"""How far Date may be from now: mail queues for five days (RFC 5321 section 4.5.4.1), and clocks and time zones are off by hours."""
+"""How far Date may be from now: mail queues for five days (RFC 5321 section 4.5.4.1), and clocks and time zones are off
+by hours."""
 
 _DAY = 86400.0
 
 
 def signs_of(
-    message: Message, author: Author, outside: bool = False, hosted: frozenset[str] = frozenset(), now: float | None = None
+    message: Message,
+    author: Author,
+    outside: bool = False,
+    hosted: frozenset[str] = frozenset(),
+    now: float | None = None,
 ) -> HeaderSigns:
-    """The signs of one message. `outside`: is its origin; `hosted`: the domains whose keys we hold; `now` in seconds since the epoch."""
+    """The signs of one message. `outside`: is its origin; `hosted`: the domains whose keys we hold; `now` in seconds
+    since the epoch."""
     identifier = message_id(message)
     date = _date(message)
     signatures = [_tags(field.value) for field in message.fields("dkim-signature")]
@@ -79,10 +85,12 @@ def _from_equals_to(message: Message, author: Author) -> bool:
 
 
 def _return_path_mismatch(message: Message, author: Author) -> bool:
-    """Bounces go to another organization than the author's: by the envelope, or by any Return-Path, so that nobody who writes such a field
-    hides the envelope. A null sender is none."""
+    """Bounces go to another organization than the author's: by the envelope, or by any Return-Path, so that nobody who
+    writes such a field hides the envelope. A null sender is none."""
     paths = (message.envelope.sender, *(field.text for field in message.fields("return-path")[:_MOST_PATHS]))
-    return author.domain is not None and any(_is_of_another(path, author.domain) for path in paths if len(path) <= _MAX_LENGTH)
+    return author.domain is not None and any(
+        _is_of_another(path, author.domain) for path in paths if len(path) <= _MAX_LENGTH
+    )
 
 
 def _is_of_another(path: str, author: str) -> bool:
@@ -124,7 +132,9 @@ def _display_name_address(message: Message) -> bool:
 # what getaddresses() would repair in silence; a quoted string stands as q, a comment as a space
 _SPEC = r"[^\s<>@,;:()\[\]\"\\]++@(?:[^\s<>@,;:()\[\]\"\\]++|\[[^\s<>@,;()\[\]\"\\]++\])"
 _MAILBOX = re.compile(rf"\s*+(?:[^<>@,;:()\[\]\"\\]*+<\s*+{_SPEC}\s*+>|{_SPEC})\s*+")
-_GROUP = re.compile(r"(?<![^<>@,;:()\[\]\"\\])[^<>@,;:()\[\]\"\\]++:([^:;]*+);")  # only from the start of a name: linear
+_GROUP = re.compile(
+    r"(?<![^<>@,;:()\[\]\"\\])[^<>@,;:()\[\]\"\\]++:([^:;]*+);"
+)  # only from the start of a name: linear
 
 
 def _recipients_malformed(message: Message) -> bool:
@@ -141,7 +151,19 @@ def _is_address_list(text: str) -> bool:
     return (bool(parts) or groups > 0) and all(_MAILBOX.fullmatch(part) for part in parts)
 
 
-_SINGLETONS = ("date", "from", "sender", "reply-to", "to", "cc", "bcc", "message-id", "in-reply-to", "references", "subject")
+_SINGLETONS = (
+    "date",
+    "from",
+    "sender",
+    "reply-to",
+    "to",
+    "cc",
+    "bcc",
+    "message-id",
+    "in-reply-to",
+    "references",
+    "subject",
+)
 
 
 def _repeated_singletons(message: Message) -> bool:

@@ -1,7 +1,7 @@
 """Domains that are made to be taken for one of ours: one letter off, or in letters that look the same.
 
-Compared is the label that somebody registered (`hosted` of mail.hosted.example), under the same public suffix: a domain of the same
-label under another suffix has an owner of its own as often as not.
+Compared is the label that somebody registered (`hosted` of mail.hosted.example), under the same public suffix: a domain
+of the same label under another suffix has an owner of its own as often as not.
 """
 
 from __future__ import annotations

@@ -1,14 +1,16 @@
 """What a sender wrote that our own verifiers take in, and that comes out again in fields that only they write.
 
 Seen with Debian's servers, among much else:
-- OpenDKIM prints `s=` of a signature as it stands, and `i=` decoded, semicolons and all. OpenDMARC reads `header.d` out of a selector.
-- policyd-spf (`Header_Type = AR`) prints MAIL FROM, and the text of the sender's SPF record, in a comment that either may end.
+- OpenDKIM prints `s=` of a signature as it stands, and `i=` decoded, semicolons and all. OpenDMARC reads `header.d` out
+  of a selector.
+- policyd-spf (`Header_Type = AR`) prints MAIL FROM, and the text of the sender's SPF record, in a comment that either
+  may end.
 - OpenDMARC takes what follows the first @ of a quoted local part for the sender's domain, and states a pass for it.
-- OpenDMARC takes an SPF result from any Authentication-Results field that bears our authserv-id, and from any Received-SPF, whoever
-  wrote it; it looks at SPF itself only where it finds none, or with `SPFIgnoreResults true`.
+- OpenDMARC takes an SPF result from any Authentication-Results field that bears our authserv-id, and from any
+  Received-SPF, whoever wrote it; it looks at SPF itself only where it finds none, or with `SPFIgnoreResults true`.
 
-So where anything that they print is no plain word, or a field of theirs has another form than they write for plain words, nothing that
-they say helps: somebody may have written it through them.
+So where anything that they print is no plain word, or a field of theirs has another form than they write for plain
+words, nothing that they say helps: somebody may have written it through them.
 """
 
 from __future__ import annotations
@@ -47,9 +49,11 @@ _GROUND = re.compile(r"spf|dkim|(?<!dm)arc", re.IGNORECASE)  # what a DMARC veri
 
 
 def odd_words(message: Message, route: Route, in_zone: Mapping[int, Reading], trust: Trust) -> str | None:
-    """The first words by which the sender may have written into results of ours, and where they are; None where all is plain.
+    """The first words by which the sender may have written into results of ours, and where they are; None where all is
+    plain.
 
-    `in_zone`: what the Authentication-Results fields say at the positions where only our hosts can have written one in our name.
+    `in_zone`: what the Authentication-Results fields say at the positions where only our hosts can have written one in
+    our name.
     """
     return next(_oddities(message, route, in_zone, trust), None)
 
@@ -90,7 +94,11 @@ def _not_of_a_form(text: str, reading: Reading) -> str | None:
     if plain_forms.form_of(text, reading) is not None:
         return None
     authserv_id, _, results = text.partition(";")
-    odd = (part for part in results.split(";") if plain_forms.form_of(f"{authserv_id};{part}", _read(authserv_id, part)) is None)
+    odd = (
+        part
+        for part in results.split(";")
+        if plain_forms.form_of(f"{authserv_id};{part}", _read(authserv_id, part)) is None
+    )
     return next(odd, results)
 
 
@@ -112,7 +120,8 @@ def _odd_tags(field: bytes) -> Iterator[str]:
 
 
 def _names_said(message: Message, route: Route) -> tuple[str, ...]:
-    """What the client said in EHLO, and the name that DNS gives him, at the border. A field that tells no name tells none of his words."""
+    """What the client said in EHLO, and the name that DNS gives him, at the border. A field that tells no name tells
+    none of his words."""
     if route.origin is Origin.INBOUND:
         told = (message.connection.helo, message.connection.name)
     else:
@@ -129,8 +138,8 @@ def _names_us(text: str, trust: Trust) -> bool:
 def offers_a_pass(message: Message, zone: frozenset[int], ours_above: int, trust: Trust) -> bool:
     """Does a field that the sender may have written say `pass` to a verifier of ours?
 
-    `zone`: positions where no field in our name can be the sender's. A Received-SPF bears no name of its writer, so nobody strips it,
-    and only one above the border (a position below `ours_above`) is ours.
+    `zone`: positions where no field in our name can be the sender's. A Received-SPF bears no name of its writer, so
+    nobody strips it, and only one above the border (a position below `ours_above`) is ours.
     """
     for position, field in enumerate(message.header):
         if field.key == "received-spf" and position >= ours_above:
@@ -153,8 +162,9 @@ _NOT_WORDS = re.compile(r"[\s\"\\]+")
 
 
 def _readings(text: str) -> Iterator[str]:
-    """What verifiers may make of a field of results, in lower case: as it stands; without white space and quotation marks; and as OpenDMARC
-    reads it, to which `mx\\.ours`, `mx.(x)ours`, `mx."ours"` and `pa"ss"` are words of ours, and `pass`: without comments too."""
+    """What verifiers may make of a field of results, in lower case: as it stands; without white space and quotation
+    marks; and as OpenDMARC reads it, to which `mx\\.ours`, `mx.(x)ours`, `mx."ours"` and `pa"ss"` are words of ours,
+    and `pass`: without comments too."""
     text = text.lower()
     yield text
     yield _NOT_WORDS.sub("", text)

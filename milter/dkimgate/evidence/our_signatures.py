@@ -1,9 +1,9 @@
 """Signatures made with keys that we hold: is one valid on this message, and which claims speak of one?
 
-A message that loops, or is put into the queue again, bears our signature already. It says that the message passed here before, and
-nothing of how it arrived this time: were it taken for proof, whoever got one message signed could have it signed again for ever,
-whatever had become of it. So what rests on our own signature alone counts as if nobody had said it: neither for the message nor
-against it.
+A message that loops, or is put into the queue again, bears our signature already. It says that the message passed here
+before, and nothing of how it arrived this time: were it taken for proof, whoever got one message signed could have it
+signed again for ever, whatever had become of it. So what rests on our own signature alone counts as if nobody had said
+it: neither for the message nor against it.
 
 The public half of our key verifies, and no DNS is asked.
 """
@@ -30,8 +30,8 @@ MOST_READ = 100
 """DKIM-Signature fields that are looked at, from the top."""
 
 MOST_VERIFIED = 20
-"""Signatures under a name of ours that are verified. Who hides ours behind more of them gets a second signature at most, where the
-message has earned one without the first."""
+"""Signatures under a name of ours that are verified. Who hides ours behind more of them gets a second signature at
+most, where the message has earned one without the first."""
 
 Keys = Mapping[str, Mapping[str, SigningKey]]
 """The keys that we hold, by domain, and then by selector."""
@@ -49,8 +49,10 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """What of a message may be our own work. `named`: fields under our names. `valid`: the domains that have really signed it.
-    `entered`: how many fields from the top were added after the message had entered. `more`: of so many signatures not all were read."""
+    """What of a message may be our own work. `named`: fields under our names. `valid`: the domains that have really
+    signed it.
+    `entered`: how many fields from the top were added after the message had entered. `more`: of so many signatures not
+    all were read."""
 
     keys: Keys = field(default_factory=dict)
     named: tuple[Named, ...] = ()
@@ -92,16 +94,20 @@ def wants_body(ours: Ours, author: str | None) -> bool:
 
 
 def verify(ours: Ours, header: Sequence[HeaderField], body_hash: bytes | None, author: str | None, now: float) -> Ours:
-    """Find out which signatures are valid on the message as it stands, among those that may align with its author. Never raises.
+    """Find out which signatures are valid on the message as it stands, among those that may align with its author.
+    Never raises.
 
-    `body_hash` is what BodyHash.digest() gave, `now` in seconds. A signature of the simple form of the body (OpenDKIM made such with the
-    same key) counts as not valid, for only the relaxed form is hashed as it streams; so does one with l=.
+    `body_hash` is what BodyHash.digest() gave, `now` in seconds. A signature of the simple form of the body (OpenDKIM
+    made such with the same key) counts as not valid, for only the relaxed form is hashed as it streams; so does one
+    with l=.
     """
     fitting = [named for named in _candidates(ours, author) if named.tags.body_hash == body_hash]
     if not fitting:
         return ours
     content = Content(header, None)
-    return replace(ours, valid=frozenset(named.key.domain for named in fitting[:MOST_VERIFIED] if _verifies(named, content, now)))
+    return replace(
+        ours, valid=frozenset(named.key.domain for named in fitting[:MOST_VERIFIED] if _verifies(named, content, now))
+    )
 
 
 def _candidates(ours: Ours, author: str | None) -> list[Named]:
@@ -120,7 +126,9 @@ def _verifies(named: Named, content: Content, now: float) -> bool:
         signature.acceptable(tags, now)
     except Refused:
         return False
-    if tags.expires is not None and tags.expires <= now:  # to the second: what the next receiver may refuse is not signed yet
+    if (
+        tags.expires is not None and tags.expires <= now
+    ):  # to the second: what the next receiver may refuse is not signed yet
         return False
     if content.count(b"from") != 1:
         return False
@@ -128,11 +136,13 @@ def _verifies(named: Named, content: Content, now: float) -> bool:
     return PublicKey(named.key.private.public_key()).verifies(tags.signature, signed.digest())
 
 
-def discounted(claims: Sequence[Claim], arrival: Arrival, author: str | None, ours: Ours) -> tuple[tuple[Claim, ...], Arrival]:
+def discounted(
+    claims: Sequence[Claim], arrival: Arrival, author: str | None, ours: Ours
+) -> tuple[tuple[Claim, ...], Arrival]:
     """Claims and arrival without the help of our own signature.
 
-    Where no other pass that is believed and aligned with the author domain is reason for a DMARC pass, `pass` becomes `none`. What hurts
-    stays as it is.
+    Where no other pass that is believed and aligned with the author domain is reason for a DMARC pass, `pass` becomes
+    `none`. What hurts stays as it is.
     """
     claims = tuple(claims)
     if author is None or not ours.keys:
@@ -142,7 +152,11 @@ def discounted(claims: Sequence[Claim], arrival: Arrival, author: str | None, ou
         return claims, arrival
     others = [claim for at, claim in enumerate(claims) if at not in own]
     reasoned = any(aligned_pass(claim, author) for claim in others)
-    rests = arrival.dmarc == "pass" and not reasoned and bool(ours.valid or any(aligned_pass(claims[at], author) for at in own))
+    rests = (
+        arrival.dmarc == "pass"
+        and not reasoned
+        and bool(ours.valid or any(aligned_pass(claims[at], author) for at in own))
+    )
     told = tuple(_told(claim, at in own, rests) for at, claim in enumerate(claims))
     without = replace(
         arrival,
@@ -164,8 +178,9 @@ def _told(claim: Claim, own: bool, rests: bool) -> Claim:
 def _speaks_of_ours(claim: Claim, ours: Ours) -> bool:
     """Is that a believed pass of a signature by one of our keys?
 
-    Not every verifier tells the selector. Without it b= tells the signature (RFC 6008), and without either every signature of that domain
-    may be meant: then one under a name of ours is enough, for a stranger can write others beside it.
+    Not every verifier tells the selector. Without it b= tells the signature (RFC 6008), and without either every
+    signature of that domain may be meant: then one under a name of ours is enough, for a stranger can write others
+    beside it.
     """
     if claim.method != "dkim" or claim.result != "pass" or not claim.is_believed():
         return False

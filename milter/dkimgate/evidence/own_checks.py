@@ -1,7 +1,8 @@
 """What nobody has checked, this process checks: SPF, DKIM, DMARC and ARC of the message as it arrived.
 
-Nothing is asked and no body is wanted where the answer could not count: for mail from inside, and with `when: missing` where a host of ours
-has stated a DMARC result already. But a word of ours that would earn the message something is proved first, by what can still be verified.
+Nothing is asked and no body is wanted where the answer could not count: for mail from inside, and with `when: missing`
+where a host of ours has stated a DMARC result already. But a word of ours that would earn the message something is
+proved first, by what can still be verified.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ _ARC = "arc-seal"
 
 
 def wanted(claims: tuple[Claim, ...], route: Route, config: Config, author: str | None, earns: bool = False) -> bool:
-    """Is anything to be checked here, beside the claims of the header? `earns`: a pass would earn the message something."""
+    """Is anything to be checked here, beside the claims of the header? `earns`: a pass would earn the message
+    something."""
     if not route.outside:
         return False
     match config.verify.when:
@@ -42,17 +44,20 @@ def _settled(claims: tuple[Claim, ...]) -> bool:
 
 
 def own_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
-    """The claims of the checks. Never raises for the sake of a message; where DNS fails, a result is never `pass` for that.
+    """The claims of the checks. Never raises for the sake of a message; where DNS fails, a result is never `pass` for
+    that.
 
-    `now` is the time of arrival in seconds. The results of a trusted ARC sealer stand for our own DMARC where
-    nobody else has stated one: what he changed, no check here could pass. So his chain comes first; a stranger's comes last,
+    `now` is the time of arrival in seconds. The results of a trusted ARC sealer stand for our own DMARC where nobody
+    else has stated one: what he changed, no check here could pass. So his chain comes first; a stranger's comes last,
     where it can't use up the time and the questions of the other checks.
     """
     _ask_ahead(seen, body, config, lookup)
     if config.verify.when == "missing" and _settled(seen.claims):
         return _proof(seen, body, config, lookup, now)
     chained = any(field.key == _ARC for field in seen.message.header)
-    trusted = chained and arc_claims.names_a_trusted_sealer(seen.message.header[seen.route.entered :], config.trust.arc_sealers)
+    trusted = chained and arc_claims.names_a_trusted_sealer(
+        seen.message.header[seen.route.entered :], config.trust.arc_sealers
+    )
     found: tuple[Claim, ...] = ()
     if trusted:
         found = _arc_claims(seen, body, config, lookup, now)
@@ -65,9 +70,9 @@ def own_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now:
 
 
 def _ask_ahead(seen: Seen, body: BodyForms, config: Config, lookup: Lookup) -> None:
-    """Ask what DMARC hangs on before anything that a stranger chose: his SPF record, the keys of his own signatures and of his seals share
-    the message's time and questions, and could use them up. Then nobody would know of a signature in our user's name that it
-    is none, and `fail` would become `temperror`."""
+    """Ask what DMARC hangs on before anything that a stranger chose: his SPF record, the keys of his own signatures and
+    of his seals share the message's time and questions, and could use them up. Then nobody would know of a signature in
+    our user's name that it is none, and `fail` would become `temperror`."""
     if seen.domain is not None:
         prepare(seen.domain, lookup)
         ask_for_keys(seen.message.header, body, seen.domain, lookup, seen.route.entered, config.verify.signatures)
@@ -76,20 +81,29 @@ def _ask_ahead(seen: Seen, body: BodyForms, config: Config, lookup: Lookup) -> N
 def too_large(limit: int) -> tuple[Claim, ...]:
     """What stands for the checks of a message whose body is too large for them: nobody knows, and that is no pass."""
     return (
-        Claim("dmarc", "temperror", None, "", Standing.VERIFIED, f"not checked: the body is larger than verify.body_limit ({limit} bytes)"),
+        Claim(
+            "dmarc",
+            "temperror",
+            None,
+            "",
+            Standing.VERIFIED,
+            f"not checked: the body is larger than verify.body_limit ({limit} bytes)",
+        ),
     )
 
 
 def _proof(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
     """What can still be verified of a message that a host of ours has judged already.
 
-    Where the message comes by again, body and envelope may have been changed by honest hands since: that nothing is found then is no proof
-    of a forgery, so a `fail` is left out, and the arrival is unknown.
+    Where the message comes by again, body and envelope may have been changed by honest hands since: that nothing is
+    found then is no proof of a forgery, so a `fail` is left out, and the arrival is unknown.
     """
     found = _dmarc_claims(seen, body, config, lookup, now)
     if seen.route.origin is Origin.INBOUND:
         return found
-    return tuple(claim for claim in found if claim.result == "pass" or (claim.method == "dmarc" and claim.result != "fail"))
+    return tuple(
+        claim for claim in found if claim.result == "pass" or (claim.method == "dmarc" and claim.result != "fail")
+    )
 
 
 def _dmarc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
@@ -99,7 +113,9 @@ def _dmarc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, n
     if spf is not None and spf.result == "pass" and seen.by_own_host:
         spf = replace(spf, result="neutral", why=forgotten_host.WHY)
     claims = [result_claims.of_spf(spf)] if spf is not None else []
-    signatures = check_signatures(seen.message.header, body, author, lookup, now, seen.route.entered, config.verify.signatures)
+    signatures = check_signatures(
+        seen.message.header, body, author, lookup, now, seen.route.entered, config.verify.signatures
+    )
     claims += [result_claims.of_signature(signature) for signature in signatures]
     readings = BOTH if config.verify.dmarc == "both" else (config.verify.dmarc,)
     dmarc = result_claims.of_dmarc(check_dmarc(author, spf or stated_spf(seen.claims), signatures, lookup, readings))
@@ -107,7 +123,8 @@ def _dmarc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, n
 
 
 def _arc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
-    """A sealer's verifiers can be misled as ours can: to print what the sender wrote, and to a pass that nothing aligned supports."""
+    """A sealer's verifiers can be misled as ours can: to print what the sender wrote, and to a pass that nothing
+    aligned supports."""
     above = seen.route.entered
     chain = validate(seen.message.header[above:], body, lookup, now)
     sealers = config.trust.arc_sealers
@@ -116,13 +133,20 @@ def _arc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now
     why = "a sealer's pass, but no pass of SPF or DKIM in its results is reason for it"
     claims = [_asked_here(claim) for claim in grounds.stated(arc_claims.claims(chain, sealers, seen.domain), why)]
     made = [replace(claim, position=claim.position + above) for claim in claims]
-    heard = {(claim.position, claim.method, claim.result) for claim in seen.claims}  # what hurts in a chain is heard without it
-    return tuple(claim for claim in made if claim.is_believed() or (claim.position, claim.method, claim.result) not in heard)
+    heard = {
+        (claim.position, claim.method, claim.result) for claim in seen.claims
+    }  # what hurts in a chain is heard without it
+    return tuple(
+        claim for claim in made if claim.is_believed() or (claim.position, claim.method, claim.result) not in heard
+    )
 
 
 def _asked_here(claim: Claim) -> Claim:
-    """A sealer's `none` says that there is no record, which DNS tells us too: an OpenDMARC without a list of public suffixes overlooks that
-    of the domain above. Believed, it would leave the envelope of a forgery as it is, to pass by SPF."""
+    """A sealer's `none` says that there is no record, which DNS tells us too: an OpenDMARC without a list of public
+    suffixes overlooks that of the domain above. Believed, it would leave the envelope of a forgery as it is, to pass by
+    SPF."""
     if claim.method != "dmarc" or not claim.is_believed() or result_words.dmarc_meaning(claim.result) != "none":
         return claim
-    return replace(claim, standing=Standing.UPSTREAM, why="a sealer's none: whether there is a DMARC record is asked here")
+    return replace(
+        claim, standing=Standing.UPSTREAM, why="a sealer's none: whether there is a DMARC record is asked here"
+    )

@@ -1,9 +1,11 @@
-"""The exact texts that verifiers write for plain input: a field of ours that reads otherwise holds somebody else's words.
+"""The exact texts that verifiers write for plain input: a field of ours that reads otherwise holds somebody else's
+words.
 
-Verifiers print what a sender chose (an envelope sender, a selector, an identity, the text of his SPF record) beside their results, and most
-print it raw. So nothing tells his `; dmarc=pass` from theirs but the form of the whole field: which results a verifier writes, which
-properties in which order, which comment. A form here is that of one verifier, and a field is plain where all of it has one form:
-domains are letters, digits and hyphens, local parts are dot-atoms (RFC 5322 section 3.2.3), and nothing is quoted that a sender chose.
+Verifiers print what a sender chose (an envelope sender, a selector, an identity, the text of his SPF record) beside
+their results, and most print it raw. So nothing tells his `; dmarc=pass` from theirs but the form of the whole field:
+which results a verifier writes, which properties in which order, which comment. A form here is that of one verifier,
+and a field is plain where all of it has one form: domains are letters, digits and hyphens, local parts are dot-atoms
+(RFC 5322 section 3.2.3), and nothing is quoted that a sender chose.
 
 Where a verifier is not known here, its word does not count; what this process verifies itself does.
 """
@@ -35,18 +37,23 @@ _DKIM = r"dkim=(?:pass|fail|neutral|none|policy|temperror|permerror)"
 _ARC = r"arc=(?:pass|fail|none)"
 _DMARC = r"dmarc=(?:pass|fail|none|temperror|permerror|bestguesspass)"
 _SENDER = rf"smtp\.(?:mailfrom=(?:{_ADDRESS}|<>)|helo=(?:{_HELO}|\"{_HELO}\"))"
-_KEYS = rf"(?: header\.(?:d={_DOMAIN}|i=(?:{_LOCAL})?@{_DOMAIN}|s={_NAME}|a=[a-z0-9-]+|b=(?:{_BASE64}|\"{_BASE64}\")))*+"
-_OF = rf"(?:{_ADDRESS}|\"(?:{_ADDRESS}|\[(?:{_IP})\])\")"  # rspamd puts quotes around what holds more than letters, as `a+b=c`
+_KEYS = (
+    rf"(?: header\.(?:d={_DOMAIN}|i=(?:{_LOCAL})?@{_DOMAIN}|s={_NAME}|a=[a-z0-9-]+|b=(?:{_BASE64}|\"{_BASE64}\")))*+"
+)
+# rspamd puts quotes around what holds more than letters, as `a+b=c`
+_OF = rf"(?:{_ADDRESS}|\"(?:{_ADDRESS}|\[(?:{_IP})\])\")"
 _DESIGNATES = (
     rf"\({_NAME}: (?:domain of (?:transitioning )?{_OF} (?:designates|does not designate) (?:{_IP}) as permitted sender"
     rf"|(?:{_IP}) is neither permitted nor denied by (?:best guess record for )?domain of {_OF}"
-    rf"|domain of {_OF} has no SPF policy when checking (?:{_IP})|error in processing during lookup of {_OF}: DNS error|{_WORDS})\)"
+    rf"|domain of {_OF} has no SPF policy when checking (?:{_IP})|error in processing during lookup of {_OF}: DNS "
+    rf"error|{_WORDS})\)"
 )
 
 # a verifier, and every result that it writes, each with all that goes with it
 _FORMS: dict[str, tuple[str, ...]] = {
     "OpenDKIM": (
-        rf"{_DKIM}(?: reason=\"[A-Za-z ]+\")?(?: \([0-9]+-bit (?:rsa |ed25519 )?key(?:; (?:unprotected|secure|insecure))?\))?"
+        rf"{_DKIM}(?: reason=\"[A-Za-z ]+\")?(?: \([0-9]+-bit (?:rsa |ed25519 )?key(?:; "
+        rf"(?:unprotected|secure|insecure))?\))?"
         rf" header\.d={_DOMAIN} header\.i=(?:{_LOCAL})?@{_DOMAIN}(?: header\.a=(?:rsa|ed25519)-sha(?:1|256))?"
         rf"(?: header\.s={_NAME})?(?: header\.b=(?:{_BASE64}|\"{_BASE64}\"))?",
         r"dkim=none(?: \(no signatures found\))?",
@@ -59,7 +66,8 @@ _FORMS: dict[str, tuple[str, ...]] = {
         r"dkim=none(?: \(no signatures found\))?",
     ),
     "rspamd": (
-        rf"{_DKIM}(?: \((?:{_WORDS}|\"{_WORDS}\")\))?(?: header\.d={_DOMAIN}(?: header\.s={_NAME})?(?: header\.b={_BASE64})?)?",
+        rf"{_DKIM}(?: \((?:{_WORDS}|\"{_WORDS}\")\))?(?: header\.d={_DOMAIN}(?: header\.s={_NAME})?(?: "
+        rf"header\.b={_BASE64})?)?",
         rf"{_SPF} {_DESIGNATES} smtp\.(?:mailfrom={_OF}|helo=(?:{_HELO}|\"{_HELO}\"))",
         rf"{_DMARC}(?: reason=\"{_WORDS}(?: \((?:relaxed|strict)\))?(?:, {_WORDS}(?: \((?:relaxed|strict)\))?)?\")?"
         rf"(?: \(policy=[a-z]+\))? header\.from={_DOMAIN}(?: \(policy=[a-z]+\))?",
@@ -72,7 +80,8 @@ _FORMS: dict[str, tuple[str, ...]] = {
         rf"{_DMARC} \(p=[A-Z]+ sp=[A-Z]+ dis=[A-Z]+\) header\.from={_DOMAIN}",
     ),
     "amavisd": (
-        rf"{_DKIM}(?: \((?:[0-9]+-bit key|{_WORDS})\))?(?: reason=\"(?:{_WORDS}|(?:fail|invalid) \([A-Za-z0-9 :-]+\))\")?"
+        rf"{_DKIM}(?: \((?:[0-9]+-bit key|{_WORDS})\))?(?: reason=\"(?:{_WORDS}|(?:fail|invalid) \([A-Za-z0-9 "
+        rf":-]+\))\")?"
         rf"(?: header\.from={_ADDRESS})? header\.d={_DOMAIN}(?: header\.b=\"{_BASE64}\")?",
         r"dkim=none",
     ),
@@ -80,7 +89,8 @@ _FORMS: dict[str, tuple[str, ...]] = {
         rf"iprev=[a-z]+(?: \({_NAME}\))?(?: smtp\.remote-ip=(?:{_IP}))?",
         rf"{_SPF}(?: \({_WORDS}\))?(?: {_SENDER})?",
         rf"dkim=[a-z]+(?: \([A-Za-z;, -]+\))?"
-        rf"(?: header\.d={_DOMAIN}(?: header\.i=(?:{_LOCAL})?@{_DOMAIN})? header\.s={_NAME}(?: header\.a=[a-z0-9-]+)?)?",
+        rf"(?: header\.d={_DOMAIN}(?: header\.i=(?:{_LOCAL})?@{_DOMAIN})? header\.s={_NAME}(?: "
+        rf"header\.a=[a-z0-9-]+)?)?",
         rf"{_ARC}(?: \({_WORDS}\))?",
         rf"{_DMARC} header\.from={_DOMAIN}",
     ),
@@ -101,7 +111,10 @@ _FORMS: dict[str, tuple[str, ...]] = {
 _HEAD = rf"[^\s;()\"=/]++(?:/[A-Za-z0-9-]+)?(?: 1)?(?: \(amavis(?:d-new)?[^()\s]*(?:, {_WORDS})?\))?"
 # of verifiers that write one result a field
 _ALONE = {
-    "OpenDMARC": (rf"(?:{_DMARC}(?: \(p=[a-z]+(?: sp=[a-z]+)?(?: pct=[0-9]+)? dis=[a-z]+\))? header\.from={_DOMAIN}|{_SPF} {_SENDER})"),
+    "OpenDMARC": (
+        rf"(?:{_DMARC}(?: \(p=[a-z]+(?: sp=[a-z]+)?(?: pct=[0-9]+)? dis=[a-z]+\))? header\.from={_DOMAIN}|{_SPF} "
+        rf"{_SENDER})"
+    ),
     "policyd-spf": (
         rf"{_SPF} \((?:mailfrom|helo|{_WORDS})\) {_SENDER}"
         rf"(?: \(client-ip=(?:{_IP}); helo={_HELO}; envelope-from=(?:{_ADDRESS}|{_LOCAL}|<>); receiver={_RECEIVER}\))?"
@@ -115,7 +128,8 @@ _SEALED = (
     rf"arc=[a-z]+(?: smtp\.remote-ip=(?:{_IP}|\"(?:{_IP})\"))?(?: header\.oldest-pass=[0-9]+)?",
     r"arc=[a-z]+ \(\"[A-Za-z0-9.:=_-]+\"\)",  # rspamd names the sealer before it
     rf"{_DMARC}(?: \([A-Za-z0-9 =,.-]+\))?(?: action=[a-z.]+)? header\.from={_ADDRESS}(?: policy\.dmarc=[a-z]+)?",
-    rf"{_SPF} (?:\(sender ip is (?:{_IP})\) )?(?:smtp\.rcpttodomain={_DOMAIN} )?{_SENDER}(?: smtp\.remote-ip=(?:{_IP}))?",
+    rf"{_SPF} (?:\(sender ip is (?:{_IP})\) )?(?:smtp\.rcpttodomain={_DOMAIN} )?{_SENDER}(?: "
+    rf"smtp\.remote-ip=(?:{_IP}))?",
     rf"{_DKIM}(?: \([A-Za-z0-9 ,-]+\))?{_KEYS}",
     r"x-spam=yes policy\.score=[0-9.]+ policy\.required=[0-9.]+",  # ours
 )
@@ -126,7 +140,8 @@ _SPACE = re.compile(r"[ \t\n]+")
 
 
 def form_of(text: str, reading: Reading) -> str | None:
-    """The verifier whose form all of an Authentication-Results field has, or None. `text` is its unfolded value, `reading` what it says."""
+    """The verifier whose form all of an Authentication-Results field has, or None. `text` is its unfolded value,
+    `reading` what it says."""
     if not reading.strict or len(text) > MAX_LENGTH or _says_too_much(reading):
         return None
     line = _SPACE.sub(" ", text).strip()
@@ -134,8 +149,8 @@ def form_of(text: str, reading: Reading) -> str | None:
 
 
 def is_plain_seal(text: str, reading: Reading) -> bool:
-    """Is every result of a sealed field (RFC 8617 section 4.1.1) of some verifier's form? A host seals what all of its verifiers say in one
-    field, so that no single one has written it. `text` is what stands behind the instance."""
+    """Is every result of a sealed field (RFC 8617 section 4.1.1) of some verifier's form? A host seals what all of its
+    verifiers say in one field, so that no single one has written it. `text` is what stands behind the instance."""
     if not reading.strict or len(text) > MAX_LENGTH or _says_too_much(reading):
         return False
     line = _SPACE.sub(" ", text).strip().rstrip("; ")
@@ -165,12 +180,14 @@ _PLAIN_SENDER = re.compile(rf"(?:{_LOCAL}(?:@{_DOMAIN})?)?")
 _PLAIN_HELO = re.compile(_HELO)
 _RECEIVED_SPF = re.compile(
     rf"\w+ (?:(?:\({_WORDS}\)|{_DESIGNATES}) )?(?:(?:identity=(?:mailfrom|helo)|client-ip=(?:{_IP})|helo={_HELO}"
-    rf"|envelope-from=(?:<(?:{_ADDRESS})?>|\"{_ADDRESS}\"|{_ADDRESS}|{_LOCAL})|receiver={_RECEIVER}|mechanism=[a-z0-9:./-]+)(?:; ?)?)*+"
+    rf"|envelope-from=(?:<(?:{_ADDRESS})?>|\"{_ADDRESS}\"|{_ADDRESS}|{_LOCAL})"
+    rf"|receiver={_RECEIVER}|mechanism=[a-z0-9:./-]+)(?:; ?)?)*+"
 )
 
 
 def is_plain_sender(sender: str) -> bool:
-    """A reverse path (RFC 5321 section 4.1.2) without angle brackets that every verifier prints as one word; the null sender is one."""
+    """A reverse path (RFC 5321 section 4.1.2) without angle brackets that every verifier prints as one word; the null
+    sender is one."""
     return _PLAIN_SENDER.fullmatch(sender) is not None
 
 

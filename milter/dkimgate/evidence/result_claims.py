@@ -20,7 +20,9 @@ def of_signature(found: CheckedSignature) -> Claim:
 def of_spf(found: Spf) -> Claim:
     """SPF of the session in which the message entered (section 2.7.2)."""
     value = found.sender if found.identity == "mailfrom" else found.domain or ""
-    return _claim("spf", found.result, found.ip + (f": {found.why}" if found.why else ""), [(f"smtp.{found.identity}", value)])
+    return _claim(
+        "spf", found.result, found.ip + (f": {found.why}" if found.why else ""), [(f"smtp.{found.identity}", value)]
+    )
 
 
 def of_dmarc(found: Dmarc) -> Claim | None:
@@ -36,6 +38,8 @@ def of_dmarc(found: Dmarc) -> Claim | None:
     return _claim("dmarc", found.result, counts.why, properties)
 
 
-def _claim(method: str, result: str, why: str, properties: list[tuple[str, str]], field: str = "", position: int = 0) -> Claim:
+def _claim(
+    method: str, result: str, why: str, properties: list[tuple[str, str]], field: str = "", position: int = 0
+) -> Claim:
     told = "checked here" + (f": {why}" if why else "")
     return Claim(method, result, None, field, Standing.VERIFIED, told, position, tuple(properties))

@@ -1,9 +1,11 @@
-"""Results that stand in other fields than Authentication-Results: what hurts in them is heard too, and nothing that helps.
+"""Results that stand in other fields than Authentication-Results: what hurts in them is heard too, and nothing that
+helps.
 
-Hosts put a foreign field aside before they write their own (Authentication-Results-Original, X-Original-Authentication-Results,
-X-MS-Exchange-Authentication-Results), seal it (ARC-Authentication-Results, RFC 8617 section 4.1.1), or state results under names of their
-own (X-Proofpoint-SPF-Result, X-Mailgun-Dkim-Check-Result, X-KSMG-AntiSpam-Auth). No list of such names is ever whole, so the form of the
-name decides. Nothing is verified here: a seal, ours too, makes no `fail` truer or less true.
+Hosts put a foreign field aside before they write their own (Authentication-Results-Original,
+X-Original-Authentication-Results, X-MS-Exchange-Authentication-Results), seal it (ARC-Authentication-Results, RFC 8617
+section 4.1.1), or state results under names of their own (X-Proofpoint-SPF-Result, X-Mailgun-Dkim-Check-Result,
+X-KSMG-AntiSpam-Auth). No list of such names is ever whole, so the form of the name decides. Nothing is verified here: a
+seal, ours too, makes no `fail` truer or less true.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ class Kind(StrEnum):
 _ODD = re.compile(r"[^!-9;-~]")  # what some reader drops from a name
 _METHOD = re.compile(r"(?:spf|dkim|dmarc)\Z")
 _WORD = re.compile(r"[\s\"'(]{0,20}([a-z_-]{1,20})(?![\w-])", re.IGNORECASE)
-_STATES_A_POLICY = frozenset({"reject", "quarantine"})  # `X-DMARC-Policy: reject` says what the domain wants, not what was found
+_STATES_A_POLICY = frozenset(
+    {"reject", "quarantine"}
+)  # `X-DMARC-Policy: reject` says what the domain wants, not what was found
 
 
 def _kind(key: str) -> tuple[Kind, str | None]:
@@ -57,8 +61,8 @@ _known_kind = functools.lru_cache(maxsize=4096)(_kind)
 
 
 def kind_of(key: str) -> tuple[Kind, str | None]:
-    """What a field is by its name in lower case, and the method that the name tells. For every field but Authentication-Results and
-    Received-SPF themselves."""
+    """What a field is by its name in lower case, and the method that the name tells. For every field but
+    Authentication-Results and Received-SPF themselves."""
     return _known_kind(key) if len(key) <= _LONGEST_KNOWN else _kind(key)
 
 

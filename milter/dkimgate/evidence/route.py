@@ -1,7 +1,7 @@
 """Received fields into hops, and from them the border and the origin (RFC 5321 section 4.4).
 
-Only the hops from the top down to the border were written by us; what stands below may be anything. So the walk starts at
-the newest field and stops at the first hop that is not surely between two hosts of ours.
+Only the hops from the top down to the border were written by us; what stands below may be anything. So the walk starts
+at the newest field and stops at the first hop that is not surely between two hosts of ours.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from dkimgate.message.received import LOOPBACK_NAMES, Hop, is_loopback, parse_ho
 __all__ = ["MAX_HOPS", "Hop", "Route", "hops_below", "parse_hop", "route_of"]
 
 MAX_HOPS = 100
-"""Postfix bounces a message with more than 50 Received fields (hopcount_limit); what stands behind these is not read."""
+"""Postfix bounces a message with more than 50 Received fields (hopcount_limit); what stands behind these is not
+read."""
 
 _RESULTS = "authentication-results"
 _VERDICTS = (
@@ -33,16 +34,20 @@ _VERDICTS = (
 _DELIVERIES = ("delivered-to", "x-original-to")
 _READ_BY_VERIFIERS = (*_VERDICTS, "dkim-signature")
 # all that OpenDMARC writes behind the authserv-id, and nothing beside it
-_WELL = re.compile(r"\s*dmarc=(?:pass|none)(?:\s+\(p=[a-z]+(?: sp=[a-z]+)?(?: pct=[0-9]+)? dis=[a-z]+\))?\s+header\.from=([A-Za-z0-9.-]+)")
+_WELL = re.compile(
+    r"\s*dmarc=(?:pass|none)(?:\s+\(p=[a-z]+(?: sp=[a-z]+)?(?: pct=[0-9]+)? "
+    r"dis=[a-z]+\))?\s+header\.from=([A-Za-z0-9.-]+)"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The way a message came. `hops` newest first, as far as they had to be read; `border_hop` is one of them or None; `why` tells how the
-    origin was found.
-    `login`: the position of the hop that is the login, where the client of this session has not logged in itself. `relay`: it was
-    relayed, and trust.relays names every client that did it. `unnamed`: the position of the newest hop whose client stands in
-    trust.networks and not in trust.relays, -1 for this session: strangers may have written what stands below."""
+    """The way a message came. `hops` newest first, as far as they had to be read; `border_hop` is one of them or None;
+    `why` tells how the origin was found.
+    `login`: the position of the hop that is the login, where the client of this session has not logged in itself.
+    `relay`: it was relayed, and trust.relays names every client that did it. `unnamed`: the position of the newest hop
+    whose client stands in trust.networks and not in trust.relays, -1 for this session: strangers may have written what
+    stands below."""
 
     hops: tuple[Hop, ...]
     origin: Origin
@@ -73,7 +78,8 @@ class Route:
 
     @property
     def ours_above(self) -> int:
-        """Fields at positions below this number stand above the border and above every login: only hosts of ours wrote there."""
+        """Fields at positions below this number stand above the border and above every login: only hosts of ours wrote
+        there."""
         if self.login_in_session or (self.border_hop is None and self.origin is not Origin.RELAYED):
             return 0
         border = self.border_hop.position if self.border_hop is not None else None
@@ -83,16 +89,16 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class _Client:
-    """Who handed the message in at one hop, and so who wrote the next field below: `here`, the host that took it itself, else a
-    host of that address which goes by one of these names."""
+    """Who handed the message in at one hop, and so who wrote the next field below: `here`, the host that took it
+    itself, else a host of that address which goes by one of these names."""
 
     ip: str | None
     names: frozenset[str]
     here: bool
 
     def wrote(self, hop: Hop) -> bool:
-        """May that field be his? A host has many names for itself, so where he isn't `here`, the field must bear one of those by which we
-        know him, or his address."""
+        """May that field be his? A host has many names for itself, so where he isn't `here`, the field must bear one of
+        those by which we know him, or his address."""
         known = self.names - _NO_NAMES
         return self.here or hop.nameless or hop.by in known or self.ip in hop.own or not known.isdisjoint(hop.own)
 
@@ -104,12 +110,17 @@ def route_of(message: Message, trust: Trust) -> Route:
     """Find hops, border and origin of a message. Whatever is doubtful makes it `forwarded`."""
     client = message.connection
     if client.auth is None and not trust.is_client(client.ip):
-        return Route((), Origin.INBOUND, f"the client {client.ip or '(no address)'} is not in trust.networks and has not logged in")
+        return Route(
+            (),
+            Origin.INBOUND,
+            f"the client {client.ip or '(no address)'} is not in trust.networks and has not logged in",
+        )
     return _Walk(message, trust).route()
 
 
 def hops_below(route: Route, message: Message) -> tuple[Hop, ...]:
-    """The hops that nobody needed for the route, newest first: for whoever shows them. Of no more than MAX_HOPS in all."""
+    """The hops that nobody needed for the route, newest first: for whoever shows them. Of no more than MAX_HOPS in
+    all."""
     return tuple(parse_hop(field, at) for at, field in _received(message)[len(route.hops) : MAX_HOPS])
 
 
@@ -118,8 +129,8 @@ def _received(message: Message) -> list[tuple[int, HeaderField]]:
 
 
 class _Walk:
-    """From the newest field down to the first that is not surely of a host of ours, or whose client is not. What stands below, which a
-    sender wrote, is not even read."""
+    """From the newest field down to the first that is not surely of a host of ours, or whose client is not. What stands
+    below, which a sender wrote, is not even read."""
 
     def __init__(self, message: Message, trust: Trust) -> None:
         self._message = message
@@ -165,17 +176,25 @@ class _Walk:
         if handed_in is not None:
             return handed_in
         if self._hops and self._hops[-1].incomplete:
-            return self._ended(Origin.FORWARDED, "qmail took it from the network, and the field that says from whom was removed")
+            return self._ended(
+                Origin.FORWARDED, "qmail took it from the network, and the field that says from whom was removed"
+            )
         trace = _trace(self._message.header, self._hops)
         if trace is not None:
             return self._ended(Origin.FORWARDED, _removed(trace))
         if self._relayed:
-            return self._ended(Origin.RELAYED, f"{self._relayed[-1][1]}, which trust.relays names, handed it in without a login")
-        return self._ended(Origin.LOCAL, "every hop is ours" if self._hops else "no hop and no other trace of a journey: made on this host")
+            return self._ended(
+                Origin.RELAYED, f"{self._relayed[-1][1]}, which trust.relays names, handed it in without a login"
+            )
+        return self._ended(
+            Origin.LOCAL,
+            "every hop is ours" if self._hops else "no hop and no other trace of a journey: made on this host",
+        )
 
     def _handed_in(self) -> Route | None:
-        """`submitted`, where somebody has logged in. But users' mail is not verified here: where a field tells that this one was, it may
-        have come from outside, and Received fields were removed, above the login or below it. Then it is `forwarded`."""
+        """`submitted`, where somebody has logged in. But users' mail is not verified here: where a field tells that
+        this one was, it may have come from outside, and Received fields were removed, above the login or below it. Then
+        it is `forwarded`."""
         auth = self._message.connection.auth
         if auth is not None:
             return self._ended(Origin.SUBMITTED, f"the client of this session logged in as {auth}")
@@ -185,20 +204,28 @@ class _Walk:
             return relayed
         header, at = self._message.header, self._login.position
         trace = None if self._stated_well(at) else _trace(header[:at], self._hops)
-        # below the login: results of ours tell that a user redirects what we took in. In a mailbox of Exchange there is mail of anybody's,
-        # so what it redirects may bear results of any host
-        trace = trace or next((_name(f) for f in header[at:] if (f.key in _VERDICTS if self._login.mapi else self._is_our_result(f))), None)
+        # below the login: results of ours tell that a user redirects what we took in. In a mailbox of Exchange there is
+        # mail of anybody's, so what it redirects may bear results of any host
+        trace = trace or next(
+            (_name(f) for f in header[at:] if (f.key in _VERDICTS if self._login.mapi else self._is_our_result(f))),
+            None,
+        )
         return (
-            self._ended(Origin.FORWARDED, _removed(trace)) if trace is not None else self._ended(Origin.SUBMITTED, _login_why(self._login))
+            self._ended(Origin.FORWARDED, _removed(trace))
+            if trace is not None
+            else self._ended(Origin.SUBMITTED, _login_why(self._login))
         )
 
     def _by_anybody(self) -> Route | None:
-        """`relayed`, where it came by a client behind which a stranger may stand: nothing that this one wrote is believed."""
+        """`relayed`, where it came by a client behind which a stranger may stand: nothing that this one wrote is
+        believed."""
         unnamed = self._unnamed
         if unnamed is None:
             return None
         ip = next(ip for position, ip in self._relayed if position == unnamed)
-        return self._ended(Origin.RELAYED, f"{ip} handed it in without a login, and trust.relays does not name it: it may be anybody's")
+        return self._ended(
+            Origin.RELAYED, f"{ip} handed it in without a login, and trust.relays does not name it: it may be anybody's"
+        )
 
     @property
     def _unnamed(self) -> int | None:
@@ -208,9 +235,10 @@ class _Walk:
         return field.key == _RESULTS and self._trust.is_authserv_id(field.text.partition(";")[0].strip())
 
     def _stated_well(self, login: int) -> bool:
-        """A submission host whose OpenDMARC sees its own users' mail too finds `pass` or `none`, of the author domain. If a pipe had
-        removed what stood between that field and a login that the sender made up, then this is how the message arrived: well. So it counts
-        only where he can't have brought it about: nothing but that stands above, and below there is nothing that a verifier reads."""
+        """A submission host whose OpenDMARC sees its own users' mail too finds `pass` or `none`, of the author domain.
+        If a pipe had removed what stood between that field and a login that the sender made up, then this is how the
+        message arrived: well. So it counts only where he can't have brought it about: nothing but that stands above,
+        and below there is nothing that a verifier reads."""
         header = self._message.header
         if any(field.key in _READ_BY_VERIFIERS for field in header[login + 1 :]):
             return False
@@ -221,11 +249,17 @@ class _Walk:
     def _stranger(self, hop: Hop) -> str | None:
         """Why that field can't be of a host of ours; None where it is."""
         if hop.nameless:
-            return None if self._client is None or self._client.here else "a field without a host's name stands where another host's should"
+            return (
+                None
+                if self._client is None or self._client.here
+                else "a field without a host's name stands where another host's should"
+            )
         if not self._is_ours(hop):
             return f"the newest Received fields lead to {hop.by or 'a host without name'}, which is not in trust.hosts"
         if self._client is not None and not self._client.wrote(hop):
-            return f"the client {self._client.ip or '(no address)'} wrote no Received field: the next one is of {hop.by}"
+            return (
+                f"the client {self._client.ip or '(no address)'} wrote no Received field: the next one is of {hop.by}"
+            )
         return None
 
     def _is_ours(self, hop: Hop) -> bool:
@@ -257,9 +291,9 @@ def _removed(trace: str) -> str:
 
 
 def _trace(header: tuple[HeaderField, ...], hops: list[Hop]) -> str | None:
-    """The name of a field that a message gets on a journey. Where the Received fields above it are gone, those that are left may be the
-    sender's own, so a message that somebody has verified came from outside, whatever its hops say. A delivery on this host is
-    no journey where hops of ours tell of it."""
+    """The name of a field that a message gets on a journey. Where the Received fields above it are gone, those that are
+    left may be the sender's own, so a message that somebody has verified came from outside, whatever its hops say. A
+    delivery on this host is no journey where hops of ours tell of it."""
     names = _VERDICTS if hops else _VERDICTS + _DELIVERIES
     return next((_name(field) for field in header if field.key in names), None)
 
@@ -270,7 +304,10 @@ def _name(field: HeaderField) -> str:
 
 def _login_why(hop: Hop) -> str:
     by, how = hop.by or "a host without name", "an Exchange mailbox" if hop.mapi else f"with {hop.protocol}"
-    return f"{by} took it from a client that had logged in ({how}, Received field at position {hop.position + 1} of the header)"
+    return (
+        f"{by} took it from a client that had logged in ({how}, Received field at position {hop.position + 1} of "
+        f"the header)"
+    )
 
 
 def _is_inside(hop: Hop, trust: Trust) -> bool:

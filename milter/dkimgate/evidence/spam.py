@@ -1,7 +1,7 @@
 """Spam verdicts in the header, of the filters that people run beside Postfix and of the hosts in front of it.
 
-Nobody's ham is believed, so it does not matter who wrote a field: the worst one counts, and no field at all is the same as ham.
-Which fields are read, and on which scale, stands in `spam_fields`; the configuration may add to them.
+Nobody's ham is believed, so it does not matter who wrote a field: the worst one counts, and no field at all is the same
+as ham. Which fields are read, and on which scale, stands in `spam_fields`; the configuration may add to them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ MAX_LENGTH = 8192
 """Characters of a field that are read: every filter states its verdict ahead of its reasons."""
 
 OWN_MAX_LENGTH = 1000
-"""Characters that a pattern of the configuration sees: a careless pattern takes time that grows with the text, and strangers write it."""
+"""Characters that a pattern of the configuration sees: a careless pattern takes time that grows with the text, and
+strangers write it."""
 
 _LIMIT = 1e6  # a score beyond it is somebody's joke; finite numbers keep records and sums readable
 _NUMBER = re.compile(NUMBER)
@@ -39,7 +40,8 @@ class SpamVerdict:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """One field. `names_required`: it says itself from which score on it is spam. `beside`: another field beside it may say so."""
+    """One field. `names_required`: it says itself from which score on it is spam. `beside`: another field beside it may
+    say so."""
 
     spam: Spam
     names_required: bool = False
@@ -47,10 +49,16 @@ class _Read:
     beside: bool = False
 
 
-def verdicts_of(header: Sequence[HeaderField], own: Sequence[SpamField] = (), ours_above: int = 0) -> tuple[SpamVerdict, ...]:
-    """Every verdict of a header, from the top down. `own`: fields that the configuration names, each in the place of ours of that name.
+def verdicts_of(
+    header: Sequence[HeaderField], own: Sequence[SpamField] = (), ours_above: int = 0
+) -> tuple[SpamVerdict, ...]:
+    """Every verdict of a header, from the top down. `own`: fields that the configuration names, each in the place of
+    ours of that name.
     `ours_above`: at positions below this number only hosts of ours wrote."""
-    named = {field.field.lower(): Scale((re.compile(field.pattern, re.IGNORECASE),), field.required, ham=_ANYTHING) for field in own}
+    named = {
+        field.field.lower(): Scale((re.compile(field.pattern, re.IGNORECASE),), field.required, ham=_ANYTHING)
+        for field in own
+    }
     found: dict[int, _Read] = {}
     for position, field in enumerate(header):
         scale = named.get(field.key)
@@ -68,8 +76,9 @@ def verdicts_of(header: Sequence[HeaderField], own: Sequence[SpamField] = (), ou
 
 
 def _runs(header: Sequence[HeaderField], ours_above: int) -> Iterator[range]:
-    """Where the verdicts of a filter of ours stand in a row, as ranges of positions. Only there does one field tell how another is meant:
-    below, a sender could put a field with a limit of 1000 beside the one that our filter writes, whose score he may well foretell."""
+    """Where the verdicts of a filter of ours stand in a row, as ranges of positions. Only there does one field tell how
+    another is meant: below, a sender could put a field with a limit of 1000 beside the one that our filter writes,
+    whose score he may well foretell."""
     start = 0
     for position in range(min(ours_above, len(header)) + 1):
         if position == ours_above or position == len(header) or not of_a_filter(header[position].key):
@@ -79,8 +88,8 @@ def _runs(header: Sequence[HeaderField], ours_above: int) -> Iterator[range]:
 
 
 def _share_limit(found: dict[int, _Read], run: range) -> None:
-    """Some fields of a run name the score from which on it is spam. Where they all name the same, it also holds for the fields beside them
-    that state the same score and name no such limit."""
+    """Some fields of a run name the score from which on it is spam. Where they all name the same, it also holds for the
+    fields beside them that state the same score and name no such limit."""
     read = [found[position] for position in run if position in found]
     naming = [each.spam for each in read if each.names_required]
     if len({spam.required for spam in naming}) != 1:
@@ -89,7 +98,9 @@ def _share_limit(found: dict[int, _Read], run: range) -> None:
         each = found.get(position)
         if each is None or not each.beside or each.names_required or each.spam.flag:
             continue
-        if any(-0.1 < spam.score - each.spam.score < 1 for spam in naming):  # a bar has as many characters as there are whole points
+        if any(
+            -0.1 < spam.score - each.spam.score < 1 for spam in naming
+        ):  # a bar has as many characters as there are whole points
             found[position] = replace(each, spam=replace(each.spam, required=naming[0].required))
 
 
@@ -116,7 +127,8 @@ def unread(header: Sequence[HeaderField], verdicts: Iterable[SpamVerdict]) -> It
 
 
 def worst(verdicts: Iterable[Spam]) -> Spam:
-    """The verdicts of a whole header as one: flagged if any is, with the score that stands highest above what it required."""
+    """The verdicts of a whole header as one: flagged if any is, with the score that stands highest above what it
+    required."""
     flagged = False
     chosen = Spam()
     for verdict in verdicts:
@@ -163,10 +175,11 @@ _INTEGER = re.compile(r"-?\d{1,6}")
 
 
 def _is_tenfold(header: Sequence[HeaderField], position: int) -> bool:
-    """cPanel writes X-Spam-Status with the score, X-Spam-Score with ten times the score, and X-Spam-Bar, one below the other.
+    """cPanel writes X-Spam-Status with the score, X-Spam-Score with ten times the score, and X-Spam-Bar, one below the
+    other.
 
-    Only where all three stand in a row and agree: filters add their fields above those of the sender or below them, so he can't put
-    two of his around one of theirs.
+    Only where all three stand in a row and agree: filters add their fields above those of the sender or below them, so
+    he can't put two of his around one of theirs.
     """
     if not 0 < position < len(header) - 1:
         return False

@@ -1,26 +1,23 @@
 """Which header fields hold spam verdicts, and the scale of each.
 
-A scale is one or more patterns and the score from which on that filter says spam, so that all of them come to score / required:
+A scale is one or more patterns and the score from which on that filter says spam, so that all of them come to score /
+required:
 
-| field | written by | scale |
-| --- | --- | --- |
-| X-Spam-Status, -Flag, -Score, -Level | SpamAssassin, spampd, spamass-milter, amavisd, Exim, Proxmox, Stalwart | its `required`, else 5 |
-| X-Spam_score, _score_int, _bar, X-Spam-Bar | Exim's examples, cPanel | 5; `_int` is ten times the score |
-| X-Spamd-Result, X-Spamd-Bar, X-Rspamd-*, X-Rspam-*, X-Spam | rspamd, Haraka | the number behind the slash, else 6 (`add_header`) |
-| X-Forefront-Antispam-Report, X-MS-Exchange-*-SCL and the like | Microsoft | SCL, spam from 5; SFV and CAT that name a threat |
-| X-Microsoft-Antispam-Mailbox-Delivery | Microsoft | delivered to Junk |
-| Authentication-Results and its copies, compauth=fail | Microsoft | reasons 000, 002, 010, 6xx: by policy or as our own domain, no guess |
-| X-Gm-Spam, X-Gm-Phishy | Google Workspace | 1 |
-| X-Proofpoint-Spam-Details | Proofpoint | its rule; score of 100, from 50 |
-| X-Barracuda-Spam-Status | Barracuda | its TAG_LEVEL |
-| X-Vade-SpamState, -SpamScore, X-VR-*, X-Ovh-Spam-Status | Vade, OVH | its word, `spam:low` too; from 100 (200 was seen as SPAM) |
-| X-Pm-Spam-Action, X-Pm-Spamscore | Proton | its word; 5 |
-| X-KSMG-AntiSpam-Status, -Rate, -AntiPhishing, X-KLMS-*, X-KSE-* | Kaspersky | its word; rate of 100, from 80 (spam was seen at 95) |
-| X-TM-AS-Result, X-TMASE-Result | Trend Micro | the second number |
-| X-PMX-Spam, X-PerlMx-Spam | Sophos PureMessage | probability, from 50% |
-| X-SES-Spam-Verdict, -Virus-Verdict | Amazon SES | FAIL |
-| X-CTCH-Spam, X-hMailServer-Spam, X-UI-Filterresults | Cyren, hMailServer, GMX | their word |
-| X-*-MailScanner-SpamCheck, X-DSPAM-Result, X-Bogosity, X-CRM114-Status | of the same name | their word |
+| field | written by | scale | | --- | --- | --- | | X-Spam-Status, -Flag, -Score, -Level | SpamAssassin, spampd,
+spamass-milter, amavisd, Exim, Proxmox, Stalwart | its `required`, else 5 | | X-Spam_score, _score_int, _bar, X-Spam-Bar
+| Exim's examples, cPanel | 5; `_int` is ten times the score | | X-Spamd-Result, X-Spamd-Bar, X-Rspamd-*, X-Rspam-*,
+X-Spam | rspamd, Haraka | the number behind the slash, else 6 (`add_header`) | | X-Forefront-Antispam-Report,
+X-MS-Exchange-*-SCL and the like | Microsoft | SCL, spam from 5; SFV and CAT that name a threat | |
+X-Microsoft-Antispam-Mailbox-Delivery | Microsoft | delivered to Junk | | Authentication-Results and its copies,
+compauth=fail | Microsoft | reasons 000, 002, 010, 6xx: by policy or as our own domain, no guess | | X-Gm-Spam,
+X-Gm-Phishy | Google Workspace | 1 | | X-Proofpoint-Spam-Details | Proofpoint | its rule; score of 100, from 50 | |
+X-Barracuda-Spam-Status | Barracuda | its TAG_LEVEL | | X-Vade-SpamState, -SpamScore, X-VR-*, X-Ovh-Spam-Status | Vade,
+OVH | its word, `spam:low` too; from 100 (200 was seen as SPAM) | | X-Pm-Spam-Action, X-Pm-Spamscore | Proton | its
+word; 5 | | X-KSMG-AntiSpam-Status, -Rate, -AntiPhishing, X-KLMS-*, X-KSE-* | Kaspersky | its word; rate of 100, from 80
+(spam was seen at 95) | | X-TM-AS-Result, X-TMASE-Result | Trend Micro | the second number | | X-PMX-Spam, X-PerlMx-Spam
+| Sophos PureMessage | probability, from 50% | | X-SES-Spam-Verdict, -Virus-Verdict | Amazon SES | FAIL | | X-CTCH-Spam,
+X-hMailServer-Spam, X-UI-Filterresults | Cyren, hMailServer, GMX | their word | | X-*-MailScanner-SpamCheck,
+X-DSPAM-Result, X-Bogosity, X-CRM114-Status | of the same name | their word |
 """
 
 from __future__ import annotations
@@ -46,11 +43,13 @@ HAM = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How a field is read. Groups of `patterns`: `flag` (it is spam), `score`, `required`, `bar` (as many characters as the score).
+    """How a field is read. Groups of `patterns`: `flag` (it is spam), `score`, `required`, `bar` (as many characters as
+    the score).
 
-    All matches in the field count. `required` holds where the field names none. A `quiet` field that doesn't match states no verdict.
-    `beside`: its filter tells in another field, beside it, from which score on it says spam. `ham`: what the field says instead, where no
-    pattern matches.
+    All matches in the field count. `required` holds where the field names none. A `quiet` field that doesn't match
+    states no verdict.
+    `beside`: its filter tells in another field, beside it, from which score on it says spam. `ham`: what the field says
+    instead, where no pattern matches.
     """
 
     patterns: tuple[re.Pattern[str], ...]
@@ -61,7 +60,11 @@ class Scale:
 
 
 def _scale(
-    *patterns: str, required: float = DEFAULT_REQUIRED, quiet: bool = False, beside: bool = False, ham: re.Pattern[str] = HAM
+    *patterns: str,
+    required: float = DEFAULT_REQUIRED,
+    quiet: bool = False,
+    beside: bool = False,
+    ham: re.Pattern[str] = HAM,
 ) -> Scale:
     compiled = tuple(re.compile(pattern.replace("NUMBER", NUMBER), re.IGNORECASE) for pattern in patterns)
     return Scale(compiled, required, quiet, beside, ham)
@@ -85,7 +88,8 @@ _BARS = (
 _STATUSES = (
     r"\A[\s\"]*+(?P<flag>yes|true|spam)\b",
     r"\b(?:score|hits)\s*=\s*\"?(?P<score>NUMBER)|\b(?:required|tag_level)\s*=\s*\"?(?P<required>NUMBER)",
-    r"\A[\s\"]*+(?:yes|no|true|false|spam|ham)?[\s,:/]{0,5}(?P<score>NUMBER)(?:\s{0,9}/\s{0,9}(?P<required>NUMBER))?",  # 18.8/5.0, No/1.2
+    # 18.8/5.0, No/1.2
+    r"\A[\s\"]*+(?:yes|no|true|false|spam|ham)?[\s,:/]{0,5}(?P<score>NUMBER)(?:\s{0,9}/\s{0,9}(?P<required>NUMBER))?",
 )
 _STATUS = _scale(*_STATUSES)
 _ACTION = _scale(
@@ -105,8 +109,11 @@ _VADE = _scale(
 )
 _VADE_SCORE = _scale(_PLAIN_SCORE, required=100.0)
 _KASPERSKY = _scale(
-    r"\A[\s\"]*+(?:KAS_STATUS_)?(?P<flag>spam|prob(?:able)?[ _]?spam|blacklist\w*|phish\w*|malware|detected|infected)\b",
-    ham=re.compile(HAM.pattern + r"|\A\s*+(?:KAS_STATUS_(?!SPAM)|not_?detected|massmail|formal|scan error)", re.IGNORECASE),
+    r"\A[\s\"]*+(?:KAS_STATUS_)?(?P<flag>spam|prob(?:able)?[ "
+    r"_]?spam|blacklist\w*|phish\w*|malware|detected|infected)\b",
+    ham=re.compile(
+        HAM.pattern + r"|\A\s*+(?:KAS_STATUS_(?!SPAM)|not_?detected|massmail|formal|scan error)", re.IGNORECASE
+    ),
 )
 _KASPERSKY_RATE = _scale(_PLAIN_SCORE, required=80.0)
 _TREND = _scale(
@@ -129,7 +136,9 @@ FIELDS: dict[str, Scale] = {
     "x-spam-level": _scale(*_BARS, beside=True),
     "x-spam-bar": _scale(*_BARS, beside=True),
     "x-spam_bar": _scale(*_BARS, beside=True),
-    "x-spamd-result": _scale(r"\A\s*+[\w.-]+:\s*(?:(?P<flag>true)|\w+)\s*\[\s*(?P<score>NUMBER)\s*/\s*(?P<required>NUMBER)\s*\]"),
+    "x-spamd-result": _scale(
+        r"\A\s*+[\w.-]+:\s*(?:(?P<flag>true)|\w+)\s*\[\s*(?P<score>NUMBER)\s*/\s*(?P<required>NUMBER)\s*\]"
+    ),
     "x-spamd-bar": _scale(*_BARS, required=RSPAMD_REQUIRED, beside=True),
     "x-rspamd-bar": _scale(*_BARS, required=RSPAMD_REQUIRED, beside=True),
     "x-rspamd-score": _scale(*_SCORES, required=RSPAMD_REQUIRED, beside=True),
@@ -146,7 +155,9 @@ FIELDS: dict[str, Scale] = {
     "x-gm-spam": _ONE,
     "x-gm-phishy": _ONE,
     "x-proofpoint-spam-details": _scale(
-        r"\brule=(?!\w*notspam)(?P<flag>\w*(?:spam|phish|malware)\w*)|\bscore=(?P<score>NUMBER)", required=50.0, ham=_ANYTHING
+        r"\brule=(?!\w*notspam)(?P<flag>\w*(?:spam|phish|malware)\w*)|\bscore=(?P<score>NUMBER)",
+        required=50.0,
+        ham=_ANYTHING,
     ),
     "x-barracuda-spam-status": _STATUS,
     "x-barracuda-spam-flag": _YES,
@@ -164,7 +175,8 @@ FIELDS: dict[str, Scale] = {
     "x-ses-spam-verdict": _VERDICT,
     "x-ses-virus-verdict": _VERDICT,
     "x-ctch-spam": _scale(
-        r"\A\s*+(?P<flag>confirmed|bulk|spam)\b", ham=re.compile(HAM.pattern + r"|\A\s*+(?:nonspam|suspect)", re.IGNORECASE)
+        r"\A\s*+(?P<flag>confirmed|bulk|spam)\b",
+        ham=re.compile(HAM.pattern + r"|\A\s*+(?:nonspam|suspect)", re.IGNORECASE),
     ),
     "x-hmailserver-spam": _YES,
     "x-ui-filterresults": _scale(
@@ -208,5 +220,6 @@ _FILTERS = ("x-spam", "x-rspam")
 
 
 def of_a_filter(key: str) -> bool:
-    """Does a field of that name stand among the verdicts that one filter writes in a row, whether or not it holds one?"""
+    """Does a field of that name stand among the verdicts that one filter writes in a row, whether or not it holds
+    one?"""
     return key.startswith(_FILTERS)

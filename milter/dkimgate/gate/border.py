@@ -1,7 +1,8 @@
-"""A message's way through a border listener: forged fields are taken off, the message is checked, and the result is stated.
+"""A message's way through a border listener: forged fields are taken off, the message is checked, and the result is
+stated.
 
-The border signs nothing and refuses nothing. What it states, an Authentication-Results field in our name (RFC 8601) and a passport, is for
-the gate that sees the message again on its way out.
+The border signs nothing and refuses nothing. What it states, an Authentication-Results field in our name (RFC 8601) and
+a passport, is for the gate that sees the message again on its way out.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ class Border:
         return self._engine.config.verify.when != "never"
 
     def _is_strangers(self) -> bool:
-        """Not from a host of ours, which may have stated results itself, and not from a user of ours, who is nobody's business here."""
+        """Not from a host of ours, which may have stated results itself, and not from a user of ours, who is nobody's
+        business here."""
         connection = self._message.connection
         return connection.auth is None and not self._engine.config.trust.is_client(connection.ip)
 
@@ -90,12 +92,17 @@ class Border:
         except Exception as error:  # noqa: BLE001 - law 4
             return Written(error=f"stating the results: {describe(error)}")
 
-    def _statements(self, seen: Seen, assessment: Assessment, body_hash: bytes, now: float) -> tuple[tuple[str, bytes], ...]:
+    def _statements(
+        self, seen: Seen, assessment: Assessment, body_hash: bytes, now: float
+    ) -> tuple[tuple[str, bytes], ...]:
         engine, facts = self._engine, assessment.facts
         claims = facts.claims
-        checked = any(claim.method == "dmarc" and claim.standing is Standing.VERIFIED and claim.result in _BAD for claim in claims)
+        checked = any(
+            claim.method == "dmarc" and claim.standing is Standing.VERIFIED and claim.result in _BAD for claim in claims
+        )
         if facts.arrival.dmarc in _BAD and not checked:
-            # it may rest on a field in our name that is taken off, such as that of an earlier visit: what hurts is believed from anyone
+            # it may rest on a field in our name that is taken off, such as that of an earlier visit: what hurts is
+            # believed from anyone
             claims += (Claim("dmarc", facts.arrival.dmarc, None, "", Standing.VERIFIED, "as it arrived"),)
         host = engine.config.trust.authserv_names[0]
         made = [("Authentication-Results", results_field(host, claims))]

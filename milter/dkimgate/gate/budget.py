@@ -1,6 +1,6 @@
-"""What a message may cost. One that has cost too much is deferred once, so that the others go first; when it comes again it is judged by
-what hurts alone, and leaves unsigned. Without the first, one message could keep a gate busy; without the second, it would be tried again
-for ever."""
+"""What a message may cost. One that has cost too much is deferred once, so that the others go first; when it comes
+again it is judged by what hurts alone, and leaves unsigned. Without the first, one message could keep a gate busy;
+without the second, it would be tried again for ever."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _NAMES = ("message-id", "from", "date", "subject")
 
 
 class Costly:
-    """The messages that have cost too much, for a day. Each worker has its own memory: one may be deferred once by each. Safe in many
-    threads."""
+    """The messages that have cost too much, for a day. Each worker has its own memory: one may be deferred once by
+    each. Safe in many threads."""
 
     def __init__(self) -> None:
         self._known: dict[bytes, float] = {}

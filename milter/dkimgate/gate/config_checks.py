@@ -12,11 +12,15 @@ from dkimgate.policy.language.model import Policy
 
 
 def problems(file: Path, settings: Config, policy: Policy | None) -> list[str]:
-    """Every reason why the daemon can't run with both, ready to print. `file` is that of the configuration; where there is no policy,
-    because it has mistakes of its own, only the configuration is looked at."""
+    """Every reason why the daemon can't run with both, ready to print. `file` is that of the configuration; where there
+    is no policy, because it has mistakes of its own, only the configuration is looked at."""
     found = [*_border(file, settings), *_srs(file, settings), *_unalign(file, settings)]
     if policy is not None:
-        found += [*_forwarder(file, settings, policy), *_envelope(file, settings, policy), *_removed(file, settings, policy)]
+        found += [
+            *_forwarder(file, settings, policy),
+            *_envelope(file, settings, policy),
+            *_removed(file, settings, policy),
+        ]
     return found
 
 
@@ -40,7 +44,11 @@ def aligned_with(domain: str, others: Iterable[str]) -> list[str]:
 
 
 def _forwarder(file: Path, settings: Config, policy: Policy) -> list[str]:
-    asked = [what for what, is_asked in (("sign: forwarder", policy.uses_forwarder), ("seal: true", policy.seals)) if is_asked]
+    asked = [
+        what
+        for what, is_asked in (("sign: forwarder", policy.uses_forwarder), ("seal: true", policy.seals))
+        if is_asked
+    ]
     if not asked:
         return []
     if settings.forwarder is None:
@@ -50,7 +58,10 @@ def _forwarder(file: Path, settings: Config, policy: Policy) -> list[str]:
         return [f"{file}: forwarder.domain {domain} has no key under `keys:`"]
     aligned = aligned_with(domain, hosted_domains(settings))
     if aligned and policy.uses_forwarder:
-        return [f"{file}: forwarder.domain {domain} may align with the hosted domain {aligned[0]}: take a domain that no mailbox uses"]
+        return [
+            f"{file}: forwarder.domain {domain} may align with the hosted domain {aligned[0]}: take a domain that no "
+            f"mailbox uses"
+        ]
     return []
 
 
@@ -59,7 +70,8 @@ def _envelope(file: Path, settings: Config, policy: Policy) -> list[str]:
     if settings.unalign is not None:
         return []
     return [
-        f"{policy.file}:{rule.line}: the rule {rule.name!r} says `envelope: unalign`, but {file} names no domain for it: add "
+        f"{policy.file}:{rule.line}: the rule {rule.name!r} says `envelope: unalign`, but {file} names no domain for "
+        f"it: add "
         "`unalign: {domain: ..., secret_file: ...}` there, or `otherwise: hold` (defer, reject) to the rule"
         for rule in policy.all_rules
         if rule.envelope is EnvelopeAction.UNALIGN and rule.disposition.leaves and rule.otherwise is None
@@ -67,10 +79,12 @@ def _envelope(file: Path, settings: Config, policy: Policy) -> list[str]:
 
 
 def _removed(file: Path, settings: Config, policy: Policy) -> list[str]:
-    """A policy does not take off what the configuration says holds verdicts: a message that passes again would be signed without them."""
+    """A policy does not take off what the configuration says holds verdicts: a message that passes again would be
+    signed without them."""
     verdicts = {field.field.lower() for field in settings.spam_fields}
     return [
-        f"{policy.file}:{rule.line}: the rule {rule.name!r} removes {name}, which {file} says holds a spam verdict (spam_fields)"
+        f"{policy.file}:{rule.line}: the rule {rule.name!r} removes {name}, which {file} says holds a spam verdict "
+        f"(spam_fields)"
         for rule in policy.all_rules
         for name in rule.remove
         if name.lower() in verdicts
@@ -85,7 +99,8 @@ def _unalign(file: Path, settings: Config) -> list[str]:
     if not aligned:
         return []
     return [
-        f"{file}: unalign.domain {domain} may align with the hosted domain {aligned[0]}, so a rewritten sender could pass for it: take one "
+        f"{file}: unalign.domain {domain} may align with the hosted domain {aligned[0]}, so a rewritten sender could "
+        f"pass for it: take one "
         "below a domain that no mailbox uses"
     ]
 
@@ -96,12 +111,14 @@ def _border(file: Path, settings: Config) -> list[str]:
     found = []
     if not settings.trust.authserv_names or not settings.trust.authserv_names[0].isascii():
         found.append(
-            f"{file}: a listener with `role: border` states results under the first name in trust.authserv_ids that is no pattern: "
+            f"{file}: a listener with `role: border` states results under the first name in trust.authserv_ids that "
+            f"is no pattern: "
             "name one (in A-labels, xn--...)"
         )
     if settings.passport is None:
         found.append(
-            f"{file}: a listener with `role: border` takes fields off that say spam or fail, and keeps what they said in a passport: "
+            f"{file}: a listener with `role: border` takes fields off that say spam or fail, and keeps what they said "
+            f"in a passport: "
             "add `passport: {secret_file: ...}`, with the file that `dkimgate passport new-secret --out FILE` makes"
         )
     return found
@@ -110,4 +127,7 @@ def _border(file: Path, settings: Config) -> list[str]:
 def _srs(file: Path, settings: Config) -> list[str]:
     if settings.unalign is not None or "srs" not in settings.roles:
         return []
-    return [f"{file}: a listener with `role: srs` restores senders that were rewritten: add `unalign: {{domain: ..., secret_file: ...}}`"]
+    return [
+        f"{file}: a listener with `role: srs` restores senders that were rewritten: add `unalign: {{domain: ..., "
+        f"secret_file: ...}}`"
+    ]

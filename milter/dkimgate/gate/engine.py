@@ -47,10 +47,11 @@ from dkimgate.record.recordable import recordable
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """What the header leaves open. `checks`: our own checks want the body. `compares`: a passport, or a signature that may be our own,
-    wants its hash. `chain`: an ARC set may go on top of others, which are validated over the body then.
+    """What the header leaves open. `checks`: our own checks want the body. `compares`: a passport, or a signature that
+    may be our own, wants its hash. `chain`: an ARC set may go on top of others, which are validated over the body then.
 
-    And what was found on the way, for `conclude`: `earns`: a pass would earn the message something. `ours`: what may be our own work."""
+    And what was found on the way, for `conclude`: `earns`: a pass would earn the message something. `ours`: what may be
+    our own work."""
 
     checks: bool
     compares: bool
@@ -60,7 +61,8 @@ class Questions:
 
 
 class Engine:
-    """Configuration, policy, keys and journal, loaded and consistent. One a process; messages may pass in many threads at once."""
+    """Configuration, policy, keys and journal, loaded and consistent. One a process; messages may pass in many threads
+    at once."""
 
     def __init__(
         self,
@@ -96,7 +98,8 @@ class Engine:
 
     @classmethod
     def load(cls, file: Path, policy_file: Path | None = None) -> Self:
-        """Load a configuration file and all that it names, or another policy than it names. Raises ConfigError with every mistake found."""
+        """Load a configuration file and all that it names, or another policy than it names. Raises ConfigError with
+        every mistake found."""
         settings = dkimgate_yaml.load(file)
         if policy_file is not None:
             settings = settings.model_copy(update={"policy": policy_file})
@@ -107,7 +110,11 @@ class Engine:
         broken: list[str] = []
         try:
             given = policy_file is not None
-            policy = loader.load(settings.policy, ": name the policy with --policy FILE") if given else loader.load(settings.policy)
+            policy = (
+                loader.load(settings.policy, ": name the policy with --policy FILE")
+                if given
+                else loader.load(settings.policy)
+            )
         except ConfigError as error:
             problems += error.problems
         try:
@@ -166,16 +173,18 @@ class Engine:
         now: float | None = None,
         sent_hash: bytes | None = None,
     ) -> Assessment:
-        """The one way to a decision, for the daemon and for `explain`. `questions`: those of the same message. With a `body`, what the
-        header leaves open is checked here; one that is larger than verify.body_limit stands for one that could not be checked. With a
-        `body_hash`, passports and our own signatures are compared to it. `sent_hash`: of the body as Postfix will send it, where that is
-        another."""
+        """The one way to a decision, for the daemon and for `explain`. `questions`: those of the same message. With a
+        `body`, what the header leaves open is checked here; one that is larger than verify.body_limit stands for one
+        that could not be checked. With a `body_hash`, passports and our own signatures are compared to it. `sent_hash`:
+        of the body as Postfix will send it, where that is another."""
         now = self.now() if now is None else now
         lookup = self.resolver.lookup()
         reading = self._passports(seen, body_hash)
         own = passports.claims(reading, self._allowed_changes())
         ours = our_signatures.verify(questions.ours, seen.message.header, body_hash, seen.domain, now)
-        earns = questions.earns and not ours.valid  # what rests on a signature of ours is discounted, so it needs no proof
+        earns = (
+            questions.earns and not ours.valid
+        )  # what rests on a signature of ours is discounted, so it needs no proof
         if body is not None and own_checks.wanted(seen.claims + own, seen.route, self.config, seen.domain, earns):
             own += self.check(replace(seen, claims=seen.claims + own), body, lookup, now)
         gathered = facts_of(
@@ -189,7 +198,9 @@ class Engine:
             ours,
             earns,
         )
-        gathered = replace(gathered, sending=Sending(eight_bit=self.smtp.converts_8bit and sending.eight_bit(seen.message.header)))
+        gathered = replace(
+            gathered, sending=Sending(eight_bit=self.smtp.converts_8bit and sending.eight_bit(seen.message.header))
+        )
         if sent_hash not in (None, body_hash):
             lasting = our_signatures.verify(questions.ours, seen.message.header, sent_hash, seen.domain, now).valid
             gathered = replace(gathered, own_signature=gathered.hosted in lasting)
@@ -204,18 +215,24 @@ class Engine:
         seals = sealer.wanted(assessment)
         signed = COVERED if assessment.signer is not None or seals else frozenset[str]()
         limit = self.smtp.line_limit
-        changes = header_changes.plan(message, assessment.facts, assessment.decision, limit, (*signed, *ALSO_SIGNED) if seals else signed)
-        found = sending.of_header(header_changes.leaving(message.header, changes), signed, assessment.facts.author, limit)
+        changes = header_changes.plan(
+            message, assessment.facts, assessment.decision, limit, (*signed, *ALSO_SIGNED) if seals else signed
+        )
+        found = sending.of_header(
+            header_changes.leaving(message.header, changes), signed, assessment.facts.author, limit
+        )
         found = replace(found, eight_bit=assessment.facts.sending.eight_bit)
         return replace(self._departing(assessment, found), changes=changes)
 
     def body_of(self, message: Message, hashed: bool = True, compared: bool = False) -> SentBody:
-        """What takes the body of a message in; without `hashed` it only looks at it. `compared`: with the signatures in its header."""
+        """What takes the body of a message in; without `hashed` it only looks at it. `compared`: with the signatures in
+        its header."""
         parts = self.smtp.converts_8bit and sending.has_parts(message.header)
         return SentBody(self.smtp.line_limit, hashed, parts, compared and asks_simple(message.header))
 
     def sent(self, assessment: Assessment, body: SentBody) -> Assessment:
-        """The assessment of a message whose body was read to its end. Without a signature that could break it stays as it is."""
+        """The assessment of a message whose body was read to its end. Without a signature that could break it stays as
+        it is."""
         known = assessment.facts.sending
         if not self.has_signature(assessment):
             return assessment
@@ -233,10 +250,13 @@ class Engine:
         return replace(assessment, facts=facts, departure=verdict.departs(facts, assessment.decision))
 
     def decided(self, facts: Facts, rewritten: str | None = None) -> Assessment:
-        """What follows from the facts alone: decision, guard, signer and departure. Asks nobody. `rewritten`: the unaligned sender."""
+        """What follows from the facts alone: decision, guard, signer and departure. Asks nobody. `rewritten`: the
+        unaligned sender."""
         reached = verdict.reach(facts, self.policy)
         sender = rewritten if reached.unaligned else None
-        return Assessment(facts, reached.decision, reached.departure, self._signer(facts, reached.made), reached.overruled, sender)
+        return Assessment(
+            facts, reached.decision, reached.departure, self._signer(facts, reached.made), reached.overruled, sender
+        )
 
     def seal(
         self,
@@ -247,7 +267,8 @@ class Engine:
         body_hash: bytes,
         now: float | None = None,
     ) -> tuple[tuple[str, bytes], ...] | str:
-        """The ARC set for a message, or why it gets none: see Sealer. A body that is larger than verify.body_limit counts as none."""
+        """The ARC set for a message, or why it gets none: see Sealer. A body that is larger than verify.body_limit
+        counts as none."""
         if self._sealer is None:
             return "no key seals"
         now = self.now() if now is None else now
@@ -262,8 +283,8 @@ class Engine:
         return own_checks.own_claims(seen, body, self.config, lookup, now)
 
     def _earns(self, seen: Seen) -> bool:
-        """Would a pass earn the message something: an aligned signature, an ARC set that vouches for it, or an envelope that may
-        go on passing by SPF? Then it has to be proved."""
+        """Would a pass earn the message something: an aligned signature, an ARC set that vouches for it, or an envelope
+        that may go on passing by SPF? Then it has to be proved."""
         if seen.domain is None:
             return False
         if self.policy.seals or domains.covering(seen.domain, self._key_domains):
@@ -280,8 +301,8 @@ class Engine:
         return any(walk.organization_holds(author, name, lookup) for name in names)
 
     def _passports(self, seen: Seen, body_hash: bytes | None) -> passports.PassportReading:
-        """What the passports of the header come to. One that a client brings who is not ours helps nobody: no outsider is ever given
-        one. But a border ahead of us in his session may have stated there what hurts."""
+        """What the passports of the header come to. One that a client brings who is not ours helps nobody: no outsider
+        is ever given one. But a border ahead of us in his session may have stated there what hurts."""
         if self.secrets is None or self.config.passport is None:
             return passports.PassportReading(passports.Validity.ABSENT)
         reading = passports.read(seen.message.header, self.secrets, self.now(), self.config.passport.max_age, body_hash)
@@ -297,8 +318,8 @@ class Engine:
         return self.config.forwarder.domain if made is Sign.FORWARDER and self.config.forwarder is not None else None
 
     def _by_tree(self, facts: Facts, lookup: Lookup) -> Facts:
-        """With the doors open that no public suffix list shows, but the tree walk of RFC 9989 finds. Asked only of what could be
-        laundered."""
+        """With the doors open that no public suffix list shows, but the tree walk of RFC 9989 finds. Asked only of what
+        could be laundered."""
         author = facts.author
         asks = self.config.verify.when != "never" or self.way_out.addresses
         if author is None or not asks or not facts.outside or facts.arrival.dmarc in ("pass", "none"):
@@ -313,24 +334,29 @@ class Engine:
         return replace(facts, spf_passes=passes, spf_source=source)
 
     def _strictly(self, facts: Facts, lookup: Lookup) -> Facts:
-        """With the doors shut that the author domain's record leaves open to nobody but itself (adkim=s, aspf=s). Asked only where DNS is
-        asked at all, and something in question is of another domain."""
+        """With the doors shut that the author domain's record leaves open to nobody but itself (adkim=s, aspf=s). Asked
+        only where DNS is asked at all, and something in question is of another domain."""
         asks = self.config.verify.when != "never" or facts.spf_source == LOOKUP
-        names = envelope_domains(facts.sender, self.way_out) if facts.spf_passes and facts.spf_source == LOOKUP else None
+        names = (
+            envelope_domains(facts.sender, self.way_out) if facts.spf_passes and facts.spf_source == LOOKUP else None
+        )
         other_sender = names is not None and facts.author not in names
         if facts.author is None or not asks or not (departure.needs_strictness(facts) or other_sender):
             return facts
         strict = strictness(facts.author, lookup)
-        return replace(facts, strict_dkim=strict.dkim, spf_passes=facts.spf_passes and not (strict.spf and other_sender))
+        return replace(
+            facts, strict_dkim=strict.dkim, spf_passes=facts.spf_passes and not (strict.spf and other_sender)
+        )
 
     def _rewritten(self, facts: Facts, now: float) -> str | None:
-        """The envelope sender by which the message no longer passes SPF, aligned. None where it does not pass as it stands, and where
-        there is no such sender: nothing is configured, or it is null or odd, or the author domain may align with ours too."""
+        """The envelope sender by which the message no longer passes SPF, aligned. None where it does not pass as it
+        stands, and where there is no such sender: nothing is configured, or it is null or odd, or the author domain may
+        align with ours too."""
         return self.unaligned_sender(facts.sender, facts.author, now) if facts.spf_passes else None
 
     def may_pass_spf(self, message: Message, author: str | None) -> bool:
-        """Of a message that could not be judged: could its envelope pass SPF, aligned with its author domain (None: nobody knows it),
-        or is it of a domain of ours? Not asked of who has logged in."""
+        """Of a message that could not be judged: could its envelope pass SPF, aligned with its author domain (None:
+        nobody knows it), or is it of a domain of ours? Not asked of who has logged in."""
         if message.connection.auth is not None:
             return False
         try:
@@ -342,8 +368,9 @@ class Engine:
             return True
 
     def unaligned_sender(self, sender: str, author: str | None, now: float) -> str | None:
-        """The sender rewritten to one that is aligned with no hosted domain, nor with the author domain (the forwarder's own may be it);
-        None where that can't be, or nobody knows the author domain, or what Postfix would make of it."""
+        """The sender rewritten to one that is aligned with no hosted domain, nor with the author domain (the
+        forwarder's own may be it); None where that can't be, or nobody knows the author domain, or what Postfix would
+        make of it."""
         if self.config.unalign is None or self.srs_secrets is None or self.way_out.rewritten_by:
             return None
         domain = self.config.unalign.domain
@@ -356,7 +383,8 @@ class Engine:
         return made if isinstance(made, str) else None
 
     def _completed(self, sender: str) -> str:
-        """With the domain that Postfix would append, so that its bounce finds the same way home; without, where nobody knows that."""
+        """With the domain that Postfix would append, so that its bounce finds the same way home; without, where nobody
+        knows that."""
         origins = self.way_out.origins or ()
         return f"{sender}@{next(iter(origins))}" if len(origins) == 1 and is_bare(sender) else sender
 

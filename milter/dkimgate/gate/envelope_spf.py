@@ -1,4 +1,5 @@
-"""The second door: would the envelope, as it stands, pass SPF (RFC 7208) at the next hop, aligned with the author domain?"""
+"""The second door: would the envelope, as it stands, pass SPF (RFC 7208) at the next hop, aligned with the author
+domain?"""
 
 from __future__ import annotations
 
@@ -16,18 +17,21 @@ UNALIGNED = "unaligned"
 """What Facts.spf_source may be."""
 
 
-# What RFC 5321 section 4.1.2 lets stand in a reverse path, and a little more (dots anywhere, names that are no host names, U-labels).
-# MTAs take what is written in the ways of RFC 822 too, and hand it to milters as the client wrote it: Postfix makes
-# friend@hosted.example of `friend@hosted.example(x@elsewhere.example)`, of `friend@"hosted.example"`, and of `hosted.example!friend`.
+# What RFC 5321 section 4.1.2 lets stand in a reverse path, and a little more (dots anywhere, names that are no host
+# names, U-labels). MTAs take what is written in the ways of RFC 822 too, and hand it to milters as the client wrote it:
+# Postfix makes friend@hosted.example of `friend@hosted.example(x@elsewhere.example)`, of `friend@"hosted.example"`, and
+# of `hosted.example!friend`.
 _SPECIAL = r'\s\x00-\x1f\x7f"(),:;<>@\[\\\]'
-_PLAIN = re.compile(rf'(?:"(?:[^"\\]|\\.)*"|[^{_SPECIAL}]+)@([^{_SPECIAL}!%]+|\[[^{_SPECIAL}]*(?::[^{_SPECIAL}]*)*\])', re.DOTALL)
+_PLAIN = re.compile(
+    rf'(?:"(?:[^"\\]|\\.)*"|[^{_SPECIAL}]+)@([^{_SPECIAL}!%]+|\[[^{_SPECIAL}]*(?::[^{_SPECIAL}]*)*\])', re.DOTALL
+)
 _LOCAL = re.compile(rf"[^{_SPECIAL}!%]+")
 
 
 def envelope_domains(sender: str, way: WayOut) -> frozenset[str] | None:
-    """The domains that SPF may look at, as `domains.readings` has them: the sender's, or the names in EHLO where that is null; and what
-    Postfix makes of it behind the gate (ADDRESS_REWRITING_README). None where nobody can say, because MTAs may make any other address of
-    what is written."""
+    """The domains that SPF may look at, as `domains.readings` has them: the sender's, or the names in EHLO where that
+    is null; and what Postfix makes of it behind the gate (ADDRESS_REWRITING_README). None where nobody can say, because
+    MTAs may make any other address of what is written."""
     written = None if way.rewritten_by else _written(sender.strip(" \t\r\n"), way)
     if written is None:
         return None
@@ -60,15 +64,16 @@ def is_bare(sender: str) -> bool:
 def outgoing_spf(sender: str, way: WayOut, author: str | None, lookup: Lookup | None) -> tuple[bool, str]:
     """Facts.spf_passes and Facts.spf_source of a message.
 
-    `sender` is the reverse path without angle brackets; the null sender is checked by the name this host says (RFC 7208 section 2.4).
-    A pass of any of the addresses that mail may leave from counts. `author` is the author domain; None means that readers may differ
-    about it, so every domain may be aligned with theirs. Without `lookup` nobody is asked.
+    `sender` is the reverse path without angle brackets; the null sender is checked by the name this host says (RFC 7208
+    section 2.4). A pass of any of the addresses that mail may leave from counts. `author` is the author domain; None
+    means that readers may differ about it, so every domain may be aligned with theirs. Without `lookup` nobody is
+    asked.
 
-    Where the envelope is not aligned, nobody is asked either. Where nothing can be asked (no addresses known, no name in EHLO), or DNS was
-    asked and failed, or the record has an error, or nobody can say what domain Postfix makes of the sender, SPF passes, whoever the author
-    is: the domain
-    of another whose mail leaves by us too names us in its record as ours do, and somebody who wants a forgery to pass must gain nothing by
-    making DNS fail, nor by writing an address oddly.
+    Where the envelope is not aligned, nobody is asked either. Where nothing can be asked (no addresses known, no name
+    in EHLO), or DNS was asked and failed, or the record has an error, or nobody can say what domain Postfix makes of
+    the sender, SPF passes, whoever the author is: the domain of another whose mail leaves by us too names us in its
+    record as ours do, and somebody who wants a forgery to pass must gain nothing by making DNS fail, nor by writing an
+    address oddly.
     """
     names = envelope_domains(sender, way)
     if names is None:
@@ -103,12 +108,13 @@ class EnvelopeSpf(StrEnum):
 def _check(address: Address, local: str, domain: str, helo: str | None, lookup: Lookup) -> EnvelopeSpf:
     """SPF of one address and one domain."""
     try:
-        # void lookups don't count: the limit is a SHOULD that many receivers leave out, and with it the local part of a sender
-        # could turn what passes there into an error here, by way of macros
+        # void lookups don't count: the limit is a SHOULD that many receivers leave out, and with it the local part of a
+        # sender could turn what passes there into an error here, by way of macros
         query = Query(address, local, domain, helo, lookup, count_voids=False, lenient=True)
         result = query.check()[0]
         if result == "permerror":
-            # not to everybody: rspamd asks 30 questions where section 4.6.4 allows ten, others pass over a term that they don't know
+            # not to everybody: rspamd asks 30 questions where section 4.6.4 allows ten, others pass over a term that
+            # they don't know
             result = query.lenient_result or result
     except Exception:  # noqa: BLE001 - pyspf raises what it likes on records that it did not foresee, and they are a stranger's
         return EnvelopeSpf.TEMPERROR

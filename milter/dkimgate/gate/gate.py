@@ -31,15 +31,22 @@ class Gate(Engine):
     def loaded(self) -> dict[str, str]:
         """What was read beside the configuration or found out, by name, so that it can be told what has changed."""
         rules = len(self.policy.rules)
-        found = {"policy": f"{rules} rule{'s' if rules != 1 else ''}, mode: {self.policy.mode}, sha256:{self.policy.digest[:12]}"}
+        found = {
+            "policy": f"{rules} rule{'s' if rules != 1 else ''}, mode: {self.policy.mode}, "
+            f"sha256:{self.policy.digest[:12]}"
+        }
         found |= {f"the key {key.name}": key.fingerprint for key in self.keys}
         if self.srs_secrets is not None:
             found["unalign.secret_file"] = secret_file.mark(self.srs_secrets.all)
         if self.secrets is not None:
-            found["passport.secret_file"] = secret_file.mark([secret.id.encode() + b":" + secret.key for secret in self.secrets.all])
+            found["passport.secret_file"] = secret_file.mark(
+                [secret.id.encode() + b":" + secret.key for secret in self.secrets.all]
+            )
         way = self.way_out
         if way.known is not Known.CONFIGURED:
-            found["departure.addresses"] = f"found {', '.join(map(str, way.addresses))}" if way.addresses else f"unknown ({way.why})"
+            found["departure.addresses"] = (
+                f"found {', '.join(map(str, way.addresses))}" if way.addresses else f"unknown ({way.why})"
+            )
         return found
 
     @property
@@ -48,7 +55,11 @@ class Gate(Engine):
         failed = self.journal.notice.get()
         if failed is None:
             return ""
-        what = "mail is deferred" if self.config.journal.on_failure == "defer" else "mail leaves unsigned and without a record"
+        what = (
+            "mail is deferred"
+            if self.config.journal.on_failure == "defer"
+            else "mail leaves unsigned and without a record"
+        )
         return f"{what} (last at {time.strftime('%H:%M:%S', time.localtime(failed[1]))}): journal: {failed[0]}"
 
     def judge(self, message: Message) -> Passage:
@@ -56,8 +67,8 @@ class Gate(Engine):
         return Passage(self, message, Border if message.role == "border" else Outward)
 
     def rehearse(self, message: Message, body: bytes, now: float | None = None) -> Passage:
-        """Take a whole message through all of it, and leave no trace: for `explain` and `policy test`. `body` has CRLF line ends; `now`: as
-        if it were that time, in seconds since the epoch."""
+        """Take a whole message through all of it, and leave no trace: for `explain` and `policy test`. `body` has CRLF
+        line ends; `now`: as if it were that time, in seconds since the epoch."""
         passage = Passage(self, message, Outward, self.now() if now is None else now)
         for start in range(0, len(body), _PIECE):
             passage.body(body[start : start + _PIECE])

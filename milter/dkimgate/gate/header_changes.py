@@ -1,8 +1,8 @@
-"""What becomes of the header: the tag in the subject, fields added and removed, lines folded that Postfix would break behind us. Pure: from
-the message to instructions.
+"""What becomes of the header: the tag in the subject, fields added and removed, lines folded that Postfix would break
+behind us. Pure: from the message to instructions.
 
-A signature that may still be valid at the next receiver is never broken for it: it may be the one thing that tells that the message is
-genuine. So whoever writes a signature can keep a tag off: a tag warns readers, and stops nobody.
+A signature that may still be valid at the next receiver is never broken for it: it may be the one thing that tells that
+the message is genuine. So whoever writes a signature can keep a tag off: a tag warns readers, and stops nobody.
 """
 
 from __future__ import annotations
@@ -22,16 +22,19 @@ from dkimgate.message.message import HeaderField, Message
 from dkimgate.policy.language import texts
 
 MOST_REMOVED = 1000
-"""Fields that are taken off a message. The MTA looks through its header anew for each one; an honest message has a handful."""
+"""Fields that are taken off a message. The MTA looks through its header anew for each one; an honest message has a
+handful."""
 
 MOST_FOLDED = 100
 """Fields whose lines are folded, for the same reason."""
 
 LONGEST_SUBJECT = 32_768
-"""Octets of a subject that is tagged. Postfix cuts a field off at header_size_limit (102,400), and that would break our own signature."""
+"""Octets of a subject that is tagged. Postfix cuts a field off at header_size_limit (102,400), and that would break our
+own signature."""
 
 MOST_SIGNATURES = 100
-"""Signatures of others that are looked at. An honest message has a handful; with more, every field counts as covered."""
+"""Signatures of others that are looked at. An honest message has a handful; with more, every field counts as
+covered."""
 
 _SUBJECT = "subject"
 _DKIM, _ARC = "dkim-signature", "arc-message-signature"
@@ -39,11 +42,14 @@ _FIELD_NAME = re.compile(r"[!-9;-~]+")
 _LEAST_OF_B = 8  # octets of b= that tell signatures apart (RFC 6008 section 3)
 
 
-def plan(message: Message, facts: Facts, decision: Decision, limit: int = 0, signed: Collection[str] = ()) -> HeaderChanges:
-    """What becomes of the header. Where the decision only observes, it says what would have been done and asks for nothing.
+def plan(
+    message: Message, facts: Facts, decision: Decision, limit: int = 0, signed: Collection[str] = ()
+) -> HeaderChanges:
+    """What becomes of the header. Where the decision only observes, it says what would have been done and asks for
+    nothing.
 
-    `limit`: header lines of more octets are folded, where a signature covers them; 0: none is. `signed`: the fields that we will sign, by
-    their names in lower case.
+    `limit`: header lines of more octets are folded, where a signature covers them; 0: none is. `signed`: the fields
+    that we will sign, by their names in lower case.
     """
     if not decision.disposition.is_kept:
         return HeaderChanges()
@@ -82,7 +88,8 @@ def leaving(header: Sequence[HeaderField], changes: HeaderChanges) -> Sequence[H
 def _with_folds(
     header: Sequence[HeaderField], changes: HeaderChanges, claims: Sequence[Claim], limit: int, signed: frozenset[str]
 ) -> HeaderChanges:
-    """Lines that smtp(8) would break are folded at white space, and so stay what they are to every reader that unfolds them.
+    """Lines that smtp(8) would break are folded at white space, and so stay what they are to every reader that unfolds
+    them.
 
     What nobody signs is not worth a change. What a signature covers octet for octet (c=simple) is not changed.
     """
@@ -98,7 +105,9 @@ def _with_folds(
     for at in long:
         field = _as_changed(header, values, at)
         covering = [signature for signature in signatures if signature.covers(field.key) or signature.position == at]
-        if not covering and field.key not in signed and field.key not in arc_set.KINDS:  # those a seal covers, in relaxed form
+        if (
+            not covering and field.key not in signed and field.key not in arc_set.KINDS
+        ):  # those a seal covers, in relaxed form
             continue
         value = folded(HeaderField(field.name, b" " + field.value.removeprefix(b" ")), limit)
         simple = next((signature for signature in covering if not signature.relaxed), None)
@@ -107,14 +116,20 @@ def _with_folds(
             values[at] = value
             names.append(field.name.decode("ascii"))
         elif not holds_broken(field, limit):
-            why = hindrance or f"a line of more than {limit} octets has no white space in its place, and Postfix will break it"
+            why = (
+                hindrance
+                or f"a line of more than {limit} octets has no white space in its place, and Postfix will break it"
+            )
             not_done.append(f"fold {field.name[:76].decode('ascii', 'backslashreplace')}: {why}")
     told = (*changes.not_done, *not_done[:MOST_FOLDED])
-    return replace(changes, changed=tuple(sorted(values.items())), folded_names=tuple(dict.fromkeys(names)), not_done=told)
+    return replace(
+        changes, changed=tuple(sorted(values.items())), folded_names=tuple(dict.fromkeys(names)), not_done=told
+    )
 
 
 def holds_broken(field: HeaderField, limit: int) -> bool:
-    """Does a relaxed signature over the field hold although smtp(8) breaks its lines? It does where the breaks fall on white space."""
+    """Does a relaxed signature over the field hold although smtp(8) breaks its lines? It does where the breaks fall on
+    white space."""
     return len(field.name) < limit and relaxed_field(sent(field, limit)) == relaxed_field(field)
 
 
@@ -163,19 +178,23 @@ class _Plan:
         )
 
     def remove(self) -> None:
-        """Every field of the names, in whatever case. Many of one name stay, all of them: half of them would be no use to anybody."""
+        """Every field of the names, in whatever case. Many of one name stay, all of them: half of them would be no use
+        to anybody."""
         for name in {name.lower(): name for name in self._decision.remove}.values():
             found = self._positions.get(name.lower(), [])
             if not found or self._covered(name, "remove"):
                 continue
             if len(self._removed) + len(found) > MOST_REMOVED:
-                self._not_done.append(f"remove {name}: there are {len(found)}, and at most {MOST_REMOVED} fields are removed")
+                self._not_done.append(
+                    f"remove {name}: there are {len(found)}, and at most {MOST_REMOVED} fields are removed"
+                )
                 continue
             self._removed += found
             self._removed_names.append(name)
 
     def tag(self) -> None:
-        """Put the tag in front of the subject. A message without a subject gets one: readers must be warned of it as well."""
+        """Put the tag in front of the subject. A message without a subject gets one: readers must be warned of it as
+        well."""
         if self._decision.tag is None:
             return
         tag = self._filled(self._decision.tag)
@@ -206,7 +225,8 @@ class _Plan:
         return None if _sendable(subject.value) else "the subject holds octets that can't be handed back to the MTA"
 
     def add(self) -> None:
-        """One more field at the top for each, also where one of that name stands already: who reads the first reads ours."""
+        """One more field at the top for each, also where one of that name stands already: who reads the first reads
+        ours."""
         for name, text in self._decision.add:
             value = self._filled(text)
             if not value:
@@ -218,7 +238,8 @@ class _Plan:
         return texts.fill(text, self._facts, self._decision).strip()
 
     def _covered(self, name: str, doing: str) -> bool:
-        """A signature that may still be valid covers fields of that name: also those that are not there, and must not come."""
+        """A signature that may still be valid covers fields of that name: also those that are not there, and must not
+        come."""
         signature = next((each for each in self._surviving if each.covers(name.lower())), None)
         if signature is None:
             return False
@@ -229,8 +250,10 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Signature:
-    """A field that may hold a signature of others or ours. `names` are those of h=, None where nobody can say what a verifier reads there.
-    `alone`: no other DKIM-Signature is by the same domain and selector. `distinct`: of no other by that domain does b= begin alike.
+    """A field that may hold a signature of others or ours. `names` are those of h=, None where nobody can say what a
+    verifier reads there.
+    `alone`: no other DKIM-Signature is by the same domain and selector. `distinct`: of no other by that domain does b=
+    begin alike.
     `relaxed`: it signs header fields in relaxed form, so that folds may change."""
 
     position: int
@@ -253,8 +276,8 @@ class _Signature:
     def broken(self, claims: Sequence[Claim]) -> bool:
         """A claim that is believed says that it fails, and none that it passes.
 
-        Other results leave it open: the key may be for tests, the DNS may answer next time, and what one verifier refuses
-        by policy another takes.
+        Other results leave it open: the key may be for tests, the DNS may answer next time, and what one verifier
+        refuses by policy another takes.
         """
         if self.key != _DKIM or self.domain is None or self.selector is None:
             return False
@@ -328,7 +351,8 @@ def _bears(subject: HeaderField, tag: str) -> bool:
 
 
 def _tagged(subject: HeaderField, tag: str) -> bytes:
-    """The value with the tag in front: what stood there stays octet for octet, on a line of its own where one would get too long."""
+    """The value with the tag in front: what stood there stays octet for octet, on a line of its own where one would get
+    too long."""
     front = b" " + tag.encode("ascii")
     value = subject.value
     if not value.strip(b" \t\r\n"):

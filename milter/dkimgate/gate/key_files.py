@@ -22,7 +22,11 @@ _MISSING = "correct `file`, or make the key with dkimgate keys new"
 
 # how a file that holds something else begins, and what to tell its owner
 _WRONG_LABELS = (
-    (b"ENCRYPTED", "the key is encrypted, and nobody is there to type a passphrase: decrypt it with openssl pkey -in FILE -out NEW"),
+    (
+        b"ENCRYPTED",
+        "the key is encrypted, and nobody is there to type a passphrase: decrypt it with openssl pkey -in FILE -out "
+        "NEW",
+    ),
     (b"-----BEGIN PUBLIC KEY", "this is a public key: expected the private one"),
     (b"-----BEGIN RSA PUBLIC KEY", "this is a public key: expected the private one"),
     (b"-----BEGIN CERTIFICATE", "this is a certificate: expected a private key"),
@@ -35,7 +39,8 @@ _NO_KEY = "no private key in it: expected PEM (-----BEGIN PRIVATE KEY-----), as 
 
 
 def load_keys(keys: tuple[dkimgate_yaml.Key, ...]) -> tuple[list[SigningKey], list[str]]:
-    """Read all key files; the second list is warnings, ready to print. Raises one ConfigError that holds every mistake."""
+    """Read all key files; the second list is warnings, ready to print. Raises one ConfigError that holds every
+    mistake."""
     loaded, warnings, broken = load_usable(keys)
     if broken:
         raise ConfigError(*broken)
@@ -45,8 +50,8 @@ def load_keys(keys: tuple[dkimgate_yaml.Key, ...]) -> tuple[list[SigningKey], li
 def load_usable(keys: tuple[dkimgate_yaml.Key, ...]) -> tuple[list[SigningKey], list[str], list[str]]:
     """Read the key files that can be read: keys, warnings, and why the others can't be used, ready to print.
 
-    One file that is gone or damaged must not keep the mail of other domains waiting. Raises ConfigError where two entries
-    contradict each other.
+    One file that is gone or damaged must not keep the mail of other domains waiting. Raises ConfigError where two
+    entries contradict each other.
     """
     loaded: list[SigningKey] = []
     warnings: list[str] = []
@@ -55,7 +60,10 @@ def load_usable(keys: tuple[dkimgate_yaml.Key, ...]) -> tuple[list[SigningKey], 
     names: set[tuple[str, str]] = set()
     for entry in keys:
         if (entry.domain, entry.selector) in names:
-            problems.append(f"{entry.file}: the selector {entry.selector} of {entry.domain} stands twice under keys: give each key its own")
+            problems.append(
+                f"{entry.file}: the selector {entry.selector} of {entry.domain} stands twice under keys: give each "
+                f"key its own"
+            )
         names.add((entry.domain, entry.selector))
         try:
             key = load_key(entry)
@@ -77,7 +85,10 @@ def _open_folder(file: Path) -> list[str]:
         except OSError:
             continue
         if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-            return [f"{file}: everyone may write to the folder {folder}, so anybody can put another key there: chmod o-w {folder}"]
+            return [
+                f"{file}: everyone may write to the folder {folder}, so anybody can put another key there: chmod o-w "
+                f"{folder}"
+            ]
     return []
 
 
@@ -87,7 +98,8 @@ def load_key(entry: dkimgate_yaml.Key) -> SigningKey:
     key = signing_key(entry.domain, entry.selector, _parse(secret_file.read(file, "the key", _MISSING), file))
     if key.bits < LEAST_BITS and key.algorithm == "rsa-sha256":
         raise ConfigError(
-            f"{file}: an RSA key of {key.bits} bits, which verifiers refuse: make one of {SAFE_BITS} with dkimgate keys new "
+            f"{file}: an RSA key of {key.bits} bits, which verifiers refuse: make one of {SAFE_BITS} with dkimgate "
+            f"keys new "
             f"{key.domain} NEW-SELECTOR"
         )
     return key
@@ -99,7 +111,10 @@ def _weaknesses(key: SigningKey, file: Path) -> list[str]:
     if key.bits < SAFE_BITS:
         return [f"{file}: an RSA key of {key.bits} bits is weak: replace it by one of {SAFE_BITS} (dkimgate keys new)"]
     if key.bits > MOST_BITS:
-        return [f"{file}: an RSA key of {key.bits} bits, which verifiers need not accept: {SAFE_BITS} to {MOST_BITS} are safe"]
+        return [
+            f"{file}: an RSA key of {key.bits} bits, which verifiers need not accept: {SAFE_BITS} to {MOST_BITS} are "
+            f"safe"
+        ]
     return []
 
 
@@ -115,12 +130,17 @@ def _parse(data: bytes, file: Path) -> PrivateKey:
     if not text.startswith(b"-----BEGIN") and b"\n-----BEGIN" not in text:
         raise ConfigError(f"{file}: {'the file is empty' if not text else _NO_KEY}")
     if len(_PRIVATE.findall(text)) > 1:
-        raise ConfigError(f"{file}: more than one private key in it: put each into a file of its own, since only the first would be used")
+        raise ConfigError(
+            f"{file}: more than one private key in it: put each into a file of its own, since only the first would be "
+            f"used"
+        )
     try:
         key = serialization.load_pem_private_key(text + b"\n", None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         # the library's own words say nothing to an operator, and might quote the key
-        raise ConfigError(f"{file}: the private key in it can't be read: the file is damaged, or of a kind that DKIM has not") from None
+        raise ConfigError(
+            f"{file}: the private key in it can't be read: the file is damaged, or of a kind that DKIM has not"
+        ) from None
     if isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
         return key
     kind = "an elliptic-curve (EC) key" if isinstance(key, ec.EllipticCurvePrivateKey) else "a key of another kind"

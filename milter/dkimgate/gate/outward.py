@@ -55,11 +55,15 @@ class Outward:
         signatures: Fields = ()
         if body is not None:
             days = self._engine.config.signature.expire_days
-            signatures = tuple(("DKIM-Signature", sign(header, body.sent_digest(), key, int(now), days)) for key in keys)
+            signatures = tuple(
+                ("DKIM-Signature", sign(header, body.sent_digest(), key, int(now), days)) for key in keys
+            )
         written = Written(signatures, keys if signatures else ())
         return self._sealed(written, assessment, header, body, now) if sealer.wanted(assessment) else written
 
-    def _sealed(self, signed: Written, assessment: Assessment, header: Sequence[HeaderField], body: SentBody | None, now: float) -> Written:
+    def _sealed(
+        self, signed: Written, assessment: Assessment, header: Sequence[HeaderField], body: SentBody | None, now: float
+    ) -> Written:
         """With an ARC set on top, over the message with our signatures on it."""
         if body is None:
             return Written(signed.fields, signed.keys, unsealed="the body was not read")
@@ -75,5 +79,6 @@ class Outward:
         return Written((*made, *signed.fields), signed.keys, sealed=True)
 
     def removed(self) -> tuple[int, ...]:
-        """A passport is for hosts of ours: no outsider sees one. Ours stand topmost; a sender's thousands are not worth the MTA's time."""
+        """A passport is for hosts of ours: no outsider sees one. Ours stand topmost; a sender's thousands are not worth
+        the MTA's time."""
         return tuple(at for at, field in enumerate(self._message.header) if field.key == PASSPORT)[:MOST_REMOVED]

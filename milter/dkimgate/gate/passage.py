@@ -1,4 +1,5 @@
-"""One message on its way: from its header to its record. The daemon, `explain`, `policy test` and the border all go through here.
+"""One message on its way: from its header to its record. The daemon, `explain`, `policy test` and the border all go
+through here.
 
 Nothing here raises for the sake of a message: what goes wrong is written into its record, and it leaves unsigned.
 """
@@ -32,9 +33,9 @@ cpu_seconds = time.thread_time
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the MTA is to do. `fields` (name, value) go to the top of the header, the first of them topmost; `text` goes with a refusal;
-    `remove` are the positions, from the top, of fields that leave the header, `changed` those of fields that get another value; `sender`
-    is the new envelope sender, None where it stays."""
+    """What the MTA is to do. `fields` (name, value) go to the top of the header, the first of them topmost; `text` goes
+    with a refusal; `remove` are the positions, from the top, of fields that leave the header, `changed` those of fields
+    that get another value; `sender` is the new envelope sender, None where it stays."""
 
     disposition: Disposition
     text: str | None = None
@@ -47,11 +48,13 @@ class Outcome:
 class Passage:
     """One message's way through the gate. Ends with exactly one of `end` and `abort`, and with it exactly one record.
 
-    `message` has its whole header. `way` makes its way: out, or in by a border. `rehearsal`: the time, in seconds since the epoch, of a
-    passage of which nothing is written, logged or remembered; None for mail.
+    `message` has its whole header. `way` makes its way: out, or in by a border. `rehearsal`: the time, in seconds since
+    the epoch, of a passage of which nothing is written, logged or remembered; None for mail.
     """
 
-    def __init__(self, engine: Engine, message: Message, way: Callable[[Engine, Message], Way], rehearsal: float | None = None) -> None:
+    def __init__(
+        self, engine: Engine, message: Message, way: Callable[[Engine, Message], Way], rehearsal: float | None = None
+    ) -> None:
         self._engine = engine
         self._rehearsal = rehearsal
         self._again = rehearsal is None and engine.costly.knows(message, engine.now())
@@ -115,7 +118,8 @@ class Passage:
 
     @property
     def wants_body(self) -> bool:
-        """The body is needed only where it may have to be signed, sealed or checked, or may break a signature on the wire."""
+        """The body is needed only where it may have to be signed, sealed or checked, or may break a signature on the
+        wire."""
         return self._body is not None
 
     def body(self, chunk: bytes) -> None:
@@ -155,7 +159,8 @@ class Passage:
             return Outcome(Disposition.DEFER, "this message can't be judged, try again later")
 
     def _conclude(self) -> None:
-        """Come to the decision, if it waited for the body, and see what of the body breaks signatures: that is known only now."""
+        """Come to the decision, if it waited for the body, and see what of the body breaks signatures: that is known
+        only now."""
         if self._seen is None or self._body is None or self._error is not None:
             return
         try:
@@ -171,7 +176,12 @@ class Passage:
             self._fail("foretelling", error)
 
     def _is_too_costly(self) -> bool:
-        return self._cpu > MOST_SECONDS and not self._again and self._engine.policy.mode != "observe" and self._rehearsal is None
+        return (
+            self._cpu > MOST_SECONDS
+            and not self._again
+            and self._engine.policy.mode != "observe"
+            and self._rehearsal is None
+        )
 
     def _waits_once(self) -> Outcome:
         """The others go first."""
@@ -186,7 +196,9 @@ class Passage:
         if self._seen is None or self.assessment is None:
             return (), ()
         if self._error is not None:
-            self.assessment = replace(self.assessment, unsealed=self._error) if sealer.wanted(self.assessment) else self.assessment
+            self.assessment = (
+                replace(self.assessment, unsealed=self._error) if sealer.wanted(self.assessment) else self.assessment
+            )
             return (), ()
         try:
             made = self._way.write(self._seen, self.assessment, self._body, self._now())
@@ -212,10 +224,13 @@ class Passage:
             # Postfix shows no reason for what it holds
             self._tell(f"held by rule {decision.rule!r}: {text or self.assessment.overruled or 'no text'}")
         remove = tuple(sorted({*remove, *changes.removed}))
-        return Outcome(decision.disposition, text, fields + changes.fields, remove, self.assessment.sender, changes.changed)
+        return Outcome(
+            decision.disposition, text, fields + changes.fields, remove, self.assessment.sender, changes.changed
+        )
 
     def _unjudged(self, remove: tuple[int, ...]) -> Outcome:
-        """Nobody knows what it is: it leaves unsigned, with an envelope that gives no forgery a pass by SPF, or waits."""
+        """Nobody knows what it is: it leaves unsigned, with an envelope that gives no forgery a pass by SPF, or
+        waits."""
         author = self._seen.domain if self._seen is not None else None
         if self._engine.policy.mode == "observe" or not self._engine.may_pass_spf(self._message, author):
             return Outcome(Disposition.ACCEPT, None, (), remove)
@@ -259,7 +274,9 @@ class Passage:
     def _line(self, signatures: tuple[SigningKey, ...]) -> bytes:
         if self._error is not None and self.assessment is not None:
             unaligned = self.assessment.sender is not None
-            self.assessment = replace(self.assessment, departure=departure.predict(self.assessment.facts, False, unaligned))
+            self.assessment = replace(
+                self.assessment, departure=departure.predict(self.assessment.facts, False, unaligned)
+            )
         made = self.recorded = record.make(
             self._message,
             self.assessment,

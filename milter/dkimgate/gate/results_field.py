@@ -1,7 +1,7 @@
 """Results in our own name (RFC 8601 section 2.2): the field that a border adds, and what an ARC set says of an arrival.
 
-Nothing that a sender wrote is repeated but domain names and selectors that are plain tokens: a value that would have to be quoted
-is left out, for not every reader unquotes it. Of an address, the domain alone is told.
+Nothing that a sender wrote is repeated but domain names and selectors that are plain tokens: a value that would have to
+be quoted is left out, for not every reader unquotes it. Of an address, the domain alone is told.
 """
 
 from __future__ import annotations
@@ -23,20 +23,28 @@ _SPF, _DKIM = methods.words("spf"), methods.words("dkim")
 
 
 def results_field(authserv_id: str, claims: Iterable[Claim]) -> bytes:
-    """The value of the field, without white space in front; folds are LF and a tab. Only what was checked here goes into it."""
+    """The value of the field, without white space in front; folds are LF and a tab. Only what was checked here goes
+    into it."""
     checked = [claim for claim in claims if claim.standing is Standing.VERIFIED and claim.method in _METHODS]
     stated = [_resinfo(claim) for claim in sorted(checked, key=lambda claim: _METHODS.index(claim.method))[-_MOST:]]
-    return (f"{authserv_id};" + ("".join(f"\n\t{text};" for text in stated)[:-1] if stated else " none")).encode("ascii")
+    return (f"{authserv_id};" + ("".join(f"\n\t{text};" for text in stated)[:-1] if stated else " none")).encode(
+        "ascii"
+    )
 
 
 def arrival_results(authserv_id: str, facts: Facts, chain: ChainState) -> str:
     """What our ARC set says of the arrival (RFC 8617 section 4.1.1), in one line, the authserv-id first.
 
-    Whoever trusts our seal lets a message pass by it, so it says what the decision was made on, and nothing better: one DMARC result,
-    the arrival's, with the author domain that it holds for; `pass` and `none` only where a host of ours said so. Of SPF and DKIM it tells
-    the results that are believed, or the worst that anyone says. A verdict of spam goes with them.
+    Whoever trusts our seal lets a message pass by it, so it says what the decision was made on, and nothing better: one
+    DMARC result, the arrival's, with the author domain that it holds for; `pass` and `none` only where a host of ours
+    said so. Of SPF and DKIM it tells the results that are believed, or the worst that anyone says. A verdict of spam
+    goes with them.
     """
-    told = [_arc(facts, chain), *_believed(facts, "spf", _SPF, facts.arrival.spf), *_believed(facts, "dkim", _DKIM, facts.arrival.dkim)]
+    told = [
+        _arc(facts, chain),
+        *_believed(facts, "spf", _SPF, facts.arrival.spf),
+        *_believed(facts, "dkim", _DKIM, facts.arrival.dkim),
+    ]
     return "; ".join((authserv_id, *told, *_dmarc(facts), *_spam(facts)))
 
 
@@ -60,7 +68,9 @@ def _address(ip: str | None) -> str | None:
 
 
 def _believed(facts: Facts, method: str, words: tuple[str, ...], arrival: str) -> list[str]:
-    claims = [claim for claim in facts.claims if claim.method == method and claim.is_believed() and claim.result in words]
+    claims = [
+        claim for claim in facts.claims if claim.method == method and claim.is_believed() and claim.result in words
+    ]
     claims.sort(key=lambda claim: not _supports(claim, facts.author))
     return list(dict.fromkeys(map(_resinfo, claims)))[:_MOST] or ([f"{method}={arrival}"] if arrival != "none" else [])
 

@@ -1,4 +1,5 @@
-"""The ARC set of a message, put together: the state of its chain, what is said of its arrival, and the key (RFC 8617 section 5.1)."""
+"""The ARC set of a message, put together: the state of its chain, what is said of its arrival, and the key (RFC 8617
+section 5.1)."""
 
 from __future__ import annotations
 
@@ -39,21 +40,24 @@ class Sealer:
     ) -> tuple[tuple[str, bytes], ...] | str:
         """The fields of a set, to go to the top of the header, the first topmost; or why there is none.
 
-        `message` is as it came, and so is `body`, which is needed only where ARC fields stand in the header; None: it is too large.
-        `leaving` is the header as it leaves, with our own signatures. `now` is in seconds since 1970.
+        `message` is as it came, and so is `body`, which is needed only where ARC fields stand in the header; None: it
+        is too large. `leaving` is the header as it leaves, with our own signatures. `now` is in seconds since 1970.
         """
         if message.problem is not None:
             return message.problem
         state = chain_state(message.header, body, facts.arrival.arc == "pass", lookup, now)
         if isinstance(state, str):
             return state
-        return arc_set.seal(leaving, body_hash, arrival_results(self.authserv_id, facts, state), state, self.key, int(now))
+        return arc_set.seal(
+            leaving, body_hash, arrival_results(self.authserv_id, facts, state), state, self.key, int(now)
+        )
 
 
 def sealer_of(settings: Config, keys: Sequence[SigningKey]) -> Sealer | None:
     """Who seals with this configuration; None where nobody can.
 
-    A set has one signature. It is made with RSA: to validators that don't know Ed25519 in ARC, and few do, the whole chain would be broken.
+    A set has one signature. It is made with RSA: to validators that don't know Ed25519 in ARC, and few do, the whole
+    chain would be broken.
     """
     if settings.forwarder is None:
         return None
@@ -64,13 +68,15 @@ def sealer_of(settings: Config, keys: Sequence[SigningKey]) -> Sealer | None:
 
 
 def problems(file: Path, settings: Config, keys: Sequence[SigningKey]) -> list[str]:
-    """Why a policy that seals can't be run with these keys, ready to print. That the forwarder has one at all, `config_checks` sees to."""
+    """Why a policy that seals can't be run with these keys, ready to print. That the forwarder has one at all,
+    `config_checks` sees to."""
     domain = settings.forwarder.domain if settings.forwarder is not None else None
     own = [key.algorithm for key in keys if key.domain == domain]
     if not own or "rsa-sha256" in own:
         return []
     return [
-        f"{file}: the policy says `seal: true`, but forwarder.domain {domain} has no RSA key: few know Ed25519 in ARC, and to the others "
+        f"{file}: the policy says `seal: true`, but forwarder.domain {domain} has no RSA key: few know Ed25519 in "
+        f"ARC, and to the others "
         f"the chain would be broken (dkimgate keys new {domain} SELECTOR)"
     ]
 

@@ -1,4 +1,5 @@
-"""What Postfix's smtp(8) will change of a message behind us, as far as signatures cover it: the departure rests on it."""
+"""What Postfix's smtp(8) will change of a message behind us, as far as signatures cover it: the departure rests on
+it."""
 
 from __future__ import annotations
 
@@ -22,15 +23,16 @@ _PARTS = re.compile(r"(?:multipart|message)/", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Smtp:
-    """The settings of smtp(8) that matter. `line_limit` is smtp_line_length_limit, in octets, 0 for none; `converts_8bit`: hosts without
-    8BITMIME get 8-bit content as quoted-printable."""
+    """The settings of smtp(8) that matter. `line_limit` is smtp_line_length_limit, in octets, 0 for none;
+    `converts_8bit`: hosts without 8BITMIME get 8-bit content as quoted-printable."""
 
     line_limit: int = LONGEST_LINE
     converts_8bit: bool = True
 
 
 def smtp_of(outgoing: Outgoing, asked: Callable[[], Settings | None] = lambda: None) -> Smtp:
-    """What the configuration says; what it leaves out is asked of Postfix, and where there is none, as Postfix has it by default."""
+    """What the configuration says; what it leaves out is asked of Postfix, and where there is none, as Postfix has it
+    by default."""
     limit, converts = outgoing.line_length_limit, outgoing.converts_8bit
     if limit is None or converts is None:
         settings = asked()
@@ -62,7 +64,9 @@ def of_header(leaving: Sequence[HeaderField], signed: Collection[str], author: s
     broken = {field.key for field in long if not holds_broken(field, limit)}
     endless = any(len(field.name) >= limit for field in long)  # broken within its name, it ends the header
     names = tuple(sorted(name for name in broken if name in signed)) + (("a name without end",) if endless else ())
-    return Sending(fields_broken=names, others_broken=endless or _others(leaving, author, {field.key for field in long}, broken))
+    return Sending(
+        fields_broken=names, others_broken=endless or _others(leaving, author, {field.key for field in long}, broken)
+    )
 
 
 def _others(leaving: Sequence[HeaderField], author: str | None, long: set[str], broken: set[str]) -> bool:
@@ -72,7 +76,9 @@ def _others(leaving: Sequence[HeaderField], author: str | None, long: set[str], 
     fields = [field for field in leaving if field.key == "dkim-signature"][:MOST_SIGNATURES]
     aligned = [tags for tags in map(_read, fields) if tags is not None and domains.aligned(tags.domain, author)]
     changed = {"simple": long, "relaxed": broken}
-    return bool(aligned) and all(any(name.decode("latin-1") in changed[tags.header_form] for name in tags.names) for tags in aligned)
+    return bool(aligned) and all(
+        any(name.decode("latin-1") in changed[tags.header_form] for name in tags.names) for tags in aligned
+    )
 
 
 def _read(field: HeaderField) -> Tags | None:

@@ -1,13 +1,16 @@
-"""The fields that a border must take off a message from outside, because some reader behind it could take them for ours.
+"""The fields that a border must take off a message from outside, because some reader behind it could take them for
+ours.
 
-The border has to do it before any milter of its own host adds such fields, for nothing tells those from the sender's own: it stands
-first in `smtpd_milters`. And it reads before it strips: what hurts in these fields counts, whoever wrote them.
+The border has to do it before any milter of its own host adds such fields, for nothing tells those from the sender's
+own: it stands first in `smtpd_milters`. And it reads before it strips: what hurts in these fields counts, whoever wrote
+them.
 
-- Authentication-Results under a name of ours (RFC 8601 section 5). Readers unquote, drop comments, decode RFC 2047 words, ignore case
-  and final dots, or look for a name with a regular expression. So a field stays only if what stands before its first semicolon is so
-  plain that all of them read the same name in it, and that is not ours. Of the rest, each that holds our name anywhere goes. A field
-  that stays is evidence: what another host found to be bad.
-- Received-SPF (RFC 7208 section 9.1), all of them: OpenDMARC takes the result of any, whoever wrote it, for a check of its own host.
+- Authentication-Results under a name of ours (RFC 8601 section 5). Readers unquote, drop comments, decode RFC 2047
+  words, ignore case and final dots, or look for a name with a regular expression. So a field stays only if what stands
+  before its first semicolon is so plain that all of them read the same name in it, and that is not ours. Of the rest,
+  each that holds our name anywhere goes. A field that stays is evidence: what another host found to be bad.
+- Received-SPF (RFC 7208 section 9.1), all of them: OpenDMARC takes the result of any, whoever wrote it, for a check of
+  its own host.
 - X-Spam*, which SpamAssassin, and the filters that file its spam, read without asking who wrote it.
 - X-Dkimgate-*, of which outsiders have none.
 - Any field that hides one of these behind a CR or LF which ends a line for some.
@@ -26,7 +29,9 @@ from dkimgate.message.message import HeaderField
 
 _ODD_IN_NAME = re.compile(rb"[^!-9;-~]")
 _PREFIXES = ("x-spam", "x-dkimgate", "received-spf")
-_HIDDEN = re.compile(rb"(?:\r(?!\n)|\n(?![ \t]))[ \t]{0,100}(?:authentication-results|received-spf|x-spam|x-dkimgate)", re.IGNORECASE)
+_HIDDEN = re.compile(
+    rb"(?:\r(?!\n)|\n(?![ \t]))[ \t]{0,100}(?:authentication-results|received-spf|x-spam|x-dkimgate)", re.IGNORECASE
+)
 _LONGEST = 16_384
 """Octets of a field that is looked into; a longer one goes."""
 
@@ -39,10 +44,11 @@ _BETWEEN = re.compile(r"[\s()\"'\\<>\[\]]+")
 
 
 def strip(header: Sequence[HeaderField], names: Iterable[str]) -> tuple[int, ...]:
-    """The positions, from the top, of the fields to remove. Never raises, and takes time linear in the size of the header.
+    """The positions, from the top, of the fields to remove. Never raises, and takes time linear in the size of the
+    header.
 
-    `names`: our authserv-ids, and the names that our hosts go by (`*.mail.example` for all below mail.example), for many
-    programs take their host's name for an authserv-id.
+    `names`: our authserv-ids, and the names that our hosts go by (`*.mail.example` for all below mail.example), for
+    many programs take their host's name for an authserv-id.
     """
     ours = _Ours(names)
     return tuple(position for position, field in enumerate(header) if _must_go(field, ours))
@@ -57,7 +63,9 @@ def _must_go(field: HeaderField, ours: _Ours) -> bool:
         return False
     if len(field.value) > _LONGEST:
         return True
-    text = field.value.replace(b"\r\n", b"").replace(b"\n", b"").decode("utf-8", "replace").replace("\t", " ").strip(" ")
+    text = (
+        field.value.replace(b"\r\n", b"").replace(b"\n", b"").decode("utf-8", "replace").replace("\t", " ").strip(" ")
+    )
     return _may_be_ours(text, ours)
 
 
@@ -83,10 +91,13 @@ class _Ours:
             return True
         if name.isascii():
             return False
-        return any(_looks_like(name, own) for own in self._names) or any(_looks_like(name[-len(end) :], end) for end in self._domains)
+        return any(_looks_like(name, own) for own in self._names) or any(
+            _looks_like(name[-len(end) :], end) for end in self._domains
+        )
 
     def stand_in(self, text: str) -> bool:
-        """Does any reader find a name of ours anywhere in that text? Where encoded-words can't be decoded: perhaps, so yes."""
+        """Does any reader find a name of ours anywhere in that text? Where encoded-words can't be decoded: perhaps, so
+        yes."""
         try:
             readings = {text, encoded_word.decode(text)}
         except encoded_word.Malformed:

@@ -16,8 +16,8 @@ Fields = tuple[tuple[str, bytes], ...]
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What is known once the header was read. `body` takes the body in, None where nobody needs it. `assessment`: the decision, None
-    where it waits for the body."""
+    """What is known once the header was read. `body` takes the body in, None where nobody needs it. `assessment`: the
+    decision, None where it waits for the body."""
 
     body: SentBody | None
     assessment: Assessment | None
@@ -25,8 +25,9 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The fields that a message gets, the first topmost, and the keys that signed. `unsealed`: why it gets no ARC set, although the policy
-    wants one. `error`: why it has neither signatures nor other fields. `trouble`: what else went wrong, for the log."""
+    """The fields that a message gets, the first topmost, and the keys that signed. `unsealed`: why it gets no ARC set,
+    although the policy wants one. `error`: why it has neither signatures nor other fields. `trouble`: what else went
+    wrong, for the log."""
 
     fields: Fields = ()
     keys: tuple[SigningKey, ...] = ()

@@ -1,1 +1,2 @@
-"""What arrived: the header, its author, its lines, and the domains in it. Knows neither claims nor the configuration."""
+"""What arrived: the header, its author, its lines, and the domains in it. Knows neither claims nor the
+configuration."""

@@ -1,9 +1,9 @@
 """The author domain: the domain of the one mailbox in From, where every reader finds the same (RFC 5322 section 3.6.2).
 
-What is signed is what the next reader believes, so a From that OpenDMARC, Gmail or Outlook could read otherwise than we do has
-no author domain. The grammar below is what they all agree on, much less than RFC 5322 permits: a bare address, or a display name and
-an address in angle brackets. The same caution holds for the display text: readers exist that decode RFC 2047 words, or drop
-quotes, before they look for the address, so no other domain may come to light that way.
+What is signed is what the next reader believes, so a From that OpenDMARC, Gmail or Outlook could read otherwise than we
+do has no author domain. The grammar below is what they all agree on, much less than RFC 5322 permits: a bare address,
+or a display name and an address in angle brackets. The same caution holds for the display text: readers exist that
+decode RFC 2047 words, or drop quotes, before they look for the address, so no other domain may come to light that way.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ LONGEST_ADDRESS = 320
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """The author domain (lower-case A-labels) and address (as written), or None for both and the `problem` in plain words."""
+    """The author domain (lower-case A-labels) and address (as written), or None for both and the `problem` in plain
+    words."""
 
     domain: str | None = None
     address: str | None = None
@@ -42,15 +43,16 @@ class _Refused(Exception):
 def author_of(header: Sequence[HeaderField], longest_line: int = LONGEST_LINE) -> Author:
     """The author of a message. Never raises, and takes time linear in the size of the header.
 
-    `longest_line`: smtp(8) breaks header lines of more octets behind us, so the next reader finds a white space where there is none now:
-    such a From has no author. With 0 no line is too long.
+    `longest_line`: smtp(8) breaks header lines of more octets behind us, so the next reader finds a white space where
+    there is none now: such a From has no author. With 0 no line is too long.
     """
     try:
         field = _only_from(header, longest_line)
         text = _readable(field.value)
         if has_long_line(field, longest_line):
             raise _Refused(
-                f"a line of more than {longest_line} octets in From: Postfix breaks it where it leaves, and it reads otherwise then"
+                f"a line of more than {longest_line} octets in From: Postfix breaks it where it leaves, and it reads "
+                f"otherwise then"
             )
         address, domain = _mailbox(text)
         if field.value.endswith((b" ", b"\t")) and not address.isascii():
@@ -61,7 +63,8 @@ def author_of(header: Sequence[HeaderField], longest_line: int = LONGEST_LINE) -
 
 
 def own_author_of(header: Sequence[HeaderField], longest_line: int = LONGEST_LINE) -> Author:
-    """The author of a message of our own: the strict reading, and where it has none, the one domain behind every reading of From.
+    """The author of a message of our own: the strict reading, and where it has none, the one domain behind every
+    reading of From.
 
     Never raises. Never for mail from outside: of that, a domain has to be read in the one plain form.
     """
@@ -82,11 +85,13 @@ _PARTICULAR = re.compile(r"['\"].*|[0-9(:].*", re.DOTALL)
 
 
 def kind_of_problem(problem: str) -> str:
-    """What a problem shares with those of other messages: the words ahead of the first name, number or list. At most 60 characters."""
+    """What a problem shares with those of other messages: the words ahead of the first name, number or list. At most 60
+    characters."""
     return _PARTICULAR.sub("", problem)[:60].strip()
 
 
-# --- the header: which field is From ---------------------------------------------------------------------------------------------
+# --- the header: which field is From
+# ---------------------------------------------------------------------------------------------
 
 _NOT_NAME = re.compile(rb"[^!-9;-~]")
 _BARE_LF = re.compile(rb"\n(?![ \t])")
@@ -102,7 +107,10 @@ def _only_from(header: Sequence[HeaderField], longest_line: int) -> HeaderField:
         if _NOT_NAME.sub(b"", field.name).lower() == b"from":
             found.append(field)
         elif not found and _hides_from(sent(field, longest_line).value):
-            raise _Refused(f"a line of nothing but white space in {_name(field)}, above From, and then a line that some may take for From")
+            raise _Refused(
+                f"a line of nothing but white space in {_name(field)}, above From, and then a line that some may take "
+                f"for From"
+            )
     if not found:
         raise _Refused("no From field")
     if len(found) > 1:
@@ -116,17 +124,19 @@ _LIKE_FROM = re.compile(rb"\n[^!-~\n]*+from[^!-~\n]*+:", re.IGNORECASE)
 
 
 def _hides_from(value: bytes) -> bool:
-    """Does a line of nothing but white space, which some take for the end of the header, stand above a line that could be From for them?
+    """Does a line of nothing but white space, which some take for the end of the header, stand above a line that could
+    be From for them?
 
-    The blank line alone is well: Exim's X-Spam-Report has one. Postfix hands it on as it stands. Who ends the header there finds no From
-    at all, nor a signature that holds, and so gives the message no credit.
+    The blank line alone is well: Exim's X-Spam-Report has one. Postfix hands it on as it stands. Who ends the header
+    there finds no From at all, nor a signature that holds, and so gives the message no credit.
     """
     blank = _BLANK_FOLD.search(value)
     return blank is not None and _LIKE_FROM.search(value, max(blank.end() - 1, 0)) is not None
 
 
 def _single_field(field: HeaderField) -> None:
-    """Refuse what lets a reader find a field inside this one: a bare CR or LF ends a line for some, a NUL ends a string."""
+    """Refuse what lets a reader find a field inside this one: a bare CR or LF ends a line for some, a NUL ends a
+    string."""
     name, value = field.name, field.value
     if b"\r" in value or b"\r" in name:
         raise _Refused(f"a bare CR in {_name(field)}")
@@ -140,7 +150,8 @@ def _name(field: HeaderField) -> str:
     return repr(field.name[:40].decode("latin-1"))
 
 
-# --- the value: octets to one line of text -----------------------------------------------------------------------------------------
+# --- the value: octets to one line of text
+# -----------------------------------------------------------------------------------------
 
 
 def _readable(value: bytes) -> str:
@@ -174,7 +185,8 @@ def _without_controls(text: str, where: str) -> None:
             raise _Refused(f"a control character in {where} (U+{ord(char):04X})")
 
 
-# --- the text: its tokens ------------------------------------------------------------------------------------------------------------
+# --- the text: its tokens
+# ------------------------------------------------------------------------------------------------------------
 
 _TOKEN = re.compile(
     r"""
@@ -219,7 +231,8 @@ def _tokens(text: str) -> list[_Token]:
     return tokens
 
 
-# --- the tokens: one mailbox -------------------------------------------------------------------------------------------------------
+# --- the tokens: one mailbox
+# -------------------------------------------------------------------------------------------------------
 
 _OUTSIDE = {
     ",": "From holds a comma outside quotation marks: more than one mailbox, or a name that needs quotation marks",
@@ -340,7 +353,8 @@ def _behind(tokens: list[_Token]) -> None:
     raise _Refused("text behind the address in From")
 
 
-# --- the display text: nothing that becomes another address -------------------------------------------------------------------------------
+# --- the display text: nothing that becomes another address
+# -------------------------------------------------------------------------------
 
 _DOT = re.compile(r"[.\u3002]")
 _WORD = re.compile(r"\w")
@@ -349,8 +363,8 @@ _WORD = re.compile(r"\w")
 def _harmless(text: str, own: frozenset[str]) -> None:
     """Refuse text that holds another address for a reader which decodes, dequotes or normalizes before it parses.
 
-    An @ may stand there before the author domain, as in `"j@d.example" <j@d.example>`, or where nothing behind it could be a domain
-    with a dot in it (`"Sales @ Acme"`, `"Sales @ Acme Inc."`).
+    An @ may stand there before the author domain, as in `"j@d.example" <j@d.example>`, or where nothing behind it could
+    be a domain with a dot in it (`"Sales @ Acme"`, `"Sales @ Acme Inc."`).
     """
     try:
         decoded = decode(text)

@@ -1,10 +1,11 @@
 """The author domain of our own mail: one domain behind every reading of From.
 
-Users and programs write what the strict grammar of `author` refuses: a name in latin-1, an address for a name, two authors of one
-domain. For them it is enough that every reader, however careless, finds the same domain. So nothing is parsed here: the field is read
-in every way that readers are known for (encoded-words decoded first or not at all, quotation marks and comments dropped or kept,
-full-width forms replaced), and each @ with a domain behind it counts in every one of them. Only an address in a comment ahead of the angle
-brackets is no address for anybody: `"Alice (alice@ext.example) via list" <list@hosted.example>`.
+Users and programs write what the strict grammar of `author` refuses: a name in latin-1, an address for a name, two
+authors of one domain. For them it is enough that every reader, however careless, finds the same domain. So nothing is
+parsed here: the field is read in every way that readers are known for (encoded-words decoded first or not at all,
+quotation marks and comments dropped or kept, full-width forms replaced), and each @ with a domain behind it counts in
+every one of them. Only an address in a comment ahead of the angle brackets is no address for anybody: `"Alice
+(alice@ext.example) via list" <list@hosted.example>`.
 
 An account may be stolen: a From in which any reader could find a foreign domain has no author here either.
 """
@@ -27,7 +28,8 @@ class Unclear(Exception):
 
 
 def one_domain(value: bytes) -> tuple[str, str]:
-    """The address (the last one) and the domain that stands behind every reading of an unfolded From value. Raises Unclear."""
+    """The address (the last one) and the domain that stands behind every reading of an unfolded From value. Raises
+    Unclear."""
     found: dict[str, str] = {}
     for text in _texts(value):
         _printable(text)
@@ -42,7 +44,8 @@ def one_domain(value: bytes) -> tuple[str, str]:
     return address, domain
 
 
-# --- the texts that readers may see -------------------------------------------------------------------------------------------------
+# --- the texts that readers may see
+# -------------------------------------------------------------------------------------------------
 
 
 def _texts(value: bytes) -> Iterator[str]:
@@ -58,11 +61,13 @@ _PAIR = re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]")
 
 
 def _decoded(value: bytes) -> Iterator[str]:
-    """The text as it stands, and with its encoded-words decoded: by their charset, and octet by octet for a reader that lacks it."""
+    """The text as it stands, and with its encoded-words decoded: by their charset, and octet by octet for a reader that
+    lacks it."""
     try:
         texts = [value.decode("utf-8")]
     except UnicodeDecodeError:
-        # an unlabelled charset: latin-1 for some, one of double octets (GBK, Big5, Shift_JIS) for others, nothing for the third
+        # an unlabelled charset: latin-1 for some, one of double octets (GBK, Big5, Shift_JIS) for others, nothing for
+        # the third
         texts = [value.decode("latin-1"), _PAIR.sub(b"x", value).decode("latin-1"), value.decode("ascii", "ignore")]
     for text in texts:
         yield text
@@ -108,7 +113,8 @@ _DEEPEST = 4
 
 
 def _without_comments(text: str, before: int) -> str:
-    """Without what every reader takes for a comment: nothing in it could end it early, or begin an address in angle brackets.
+    """Without what every reader takes for a comment: nothing in it could end it early, or begin an address in angle
+    brackets.
 
     Where a parenthesis is left over, readers differ about all the others.
     """
@@ -121,7 +127,8 @@ def _without_comments(text: str, before: int) -> str:
     return text if "(" in head or ")" in head else head + tail
 
 
-# --- what one text holds ---------------------------------------------------------------------------------------------------------------
+# --- what one text holds
+# ---------------------------------------------------------------------------------------------------------------
 
 _RUN = re.compile(r"[^\s()<>\[\],;:\\\"@]*+")
 _ENDS = frozenset(' \t<>,"')  # and no semicolon: rspamd takes it into the domain
@@ -131,11 +138,14 @@ _LONGEST_LOCAL = 64
 
 
 def _addresses(text: str) -> Iterator[tuple[str, str]]:
-    """Domain and address of each @ that a domain could stand behind. Raises Unclear where it can't be told where the domain ends."""
+    """Domain and address of each @ that a domain could stand behind. Raises Unclear where it can't be told where the
+    domain ends."""
     if not _PAIRS.fullmatch(text):
         raise Unclear("angle brackets in From that are not pairs")
     begin, at = text.rfind("<"), text.find("@")
-    plain = max(text.rfind(special, 0, max(begin, 0)) for special in ",:;()[]")  # from there on, no special ahead of the last address
+    plain = max(
+        text.rfind(special, 0, max(begin, 0)) for special in ",:;()[]"
+    )  # from there on, no special ahead of the last address
     while at >= 0:
         run = _RUN.match(text, at + 1)
         assert run is not None
@@ -155,10 +165,11 @@ def _addresses(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _ends(text: str, end: int, angle: int) -> bool:
-    """Does the domain that ends here end there for everybody? `angle`: where angle brackets open behind nothing but plain text.
+    """Does the domain that ends here end there for everybody? `angle`: where angle brackets open behind nothing but
+    plain text.
 
-    OpenDMARC drops white space (`<u@d.exam ple>` is d.example for it), and rspamd takes what follows it into the domain, unless an
-    address in angle brackets comes behind.
+    OpenDMARC drops white space (`<u@d.exam ple>` is d.example for it), and rspamd takes what follows it into the
+    domain, unless an address in angle brackets comes behind.
     """
     behind = text[end : end + 1]
     if behind and behind not in _ENDS:
@@ -168,7 +179,12 @@ def _ends(text: str, end: int, angle: int) -> bool:
     rest = text[end : end + 80].lstrip(" \t")[:1]
     if rest in (".", "@"):
         return False
-    return behind not in (" ", "\t") or angle >= end or (rest != "" and rest in ',"') or (rest == "(" and text.find(")", end) >= 0)
+    return (
+        behind not in (" ", "\t")
+        or angle >= end
+        or (rest != "" and rest in ',"')
+        or (rest == "(" and text.find(")", end) >= 0)
+    )
 
 
 def _domain(name: str) -> str | None:

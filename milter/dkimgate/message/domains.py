@@ -17,10 +17,10 @@ _LONGEST_NAME = 253  # octets, RFC 1035 section 3.1 without the root
 def a_label(domain: str) -> str | None:
     """The domain in lower-case A-labels (RFC 5890), or None where receivers could disagree about which domain it is.
 
-    Strict: letters, digits and hyphens; no empty label, trailing dot, underscore or domain literal; no name that ends in digits
-    alone, which many take for an IPv4 address. A U-label is accepted only as RFC 5891 writes it (lower case, no full-width
-    forms), and only where IDNA 2003, which some readers still follow, gives the same A-label; an A-label only where it is the
-    one A-label of a valid U-label.
+    Strict: letters, digits and hyphens; no empty label, trailing dot, underscore or domain literal; no name that ends
+    in digits alone, which many take for an IPv4 address. A U-label is accepted only as RFC 5891 writes it (lower case,
+    no full-width forms), and only where IDNA 2003, which some readers still follow, gives the same A-label; an A-label
+    only where it is the one A-label of a valid U-label.
     """
     if len(domain) > _LONGEST_NAME:
         return None
@@ -59,7 +59,8 @@ def _is_a_label(label: str) -> bool:
 
 
 def readings(domain: str) -> frozenset[str]:
-    """Every name that a lenient receiver may make of the domain of an envelope, for refusals: never empty, never an error.
+    """Every name that a lenient receiver may make of the domain of an envelope, for refusals: never empty, never an
+    error.
 
     SPF is published at names that are no host names too (`_spf.hosted.example`), so hardly anything is refused here.
     """
@@ -102,13 +103,14 @@ def _organizational(domain: str, private: bool) -> str:
 
 
 def organizational(domain: str) -> str:
-    """The organizational domain by the public suffix list (RFC 7489 section 3.2); of a public suffix, that suffix itself."""
+    """The organizational domain by the public suffix list (RFC 7489 section 3.2); of a public suffix, that suffix
+    itself."""
     return _organizational(domain, private=True)
 
 
 def is_or_heads(named: str | None, author: str | None) -> bool:
-    """Is that the author domain, or its organizational domain? A pass may name either: rspamd, and Google at times, tell the domain of the
-    DMARC policy that they found where RFC 8601 section 2.7 has that of the author."""
+    """Is that the author domain, or its organizational domain? A pass may name either: rspamd, and Google at times,
+    tell the domain of the DMARC policy that they found where RFC 8601 section 2.7 has that of the author."""
     return named is not None and author is not None and (named == author or named == organizational(author))
 
 
@@ -120,11 +122,11 @@ def aligned(a: str, b: str) -> bool:
 def may_align(a: str, b: str) -> bool:
     """Could any receiver find the two aligned? The cautious answer, for refusals.
 
-    Receivers read the public suffix list with or without its private section, or none at all: the tree walk of RFC 9989 takes
-    an ancestor that has a DMARC record for the organizational domain. So it may stand as high as just below the registry's
-    suffix; and where one name is a sub-domain of the other, it may be that other, whatever that is. Two names that
-    share nothing but the suffix of a registry (a.co.uk, b.co.uk) have different owners, and do not align: unless that registry publishes a
-    DMARC policy, which only DNS tells (`dmarc.walk.organization_holds`).
+    Receivers read the public suffix list with or without its private section, or none at all: the tree walk of RFC 9989
+    takes an ancestor that has a DMARC record for the organizational domain. So it may stand as high as just below the
+    registry's suffix; and where one name is a sub-domain of the other, it may be that other, whatever that is. Two
+    names that share nothing but the suffix of a registry (a.co.uk, b.co.uk) have different owners, and do not align:
+    unless that registry publishes a DMARC policy, which only DNS tells (`dmarc.walk.organization_holds`).
     """
     if a == b or a.endswith(f".{b}") or b.endswith(f".{a}"):
         return True
@@ -135,7 +137,8 @@ def covering(author: str, domains: Collection[str]) -> str | None:
     """The longest of `domains` that may sign for the author domain: equal to it, or above it and aligned with it.
 
     A key of a sub-domain would align too, but its owner need not speak for what is above. A public suffix covers nobody
-    but itself: what stands below it belongs to others. With a set or a dictionary this takes no longer for many domains than for few.
+    but itself: what stands below it belongs to others. With a set or a dictionary this takes no longer for many domains
+    than for few.
     """
     labels = author.split(".")
     for start in range(len(labels)):

@@ -1,4 +1,5 @@
-"""RFC 2047 encoded-words, decoded as lenient readers do it: wherever they stand, to see what such a reader would see."""
+"""RFC 2047 encoded-words, decoded as lenient readers do it: wherever they stand, to see what such a reader would
+see."""
 
 from __future__ import annotations
 
@@ -7,7 +8,19 @@ import binascii
 import re
 from dataclasses import dataclass
 
-_SAME = ("utf-8", "utf-7", "koi8-r", "koi8-u", "gb18030", "big5-hkscs", "euc-jp", "iso-2022-jp", "iso-2022-jp-2", "iso-2022-kr", "tis-620")
+_SAME = (
+    "utf-8",
+    "utf-7",
+    "koi8-r",
+    "koi8-u",
+    "gb18030",
+    "big5-hkscs",
+    "euc-jp",
+    "iso-2022-jp",
+    "iso-2022-jp-2",
+    "iso-2022-kr",
+    "tis-620",
+)
 _CHARSETS = {
     **{name: name for name in _SAME},
     **{f"windows-{page}": f"cp{page}" for page in (874, *range(1250, 1259))},
@@ -22,7 +35,8 @@ _CHARSETS = {
     "big5": "big5-hkscs",
     "macintosh": "mac-roman",
 }
-"""The charset names seen in mail, with Python's codecs for them. Others are refused: what they decode to is anybody's guess."""
+"""The charset names seen in mail, with Python's codecs for them. Others are refused: what they decode to is anybody's
+guess."""
 
 _WORD = re.compile(r"=\?([^?\s*]+)(?:\*[^?\s]*)?\?([bBqQ])\?([^?\s]*)\?=")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
@@ -42,7 +56,8 @@ class _Run:
 
 
 def decode(text: str) -> str:
-    """The text with every encoded-word decoded, also inside quotation marks and glued to other text. Raises Malformed."""
+    """The text with every encoded-word decoded, also inside quotation marks and glued to other text. Raises
+    Malformed."""
     if "=?" not in text:
         return text
     parts: list[str | _Run] = []

@@ -1,11 +1,12 @@
 """What Postfix's smtp(8) makes of long lines on the wire: it breaks them with CRLF and a space, behind every milter.
 
 A queue file knows lines of any length, SMTP doesn't (RFC 5321 section 4.5.3.1.6), so smtp(8) breaks what is longer than
-smtp_line_length_limit (998) wherever that falls, in the middle of a word or of an address too. What is signed must be what is sent; what is
-read must be what the next reader reads. The algorithm is that of smtp_text_out() in Postfix 2.9 to 3.10.
+smtp_line_length_limit (998) wherever that falls, in the middle of a word or of an address too. What is signed must be
+what is sent; what is read must be what the next reader reads. The algorithm is that of smtp_text_out() in Postfix 2.9
+to 3.10.
 
-Here too: folding at white space (RFC 5322 section 2.2.3), by which a header line can be kept below the limit, and stays the same to
-whoever unfolds it.
+Here too: folding at white space (RFC 5322 section 2.2.3), by which a header line can be kept below the limit, and stays
+the same to whoever unfolds it.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ LONGEST_LINE = 998
 """Octets of a line without its end (RFC 5322 section 2.1.1), and the default of smtp_line_length_limit."""
 
 RECORD = 2048
-"""The default of line_length_limit: how many octets of a line Postfix takes at a time. smtp(8) breaks a line ahead of time where a break
-falls on the end of such a piece, even if nothing comes behind it."""
+"""The default of line_length_limit: how many octets of a line Postfix takes at a time. smtp(8) breaks a line ahead of
+time where a break falls on the end of such a piece, even if nothing comes behind it."""
 
 LEAST_LIMIT = 2
 """With 1, smtp(8) would not come to an end."""
@@ -55,10 +56,11 @@ def _broken(line: bytes, limit: int) -> bytes:
 
 
 def folded(field: HeaderField, limit: int) -> bytes | None:
-    """The value with its long lines folded at white space, so that none is above the limit; None where there is no place for that.
+    """The value with its long lines folded at white space, so that none is above the limit; None where there is no
+    place for that.
 
-    No octet is changed, and only line ends are added: in front of white space, and so that no line holds nothing else. Takes
-    time linear in the size of the field.
+    No octet is changed, and only line ends are added: in front of white space, and so that no line holds nothing else.
+    Takes time linear in the size of the field.
     """
     lines: list[bytes] = []
     for number, line in enumerate(_lines(field)):
@@ -70,7 +72,8 @@ def folded(field: HeaderField, limit: int) -> bytes | None:
 
 
 def _folded(line: bytes, limit: int, name: int) -> list[bytes] | None:
-    """The line in parts of which each but the first begins with white space. `name`: so many octets at its begin are name and colon."""
+    """The line in parts of which each but the first begins with white space. `name`: so many octets at its begin are
+    name and colon."""
     parts: list[bytes] = []
     start, last = 0, len(line.rstrip(_BLANK))  # behind `last` a fold would leave a blank line
     while len(line) - start > limit:
@@ -118,8 +121,8 @@ class LineBreaker:
         return twin
 
     def cuts(self, text: bytes) -> list[int]:
-        """The places in the next piece of the body at which CRLF and a space are put. The piece must not end between CR and LF; only
-        CRLF ends a line. Places come in order."""
+        """The places in the next piece of the body at which CRLF and a space are put. The piece must not end between CR
+        and LF; only CRLF ends a line. Places come in order."""
         limit, size = self._limit, len(text)
         if not limit:
             return []

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 class Connection:
     """The SMTP session, or Postfix's simulation of one for mail that came through sendmail(1).
 
-    `ip` is the client's address without brackets, or None where there is none (a unix-domain client).
-    `auth` is the SASL login name of an authenticated client, `daemon` the value of the macro {daemon_name}. `tls` is the version of TLS and
-    the cipher, as in "TLSv1.3 TLS_AES_256_GCM_SHA384"; None where the session is not encrypted.
+    `ip` is the client's address without brackets, or None where there is none (a unix-domain client). `auth` is the
+    SASL login name of an authenticated client, `daemon` the value of the macro {daemon_name}. `tls` is the version of
+    TLS and the cipher, as in "TLSv1.3 TLS_AES_256_GCM_SHA384"; None where the session is not encrypted.
 
     An empty text tells nothing, whoever gives it: it becomes None. So an empty login is no login.
     """
@@ -76,8 +76,9 @@ class HeaderField:
 class Message:
     """All of a message but its body. `header` is in order of appearance: the newest trace field comes first.
 
-    `problem` says why the message could not be collected whole (a header beyond all bounds), or is None. With a problem there is no
-    author domain, so no aligned signature. `role` is that of the listener that it came by, "gate" or "border".
+    `problem` says why the message could not be collected whole (a header beyond all bounds), or is None. With a problem
+    there is no author domain, so no aligned signature. `role` is that of the listener that it came by, "gate" or
+    "border".
     """
 
     connection: Connection = field(default_factory=Connection)

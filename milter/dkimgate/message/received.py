@@ -1,7 +1,9 @@
-"""One Received field as a hop (RFC 5321 section 4.4): who wrote it, from whom he took the message, and by what protocol.
+"""One Received field as a hop (RFC 5321 section 4.4): who wrote it, from whom he took the message, and by what
+protocol.
 
-What is read here is what the field says, whoever wrote it. Whether that can be believed is the route's question. Forms that help a
-message (a login, a client on the host itself) are read only as real servers write them; everything else is a client like any other.
+What is read here is what the field says, whoever wrote it. Whether that can be believed is the route's question. Forms
+that help a message (a login, a client on the host itself) are read only as real servers write them; everything else is
+a client like any other.
 """
 
 from __future__ import annotations
@@ -16,25 +18,33 @@ LOOPBACK_NAMES = ("localhost", "localhost.localdomain")
 """What a host calls itself when it talks to itself."""
 
 _MAX_LENGTH = 4000
-_MAX_COMMENTS = 1000  # characters of comments in a clause; a tenth is usual, and trying each word for an address takes time
+# characters of comments in a clause; a tenth is usual, and trying each word for an address takes time
+_MAX_COMMENTS = 1000
 _TOKEN = re.compile(r"[^\s();]+|[();]")
 _CLAUSES = ("from", "by", "via", "with", "id", "for")
 
-_LOGIN = re.compile(r"(?:UTF8SMTP|E?SMTP)S?A", re.IGNORECASE)  # RFC 3848, RFC 6531 section 4.3; LMTP has deliveries alone
+_LOGIN = re.compile(
+    r"(?:UTF8SMTP|E?SMTP)S?A", re.IGNORECASE
+)  # RFC 3848, RFC 6531 section 4.3; LMTP has deliveries alone
 _WEB = re.compile(r"HTTPS?", re.IGNORECASE)
 _LOCAL = re.compile(r"local(?:-(?:e?smtp|bsmtp))?", re.IGNORECASE)  # Exim, of a process on its own host
 _EXIM = re.compile(r"Exim\b.*")
 _SUBMIT = re.compile(r"[\w.+-]+(?:/[\w.+-]+)*/Submit")  # Sendmail's mail submission program
 _OPENSMTPD, _OPENSMTPD_LOCAL = re.compile("OpenSMTPD"), re.compile(r"\S+ \[local\]")
 _QMAIL = re.compile(r"qmail \d+ invoked (?:by uid \d+|by alias|for bounce|(from network))")
-# the login of programs that say it in a comment: of which clause, in what words, and what the comment of another clause, or (`with`) the
-# protocol must be beside it
+# the login of programs that say it in a comment: of which clause, in what words, and what the comment of another
+# clause, or (`with`) the protocol must be beside it
 _ACCOUNTS: tuple[tuple[str, re.Pattern[str], str, re.Pattern[str]], ...] = (
     ("from", re.compile(r"Authenticated sender: \S+"), "by", re.compile("Postfix")),
     ("from", re.compile(r"SquirrelMail authenticated user \S+"), "with", _WEB),
     ("from", re.compile(r"account \S+"), "by", re.compile(r"CommuniGate Pro WEBUSER [\d.]+")),
     ("by", re.compile(r"Horde (?:Framework|MIME library)"), "with", _WEB),
-    ("with", re.compile(r"HTTP/\d(?:\.\d)? POST"), "with", _WEB),  # Roundcube, which sends for nobody who hasn't logged in
+    (
+        "with",
+        re.compile(r"HTTP/\d(?:\.\d)? POST"),
+        "with",
+        _WEB,
+    ),  # Roundcube, which sends for nobody who hasn't logged in
 )
 # an address in brackets: RFC 5321 4.1.3, with the zone of a link-local one (RFC 4007), or with a port behind it
 _BRACKETED = re.compile(r"\[(?:IPv6:)?([0-9.]+(?=:\d+\])|[0-9a-fA-F:.]+(?:%[\w.-]{1,32})?)(?::\d+)?\]")
@@ -43,20 +53,22 @@ _PORT = re.compile(r"\A([0-9.]{7,15}):\d{1,5}\Z")
 # asked first: what `ipaddress` refuses, it refuses slowly, and every word of a comment may be one
 _LIKE_ADDRESS = re.compile(r"(?=[0-9A-Fa-f]{0,4}[.:])[0-9A-Fa-f.:]{2,45}(?:%[\w.-]{1,32})?")
 # what the client says of itself, in the words of Exim, of CommuniGate and qmail, and, of its certificate, of Postfix
-_CLAIMED = re.compile(r"(?<!\S)(?:helo|ident|port)=\S+|\A(?:account \S+ )?(?:HELO|EHLO)\s.*|\AClient CN \".*", re.IGNORECASE)
+_CLAIMED = re.compile(
+    r"(?<!\S)(?:helo|ident|port)=\S+|\A(?:account \S+ )?(?:HELO|EHLO)\s.*|\AClient CN \".*", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Hop:
     """One Received field: host `by` took the message from the client `ip`, which called itself `helo`, by `protocol`.
 
-    `position`: index in the header from the top. `local`: there was no client, a process of that host handed the message in. `login`: the
-    client had logged in, says the field. `mapi`: an Exchange took it out of a mailbox of its own. `nameless`: a field of qmail's that names
-    no host; the host that wrote the field above wrote it too. `incomplete`: such a field, of a message from the network: a second field of
-    the same host must stand below it.
+    `position`: index in the header from the top. `local`: there was no client, a process of that host handed the
+    message in. `login`: the client had logged in, says the field. `mapi`: an Exchange took it out of a mailbox of its
+    own. `nameless`: a field of qmail's that names no host; the host that wrote the field above wrote it too.
+    `incomplete`: such a field, of a message from the network: a second field of the same host must stand below it.
 
-    `named`: every address that the from clause names, the client's own words among them; `names`: every word there that may be the
-    client's name. `own`: addresses and names that the by clause gives the host itself.
+    `named`: every address that the from clause names, the client's own words among them; `names`: every word there that
+    may be the client's name. `own`: addresses and names that the by clause gives the host itself.
 
     `ours`: a host of ours wrote the field. `inside`: and its client was ours too. These two the route finds out.
     """
@@ -84,7 +96,8 @@ class Hop:
 
     @property
     def from_itself(self) -> bool:
-        """The client was the host itself: a process, a unix-domain socket, the loopback, or the address that it gives itself."""
+        """The client was the host itself: a process, a unix-domain socket, the loopback, or the address that it gives
+        itself."""
         if self.local or self.nameless or self.mapi:
             return True
         if self.ip is None:
@@ -104,7 +117,8 @@ def is_loopback(ip: str | None) -> bool:
 
 @dataclass(slots=True)
 class _Clauses:
-    """What stands behind each of the words `from`, `by`, `with`: its value, the other words, and the outermost comments."""
+    """What stands behind each of the words `from`, `by`, `with`: its value, the other words, and the outermost
+    comments."""
 
     values: dict[str, str] = field(default_factory=dict)
     words: dict[str, list[str]] = field(default_factory=dict)
@@ -156,7 +170,9 @@ def _is_local(clauses: _Clauses, name: str | None, protocol: str | None) -> bool
     if protocol is not None and _LOCAL.fullmatch(protocol):
         return True
     if name is None and not clauses.comments.get("from"):
-        return protocol is None  # Postfix, Sendmail. By a protocol of the network from nobody: OpenSMTPD that hides its clients
+        return (
+            protocol is None
+        )  # Postfix, Sendmail. By a protocol of the network from nobody: OpenSMTPD that hides its clients
     submit = clauses.says("by", _SUBMIT)
     if not submit and not (clauses.says("by", _OPENSMTPD) and clauses.says("from", _OPENSMTPD_LOCAL)):
         return False
@@ -167,13 +183,16 @@ def _is_local(clauses: _Clauses, name: str | None, protocol: str | None) -> bool
 
 
 def _is_login(clauses: _Clauses, protocol: str | None) -> bool:
-    """The client had logged in (RFC 3848), or was a browser that a webmail served: what names an account, or is written of no other."""
+    """The client had logged in (RFC 3848), or was a browser that a webmail served: what names an account, or is written
+    of no other."""
     if protocol is None:
         return False
     if _LOGIN.fullmatch(protocol):
         return True
     for where, written, also, there in _ACCOUNTS:
-        if clauses.says(where, written) and (there.fullmatch(protocol) if also == "with" else clauses.says(also, there)):
+        if clauses.says(where, written) and (
+            there.fullmatch(protocol) if also == "with" else clauses.says(also, there)
+        ):
             return True
     return False
 
@@ -196,7 +215,11 @@ def _clauses(text: str) -> _Clauses:
             ended = True
         elif kind == "(":
             found.comments.setdefault(clause, []).append(part)
-        elif clause and clause not in found.values and not (clause == "from" and part.lower() == "by" and found.comments.get("from")):
+        elif (
+            clause
+            and clause not in found.values
+            and not (clause == "from" and part.lower() == "by" and found.comments.get("from"))
+        ):
             found.values[clause] = part
         elif part.lower() in _CLAUSES and part.lower() not in found.values:
             clause, ended = part.lower(), False
@@ -209,7 +232,8 @@ def _clauses(text: str) -> _Clauses:
 
 
 def _parts(text: str) -> list[tuple[str, str]]:
-    """Words (kind ""), outermost comments ("("), semicolons (";"). An unclosed comment swallows the rest, as it does for any reader."""
+    """Words (kind ""), outermost comments ("("), semicolons (";"). An unclosed comment swallows the rest, as it does
+    for any reader."""
     parts: list[tuple[str, str]] = []
     depth = start = 0
     for match in _TOKEN.finditer(text):
@@ -229,10 +253,11 @@ def _parts(text: str) -> list[tuple[str, str]]:
 
 
 def _client_address(name: str | None, comments: list[str], others: list[str], in_place_too: bool) -> str | None:
-    """The client's address: in brackets in a comment (Postfix, sendmail, Gmail), bare in it (Exchange, qmail), or in brackets in place
-    of the name where the comment holds nothing but what the client claims (Exim, CommuniGate), or behind it (fetchmail). Two different
-    addresses are none. Without a comment, what stands in place of the name is the client's address in a field of Exim; where others tell
-    of a client nothing but its name, it is what the client said in EHLO."""
+    """The client's address: in brackets in a comment (Postfix, sendmail, Gmail), bare in it (Exchange, qmail), or in
+    brackets in place of the name where the comment holds nothing but what the client claims (Exim, CommuniGate), or
+    behind it (fetchmail). Two different addresses are none. Without a comment, what stands in place of the name is the
+    client's address in a field of Exim; where others tell of a client nothing but its name, it is what the client said
+    in EHLO."""
     told = [text for comment in comments if (text := _CLAIMED.sub("", comment).strip())]
     in_place = _BRACKETED.findall(name or "") if in_place_too and not told else []
     for candidates in (_bracketed(told), _bare(told), in_place, _bracketed(others)):
@@ -264,7 +289,8 @@ def _bracketed(comments: list[str]) -> list[str]:
 
 
 def _bare(comments: list[str]) -> list[str]:
-    """Words that may be an address; qmail writes a login, or what ident said, ahead of it: user@192.0.2.1; XMail a port behind it."""
+    """Words that may be an address; qmail writes a login, or what ident said, ahead of it: user@192.0.2.1; XMail a port
+    behind it."""
     return [_PORT.sub(r"\1", word.rpartition("@")[2]) for comment in comments for word in _BARE.split(comment)]
 
 

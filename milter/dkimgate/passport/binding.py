@@ -6,10 +6,10 @@ Three of them, because three different things may have happened to a message who
 - shown: the text of From, To, Cc, Subject, Reply-To and Sender, which a reader sees or answers to.
 - content: the body, and the MIME fields that say how it is to be shown.
 
-Fields may be moved, folded otherwise, and have their names re-cased in between. From counts by the address that every reader finds
-in it, and its text and the Subject by what RFC 2047 encoded-words in them stand for, so a filter may write these otherwise.
-What this leaves open: two writings of one text are one to us (with and without quotation marks in From, say), and every field
-that is named nowhere here may be added, changed or removed.
+Fields may be moved, folded otherwise, and have their names re-cased in between. From counts by the address that every
+reader finds in it, and its text and the Subject by what RFC 2047 encoded-words in them stand for, so a filter may write
+these otherwise. What this leaves open: two writings of one text are one to us (with and without quotation marks in
+From, say), and every field that is named nowhere here may be added, changed or removed.
 """
 
 from __future__ import annotations
@@ -45,13 +45,17 @@ class Binding:
 
 
 def binding_of(header: Sequence[HeaderField], problem: str | None = None) -> Binding:
-    """What a passport of this header is bound to. Never raises. With a `problem` (see Message) the author domain is None."""
+    """What a passport of this header is bound to. Never raises. With a `problem` (see Message) the author domain is
+    None."""
     author = Author(problem=problem) if problem else author_of(header)
     wanted: dict[str, list[bytes]] = {name: [] for name in (*_IDENTITY, *_SHOWN, *_MIME)}
     for field in header:
         if field.key in wanted:
             wanted[field.key].append(_relaxed(field.value))
-    read = {"from": [_beside(author, _text(value)) for value in wanted["from"]], "subject": [_text(value) for value in wanted["subject"]]}
+    read = {
+        "from": [_beside(author, _text(value)) for value in wanted["from"]],
+        "subject": [_text(value) for value in wanted["subject"]],
+    }
     return Binding(
         author.domain,
         identity=_digest("identity", _who(author, wanted["from"]) + _named(_IDENTITY, wanted)),
@@ -64,7 +68,11 @@ def _who(author: Author, written: list[bytes]) -> list[bytes]:
     """The author by address, or by every From as it is written where readers could find several."""
     if author.domain is None or author.address is None:
         return [b"no author", *written]
-    return [b"author", author.address.rpartition("@")[0].encode("utf-8", "surrogatepass"), author.domain.encode("ascii")]
+    return [
+        b"author",
+        author.address.rpartition("@")[0].encode("utf-8", "surrogatepass"),
+        author.domain.encode("ascii"),
+    ]
 
 
 def _named(names: Sequence[str], wanted: dict[str, list[bytes]]) -> list[bytes]:

@@ -67,7 +67,8 @@ class PassportResult:
 
 @dataclass(frozen=True, slots=True)
 class Passport:
-    """What one field says. `time` in seconds since 1970; `host`, `queue_id`, `author` and `spam` are None where it says nothing."""
+    """What one field says. `time` in seconds since 1970; `host`, `queue_id`, `author` and `spam` are None where it says
+    nothing."""
 
     key: str
     time: int
@@ -84,7 +85,8 @@ def base64_of(data: bytes) -> str:
 
 
 def text_of(tags: dict[str, str]) -> str:
-    """What the MAC covers: every tag but `b`, without white space. No value holds a semicolon, so it stands for one list of tags."""
+    """What the MAC covers: every tag but `b`, without white space. No value holds a semicolon, so it stands for one
+    list of tags."""
     return ";".join(f"{tag}={value}" for tag, value in tags.items() if tag != "b")
 
 
@@ -95,7 +97,8 @@ def mac(tags: dict[str, str], secret: Secret) -> str:
 
 
 def fold(tags: dict[str, str]) -> bytes:
-    """The tags as a field's value, without white space in front. No value is ever cut: a long domain has its long line."""
+    """The tags as a field's value, without white space in front. No value is ever cut: a long domain has its long
+    line."""
     lines = [""]
     room = _LINE - len(FIELD_NAME) - len(": ")
     for tag, value in tags.items():

@@ -21,11 +21,20 @@ _FOUND_FOR = {"spf": ("smtp.mailfrom",), "dkim": ("header.d", "header.i")}
 _MOST_POINTS = 1e6
 
 
-def issue(claims: Iterable[Claim], spam: Spam | None, message: Message, body_hash: bytes, secrets: Secrets, now: float, host: str) -> bytes:
-    """The value of a passport field: no white space in front, folds as LF and a tab. Never raises for the sake of a message.
+def issue(
+    claims: Iterable[Claim],
+    spam: Spam | None,
+    message: Message,
+    body_hash: bytes,
+    secrets: Secrets,
+    now: float,
+    host: str,
+) -> bytes:
+    """The value of a passport field: no white space in front, folds as LF and a tab. Never raises for the sake of a
+    message.
 
-    Only claims that are trusted or verified go into it. `spam` is the worst verdict at the border, None where nobody gave one;
-    `body_hash` what BodyHash.digest() gave; `now` in seconds since 1970; `host` the border's name.
+    Only claims that are trusted or verified go into it. `spam` is the worst verdict at the border, None where nobody
+    gave one; `body_hash` what BodyHash.digest() gave; `now` in seconds since 1970; `host` the border's name.
     """
     binding = binding_of(message.header, message.problem)
     believed = [claim for claim in claims if claim.is_believed()]
@@ -43,7 +52,9 @@ def issue(claims: Iterable[Claim], spam: Spam | None, message: Message, body_has
         **_digests(binding, body_hash),
     }
     if len(text_of(tags)) > _SPLIT_AT:
-        tags |= {method: _list([PassportResult(r.method, r.result) for r in found]) for method, found in results.items()}
+        tags |= {
+            method: _list([PassportResult(r.method, r.result) for r in found]) for method, found in results.items()
+        }
     return fold({**tags, "b": mac(tags, secret)})
 
 
@@ -54,7 +65,9 @@ def _results(claims: list[Claim], method: str, author: str | None) -> list[Passp
         return [PassportResult(method, word) for word in sorted({_dmarc_word(claim, author) for claim in mine})]
     words = {_word(claim.result) for claim in mine}
     named = {_found_for(claim) for claim in mine if claim.result == "pass"} if method in _FOUND_FOR else set()
-    known = sorted((name for name in named if name), key=lambda name: (author is None or not domains.aligned(name, author), name))
+    known = sorted(
+        (name for name in named if name), key=lambda name: (author is None or not domains.aligned(name, author), name)
+    )
     passes = [PassportResult(method, "pass", name) for name in known[:_DOMAINS]]
     return passes + [PassportResult(method, word) for word in sorted(words) if word != "pass" or not passes]
 
@@ -91,9 +104,15 @@ def _spam_tag(spam: Spam | None) -> str:
     if spam is None:
         return "-"
     required = min(max(spam.required, 0.001), _MOST_POINTS) if math.isfinite(spam.required) else 5.0
-    score = required if math.isnan(spam.score) else min(max(0.0, spam.score), _MOST_POINTS)  # in this order: -0.0 becomes 0.0
+    score = (
+        required if math.isnan(spam.score) else min(max(0.0, spam.score), _MOST_POINTS)
+    )  # in this order: -0.0 becomes 0.0
     return f"{score:.3f}/{required:.3f}/{'yes' if spam.spam else 'no'}"
 
 
 def _digests(binding: Binding, body_hash: bytes) -> dict[str, str]:
-    return {"mi": base64_of(binding.identity), "sh": base64_of(binding.shown), "bh": base64_of(binding.content(body_hash))}
+    return {
+        "mi": base64_of(binding.identity),
+        "sh": base64_of(binding.shown),
+        "bh": base64_of(binding.content(body_hash)),
+    }

@@ -1,21 +1,25 @@
-"""The passport: one header field in which a border of ours states what it found, so that a re-injected message can prove it.
+"""The passport: one header field in which a border of ours states what it found, so that a re-injected message can
+prove it.
 
 `issue` makes it, `field` says how it is written, `binding` what it is bound to; here it is read and judged.
 
-A border issues it, having removed every field of that name that came from outside; a listener behind it reads it; the message loses it on
-departure, so that no outsider ever sees one. Were one seen all the same, what it is good for is small: the same message (author,
-Message-ID, Date), unchanged, from a client of ours, within `max_age`.
+A border issues it, having removed every field of that name that came from outside; a listener behind it reads it; the
+message loses it on departure, so that no outsider ever sees one. Were one seen all the same, what it is good for is
+small: the same message (author, Message-ID, Date), unchanged, from a client of ours, within `max_age`.
 
 There is no memory of passports seen. One message rightly comes back several times: once for each alias, and again after
 every deferral. And workers and hosts share nothing that could remember.
 
 What counts when:
 
-- One field that fits counts. A copy of it is the same one. Two that fit and contradict each other give nothing that helps.
-- In a stranger's session nothing that helps is left. What hurts is as true there: a border ahead of us in the same session has taken off
-  the fields that said so.
-- Where something was changed that the operator does not allow, nothing that helps is left; what hurts is as true as before.
-- A field that does not fit (another message's, stale, of the future) gives nothing that helps. What hurts in it counts as upstream.
+- One field that fits counts. A copy of it is the same one. Two that fit and contradict each other give nothing that
+  helps.
+- In a stranger's session nothing that helps is left. What hurts is as true there: a border ahead of us in the same
+  session has taken off the fields that said so.
+- Where something was changed that the operator does not allow, nothing that helps is left; what hurts is as true as
+  before.
+- A field that does not fit (another message's, stale, of the future) gives nothing that helps. What hurts in it counts
+  as upstream.
 - A field without a valid MAC may be anybody's. Beside one that fits it is ignored: else whoever can add a field could
   deny a signature. Where none fits, what hurts in it counts as upstream, as in any other field.
 """
@@ -31,7 +35,17 @@ from dkimgate.evidence import spam as spam_evidence
 from dkimgate.facts import Claim, Spam, Standing
 from dkimgate.message.message import HeaderField
 from dkimgate.passport.binding import Binding, binding_of
-from dkimgate.passport.field import FIELD_NAME, HURTING, KEY, Passport, PassportResult, base64_of, mac, parse, passport_of
+from dkimgate.passport.field import (
+    FIELD_NAME,
+    HURTING,
+    KEY,
+    Passport,
+    PassportResult,
+    base64_of,
+    mac,
+    parse,
+    passport_of,
+)
 from dkimgate.passport.secrets import Secrets
 
 MAX_AGE = 600
@@ -67,7 +81,14 @@ class Part(StrEnum):
 _FITS = (Validity.VALID, Validity.UNREAD, Validity.CHANGED)
 _AUTHENTIC = (*_FITS, Validity.STALE, Validity.FUTURE, Validity.REPLAYED)
 # of several fields that don't fit, the one that tells an operator most
-_TELLING = (Validity.REPLAYED, Validity.STALE, Validity.FUTURE, Validity.UNKNOWN_KEY, Validity.FORGED, Validity.MALFORMED)
+_TELLING = (
+    Validity.REPLAYED,
+    Validity.STALE,
+    Validity.FUTURE,
+    Validity.UNKNOWN_KEY,
+    Validity.FORGED,
+    Validity.MALFORMED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +103,8 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class PassportReading:
-    """What the passports of a header come to. `changes` counts where some field fits; `body_read` tells whether the body was compared;
+    """What the passports of a header come to. `changes` counts where some field fits; `body_read` tells whether the
+    body was compared;
     `ours`: a client of ours handed the message in."""
 
     outcome: Validity
@@ -97,23 +119,33 @@ class PassportReading:
         return tuple(field for field in self.fields if field.outcome in _FITS)
 
     def helps(self, allowed: Collection[Part] = ()) -> bool:
-        """May what helps be believed? `allowed`: changes that the operator permits. A body not compared counts as changed."""
+        """May what helps be believed? `allowed`: changes that the operator permits. A body not compared counts as
+        changed."""
         changes = self.changes if self.body_read else self.changes | {Part.BODY}
         return self.ours and self.outcome in _FITS and changes <= set(allowed)
 
     def wants_body(self, allowed: Collection[Part] = ()) -> bool:
         """Could comparing the body make it help? If not, there is no need to read the body for the passport's sake."""
-        return self.ours and not self.body_read and not self.helps(allowed) and self.outcome in _FITS and self.changes <= set(allowed)
+        return (
+            self.ours
+            and not self.body_read
+            and not self.helps(allowed)
+            and self.outcome in _FITS
+            and self.changes <= set(allowed)
+        )
 
 
-# --- reading -------------------------------------------------------------------------------------------------------------------------
+# --- reading
+# ----------------------------------------------------------------------------------------------------------------------
 
 
-def read(header: Sequence[HeaderField], secrets: Secrets, now: float, max_age: float, body_hash: bytes | None) -> PassportReading:
+def read(
+    header: Sequence[HeaderField], secrets: Secrets, now: float, max_age: float, body_hash: bytes | None
+) -> PassportReading:
     """Read the passports of a header. Never raises, and takes time linear in its size.
 
-    Where the client is not ours, say so of what is read. With `body_hash` None (the body is still to come) a passport that fits is
-    UNREAD: ask again when it is there. `now` in seconds since 1970, `max_age` in seconds.
+    Where the client is not ours, say so of what is read. With `body_hash` None (the body is still to come) a passport
+    that fits is UNREAD: ask again when it is there. `now` in seconds since 1970, `max_age` in seconds.
     """
     standing = [(position, field) for position, field in enumerate(header) if field.key == KEY]
     if not standing:
@@ -131,7 +163,13 @@ def read(header: Sequence[HeaderField], secrets: Secrets, now: float, max_age: f
 
 
 def _judge(
-    position: int, field: HeaderField, binding: Binding, secrets: Secrets, now: float, max_age: float, body_hash: bytes | None
+    position: int,
+    field: HeaderField,
+    binding: Binding,
+    secrets: Secrets,
+    now: float,
+    max_age: float,
+    body_hash: bytes | None,
 ) -> Judged:
     tags = parse(field.value)
     if tags is None:
@@ -164,11 +202,13 @@ def _changes(tags: dict[str, str], binding: Binding, body_hash: bytes | None) ->
     return frozenset(changes)
 
 
-# --- what it comes to ------------------------------------------------------------------------------------------------------------------
+# --- what it comes to
+# ----------------------------------------------------------------------------------------------------------------------
 
 
 def claims(reading: PassportReading, allowed: Collection[Part] = ()) -> tuple[Claim, ...]:
-    """The claims of a header's passports: trusted where they fit, upstream and only what hurts elsewhere (see the top of this file)."""
+    """The claims of a header's passports: trusted where they fit, upstream and only what hurts elsewhere (see the top
+    of this file)."""
     helps = reading.helps(allowed)
     found: list[Claim] = []
     told: set[tuple[Validity, Passport]] = set()  # a copy of a field says nothing new
@@ -183,7 +223,9 @@ def claims(reading: PassportReading, allowed: Collection[Part] = ()) -> tuple[Cl
         for result in _stated(said):
             if result.result in HURTING or result.result == "yes" or (fits and helps):
                 properties = _properties(result, said)
-                found.append(Claim(result.method, result.result, by, FIELD_NAME, standing, why, field.position, properties))
+                found.append(
+                    Claim(result.method, result.result, by, FIELD_NAME, standing, why, field.position, properties)
+                )
     return tuple(found)
 
 
@@ -195,7 +237,9 @@ def spam(reading: PassportReading) -> Spam:
 def _counting(reading: PassportReading) -> list[tuple[Judged, Passport]]:
     """Every field whose statements count for something."""
     among = _AUTHENTIC if reading.fitting else tuple(Validity)
-    return [(field, field.passport) for field in reading.fields if field.passport is not None and field.outcome in among]
+    return [
+        (field, field.passport) for field in reading.fields if field.passport is not None and field.outcome in among
+    ]
 
 
 def _stated(said: Passport) -> tuple[PassportResult, ...]:
@@ -222,7 +266,10 @@ def _why(reading: PassportReading | None, field: Judged, helps: bool) -> str:
     changed = " and ".join(sorted(reading.changes))
     match reading.outcome:
         case Validity.SEVERAL:
-            return "our passport, but beside it stands another of ours that contradicts it: only what hurts was taken from it"
+            return (
+                "our passport, but beside it stands another of ours that contradicts it: only what hurts was taken "
+                "from it"
+            )
         case Validity.CHANGED if helps:
             return f"our passport; changed since, as the configuration allows: {changed}"
         case Validity.CHANGED:

@@ -1,8 +1,8 @@
 """The secrets of a host group, with which its borders sign passports and its other listeners verify them.
 
-The file holds a secret a line, `ID:BASE64`, the newest first: the first one signs, all of them verify. So a secret is replaced
-without a gap: append the new one to the file of every host, move it to the top everywhere, and drop the old one when the
-last passport that it signed is stale. Empty lines and lines that begin with `#` don't count.
+The file holds a secret a line, `ID:BASE64`, the newest first: the first one signs, all of them verify. So a secret is
+replaced without a gap: append the new one to the file of every host, move it to the top everywhere, and drop the old
+one when the last passport that it signed is stale. Empty lines and lines that begin with `#` don't count.
 """
 
 from __future__ import annotations
@@ -71,7 +71,10 @@ class Secrets:
                 problems.append(f"{file}:{number}: {error}")
                 continue
             if secret.id in lines:
-                problems.append(f"{file}:{number}: the id {secret.id} stands in line {lines[secret.id]} already: give each secret its own")
+                problems.append(
+                    f"{file}:{number}: the id {secret.id} stands in line {lines[secret.id]} already: give each secret "
+                    f"its own"
+                )
             lines.setdefault(secret.id, number)
             found.append(secret)
         if not found and not problems:
@@ -87,7 +90,8 @@ def is_id(text: str) -> bool:
 
 
 def new_secret(name: str) -> str:
-    """A line for the file, without a line end, with a new secret from the system's generator. Raises ValueError for what is no id."""
+    """A line for the file, without a line end, with a new secret from the system's generator. Raises ValueError for
+    what is no id."""
     if not is_id(name):
         raise ValueError(f"{name!r} is no id: expected at most 32 letters, digits, dots, underscores and hyphens")
     return f"{name}:{base64.b64encode(secrets.token_bytes(LEAST_OCTETS)).decode()}"
@@ -98,13 +102,17 @@ def _secret(text: str) -> Secret:
     if not colon:
         raise ValueError(f"expected ID:BASE64: {_MAKE_ONE}")
     if not is_id(name):
-        raise ValueError("what stands before the colon is no id: expected at most 32 letters, digits, dots, underscores and hyphens")
+        raise ValueError(
+            "what stands before the colon is no id: expected at most 32 letters, digits, dots, underscores and hyphens"
+        )
     try:
         key = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         raise ValueError(f"the secret {name} is not base64: {_MAKE_ONE}") from None
     if not LEAST_OCTETS <= len(key) <= MOST_OCTETS:
-        raise ValueError(f"the secret {name} has {len(key)} octets: expected {LEAST_OCTETS} to {MOST_OCTETS}; {_MAKE_ONE}")
+        raise ValueError(
+            f"the secret {name} has {len(key)} octets: expected {LEAST_OCTETS} to {MOST_OCTETS}; {_MAKE_ONE}"
+        )
     if len(set(key)) < _LEAST_VARIETY:
         raise ValueError(f"the secret {name} is not random: {_MAKE_ONE}")
     return Secret(name, key)

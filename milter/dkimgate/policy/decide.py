@@ -33,8 +33,8 @@ def decide(facts: Facts, policy: Policy) -> Decision:
 
 
 def _envelope(rule: Rule, facts: Facts) -> tuple[EnvelopeAction, Disposition]:
-    """What becomes of the envelope and of the message. What `envelope: unalign` takes never leaves with an envelope that would pass
-    SPF, aligned: where the sender can't be rewritten, the message does not leave."""
+    """What becomes of the envelope and of the message. What `envelope: unalign` takes never leaves with an envelope
+    that would pass SPF, aligned: where the sender can't be rewritten, the message does not leave."""
     if rule.envelope is EnvelopeAction.KEEP or not facts.spf_passes:
         return EnvelopeAction.KEEP, rule.disposition
     if facts.unalignable:
@@ -43,7 +43,8 @@ def _envelope(rule: Rule, facts: Facts) -> tuple[EnvelopeAction, Disposition]:
 
 
 def withheld(rule: Rule, facts: Facts) -> str | None:
-    """Why this message can't get the signature that the rule asks for, in words; None where it can, or no signature is asked for."""
+    """Why this message can't get the signature that the rule asks for, in words; None where it can, or no signature is
+    asked for."""
     if rule.sign is Sign.NONE:
         return None
     if facts.author is None:

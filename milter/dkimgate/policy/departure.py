@@ -9,15 +9,18 @@ from dkimgate.message import domains
 
 
 def predict(facts: Facts, signed_as_author: bool, unaligned: bool = False, signed: bool | None = None) -> Departure:
-    """The departure of the message, with our aligned signature or without, with its envelope or (`unaligned`) with a rewritten one.
+    """The departure of the message, with our aligned signature or without, with its envelope or (`unaligned`) with a
+    rewritten one.
     `signed`: a signature of ours is made, aligned or not; by default where an aligned one is.
 
-    DMARC has two doors (RFC 9989), an aligned DKIM signature and aligned SPF: a pass by one of them is enough. Where the author
-    domain has no DMARC record, which `none` at the arrival from outside says, no door leads to a pass. Nobody has looked for the
-    record of our own users' mail: it is taken to exist where a door is open, or would be if the signature held. Nor has anybody looked for
-    that of a message without an author; what DMARC says of such a one is no `none`.
+    DMARC has two doors (RFC 9989), an aligned DKIM signature and aligned SPF: a pass by one of them is enough. Where
+    the author domain has no DMARC record, which `none` at the arrival from outside says, no door leads to a pass.
+    Nobody has looked for the record of our own users' mail: it is taken to exist where a door is open, or would be if
+    the signature held. Nor has anybody looked for that of a message without an author; what DMARC says of such a one is
+    no `none`.
 
-    A signature opens the door only if it is valid at the next receiver: what smtp(8) changes on the way (Facts.sending) shuts it.
+    A signature opens the door only if it is valid at the next receiver: what smtp(8) changes on the way (Facts.sending)
+    shuts it.
     """
     sending = facts.sending
     again, survives = _signed_again(facts), _survives(facts)
@@ -66,15 +69,16 @@ def _holds(facts: Facts, ours: bool, theirs: bool, any_made: bool) -> Holds:
 
 
 def _signed_again(facts: Facts) -> bool:
-    """The message bears a signature of our own, made over what will be sent: no proof of a good arrival, but it leaves with the message."""
+    """The message bears a signature of our own, made over what will be sent: no proof of a good arrival, but it leaves
+    with the message."""
     if facts.author is None or not facts.own_signature or not _exact_enough(facts):
         return False
     return not facts.outside or facts.arrival.dmarc in ("pass", "none")
 
 
 def _survives(facts: Facts) -> bool:
-    """An aligned signature that made DMARC pass at arrival is still in the header, and nothing here breaks it; so is one that our users'
-    mail bore already."""
+    """An aligned signature that made DMARC pass at arrival is still in the header, and nothing here breaks it; so is
+    one that our users' mail bore already."""
     if facts.author is None:
         return False
     if facts.header.aligned_signature and not facts.outside:
@@ -86,7 +90,8 @@ def _survives(facts: Facts) -> bool:
 
 
 def _believed_signers(claim: Claim) -> list[str]:
-    """The domain of a DKIM pass that we believe: header.d, or what stands behind the @ of header.i (RFC 8601 section 2.7.1)."""
+    """The domain of a DKIM pass that we believe: header.d, or what stands behind the @ of header.i (RFC 8601 section
+    2.7.1)."""
     if claim.method != "dkim" or claim.result != "pass" or not claim.is_believed():
         return []
     domain = domains.of_address(claim.property("header.d") or claim.property("header.i") or "")

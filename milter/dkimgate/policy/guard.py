@@ -1,6 +1,8 @@
-"""Law 1, whatever the policy says, short of `allow_laundering`. It shares nothing with `decide`, so that one mistake can't open both.
+"""Law 1, whatever the policy says, short of `allow_laundering`. It shares nothing with `decide`, so that one mistake
+can't open both.
 
-A forgery can look good by two doors: an aligned DKIM signature, and an envelope that passes SPF, aligned. Each has its guard.
+A forgery can look good by two doors: an aligned DKIM signature, and an envelope that passes SPF, aligned. Each has its
+guard.
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ from dkimgate.facts import Decision, EnvelopeAction, Facts, Origin, Sign
 def refuses_signature(facts: Facts, decision: Decision) -> str | None:
     """Why the decision's signature must not be made, in words; None where the law has nothing against it.
 
-    The forwarder's own signature counts as an aligned one where it would align, and where nobody can say: of two From fields a
-    receiver may look at the one that names the forwarder.
+    The forwarder's own signature counts as an aligned one where it would align, and where nobody can say: of two From
+    fields a receiver may look at the one that names the forwarder.
     """
     if decision.sign is Sign.NONE or decision.laundering is not None:
         return None

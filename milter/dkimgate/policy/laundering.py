@@ -15,10 +15,11 @@ class Law(StrEnum):
 
 
 def broken(facts: Facts, sign: Sign, departs: str | None) -> tuple[Law, ...]:
-    """The halves of the first law that are broken where a message of these facts gets this signature and its DMARC result at the next
-    receiver is `departs`; None: it does not leave, or not now.
+    """The halves of the first law that are broken where a message of these facts gets this signature and its DMARC
+    result at the next receiver is `departs`; None: it does not leave, or not now.
 
-    Spam that goes on with the pass with which it arrived breaks neither: nothing here has made it look better than it came.
+    Spam that goes on with the pass with which it arrived breaks neither: nothing here has made it look better than it
+    came.
     """
     if not facts.outside:
         return ()

@@ -12,7 +12,8 @@ MAX_PART = 1_000_000.0
 """No part of a risk is larger: a forged score of 1e308 must not make a sum that no longer is a number."""
 
 DIGITS = 2
-"""Decimals of a part and of the sum. The rounded number is the one that conditions compare, so a record shows why a rule held."""
+"""Decimals of a part and of the sum. The rounded number is the one that conditions compare, so a record shows why a
+rule held."""
 
 _SIGNS = tuple((sign.name, f"header.{sign.name}") for sign in fields(HeaderSigns))
 

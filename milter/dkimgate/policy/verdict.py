@@ -1,6 +1,7 @@
 """From facts to what really happens: the decision behind the guard, the signature that is made, and the departure.
 
-A pure function, like the decision that it begins with: whoever decides on recorded facts again comes to what the gate would do.
+A pure function, like the decision that it begins with: whoever decides on recorded facts again comes to what the gate
+would do.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from dkimgate.policy.language.model import Policy
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`decision` is what the guard has left of it; `overruled` says why the guard refused what the policy chose, or is None. `made` is the
-    signature that is made: where a rule only observes, it is not the one that was decided on. `unaligned`: the envelope is rewritten."""
+    """`decision` is what the guard has left of it; `overruled` says why the guard refused what the policy chose, or is
+    None. `made` is the signature that is made: where a rule only observes, it is not the one that was decided on.
+    `unaligned`: the envelope is rewritten."""
 
     decision: Decision
     departure: Departure
@@ -33,8 +35,8 @@ def reach(facts: Facts, policy: Policy) -> Verdict:
 
 
 def guarded(facts: Facts, decision: Decision) -> tuple[Decision, str | None]:
-    """The decision without what the guard refuses, and why it does: no signature; a sender that is rewritten, or else a message that is
-    held, so that a person sees it."""
+    """The decision without what the guard refuses, and why it does: no signature; a sender that is rewritten, or else a
+    message that is held, so that a person sees it."""
     signature, envelope = guard.refuses_signature(facts, decision), guard.refuses_envelope(facts, decision)
     if signature is not None:
         decision = replace(decision, sign=Sign.NONE)
@@ -57,7 +59,8 @@ def _unaligned(decision: Decision) -> bool:
 
 
 def signature_made(facts: Facts, sign: Sign, *, observed: bool) -> Sign:
-    """The signature that a message really gets. Where a rule only observes, all that is hosted is signed, as if there were no gate."""
+    """The signature that a message really gets. Where a rule only observes, all that is hosted is signed, as if there
+    were no gate."""
     if observed:
         return Sign.AUTHOR if facts.hosted is not None and not facts.own_signature else Sign.NONE
     if sign is Sign.AUTHOR:

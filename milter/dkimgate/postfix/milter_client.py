@@ -1,4 +1,5 @@
-"""The MTA's side of the milter protocol, version 6: hands a message to a milter as Postfix does and collects the answer.
+"""The MTA's side of the milter protocol, version 6: hands a message to a milter as Postfix does and collects the
+answer.
 
 Each packet is a length (four octets, network order), a command octet and its data; strings end with NUL.
 """
@@ -67,7 +68,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a milter made of a message. `text` is the SMTP reply (`550 5.7.1 ...`), None where it leaves that to the MTA.
+    """What a milter made of a message. `text` is the SMTP reply (`550 5.7.1 ...`), None where it leaves that to the
+    MTA.
 
     `step` is the protocol's letter for the event it answers: E is the end of the message.
     """
@@ -102,15 +104,17 @@ class Reply:
                     same = [place for place, each in enumerate(fields) if each.key == name.decode("latin-1").lower()]
                     if index <= len(same):
                         fields[same[index - 1] : same[index - 1] + 1] = [HeaderField(name, value)] if value else []
-        lines = [each.name + b":" + each.value.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") + b"\r\n" for each in fields]
+        lines = [
+            each.name + b":" + each.value.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") + b"\r\n" for each in fields
+        ]
         return b"".join(lines) + b"\r\n" + body
 
 
 class MilterClient:
     """One connection to a milter: `open`, then any number of messages, then `close` (a `with` does both ends).
 
-    `send` hands over a whole message; the methods from `mail` to `end` are its steps. Each may raise MilterError. A step
-    returns the reply that ended the message before its time, or None where it goes on.
+    `send` hands over a whole message; the methods from `mail` to `end` are its steps. Each may raise MilterError. A
+    step returns the reply that ended the message before its time, or None where it goes on.
     """
 
     def __init__(self, address: str, timeout: float = 10.0, *, angle_brackets: bool = True) -> None:
@@ -128,7 +132,9 @@ class MilterClient:
     def __enter__(self) -> MilterClient:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def open(self, connection: Connection) -> Reply | None:
@@ -139,7 +145,9 @@ class MilterClient:
             raise MilterError("expected the milter's side of the negotiation")
         self._steps = struct.unpack("!I", data[8:12])[0]
         self._read_macro_lists(data[12:])
-        reply = self._step("C", _connect_data(connection), {"j": "mta.example", "{daemon_name}": connection.daemon or "smtpd"})
+        reply = self._step(
+            "C", _connect_data(connection), {"j": "mta.example", "{daemon_name}": connection.daemon or "smtpd"}
+        )
         if reply is None and connection.helo is not None:
             version, _, cipher = (connection.tls or "").partition(" ")
             macros = {"{tls_version}": version, "{cipher}": cipher} if connection.tls else {}
@@ -221,7 +229,9 @@ class MilterClient:
         wanted = self._macros.get(step)
         known = [(name, value) for name, value in macros.items() if wanted is None or name in wanted]
         if known:
-            self._packet("D", step.encode() + b"".join(_octets(name) + b"\0" + _octets(value) + b"\0" for name, value in known))
+            self._packet(
+                "D", step.encode() + b"".join(_octets(name) + b"\0" + _octets(value) + b"\0" for name, value in known)
+            )
 
     def _read_macro_lists(self, data: bytes) -> None:
         while len(data) > 4:

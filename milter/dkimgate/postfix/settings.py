@@ -28,7 +28,13 @@ NAMES = (
     *("append_at_myorigin", "append_dot_mydomain", "canonical_maps", "canonical_classes", "sender_canonical_maps"),
     *("sender_canonical_classes", "masquerade_domains", "masquerade_classes", "smtp_generic_maps"),
     # what becomes of the message behind it
-    *("smtp_header_checks", "smtp_mime_header_checks", "smtp_nested_header_checks", "smtp_body_checks", "smtp_line_length_limit"),
+    *(
+        "smtp_header_checks",
+        "smtp_mime_header_checks",
+        "smtp_nested_header_checks",
+        "smtp_body_checks",
+        "smtp_line_length_limit",
+    ),
     *("disable_mime_output_conversion", "header_size_limit", "milter_header_checks"),
 )
 """What is asked: all that dkimgate wants to know anywhere, so that one question does."""
@@ -38,8 +44,8 @@ NAMES = (
 class Settings:
     """Parameters of Postfix, by name, with every `$name` in them expanded.
 
-    `values` are those of main.cf, or Postfix's defaults; a parameter that this Postfix doesn't have is missing. `services` are the values
-    that master.cf gives to single services (`-o name=value`), each once.
+    `values` are those of main.cf, or Postfix's defaults; a parameter that this Postfix doesn't have is missing.
+    `services` are the values that master.cf gives to single services (`-o name=value`), each once.
     """
 
     values: Mapping[str, str]
@@ -50,7 +56,8 @@ class Settings:
         return self.values.get(name, "").strip()
 
     def every(self, name: str) -> tuple[str, ...]:
-        """What any service goes by: the text of main.cf first, then what master.cf says instead; empty texts are left out."""
+        """What any service goes by: the text of main.cf first, then what master.cf says instead; empty texts are left
+        out."""
         found = (self.text(name), *(text.strip() for text in self.services.get(name, ())))
         return tuple(dict.fromkeys(text for text in found if text))
 
@@ -93,10 +100,14 @@ def ask(names: Iterable[str] = NAMES, seconds: float = SECONDS, postconf: str | 
 
 def _run(command: list[str], seconds: float) -> str | None:
     """What it printed; None where it failed or was too slow."""
-    environment = {name: value for name, value in os.environ.items() if name in ("PATH", "MAIL_CONFIG")} | {"LC_ALL": "C"}
+    environment = {name: value for name, value in os.environ.items() if name in ("PATH", "MAIL_CONFIG")} | {
+        "LC_ALL": "C"
+    }
     left = max(seconds, 0.01)
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=left, check=True, env=environment)
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=left, check=True, env=environment
+        )
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
     return done.stdout.decode("utf-8", "replace")

@@ -1,4 +1,5 @@
-"""What is asked of the host that this runs on. All of it is asked through one object, so that no test hangs on the machine it runs on."""
+"""What is asked of the host that this runs on. All of it is asked through one object, so that no test hangs on the
+machine it runs on."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ from dkimgate.postfix import settings
 SECONDS = 2.0
 """How long the host may take for the addresses of a name."""
 
-# Name servers of the root and of large zones, all over the address space: where a host has several ways out, they show more than one.
-# Nothing is sent to them.
+# Name servers of the root and of large zones, all over the address space: where a host has several ways out, they show
+# more than one. Nothing is sent to them.
 _FAR = (
     *("8.8.8.8", "193.0.14.129", "198.41.0.4", "202.12.27.33", "77.88.8.8", "41.208.78.1"),
     *("2001:4860:4860::8888", "2001:7fd::1", "2001:dc3::35", "2620:fe::fe", "2a02:6b8::feed:ff", "2c0f:fb50::1"),
@@ -24,7 +25,8 @@ _FAR = (
 
 
 def sources() -> tuple[Address, ...]:
-    """The addresses that the kernel would give to packets for the internet, by its routes. No packet is sent. Never raises."""
+    """The addresses that the kernel would give to packets for the internet, by its routes. No packet is sent. Never
+    raises."""
     found: dict[Address, None] = {}
     for far in _FAR:
         try:
@@ -37,10 +39,13 @@ def sources() -> tuple[Address, ...]:
 
 
 def addresses_of(name: str) -> tuple[Address, ...]:
-    """The addresses of a name as this host resolves it, /etc/hosts included; empty where it does not, in SECONDS. Never raises."""
+    """The addresses of a name as this host resolves it, /etc/hosts included; empty where it does not, in SECONDS. Never
+    raises."""
     try:
         # getaddrinfo can't be bounded in time, and a thread must not be left behind in a process that forks
-        done = subprocess.run(["getent", "ahosts", "--", name], stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=True)
+        done = subprocess.run(
+            ["getent", "ahosts", "--", name], stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=True
+        )
         words = [line.split()[0] for line in done.stdout.decode("ascii", "replace").splitlines() if line.strip()]
         return tuple(dict.fromkeys(ipaddress.ip_address(word.partition("%")[0]) for word in words))
     except (OSError, ValueError, subprocess.SubprocessError):
@@ -57,6 +62,6 @@ class System:
 
 
 def this_host() -> System:
-    """The host that this runs on, whose Postfix is asked once for all that is loaded together. Tests put another function in the place of
-    this one."""
+    """The host that this runs on, whose Postfix is asked once for all that is loaded together. Tests put another
+    function in the place of this one."""
     return System(functools.cache(settings.ask), sources, addresses_of)

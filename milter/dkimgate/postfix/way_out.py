@@ -1,7 +1,8 @@
-"""The way out: where mail leaves this host from, the name that it says in EHLO, and what Postfix makes of a sender behind the gate.
+"""The way out: where mail leaves this host from, the name that it says in EHLO, and what Postfix makes of a sender
+behind the gate.
 
-All of it decides what SPF says at the next receiver. What the configuration says under `departure:` counts; the rest is found out once,
-when everything is loaded; and what can't be found out is taken to help a forgery.
+All of it decides what SPF says at the next receiver. What the configuration says under `departure:` counts; the rest is
+found out once, when everything is loaded; and what can't be found out is taken to help a forgery.
 """
 
 from __future__ import annotations
@@ -27,7 +28,16 @@ _INSIDE = tuple(
     ipaddress.ip_network(text)
     for text in (
         # RFC 6890: for the own network, the own link, the own host; shared behind a provider's NAT; DS-Lite
-        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8", "0.0.0.0/8", "192.0.0.0/24"),
+        *(
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "100.64.0.0/10",
+            "169.254.0.0/16",
+            "127.0.0.0/8",
+            "0.0.0.0/8",
+            "192.0.0.0/24",
+        ),
         *("::1/128", "::/128", "fc00::/7", "fe80::/10"),
     )
 )
@@ -45,11 +55,11 @@ class Known(StrEnum):
 class WayOut:
     """How mail leaves.
 
-    `addresses` are those that it may leave from, and `why` tells in words whence they are known, or why they aren't. `helos` are the names
-    that may be said in EHLO; none where nobody knows. `origins` are the domains that Postfix may append to a sender without one, None where
-    nobody knows. `suffixes` are what it may append to a domain without a dot, "" for nothing; None where nobody knows. `masquerades` is
-    masquerade_domains: whose sub-domains it may cut off. `rewritten_by` names the parameters by which it may make any other sender, in
-    tables that are not seen from here.
+    `addresses` are those that it may leave from, and `why` tells in words whence they are known, or why they aren't.
+    `helos` are the names that may be said in EHLO; none where nobody knows. `origins` are the domains that Postfix may
+    append to a sender without one, None where nobody knows. `suffixes` are what it may append to a domain without a
+    dot, "" for nothing; None where nobody knows. `masquerades` is masquerade_domains: whose sub-domains it may cut off.
+    `rewritten_by` names the parameters by which it may make any other sender, in tables that are not seen from here.
     """
 
     addresses: tuple[Address, ...] = ()
@@ -62,7 +72,8 @@ class WayOut:
     rewritten_by: tuple[str, ...] = ()
 
     def cut(self, name: str) -> str:
-        """What masquerade_domains leaves of a domain, in lower case: the first item that fits decides, and `!` in front spares it."""
+        """What masquerade_domains leaves of a domain, in lower case: the first item that fits decides, and `!` in front
+        spares it."""
         for item in self.masquerades:
             domain = item.lstrip("!")
             spares = (len(item) - len(domain)) % 2 == 1
@@ -74,12 +85,14 @@ class WayOut:
         """What a predicted departure rests on, as the end of a sentence."""
         if self.rewritten_by:
             return (
-                f"Postfix may make any other sender of one behind the gate ({', '.join(self.rewritten_by)}), so each is taken to pass SPF, "
+                f"Postfix may make any other sender of one behind the gate ({', '.join(self.rewritten_by)}), so each "
+                f"is taken to pass SPF, "
                 "and none can be rewritten"
             )
         if self.known is Known.UNKNOWN:
             return (
-                f"the addresses that mail leaves from are unknown ({self.why}), so every sender that is aligned with its author is taken "
+                f"the addresses that mail leaves from are unknown ({self.why}), so every sender that is aligned with "
+                f"its author is taken "
                 "to pass SPF"
             )
         how = "departure.addresses" if self.known is Known.CONFIGURED else f"found: {self.why}"
@@ -90,9 +103,12 @@ class WayOut:
         if not self.rewritten_by:
             return []
         return [
-            f"departure: Postfix may make any other sender of one behind the gate ({', '.join(self.rewritten_by)}). So every sender is "
-            "taken to pass SPF, and rewriting it is no help: what arrived badly is held where the policy says `envelope: unalign`. If "
-            "these tables touch neither the senders of strangers nor `unalign.domain`, say `departure: {rewrites_senders: false}`"
+            f"departure: Postfix may make any other sender of one behind the gate ({', '.join(self.rewritten_by)}). "
+            f"So every sender is "
+            "taken to pass SPF, and rewriting it is no help: what arrived badly is held where the policy says "
+            "`envelope: unalign`. If "
+            "these tables touch neither the senders of strangers nor `unalign.domain`, say `departure: "
+            "{rewrites_senders: false}`"
         ]
 
 
@@ -109,8 +125,8 @@ def configured(outgoing: Outgoing) -> WayOut:
 
 
 def find(outgoing: Outgoing, ours: Iterable[str], system: System, lookup: Lookup) -> WayOut:
-    """The way out of this host. `ours` are the domains whose keys we hold, for their MX. Never raises, and takes bounded time:
-    the host answers within seconds, and so does `lookup`."""
+    """The way out of this host. `ours` are the domains whose keys we hold, for their MX. Never raises, and takes
+    bounded time: the host answers within seconds, and so does `lookup`."""
     settings = _quietly(system.postfix)
     said = configured(outgoing)
     addresses, known, why = said.addresses, said.known, said.why
@@ -185,13 +201,17 @@ def _for_envelope(settings: Settings, classes: str) -> bool:
 
 
 def _rewritten_by(settings: Settings | None, said: bool | None) -> tuple[str, ...]:
-    """Where no Postfix answers, and nobody has said so, nothing is: such tables are the postmaster's own work, and he knows."""
+    """Where no Postfix answers, and nobody has said so, nothing is: such tables are the postmaster's own work, and he
+    knows."""
     if said is not None:
         return ("departure.rewrites_senders",) if said else ()
     if settings is None:
         return ()
     found = []
-    for tables, classes in (("canonical_maps", "canonical_classes"), ("sender_canonical_maps", "sender_canonical_classes")):
+    for tables, classes in (
+        ("canonical_maps", "canonical_classes"),
+        ("sender_canonical_maps", "sender_canonical_classes"),
+    ):
         if settings.every(tables) and _for_envelope(settings, classes):
             found.append(tables)
     if settings.every("smtp_generic_maps"):
@@ -206,7 +226,9 @@ class _Unknown(Exception):
     """They can't be known; `str()` says why."""
 
 
-def _addresses(settings: Settings | None, system: System, ours: Iterable[str], lookup: Lookup) -> tuple[tuple[Address, ...], str]:
+def _addresses(
+    settings: Settings | None, system: System, ours: Iterable[str], lookup: Lookup
+) -> tuple[tuple[Address, ...], str]:
     """The addresses and whence they are known; or none, and why."""
     try:
         if settings is None:
@@ -217,16 +239,25 @@ def _addresses(settings: Settings | None, system: System, ours: Iterable[str], l
             raise _Unknown("this host has no route to the internet")
         for address in found:
             if any(address.version == network.version and address in network for network in _INSIDE):
-                raise _Unknown(f"mail may leave from {address}, which is no address on the internet, so something translates it")
+                raise _Unknown(
+                    f"mail may leave from {address}, which is no address on the internet, so something translates it"
+                )
     except _Unknown as unknown:
         return (), str(unknown)
-    # receivers may know this host by more than what its routes show, such as an address that is used only while another one is down
+    # receivers may know this host by more than what its routes show, such as an address that is used only while another
+    # one is down
     return tuple(
         found | dict.fromkeys(_published(settings, ours, lookup))
     ), "the routes of this host, Postfix's settings and the MX of its domains"
 
 
-_ELSEWHERE = ("relayhost", "smtp_fallback_relay", "transport_maps", "sender_dependent_relayhost_maps", "multi_instance_directories")
+_ELSEWHERE = (
+    "relayhost",
+    "smtp_fallback_relay",
+    "transport_maps",
+    "sender_dependent_relayhost_maps",
+    "multi_instance_directories",
+)
 
 
 # the nexthop of a filter on this host: a loopback address, a socket's path, or a word that a pipe(8) takes for nothing
@@ -234,7 +265,8 @@ _HERE = re.compile(r"\[?(127\.[0-9.]+|(ipv6:)?::1|localhost)\]?(:[\w-]+)?|unix:.
 
 
 def _leaves_itself(settings: Settings) -> None:
-    """This Postfix hands mail to the receivers itself. Raises _Unknown where others may do so for it, from addresses of their own."""
+    """This Postfix hands mail to the receivers itself. Raises _Unknown where others may do so for it, from addresses of
+    their own."""
     for name in (*_ELSEWHERE, "sender_dependent_default_transport_maps"):
         if settings.every(name):
             raise _Unknown(f"with `{name}`, mail may leave by another host")
@@ -254,7 +286,8 @@ def _families(settings: Settings) -> Iterator[int]:
 
 
 def _of_family(settings: Settings, system: System, family: int) -> Iterator[Address]:
-    """What smtp(8) binds to: smtp_bind_address, else the only address that Postfix has in that family, else the kernel's choice."""
+    """What smtp(8) binds to: smtp_bind_address, else the only address that Postfix has in that family, else the
+    kernel's choice."""
     name = "smtp_bind_address" if family == 4 else "smtp_bind_address6"
     for text in settings.every(name):
         try:
@@ -287,7 +320,8 @@ def _interfaces(settings: Settings, system: System) -> Iterator[Address]:
 
 
 def _published(settings: Settings, ours: Iterable[str], lookup: Lookup) -> Iterator[Address]:
-    """What DNS says of this host and of the mail hosts of our domains. A name server that does not answer says nothing."""
+    """What DNS says of this host and of the mail hosts of our domains. A name server that does not answer says
+    nothing."""
     hosts = dict.fromkeys(name for text in settings.every("myhostname") if (name := _name(text)))
     for domain in sorted(ours)[:MOST_DOMAINS]:
         hosts |= dict.fromkeys(host for _, host in lookup.mx(domain).values if host)

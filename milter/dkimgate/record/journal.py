@@ -1,10 +1,10 @@
 """Appending to the journal: one write(2) a record, without locks between processes.
 
 On a local file system O_APPEND makes each write land whole at the end of the file, whoever else writes. What can't be
-ruled out is a record cut short (disk full, or the process killed in the middle of the write). Its writer learns of it and
-starts its next record on a fresh line; other processes may not, so the next record may stand on the same line. That
-is no loss: `reader` finds the start of every record, because no string in a record can hold an unescaped `{"v": `.
-On NFS O_APPEND is not atomic: keep the journal on a local disk.
+ruled out is a record cut short (disk full, or the process killed in the middle of the write). Its writer learns of it
+and starts its next record on a fresh line; other processes may not, so the next record may stand on the same line. That
+is no loss: `reader` finds the start of every record, because no string in a record can hold an unescaped `{"v": `. On
+NFS O_APPEND is not atomic: keep the journal on a local disk.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK |
 
 
 class JournalError(Exception):
-    """A record that did not get to the operating system; `str()` says why, in one line, and `public` says it to outsiders."""
+    """A record that did not get to the operating system; `str()` says why, in one line, and `public` says it to
+    outsiders."""
 
     def __init__(self, problem: str, public: str) -> None:
         super().__init__(problem)
@@ -50,8 +51,8 @@ class Journal:
     """The file that records are appended to. Made for many threads; a forked child may go on using its parent's.
 
     The file is opened at the first write, so that it belongs to the user that writes. `failures` counts the records
-    that this process could not write; `notice` has the last reason, of any process that shares it. `shout` tells the operator,
-    `clock` gives seconds, `pause` waits for some: tests replace them.
+    that this process could not write; `notice` has the last reason, of any process that shares it. `shout` tells the
+    operator, `clock` gives seconds, `pause` waits for some: tests replace them.
     """
 
     def __init__(
@@ -170,7 +171,8 @@ class Journal:
         self._torn = stat.S_ISREG(there.st_mode) and there.st_size > 0 and self._ends_torn()
 
     def _ends_torn(self) -> bool:
-        """A reason to begin with a line feed, once. The journal may not be readable to its writer: then it counts as whole."""
+        """A reason to begin with a line feed, once. The journal may not be readable to its writer: then it counts as
+        whole."""
         try:
             with self.file.open("rb", buffering=0) as reading:
                 # another process's record that crosses a page of the file is seen in halves while it is written

@@ -22,8 +22,8 @@ _ROTATED = re.compile(r"\.(\d+)(\.gz)?|-(\d{8,14})(\.gz)?")
 
 
 class Reader:
-    """Turns lines into records, as JSON: they may be of any version. `whole` counts them; `torn` counts what was no record:
-    half-written lines, or ones that others put there."""
+    """Turns lines into records, as JSON: they may be of any version. `whole` counts them; `torn` counts what was no
+    record: half-written lines, or ones that others put there."""
 
     def __init__(self) -> None:
         self.whole = 0
@@ -35,7 +35,8 @@ class Reader:
             yield from self.of_line(line)
 
     def of_line(self, line: bytes) -> list[Json]:
-        """The records in one line: one as a rule, two where the first was torn and another process went on behind it."""
+        """The records in one line: one as a rule, two where the first was torn and another process went on behind
+        it."""
         line = line.strip()
         if not line:
             return []
@@ -89,8 +90,8 @@ def forwards(file: Path) -> Iterator[bytes]:
 
 
 def backwards(file: Path, end: int | None = None) -> Iterator[bytes]:
-    """The lines of a file, the last first, reading no more of it than is asked for. What stands behind `end` (in octets) is
-    left out. Raises OSError."""
+    """The lines of a file, the last first, reading no more of it than is asked for. What stands behind `end` (in
+    octets) is left out. Raises OSError."""
     if file.suffix == ".gz":
         yield from reversed(list(forwards(file)))
         return
@@ -109,7 +110,8 @@ def backwards(file: Path, end: int | None = None) -> Iterator[bytes]:
 
 
 def follow(file: Path, *, start: int | None = None, wait: Callable[[], None] | None = None) -> Iterator[bytes]:
-    """The lines that are added, for ever, also behind a rotation; from octet `start` on, by default from the end of the file.
+    """The lines that are added, for ever, also behind a rotation; from octet `start` on, by default from the end of the
+    file.
 
     `wait` sleeps between two looks. A half line at the end is held back until it is whole.
     """

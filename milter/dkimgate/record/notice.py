@@ -1,4 +1,5 @@
-"""What keeps records from being written, seen by the workers and told by the supervisor: a text in memory that they share."""
+"""What keeps records from being written, seen by the workers and told by the supervisor: a text in memory that they
+share."""
 
 from __future__ import annotations
 
@@ -9,8 +10,9 @@ _SIZE = 512
 
 
 class Notice:
-    """A short text and the time of it (seconds since the epoch), or nothing. Made before the workers are forked, who share it then; the
-    last word counts, and a reader at a bad moment sees a mixture of two, which the next look mends."""
+    """A short text and the time of it (seconds since the epoch), or nothing. Made before the workers are forked, who
+    share it then; the last word counts, and a reader at a bad moment sees a mixture of two, which the next look
+    mends."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, _SIZE)  # anonymous and shared (mmap(2)): a fork keeps it

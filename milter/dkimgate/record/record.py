@@ -1,7 +1,7 @@
 """The decision record: one JSON object a line, with every fact that the decision used, so that it can be decided again.
 
-`Record` is that object as a value, and its parts are the facts' own wherever it tells a whole one of them. A line is ASCII, 2 to 4 KB
-as a rule, and never above 4 MB.
+`Record` is that object as a value, and its parts are the facts' own wherever it tells a whole one of them. A line is
+ASCII, 2 to 4 KB as a rule, and never above 4 MB.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ class Envelope(Struct, frozen=True):
 
 
 class Outgoing(Struct, frozen=True):
-    """The facts of these names, and `sender`, the address that the envelope sender is rewritten to. None: an older record doesn't tell."""
+    """The facts of these names, and `sender`, the address that the envelope sender is rewritten to. None: an older
+    record doesn't tell."""
 
     spf_passes: bool
     spf_source: str
@@ -100,8 +101,8 @@ class Decided(Struct, frozen=True, kw_only=True):
 
 
 class Record(Struct, frozen=True, kw_only=True):
-    """One message. The order is that of the line. What has a default came later than the first records; where there are no facts, because
-    something failed before, `origin` is None and with it all that only facts can tell."""
+    """One message. The order is that of the line. What has a default came later than the first records; where there are
+    no facts, because something failed before, `origin` is None and with it all that only facts can tell."""
 
     v: int = VERSION
     time: str
@@ -158,10 +159,11 @@ def make(
     policy_hash: str,
     error: str | None = None,
 ) -> Record:
-    """The record of a message. `time` is in seconds since the epoch, `ms` the milliseconds that the gate took; `signatures`
-    are the keys of those that were made.
+    """The record of a message. `time` is in seconds since the epoch, `ms` the milliseconds that the gate took;
+    `signatures` are the keys of those that were made.
 
-    Without an assessment, because something failed before there was one, the record says what the MTA said, and `error`.
+    Without an assessment, because something failed before there was one, the record says what the MTA said, and
+    `error`.
     """
     known = assessment is not None
     facts = recordable(assessment.facts if assessment else _told_by_mta(message))
@@ -196,7 +198,8 @@ def make(
 
 
 def to_line(record: Record) -> bytes:
-    """A record as the journal keeps it: ASCII, one line, a line feed at its end, and no octet that a terminal would obey."""
+    """A record as the journal keeps it: ASCII, one line, a line feed at its end, and no octet that a terminal would
+    obey."""
     line = msgspec.json.format(msgspec.json.encode(record), indent=0)
     if not line.isascii():
         line = json.dumps(msgspec.json.decode(line)).encode("ascii")
@@ -250,7 +253,8 @@ def facts_of(record: Record) -> Facts:
 
 
 def _of_version_1(told: Json) -> Json:
-    """Parts of the facts have a default for every field, and Record for what came later. What the first records told may not be missing."""
+    """Parts of the facts have a default for every field, and Record for what came later. What the first records told
+    may not be missing."""
     arrival = told["arrival"]
     wholes = [(told["client"], _CLIENT), (told["upstream"], _UPSTREAM)]
     wholes += [(arrival, _ARRIVAL), (arrival["spam"], _SPAM)] if arrival is not None else []

@@ -1,6 +1,8 @@
-"""What outsiders wrote, as a record can tell it: no lone surrogates, no infinite numbers, nothing longer than its limit.
+"""What outsiders wrote, as a record can tell it: no lone surrogates, no infinite numbers, nothing longer than its
+limit.
 
-A record tells `recordable(facts)`, and gives exactly that back. So whoever decides on `recordable(facts)` decides on what is recorded.
+A record tells `recordable(facts)`, and gives exactly that back. So whoever decides on `recordable(facts)` decides on
+what is recorded.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from typing import Any, TypeVar, cast, get_type_hints
 from dkimgate.facts import Claim, Facts
 
 TEXT_LIMIT = 512
-"""Characters of one value. What is longer loses its middle, so a domain name (at most 253 characters) at its end stays whole."""
+"""Characters of one value. What is longer loses its middle, so a domain name (at most 253 characters) at its end stays
+whole."""
 CLAIM_LIMIT = 100
 CLAIM_CHARACTERS = 32_768
 """Claims are kept up to both limits; those that are trusted or verified go first."""
@@ -42,7 +45,8 @@ def recordable(facts: Facts) -> Facts:
 
 
 def cut(value: T) -> T:
-    """A text, a number, or a tuple or dataclass of such, at any depth, within the limits; the very same object where nothing is beyond."""
+    """A text, a number, or a tuple or dataclass of such, at any depth, within the limits; the very same object where
+    nothing is beyond."""
     kind, made = type(value), cast(Any, value)
     if kind is str:
         made = _cut_text(made)

@@ -22,7 +22,8 @@ LONGEST_SENDER = 512
 
 @dataclass(frozen=True, slots=True)
 class Spf:
-    """The result (one of RESULTS) for `domain`, the SPF domain of DMARC: of MAIL FROM, or of HELO where the sender is null.
+    """The result (one of RESULTS) for `domain`, the SPF domain of DMARC: of MAIL FROM, or of HELO where the sender is
+    null.
 
     `domain` is in lower-case A-labels, or None where there is no domain that could be asked.
     """
@@ -38,8 +39,8 @@ class Spf:
 def check_spf(ip: str | None, helo: str | None, sender: str | None, lookup: Lookup) -> Spf | None:
     """SPF of the MAIL FROM identity; of a null sender, postmaster at the HELO name (section 2.4). Never raises.
 
-    None where the client's address or the sender is not known. Two void lookups are the limit here (section 4.6.4): what helps is
-    measured as the strictest receiver would.
+    None where the client's address or the sender is not known. Two void lookups are the limit here (section 4.6.4):
+    what helps is measured as the strictest receiver would.
     """
     address = _address(ip)
     if address is None or sender is None:
@@ -48,7 +49,9 @@ def check_spf(ip: str | None, helo: str | None, sender: str | None, lookup: Look
     local, _, written = sender.rpartition("@") if sender else ("", "", helo or "")
     domain = _domain(written) if len(sender) <= LONGEST_SENDER and (not sender or "@" in sender) else None
     if domain is None:
-        return Spf("none", None, identity, sender, str(address), "no domain with SPF could be of that form")  # section 4.3
+        return Spf(
+            "none", None, identity, sender, str(address), "no domain with SPF could be of that form"
+        )  # section 4.3
     result, why = _evaluate(_OfAClient(address, local or "postmaster", domain, helo, lookup, count_voids=True))
     return Spf(result, domain, identity, sender, str(address), why)
 
@@ -61,8 +64,8 @@ class _OfAClient(Query):
     """SPF of a client whom we don't know: he chooses what name servers answer for his address."""
 
     def validated_ptrs(self) -> list[str]:
-        """The names of the client (RFC 7208 section 5.5). Where DNS fails for them, `ptr` does not match: else whoever lets the DNS of his
-        own address fail would turn `fail` into `temperror`."""
+        """The names of the client (RFC 7208 section 5.5). Where DNS fails for them, `ptr` does not match: else whoever
+        lets the DNS of his own address fail would turn `fail` into `temperror`."""
         with self.lookup.part_of_the_time():
             names = [str(name) for name in self._quietly(self.dns_ptr, self.i)[:MOST_NAMES]]
             return [name for name in names if self.cidrmatch(self._quietly(self.dns_a, name, self.A), self.cidrmax)]
@@ -98,7 +101,8 @@ _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})+")
 
 
 def _domain(written: str) -> str | None:
-    """The name that is asked: underscores are well, for SPF is published at such names too; domain literals and single labels are not."""
+    """The name that is asked: underscores are well, for SPF is published at such names too; domain literals and single
+    labels are not."""
     name = written.lower().removesuffix(".")
     if not name.isascii():
         return domains.a_label(name)

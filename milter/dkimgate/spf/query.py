@@ -24,13 +24,21 @@ class TooLong(Exception):
 class Query(spf.query):  # type: ignore[misc]
     """pyspf's evaluation with the message's deadline and the common cache instead of pyspf's own lookups.
 
-    `check()[0]` is the result in lower case. It may raise anything, TooLong for one: pyspf does so on records that it did not foresee, and
-    they are a stranger's. `count_voids`: more than two void lookups are a permerror, as section 4.6.4 recommends. `lenient`: behind a
-    term that is a permerror the rest is read all the same, and `lenient_result` says what comes of it.
+    `check()[0]` is the result in lower case. It may raise anything, TooLong for one: pyspf does so on records that it
+    did not foresee, and they are a stranger's. `count_voids`: more than two void lookups are a permerror, as section
+    4.6.4 recommends. `lenient`: behind a term that is a permerror the rest is read all the same, and `lenient_result`
+    says what comes of it.
     """
 
     def __init__(
-        self, address: Address, local: str, domain: str, helo: str | None, lookup: Lookup, count_voids: bool, lenient: bool = False
+        self,
+        address: Address,
+        local: str,
+        domain: str,
+        helo: str | None,
+        lookup: Lookup,
+        count_voids: bool,
+        lenient: bool = False,
     ) -> None:
         super().__init__(i=str(address), s=f"{local}@{domain}", h=helo or "unknown", strict=not lenient)
         # pyspf splits at the first @, which a quoted local part may hold
@@ -40,13 +48,14 @@ class Query(spf.query):  # type: ignore[misc]
 
     @property
     def lenient_result(self) -> str | None:
-        """After a `check` that came to permerror: what a reader finds who passes over the terms that can't be read; None where no one finds
-        anything."""
+        """After a `check` that came to permerror: what a reader finds who passes over the terms that can't be read;
+        None where no one finds anything."""
         found = getattr(self.perm_error, "ext", None)
         return str(found[0]) if found else None
 
     def dns(self, name: str, qtype: str, cnames: object = None, ignore_void: bool = False) -> list[object]:
-        """The values of a question as pyspf wants them. Raises spf.TempError, and spf.PermError at a void lookup too many."""
+        """The values of a question as pyspf wants them. Raises spf.TempError, and spf.PermError at a void lookup too
+        many."""
         values = self._ask(name, qtype)
         if not values and not ignore_void and self._count_voids and not self._has_other_addresses(name, qtype):
             self.void_lookups += 1
@@ -55,8 +64,8 @@ class Query(spf.query):  # type: ignore[misc]
         return values
 
     def _has_other_addresses(self, name: str, qtype: str) -> bool:
-        """Does a host merely lack addresses of the client's family? Then its term is answered: honest senders name such hosts in two terms
-        and more, and section 4.6.4 is there against names that nobody has set up."""
+        """Does a host merely lack addresses of the client's family? Then its term is answered: honest senders name such
+        hosts in two terms and more, and section 4.6.4 is there against names that nobody has set up."""
         match qtype:
             case "AAAA":
                 return self.lookup.a(name).status is not Status.NONE
@@ -79,7 +88,8 @@ class Query(spf.query):  # type: ignore[misc]
         return []
 
     def expand(self, text: str, stripdot: bool = True) -> object:
-        """The text with its macros replaced (RFC 7208 section 7). pyspf looks through all of it once for each label that it has."""
+        """The text with its macros replaced (RFC 7208 section 7). pyspf looks through all of it once for each label
+        that it has."""
         return super().expand(_OneLabel(text), stripdot)
 
     def get_explanation(self, spec: str) -> None:

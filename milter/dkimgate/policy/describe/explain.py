@@ -28,7 +28,8 @@ from dkimgate.policy.language.vocabulary import value_of
 
 
 def why_not(rule: Rule, facts: Facts, risk: Risk) -> str | None:
-    """Why the rule does not take this message: its first condition that fails, in words. None where every condition matches."""
+    """Why the rule does not take this message: its first condition that fails, in words. None where every condition
+    matches."""
     return None if rule.when is None else _failure(rule.when, facts, risk)
 
 
@@ -44,7 +45,11 @@ def _failure(condition: Condition, facts: Facts, risk: Risk) -> str | None:
             return next((failure for part in parts if (failure := _failure(part, facts, risk))), None)
         case Any(parts):
             failures = [_failure(part, facts, risk) for part in parts]
-            return None if None in failures else "none of these matches: " + "; ".join(f"({failure})" for failure in failures)
+            return (
+                None
+                if None in failures
+                else "none of these matches: " + "; ".join(f"({failure})" for failure in failures)
+            )
         case Not(part):
             if not holds(part, facts, risk):
                 return None

@@ -1,6 +1,7 @@
 """A policy in plain words, for those who answer for it and don't read YAML.
 
-Every condition becomes a sentence about the message ("it is spam"); what a rule does becomes a few words ("held for a postmaster").
+Every condition becomes a sentence about the message ("it is spam"); what a rule does becomes a few words ("held for a
+postmaster").
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ _ORIGIN = {
     frozenset({"inbound"}): "it is just coming in from outside",
     frozenset({"submitted", "local"}): "it is our own: a user who logged in or a program of ours has sent it",
     frozenset({"forwarded", "inbound"}): "it came from outside",
-    frozenset({"forwarded", "inbound", "relayed"}): "it came from outside, or a host or device of ours has handed it in, without a login",
+    frozenset(
+        {"forwarded", "inbound", "relayed"}
+    ): "it came from outside, or a host or device of ours has handed it in, without a login",
 }
 
 _RESULTS = {
@@ -80,11 +83,18 @@ def sentence(condition: Condition) -> str:
         case Not(Leaf(fact, (Flag(wanted),))):
             return FACTS[fact].plain[wanted]
         case Not(part):
-            return f"it is not so that {sentence(part)}" if isinstance(part, Leaf) else f"it is not so that ({sentence(part)})"
+            return (
+                f"it is not so that {sentence(part)}"
+                if isinstance(part, Leaf)
+                else f"it is not so that ({sentence(part)})"
+            )
 
 
 def _joined(parts: tuple[Condition, ...], word: str) -> str:
-    said = [f"({sentence(part)})" if isinstance(part, All | Any) and len(part.parts) > 1 else sentence(part) for part in parts]
+    said = [
+        f"({sentence(part)})" if isinstance(part, All | Any) and len(part.parts) > 1 else sentence(part)
+        for part in parts
+    ]
     return f", {word} ".join(said)
 
 

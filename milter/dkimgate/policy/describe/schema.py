@@ -1,6 +1,8 @@
-"""A JSON Schema (draft 2020-12) of the policy file, for editors: made from what the loader goes by, so that the two agree.
+"""A JSON Schema (draft 2020-12) of the policy file, for editors: made from what the loader goes by, so that the two
+agree.
 
-It may let through what the loader refuses (a rule that is never reached, a glob that can't match), never the other way round.
+It may let through what the loader refuses (a rule that is never reached, a glob that can't match), never the other way
+round.
 """
 
 from __future__ import annotations
@@ -48,7 +50,9 @@ def schema() -> Schema:
 
 def _mapping(properties: dict[str, Schema], told: dict[str, str]) -> Schema:
     """A mapping that is not empty and knows these keys, each with its meaning."""
-    described = {key: {"description": told[key], **value} if key in told else value for key, value in properties.items()}
+    described = {
+        key: {"description": told[key], **value} if key in told else value for key, value in properties.items()
+    }
     return {"type": "object", "properties": described, "additionalProperties": False, "minProperties": 1}
 
 
@@ -160,7 +164,10 @@ def _sense() -> list[Schema]:
         },
         {
             "if": {"required": ["otherwise"]},
-            "then": {**unaligned, "properties": {**unaligned["properties"], "disposition": {"const": str(Disposition.ACCEPT)}}},
+            "then": {
+                **unaligned,
+                "properties": {**unaligned["properties"], "disposition": {"const": str(Disposition.ACCEPT)}},
+            },
         },
         {"if": {"required": ["text"]}, "then": {"anyOf": [told, unaligned]}},
     ]

@@ -1,4 +1,5 @@
-"""Refusals that nobody hears: what rules ask for where a message comes from sendmail(1), through Postfix's `non_smtpd_milters`."""
+"""Refusals that nobody hears: what rules ask for where a message comes from sendmail(1), through Postfix's
+`non_smtpd_milters`."""
 
 from __future__ import annotations
 
@@ -17,9 +18,11 @@ _BY_SENDMAIL = (
 
 # seen with Postfix 3.7: cleanup(8) has CLEANUP_STAT_CONT bounced, and CLEANUP_STAT_DEFER makes pickup(8) keep the file
 _INSTEAD = {
-    Disposition.REJECT: "Postfix bounces it to the envelope sender, whom a forgery chooses (backscatter), and drops it without a word "
+    Disposition.REJECT: "Postfix bounces it to the envelope sender, whom a forgery chooses (backscatter), and drops "
+    "it without a word "
     "where that is null",
-    Disposition.DEFER: "sendmail(1) has said yes already, and the message stays in the maildrop queue: Postfix tries it again every "
+    Disposition.DEFER: "sendmail(1) has said yes already, and the message stays in the maildrop queue: Postfix tries "
+    "it again every "
     "minute, without end, and each time leaves a record",
 }
 

@@ -1,4 +1,5 @@
-"""What a rule does, read from its keys: the signature, the seal, the envelope, the disposition, and changes of the header."""
+"""What a rule does, read from its keys: the signature, the seal, the envelope, the disposition, and changes of the
+header."""
 
 from __future__ import annotations
 
@@ -43,21 +44,29 @@ _NOT_TO_BE_REMOVED = re.compile(r"authentication-results|received-spf", re.IGNOR
 
 
 def read(problems: Problems, where: Where, mapping: dict[str, object]) -> dict[str, Any]:
-    """The fields of a Rule that say what it does. Without `sign` nothing is signed; without `disposition` the message is accepted."""
+    """The fields of a Rule that say what it does. Without `sign` nothing is signed; without `disposition` the message
+    is accepted."""
     sign = Sign(_word(problems, where, mapping, "sign", SIGNS) or "none")
     disposition = Disposition(_word(problems, where, mapping, "disposition", DISPOSITIONS) or "accept")
     envelope = EnvelopeAction(_word(problems, where, mapping, "envelope", ENVELOPES) or "keep")
     otherwise = _word(problems, where, mapping, "otherwise", REFUSALS)
     if otherwise is not None and envelope is EnvelopeAction.KEEP:
-        problems.add((*where, "otherwise"), "otherwise: it says what becomes of a message that `envelope: unalign` can't unalign: add that")
+        problems.add(
+            (*where, "otherwise"),
+            "otherwise: it says what becomes of a message that `envelope: unalign` can't unalign: add that",
+        )
     if otherwise is not None and not disposition.leaves:
-        problems.add((*where, "otherwise"), f"otherwise: a message that is not accepted ({disposition}) needs none: leave it out")
+        problems.add(
+            (*where, "otherwise"), f"otherwise: a message that is not accepted ({disposition}) needs none: leave it out"
+        )
     if not disposition.is_kept:
         _nothing_else(problems, where, mapping, disposition, sign)
     return {
         "sign": sign,
         "disposition": disposition,
-        "text": _text(problems, (*where, "text"), mapping["text"], disposition, envelope) if "text" in mapping else None,
+        "text": _text(problems, (*where, "text"), mapping["text"], disposition, envelope)
+        if "text" in mapping
+        else None,
         "seal": _flag(problems, where, mapping, "seal"),
         "envelope": envelope,
         "otherwise": Disposition(otherwise) if otherwise is not None else None,
@@ -68,7 +77,9 @@ def read(problems: Problems, where: Where, mapping: dict[str, object]) -> dict[s
     }
 
 
-def _nothing_else(problems: Problems, where: Where, mapping: dict[str, object], disposition: Disposition, sign: Sign) -> None:
+def _nothing_else(
+    problems: Problems, where: Where, mapping: dict[str, object], disposition: Disposition, sign: Sign
+) -> None:
     """A message that does not go through is neither signed nor changed."""
     for key in CHOICES:
         if key in mapping and key != "disposition" and not (key == "sign" and sign is Sign.NONE):
@@ -89,13 +100,17 @@ def _flag(problems: Problems, where: Where, mapping: dict[str, object], key: str
     return False
 
 
-def _text(problems: Problems, where: Where, value: object, disposition: Disposition, envelope: EnvelopeAction) -> str | None:
+def _text(
+    problems: Problems, where: Where, value: object, disposition: Disposition, envelope: EnvelopeAction
+) -> str | None:
     text = _line(problems, where, value)
     if text is None:
         return None
     if not disposition.takes_text and envelope is EnvelopeAction.KEEP:
         problems.add(
-            where, f"text: nobody would read it: it goes with hold, defer and reject, or with `envelope: unalign`; not with {disposition}"
+            where,
+            f"text: nobody would read it: it goes with hold, defer and reject, or with `envelope: unalign`; not with "
+            f"{disposition}",
         )
         return None
     if _REPLY_CODE.match(text):
@@ -108,7 +123,9 @@ def _line(problems: Problems, where: Where, value: object) -> str | None:
     """One line of ASCII that may name facts."""
     name = next(step for step in reversed(where) if isinstance(step, str))
     if not isinstance(value, str) or not TEXT.fullmatch(value) or not value.strip():
-        problems.add(where, f"{name}: expected one line of 1 to 200 ASCII characters, found {shown(value)}{trap(value)}")
+        problems.add(
+            where, f"{name}: expected one line of 1 to 200 ASCII characters, found {shown(value)}{trap(value)}"
+        )
         return None
     wrong = texts.mistake(value)
     if wrong is not None:
@@ -118,7 +135,10 @@ def _line(problems: Problems, where: Where, value: object) -> str | None:
 
 
 def _added(problems: Problems, where: Where, value: object) -> tuple[tuple[str, str], ...]:
-    fields = problems.mapping(where, value, "a mapping of header fields such as {X-Arrived-With: 'dmarc={arrival.dmarc}'}") or {}
+    fields = (
+        problems.mapping(where, value, "a mapping of header fields such as {X-Arrived-With: 'dmarc={arrival.dmarc}'}")
+        or {}
+    )
     made = []
     for name, content in fields.items():
         text = _line(problems, (*where, name), content)
@@ -132,7 +152,10 @@ def _added(problems: Problems, where: Where, value: object) -> tuple[tuple[str, 
 def _removed(problems: Problems, where: Where, value: object) -> tuple[str, ...]:
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, list) or not names or len(names) > MOST_FIELDS:
-        problems.add(where, f"remove: expected a list of 1 to {MOST_FIELDS} names of header fields, found {shown(value)}{trap(value)}")
+        problems.add(
+            where,
+            f"remove: expected a list of 1 to {MOST_FIELDS} names of header fields, found {shown(value)}{trap(value)}",
+        )
         return ()
     found = []
     for index, name in enumerate(names):
@@ -149,13 +172,19 @@ def _may_change(problems: Problems, where: Where, name: str, *, adding: bool) ->
     if not FIELD_NAME.fullmatch(name):
         problems.add(where, f"{key}: {name!r} is no name of a header field (write it without the colon)")
         return False
-    if not adding and (_NOT_TO_BE_REMOVED.fullmatch(name) or scale_of(name.lower()) is not None or states_results(name)):
+    if not adding and (
+        _NOT_TO_BE_REMOVED.fullmatch(name) or scale_of(name.lower()) is not None or states_results(name)
+    ):
         problems.add(
-            where, f"remove: {name} says how the message arrived: without it, the message would be signed when it passes here again"
+            where,
+            f"remove: {name} says how the message arrived: without it, the message would be signed when it passes "
+            f"here again",
         )
         return False
     if _NOT_TO_BE_CHANGED.fullmatch(name) or (adding and _NOT_TO_BE_ADDED.fullmatch(name)):
-        why = "readers, deliveries and verifiers go by it" + (", and only who writes it as a rule may" if adding else "")
+        why = "readers, deliveries and verifiers go by it" + (
+            ", and only who writes it as a rule may" if adding else ""
+        )
         problems.add(where, f"{key}: {name} is not for a policy to {key}: {why}")
         return False
     return True

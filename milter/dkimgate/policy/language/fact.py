@@ -29,7 +29,8 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """The value of `from`: the author domain, None where there is no single one, and whether a key of ours covers it."""
+    """The value of `from`: the author domain, None where there is no single one, and whether a key of ours covers
+    it."""
 
     domain: str | None
     hosted: bool
@@ -44,10 +45,11 @@ class Fact:
     """One row of the table of facts.
 
     - `meaning`: a sentence for the reference and for editors.
-    - `plain`: what `policy show` says. Of a FLAG: where it is true, and where it is not. Of a text: what it is called, and what is
-      said where it is there at all. Of the others: what it is called.
+    - `plain`: what `policy show` says. Of a FLAG: where it is true, and where it is not. Of a text: what it is called,
+      and what is said where it is there at all. Of the others: what it is called.
     - `at`: the place in `Facts` where the value is read, and put by a test case, if that isn't the name.
-    - `compute`: makes a value that stands nowhere in `Facts`. `instead` tells the author of a test case what to state for it.
+    - `compute`: makes a value that stands nowhere in `Facts`. `instead` tells the author of a test case what to state
+      for it.
     - `words` of a WORD. `found`: the words that a message may have, where those are more, or in another order.
     - `whole` of a NUMBER: it has no fraction.
     - `optional`: a message may be without the fact, and then no condition on it holds.

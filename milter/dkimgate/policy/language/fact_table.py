@@ -1,7 +1,7 @@
 """The one table of facts: a row for everything that a condition of a policy may name.
 
-From it come the checks of a policy file, the JSON Schema for editors, `policy show`, what test cases may state, the messages that the proof
-searches among, and the reference in config/policy.md (`make reference`).
+From it come the checks of a policy file, the JSON Schema for editors, `policy show`, what test cases may state, the
+messages that the proof searches among, and the reference in config/policy.md (`make reference`).
 """
 
 from __future__ import annotations
@@ -29,23 +29,19 @@ ROWS = (
     Fact(
         "origin",
         Kind.WORD,
-        (
-            "where the message came from. `submitted`: an authenticated user. `local`: a program on this "
-            "host. `relayed`: a client in `trust.networks`, without a login. `forwarded`: from outside, "
-            "through your border. `inbound`: from outside, in this session"
-        ),
+        "where the message came from. `submitted`: an authenticated user. `local`: a program on this "
+        "host. `relayed`: a client in `trust.networks`, without a login. `forwarded`: from outside, "
+        "through your border. `inbound`: from outside, in this session",
         words=ORIGINS,
         found=("forwarded", "inbound", "submitted", "local", "relayed"),  # the likeliest forgeries first
     ),
     Fact(
         "arrival.dmarc",
         Kind.WORD,
-        (
-            "the DMARC result on arrival. `unknown`: it came from outside, and nobody whom we believe states "
-            "a result for its author domain. `none`: the author domain has no DMARC record; also own mail for"
-            " which no result is stated, and a `pass` that rests on our own signature alone (see "
-            "`own_signature`)"
-        ),
+        "the DMARC result on arrival. `unknown`: it came from outside, and nobody whom we believe states "
+        "a result for its author domain. `none`: the author domain has no DMARC record; also own mail for"
+        " which no result is stated, and a `pass` that rests on our own signature alone (see "
+        "`own_signature`)",
         plain=("on arrival DMARC", ""),
         words=DMARC_RESULTS,
     ),
@@ -75,7 +71,8 @@ ROWS = (
     Fact(
         "arrival.aligned",
         Kind.FLAG,
-        ("a believed SPF or DKIM `pass` is for a domain that is aligned with the author domain; our own signature does not count"),
+        "a believed SPF or DKIM `pass` is for a domain that is aligned with the author domain; our own signature "
+        "does not count",
         plain=("it proved to come from its author's domain", "nothing proved that it comes from its author's domain"),
     ),
     Fact(
@@ -89,11 +86,12 @@ ROWS = (
     Fact(
         "arrival.pass_of",
         Kind.HOST,
-        (
-            "the message passed DMARC at your border, but for this domain, not for the author domain: for "
-            "example, a mailing list changed From after that. Otherwise the fact is absent"
+        "the message passed DMARC at your border, but for this domain, not for the author domain: for "
+        "example, a mailing list changed From after that. Otherwise the fact is absent",
+        plain=(
+            "the domain that its author had before From was changed",
+            "From was changed after it passed DMARC for another domain",
         ),
-        plain=("the domain that its author had before From was changed", "From was changed after it passed DMARC for another domain"),
         optional=True,
         examples=("member.example",),
     ),
@@ -129,10 +127,8 @@ ROWS = (
     Fact(
         "upstream.dmarc",
         Kind.WORD,
-        (
-            "the worst DMARC result that hosts which are not yours state. Their `pass` does not count: the "
-            "fact is absent if nobody states anything bad"
-        ),
+        "the worst DMARC result that hosts which are not yours state. Their `pass` does not count: the "
+        "fact is absent if nobody states anything bad",
         plain=("at a host that isn't ours DMARC", ""),
         words=UPSTREAM_DMARC_RESULTS,
         optional=True,
@@ -148,10 +144,8 @@ ROWS = (
     Fact(
         "from",
         Kind.AUTHOR,
-        (
-            "the author domain: the domain in the From field. `hosted`: a key of yours is aligned with it. "
-            "`none`: there is no single well-formed one"
-        ),
+        "the author domain: the domain in the From field. `hosted`: a key of yours is aligned with it. "
+        "`none`: there is no single well-formed one",
         compute=_author_of,
         examples=("hosted.example", "partner.example"),
     ),
@@ -233,7 +227,8 @@ ROWS = (
     Fact(
         "client.tls",
         Kind.TEXT,
-        "TLS version and cipher of the session: `TLSv1.3 TLS_AES_256_GCM_SHA384`. The fact is absent if the session isn't encrypted",
+        "TLS version and cipher of the session: `TLSv1.3 TLS_AES_256_GCM_SHA384`. The fact is absent if the session "
+        "isn't encrypted",
         plain=("the encryption of the session", "the session is encrypted"),
         optional=True,
         examples=("TLSv1.3 TLS_AES_256_GCM_SHA384",),
@@ -241,11 +236,9 @@ ROWS = (
     Fact(
         "client.relay",
         Kind.FLAG,
-        (
-            "the message was relayed, and `trust.relays` names every client that handed it on. What other "
-            "clients relayed counts as mail from outside: a stranger may be behind a container bridge or a "
-            "load balancer"
-        ),
+        "the message was relayed, and `trust.relays` names every client that handed it on. What other "
+        "clients relayed counts as mail from outside: a stranger may be behind a container bridge or a "
+        "load balancer",
         plain=(
             "it came only by hosts or devices of ours that send for nobody else",
             "it did not come only by hosts or devices of ours that send for nobody else",
@@ -270,7 +263,10 @@ ROWS = (
     Fact(
         "outgoing.spf_passes",
         Kind.FLAG,
-        ('the envelope, as Postfix will make it, would pass SPF at the next hop, aligned with the author domain; see "The way out"'),
+        (
+            "the envelope, as Postfix will make it, would pass SPF at the next hop, aligned with the author domain; "
+            'see "The way out"'
+        ),
         plain=(
             "its sender address alone would make it look genuine to the next receiver",
             "its sender address alone does not make it look genuine to the next receiver",
@@ -280,20 +276,16 @@ ROWS = (
     Fact(
         "outgoing.unalignable",
         Kind.FLAG,
-        (
-            "the sender can be rewritten so that SPF no longer passes: `unalign:` is set in `dkimgate.yaml`, "
-            "the sender is neither null nor malformed, and no table of Postfix may change the new one"
-        ),
+        "the sender can be rewritten so that SPF no longer passes: `unalign:` is set in `dkimgate.yaml`, "
+        "the sender is neither null nor malformed, and no table of Postfix may change the new one",
         plain=("its sender address can be rewritten", "its sender address can't be rewritten"),
         at="unalignable",
     ),
     Fact(
         "own_signature",
         Kind.FLAG,
-        (
-            "the message already has a valid signature of yours for its author domain: it was here before. "
-            "`sign: author` makes no second one"
-        ),
+        "the message already has a valid signature of yours for its author domain: it was here before. "
+        "`sign: author` makes no second one",
         plain=("it bears a signature of ours already", "it bears no signature of ours yet"),
     ),
     Fact(
@@ -341,7 +333,8 @@ ROWS = (
     Fact(
         "header.lookalike_domain",
         Kind.FLAG,
-        ("the author domain is not hosted, but one letter different from a hosted one, or written in letters that look like it"),
+        "the author domain is not hosted, but one letter different from a hosted one, or written in letters that "
+        "look like it",
         plain=("its author's domain is made to look like one of ours", "its author's domain is no imitation of ours"),
     ),
     Fact(
@@ -365,8 +358,11 @@ ROWS = (
     Fact(
         "header.third_party_signature_only",
         Kind.FLAG,
-        ("the message has DKIM signatures, but none of a domain aligned with the author domain. They were not verified"),
-        plain=("it is signed by others than its author's domain alone", "it is not signed by others than its author's domain alone"),
+        "the message has DKIM signatures, but none of a domain aligned with the author domain. They were not verified",
+        plain=(
+            "it is signed by others than its author's domain alone",
+            "it is not signed by others than its author's domain alone",
+        ),
     ),
     Fact(
         "header.aligned_signature",

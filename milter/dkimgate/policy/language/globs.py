@@ -6,8 +6,8 @@ from __future__ import annotations
 def matches(pattern: str, text: str) -> bool:
     """Does the pattern match the whole text? Both in lower case already.
 
-    Only the last `*` is ever tried again, so the time is at most the product of the two lengths: a sender can't write a text that
-    takes longer, as he could against a regular expression.
+    Only the last `*` is ever tried again, so the time is at most the product of the two lengths: a sender can't write a
+    text that takes longer, as he could against a regular expression.
     """
     at = place = 0
     star, resume = -1, 0

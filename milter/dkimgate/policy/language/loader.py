@@ -43,7 +43,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 def load(file: Path, remedy: str = ": correct `policy:` in the configuration") -> Policy:
-    """Read a policy file. Raises yaml_file.ConfigError, which holds all its mistakes; `remedy` is for one that is not there."""
+    """Read a policy file. Raises yaml_file.ConfigError, which holds all its mistakes; `remedy` is for one that is not
+    there."""
     return from_document(yaml_file.read(file, remedy))
 
 
@@ -70,7 +71,8 @@ def from_document(document: yaml_file.Document) -> Policy:
 
 
 def _reached(problems: Problems, policy: Policy) -> None:
-    """A rule that no message reaches is a mistake. It is looked for where there is no other, which may be the reason."""
+    """A rule that no message reaches is a mistake. It is looked for where there is no other, which may be the
+    reason."""
     for found in unreachable(policy):
         where: Where = ("rules", policy.rules.index(found.rule))
         problems.add((*where, "when") if found.conflict else where, report.unreachable(found))
@@ -80,7 +82,10 @@ def _laundering(problems: Problems, top: dict[str, object]) -> tuple[tuple[str, 
     """The rules that may launder, and why they may: neither goes without the other."""
     if "allow_laundering" not in top:
         if "laundering_reason" in top:
-            problems.add(("laundering_reason",), "laundering_reason: the reason for what? It goes with `allow_laundering: [rule names]`")
+            problems.add(
+                ("laundering_reason",),
+                "laundering_reason: the reason for what? It goes with `allow_laundering: [rule names]`",
+            )
         return (), None
     names, here = top["allow_laundering"], ("allow_laundering",)
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
@@ -95,10 +100,16 @@ def _laundering(problems: Problems, top: dict[str, object]) -> tuple[tuple[str, 
         elif name not in known:
             problems.add((*here, index), f"allow_laundering: no rule is called {name!r}{nearest(name, known)}")
     reason = top.get("laundering_reason")
-    if not isinstance(reason, str) or len(reason.split()) < 2 or len(reason) > LONGEST_REASON or not reason.isprintable():
+    if (
+        not isinstance(reason, str)
+        or len(reason.split()) < 2
+        or len(reason) > LONGEST_REASON
+        or not reason.isprintable()
+    ):
         problems.add(
             ("laundering_reason",) if "laundering_reason" in top else here,
-            'allow_laundering: forgeries will leave as authentic mail: say why in plain words, `laundering_reason: "..."` (one line, '
+            "allow_laundering: forgeries will leave as authentic mail: say why in plain words, `laundering_reason: "
+            '"..."` (one line, '
             f"two words or more, at most {LONGEST_REASON} characters); it stands in every record of these rules",
         )
         return (), None
@@ -122,7 +133,10 @@ def _weights(problems: Problems, value: object) -> Weights:
             continue
         where: Where = ("risk", group)
         entries = (
-            problems.mapping(where, groups[group], f"a mapping such as `{'fail' if 'fail' in names else next(iter(names))}: 10`") or {}
+            problems.mapping(
+                where, groups[group], f"a mapping such as `{'fail' if 'fail' in names else next(iter(names))}: 10`"
+            )
+            or {}
         )
         problems.known(where, entries, names)
         for key, part in names.items():
@@ -179,7 +193,10 @@ def _name(problems: Problems, where: Where, mapping: dict[str, object], names: d
         return None
     value, here = mapping["name"], (*where, "name")
     if not isinstance(value, str) or not NAME.fullmatch(value):
-        problems.add(here, f"name: expected one word of letters, digits and - _ . (at most 64), found {shown(value)}{trap(value)}")
+        problems.add(
+            here,
+            f"name: expected one word of letters, digits and - _ . (at most 64), found {shown(value)}{trap(value)}",
+        )
     elif value in TAKEN:
         problems.add(here, f"name: {value!r} is the name of {TAKEN[value]}: choose another")
     elif value in names:

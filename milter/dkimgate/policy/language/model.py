@@ -1,8 +1,9 @@
-"""A policy as frozen data: rules, weights, and conditions as a tree that can be evaluated, explained and reasoned about.
+"""A policy as frozen data: rules, weights, and conditions as a tree that can be evaluated, explained and reasoned
+about.
 
-Conditions hold no code. Whoever wants to know what a policy can do walks the tree: each leaf names its fact and the words,
-thresholds, patterns and networks that it is compared with. Lines don't take part in comparisons: two conditions are equal where
-they say the same.
+Conditions hold no code. Whoever wants to know what a policy can do walks the tree: each leaf names its fact and the
+words, thresholds, patterns and networks that it is compared with. Lines don't take part in comparisons: two conditions
+are equal where they say the same.
 """
 
 from __future__ import annotations
@@ -82,7 +83,8 @@ Atom = Word | Flag | Compare | Glob | DomainGlob | Within | Present | Hosted | N
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A leaf: one of `atoms` (never empty) holds for the fact of that name. It never matches where the message is without the fact."""
+    """A leaf: one of `atoms` (never empty) holds for the fact of that name. It never matches where the message is
+    without the fact."""
 
     fact: str
     atoms: tuple[Atom, ...]
@@ -130,12 +132,13 @@ def leaves(condition: Condition) -> Iterator[Leaf]:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What is done with the messages for which `when` holds; without `when`, with every message that no earlier rule took.
+    """What is done with the messages for which `when` holds; without `when`, with every message that no earlier rule
+    took.
 
-    `text` is what the sender is told, one line without reply codes; only hold, defer and reject have one. `otherwise` is the
-    disposition where `envelope: unalign` can't unalign the envelope: None where the file does not say, which is hold. `tag`, `add`
-    and `remove` are about the header. `mode` is that of this rule, None where the policy's counts. `line` is where the rule stands
-    in the file, 0 for a default that is not written there.
+    `text` is what the sender is told, one line without reply codes; only hold, defer and reject have one. `otherwise`
+    is the disposition where `envelope: unalign` can't unalign the envelope: None where the file does not say, which is
+    hold. `tag`, `add` and `remove` are about the header. `mode` is that of this rule, None where the policy's counts.
+    `line` is where the rule stands in the file, 0 for a default that is not written there.
     """
 
     name: str
@@ -155,8 +158,9 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What facts add to the risk. `parts` are by the name that the record gives them ("dmarc=fail", "header.from_equals_to");
-    `per_required` is what a spam score of exactly `required` adds; other scores in proportion, never below 0."""
+    """What facts add to the risk. `parts` are by the name that the record gives them ("dmarc=fail",
+    "header.from_equals_to"); `per_required` is what a spam score of exactly `required` adds; other scores in
+    proportion, never below 0."""
 
     parts: tuple[tuple[str, float], ...] = ()
     per_required: float = 0.0
@@ -164,8 +168,8 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A whole policy file. `allow_laundering` names the rules that may launder, for `laundering_reason`. `digest` is the SHA-256 of its
-    bytes in hexadecimal: what `sha256sum` says of it. `file` is where it was read."""
+    """A whole policy file. `allow_laundering` names the rules that may launder, for `laundering_reason`. `digest` is
+    the SHA-256 of its bytes in hexadecimal: what `sha256sum` says of it. `file` is where it was read."""
 
     mode: Mode = "enforce"
     weights: Weights = field(default_factory=Weights)

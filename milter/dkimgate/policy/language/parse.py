@@ -77,7 +77,9 @@ def _part(problems: Problems, where: Where, key: str, value: object, depth: int)
     return None if atoms is None else Leaf(key, atoms, line)
 
 
-def _list_of_conditions(problems: Problems, where: Where, key: str, value: object, depth: int) -> tuple[Condition, ...] | None:
+def _list_of_conditions(
+    problems: Problems, where: Where, key: str, value: object, depth: int
+) -> tuple[Condition, ...] | None:
     if not isinstance(value, list) or not value:
         problems.add(where, f"{key}: expected a list of mappings, `{key}: [{{...}}, {{...}}]`, found {shown(value)}")
         return None
@@ -184,7 +186,11 @@ def _network(value: str) -> Within | str:
         if problem.endswith("has host bits set"):
             return f"{value} has host bits set: write {ipaddress.ip_network(value, strict=False)}, or the address alone"
         return f"expected a network such as 192.0.2.0/24 or 2001:db8::/32, found {value!r}"
-    if isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped is not None and network.prefixlen >= 96:
+    if (
+        isinstance(network, ipaddress.IPv6Network)
+        and network.network_address.ipv4_mapped is not None
+        and network.prefixlen >= 96
+    ):
         plain = ipaddress.IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
         return f"addresses that are IPv4 mapped into IPv6 are compared as IPv4: write {plain}"
     return Within(network)

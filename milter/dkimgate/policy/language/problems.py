@@ -42,7 +42,10 @@ class Problems:
                 keys[key] = inner
             else:
                 written = self._written(where, key)
-                self.add((*where, written), f"the key {written} is not read as text but as {shown(key)}: put it in quotes{trap(key)}")
+                self.add(
+                    (*where, written),
+                    f"the key {written} is not read as text but as {shown(key)}: put it in quotes{trap(key)}",
+                )
         return keys
 
     def known(self, where: Where, mapping: dict[str, object], keys: Collection[str]) -> None:
@@ -56,7 +59,9 @@ class Problems:
         if isinstance(value, str) and value in words:
             return value
         hint = nearest(value, words) if isinstance(value, str) else f"; valid here: {', '.join(words)}"
-        self.add(where, f"{where[-1] if isinstance(where[-1], str) else where[-2]}: found {shown(value)}{hint}{trap(value)}")
+        self.add(
+            where, f"{where[-1] if isinstance(where[-1], str) else where[-2]}: found {shown(value)}{hint}{trap(value)}"
+        )
         return None
 
     def number(self, where: Where, value: object, least: float, most: float) -> float | None:

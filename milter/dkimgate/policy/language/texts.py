@@ -25,7 +25,10 @@ def mistake(text: str) -> str | None:
     """What is wrong with the braces of a text, or None."""
     for match in _PART.finditer(text):
         if match[0] in ("{", "}"):
-            return f"a single {match[0]!r}: a fact is written {{arrival.dmarc}}, and a brace that is meant as such is doubled"
+            return (
+                f"a single {match[0]!r}: a fact is written {{arrival.dmarc}}, and a brace that is meant as such is "
+                f"doubled"
+            )
         if match[1] is not None and match[1] not in NAMES:
             return f"{{{match[1]}}}: no fact is called so{nearest(match[1], NAMES)}"
     return None

@@ -22,7 +22,8 @@ def value_of(fact: str, facts: Facts, risk: Risk) -> Value:
 
 
 def put(base: Facts, values: Mapping[str, Any]) -> Facts:
-    """The facts of `base` with these values, by the names of the table, in the places that it tells; what stands in none is passed over."""
+    """The facts of `base` with these values, by the names of the table, in the places that it tells; what stands in
+    none is passed over."""
     places: dict[str, Any] = {}
     for name, value in values.items():
         fact = FACTS.get(name)
@@ -42,4 +43,6 @@ def _put(into: Any, places: Mapping[str, Any]) -> Any:
             below.setdefault(attribute, {})[rest] = value
         else:
             here[attribute] = value
-    return replace(into, **here, **{attribute: _put(getattr(into, attribute), rest) for attribute, rest in below.items()})
+    return replace(
+        into, **here, **{attribute: _put(getattr(into, attribute), rest) for attribute, rest in below.items()}
+    )

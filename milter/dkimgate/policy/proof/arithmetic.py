@@ -1,8 +1,9 @@
-"""The numbers of a message: spam score, what is required, their ratio, and the risk that adds it to the weights of words and flags.
+"""The numbers of a message: spam score, what is required, their ratio, and the risk that adds it to the weights of
+words and flags.
 
-A risk is a sum of parts of two decimals each, so in hundredths it is a sum of whole numbers: which sums exist is a set of bits, and
-whether one of them lies within a policy's limits is exact. `propagated` draws the cheap conclusions while the search goes on; `solved`
-decides when everything else is settled.
+A risk is a sum of parts of two decimals each, so in hundredths it is a sum of whole numbers: which sums exist is a set
+of bits, and whether one of them lies within a policy's limits is exact. `propagated` draws the cheap conclusions while
+the search goes on; `solved` decides when everything else is settled.
 """
 
 from __future__ import annotations
@@ -60,7 +61,11 @@ class Arithmetic:
     def propagated(self, state: State) -> set[str] | None:
         """Narrow the numbers of the state; the keys of what was narrowed, or None: nothing is left."""
         changed: set[str] = set()
-        score, required, ratio = _ranges(state, "spam.score"), _ranges(state, "spam.required"), _ranges(state, "spam.ratio")
+        score, required, ratio = (
+            _ranges(state, "spam.score"),
+            _ranges(state, "spam.required"),
+            _ranges(state, "spam.ratio"),
+        )
         between = union((_ratio(score.first, required.last), _ratio(score.last, required.first)))
         if not _narrow(state, "spam.ratio", ratio & between, changed):
             return None
@@ -87,7 +92,9 @@ class Arithmetic:
             for part, low, high in bounds:
                 mask = _mask(state, part.key)
                 left = sum(
-                    bit for bit, cents in part.choices(mask) if cents - low <= risk.last - least and high - cents <= most - risk.first
+                    bit
+                    for bit, cents in part.choices(mask)
+                    if cents - low <= risk.last - least and high - cents <= most - risk.first
                 )
                 if not left:
                     return False
@@ -104,11 +111,14 @@ class Arithmetic:
                 return True
 
     def solved(self, state: State) -> dict[str, int] | None:
-        """A value for each number, and the bit of a value for each fact that has a weight; None where there are none such."""
+        """A value for each number, and the bit of a value for each fact that has a weight; None where there are none
+        such."""
         ratios = _boxes(state)
         if not self._risk_matters:
             chosen = {part.key: _first(_mask(state, part.key)) for part in self._parts}
-            return next(({**chosen, **numbers} for box in ratios if (numbers := box.solved(box.ratios)) is not None), None)
+            return next(
+                ({**chosen, **numbers} for box in ratios if (numbers := box.solved(box.ratios)) is not None), None
+            )
         targets = _ranges(state, "risk").parts
         boxes = [(box, self._spam(box.ratios.first), self._spam(box.ratios.last)) for box in ratios]
         wanted = [(first - high, last - low) for _, low, high in boxes for first, last in targets]
@@ -127,8 +137,8 @@ class Arithmetic:
         return None
 
     def _words(self, state: State, targets: list[tuple[int, int]]) -> dict[str, int] | None:
-        """For each fact with a weight the bit of a value, so that their sum is within one of the targets. The first values of each fact
-        are preferred."""
+        """For each fact with a weight the bit of a value, so that their sum is within one of the targets. The first
+        values of each fact are preferred."""
         given = [(part.key, part.choices(_mask(state, part.key))) for part in self._parts]
         unit = math.gcd(*(cents for _, each in given for _, cents in each)) or 1  # weights are round numbers, as a rule
         choices = [(key, [(bit, cents // unit) for bit, cents in each]) for key, each in given]
@@ -261,11 +271,13 @@ class _Box:
         return None
 
     def _requireds(self, first: int, last: int) -> list[int]:
-        """Required scores to try. With the highest, and with the one that gives the highest score a ratio in range, every range of more
-        than a few neighbouring floats is met."""
+        """Required scores to try. With the highest, and with the one that gives the highest score a ratio in range,
+        every range of more than a few neighbouring floats is met."""
         low, high = self.required
         usual = [place for place in (rank(5.0), plainest(low, high)) if low <= place <= high]
-        fitting = low + bisect.bisect_left(range(low, high + 1), -last, key=lambda required: -_ratio(self.score[1], required))
+        fitting = low + bisect.bisect_left(
+            range(low, high + 1), -last, key=lambda required: -_ratio(self.score[1], required)
+        )
         return list(dict.fromkeys([*usual, high, low, *([fitting] if fitting <= high else [])]))
 
 

@@ -25,7 +25,8 @@ class Budget:
         return steps
 
     def spend(self, steps: int, on: object) -> None:
-        """Take steps. `on`: the condition that takes them, which as a string says what it is. Raises TooHardError where none are left."""
+        """Take steps. `on`: the condition that takes them, which as a string says what it is. Raises TooHardError where
+        none are left."""
         self.left -= steps
         self._spent[on] += steps
         if self.left < 0:

@@ -45,7 +45,8 @@ class And:
 
 
 class Or:
-    """At least one part holds. `written`: the condition that it comes from. `whole`: what the search began with, if this is left of it."""
+    """At least one part holds. `written`: the condition that it comes from. `whole`: what the search began with, if
+    this is left of it."""
 
     __slots__ = ("keys", "parts", "whole", "written")
 
@@ -84,7 +85,10 @@ class Formulas:
                 if name in found:
                     found[name] += [atom for atom in leaf.atoms if isinstance(atom, Glob | DomainGlob)]
         texts = {**universe.TEXTS, "recipients": (Writing.MAILBOX, True, universe.READABLE_RECIPIENTS)}
-        languages = {name: Language(writing, found[name], readable, budget, name) for name, (writing, _, readable) in texts.items()}
+        languages = {
+            name: Language(writing, found[name], readable, budget, name)
+            for name, (writing, _, readable) in texts.items()
+        }
         return cls(languages, {})
 
     def formula(self, condition: Condition | None, holds: bool = True) -> Formula:

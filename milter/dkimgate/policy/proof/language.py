@@ -1,8 +1,8 @@
 """Is there a text that matches these globs and none of those? Exactly, with such a text where there is one.
 
-The globs of one fact are one automaton: a state is the set of places in all of them that the text so far may have led to, as the bits
-of one number. A walk over the states that can be reached finds a text, or shows that there is none. Before that, readable texts are
-tried, for most questions have an answer that is not far to seek.
+The globs of one fact are one automaton: a state is the set of places in all of them that the text so far may have led
+to, as the bits of one number. A walk over the states that can be reached finds a text, or shows that there is none.
+Before that, readable texts are tried, for most questions have an answer that is not far to seek.
 """
 
 from __future__ import annotations
@@ -104,7 +104,9 @@ class Language:
     def accepts(self, wanted: Wanted, text: str) -> bool:
         """Is that such a text?"""
         return (
-            writable(self._writing, text) and not self.matches(wanted.none, text) and all(self.matches(some, text) for some in wanted.some)
+            writable(self._writing, text)
+            and not self.matches(wanted.none, text)
+            and all(self.matches(some, text) for some in wanted.some)
         )
 
     def _search(self, wanted: Wanted) -> str | None:
@@ -245,7 +247,8 @@ class _TooManyStatesError(Exception):
 
 
 class _Automaton:
-    """All patterns side by side. A pattern of n characters has n + 1 places; its text has been read when the last one is reached."""
+    """All patterns side by side. A pattern of n characters has n + 1 places; its text has been read when the last one
+    is reached."""
 
     def __init__(self, patterns: list[Glob | DomainGlob]) -> None:
         self._first: list[int] = []
@@ -293,7 +296,12 @@ class _Automaton:
                 return _spelled(here, came)
             for char in self._next(places, writing):
                 there = self._step(places, char), _stand(standing, char, writing)
-                if there[1] == _WRONG or there in came or there[0] & lost or any(not there[0] & region for region, _ in alive):
+                if (
+                    there[1] == _WRONG
+                    or there in came
+                    or there[0] & lost
+                    or any(not there[0] & region for region, _ in alive)
+                ):
                     continue
                 came[there] = here, char
                 spend()
@@ -331,8 +339,8 @@ class _Automaton:
 
 
 def _tokens(pattern: Glob | DomainGlob) -> list[tuple[str, bool]]:
-    """The characters of a pattern without repeated stars. Those of a domain are `inner`: they don't match an @; and a domain is not
-    empty, so that what matches an empty one has a place that nothing leads out of."""
+    """The characters of a pattern without repeated stars. Those of a domain are `inner`: they don't match an @; and a
+    domain is not empty, so that what matches an empty one has a place that nothing leads out of."""
     text = pattern.pattern
     while "**" in text:
         text = text.replace("**", "*")

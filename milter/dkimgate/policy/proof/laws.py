@@ -1,4 +1,5 @@
-"""The proof that a policy can't launder: for each rule, either no message exists by which it breaks the first law, or here is one."""
+"""The proof that a policy can't launder: for each rule, either no message exists by which it breaks the first law, or
+here is one."""
 
 from __future__ import annotations
 
@@ -47,7 +48,12 @@ class Proof:
 
 _BROKEN: dict[Law, Condition] = {
     Law.SIGNATURE: All(
-        (universe.OUTSIDE, Leaf("arrival.badly", (Flag(True),)), Leaf("from", (Hosted(),)), Not(Leaf("own_signature", (Flag(True),))))
+        (
+            universe.OUTSIDE,
+            Leaf("arrival.badly", (Flag(True),)),
+            Leaf("from", (Hosted(),)),
+            Not(Leaf("own_signature", (Flag(True),))),
+        )
     ),
     Law.DEPARTURE: All(
         (
@@ -57,8 +63,8 @@ _BROKEN: dict[Law, Condition] = {
         )
     ),
 }
-"""What a message must be like for a rule that does what `_may_break` asks for to break the law. A signature that breaks the second law
-breaks the first as well, so of the second only the envelope is left."""
+"""What a message must be like for a rule that does what `_may_break` asks for to break the law. A signature that breaks
+the second law breaks the first as well, so of the second only the envelope is left."""
 
 
 def prove(policy: Policy) -> Proof:
@@ -91,6 +97,7 @@ def _may_break(law: Law, rule: Rule) -> bool:
 
 
 def breaks(law: Law, facts: Facts, decision: Decision) -> bool:
-    """Does the decision about this message break the law? What is held, deferred, rejected or discarded does not depart."""
+    """Does the decision about this message break the law? What is held, deferred, rejected or discarded does not
+    depart."""
     departs = departure.predict(facts, decision.sign is Sign.AUTHOR, decision.envelope is EnvelopeAction.UNALIGN).dmarc
     return law in broken(facts, decision.sign, departs if decision.disposition.leaves else None)

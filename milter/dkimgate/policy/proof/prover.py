@@ -15,7 +15,8 @@ from dkimgate.policy.risk import risk_of
 
 STEPS_A_QUESTION = 200_000
 STEPS = 700_000
-"""Parts of conditions that are looked at, for one question and for a whole policy: a few seconds. 200 rules take some ten thousand."""
+"""Parts of conditions that are looked at, for one question and for a whole policy: a few seconds. 200 rules take some
+ten thousand."""
 
 MANY = 20
 """Rules before the one in question that are asked one by one; after that, all at once."""
@@ -35,11 +36,12 @@ class Prover:
         self._formulas: dict[int, tuple[Condition, Formula]] = {}
 
     def witness(self, index: int, *wanted: Condition, ahead: Collection[int] | None = None) -> Facts | None:
-        """A message that the rule takes (the index is that of `policy.all_rules`), that no rule before it takes, and for which all of
-        `wanted` hold; None: there is none. `ahead`: of the rules before it, only these count. `wanted` has no globs but the policy's.
-        Raises TooHardError.
+        """A message that the rule takes (the index is that of `policy.all_rules`), that no rule before it takes, and
+        for which all of `wanted` hold; None: there is none. `ahead`: of the rules before it, only these count. `wanted`
+        has no globs but the policy's. Raises TooHardError.
 
-        Of the rules before it, only those are asked for their conditions that took what was found without: few matter to any question.
+        Of the rules before it, only those are asked for their conditions that took what was found without: few matter
+        to any question.
         """
         before = set(range(index) if ahead is None else ahead)
         formulas = [self._takes[index], *map(self._formula, wanted)]
@@ -57,7 +59,8 @@ class Prover:
         return facts if facts is None else self._confirmed(facts, self.policy.all_rules[index].when, *wanted)
 
     def message(self, *wanted: Condition) -> Facts | None:
-        """Any message for which all of `wanted` hold, whatever rule takes it; None: there is none. Raises TooHardError."""
+        """Any message for which all of `wanted` hold, whatever rule takes it; None: there is none. Raises
+        TooHardError."""
         steps = self._begin()
         try:
             facts = self._found([self._formula(each) for each in wanted])

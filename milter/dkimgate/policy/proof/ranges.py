@@ -1,7 +1,7 @@
 """Sets of whole numbers as ranges, and the scales by which floats, risks, counts and addresses are whole numbers.
 
-Floats can be counted: each has a next one. So "less than 50" is "at most the float before 50", every range is closed, and no
-proof depends on what lies between two floats.
+Floats can be counted: each has a next one. So "less than 50" is "at most the float before 50", every range is closed,
+and no proof depends on what lies between two floats.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ class Ranges:
 
 
 def union(*parts: tuple[int, int]) -> Ranges:
-    """The set of all members of the (first, last) pairs, which may overlap; a pair whose last is below its first has none."""
+    """The set of all members of the (first, last) pairs, which may overlap; a pair whose last is below its first has
+    none."""
     found: list[tuple[int, int]] = []
     for first, last in sorted(parts):
         if first > last:
@@ -181,7 +182,9 @@ ABSENT = -1
 _SIXTH = 1 << 33
 _MAPPED = _SIXTH + (0xFFFF << 32)
 
-ADDRESSES = union((ABSENT, ABSENT), (0, (1 << 32) - 1), (_SIXTH, _MAPPED - 1), (_MAPPED + (1 << 32), _SIXTH + (1 << 128) - 1))
+ADDRESSES = union(
+    (ABSENT, ABSENT), (0, (1 << 32) - 1), (_SIXTH, _MAPPED - 1), (_MAPPED + (1 << 32), _SIXTH + (1 << 128) - 1)
+)
 """IPv4, and behind it IPv6; without IPv4 that is mapped into IPv6, for that is compared as IPv4."""
 
 PRESENT_ADDRESSES = ADDRESSES.without(union((ABSENT, ABSENT)))

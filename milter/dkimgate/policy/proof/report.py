@@ -1,4 +1,5 @@
-"""What was proved, in words: a message as a postmaster knows one, with its envelope and header, and what to do about it."""
+"""What was proved, in words: a message as a postmaster knows one, with its envelope and header, and what to do about
+it."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def doubtful(policy: Policy, proof: Proof) -> list[str]:
 
 
 def warnings(policy: Policy, proof: Proof) -> list[str]:
-    """What is said of a policy that runs: the rules that are too hard to prove, those that may launder and do, those that may and don't."""
+    """What is said of a policy that runs: the rules that are too hard to prove, those that may launder and do, those
+    that may and don't."""
     busy = {each.rule.name for each in proof.launders} | {each.rule.name for each in proof.unproved}
     hard: dict[str, str] = {}
     for each in _doubtful(policy, proof):
@@ -58,9 +60,11 @@ def laundering(policy: Policy, found: Laundering) -> str:
         here = ", or `envelope: unalign` into this one"
     return "\n".join(
         [
-            f"{_place(policy, found.rule)}: the rule {found.rule.name!r} launders: this message arrived from outside{how} and {what}:",
+            f"{_place(policy, found.rule)}: the rule {found.rule.name!r} launders: this message arrived from "
+            f"outside{how} and {what}:",
             *(f"    {line}" for line in message(facts)),
-            "  No rule ahead stops this message. Put one there, `when: {arrival.badly: true}` with `sign: none` and `envelope: unalign`"
+            "  No rule ahead stops this message. Put one there, `when: {arrival.badly: true}` with `sign: none` and "
+            "`envelope: unalign`"
             f"{here}; or say in `allow_laundering` that it is meant so",
         ]
     )
@@ -69,9 +73,14 @@ def laundering(policy: Policy, found: Laundering) -> str:
 def unproved(policy: Policy, found: Unproved) -> str:
     """A rule that is too hard to prove, and why. Where a rule only observes, nothing is refused."""
     observes = policy.mode_of(found.rule) == "observe"
-    guarded = "" if observes else ", and a message by which it would launder is refused its signature or its envelope when it comes"
+    guarded = (
+        ""
+        if observes
+        else ", and a message by which it would launder is refused its signature or its envelope when it comes"
+    )
     return (
-        f"{_place(policy, found.rule)}: the rule {found.rule.name!r} could not be proved safe: {found.why}. It runs{guarded}. "
+        f"{_place(policy, found.rule)}: the rule {found.rule.name!r} could not be proved safe: {found.why}. It "
+        f"runs{guarded}. "
         "Simplify that condition to have it proved"
     )
 
@@ -89,7 +98,8 @@ def unreachable(found: Unreachable) -> str:
     match rules:
         case []:
             return (
-                f"no message reaches the rule {name!r}: rules before it take all that it would take, or its conditions exclude each other"
+                f"no message reaches the rule {name!r}: rules before it take all that it would take, or its "
+                f"conditions exclude each other"
             )
         case [one]:
             takers = f"the rule {one} takes"
@@ -103,7 +113,11 @@ def unreachable(found: Unreachable) -> str:
 def summary(facts: Facts) -> str:
     """A message in a few words: what is ordinary is left out."""
     arrival, spam = facts.arrival, facts.arrival.spam
-    words = [str(facts.origin), f"from {facts.author or 'no single author'}{' (hosted)' if facts.hosted else ''}", f"dmarc={arrival.dmarc}"]
+    words = [
+        str(facts.origin),
+        f"from {facts.author or 'no single author'}{' (hosted)' if facts.hosted else ''}",
+        f"dmarc={arrival.dmarc}",
+    ]
     if spam.score:
         words.append(f"spam {_number(spam.score)}/{_number(spam.required)}")
     if facts.spf_passes:
@@ -125,7 +139,10 @@ def message(facts: Facts) -> list[str]:
     lines += _results(facts)
     spam = facts.arrival.spam
     if spam.score:
-        lines.append(f"X-Spam-Status: {'Yes' if spam.spam else 'No'}, score={_number(spam.score)} required={_number(spam.required)}")
+        lines.append(
+            f"X-Spam-Status: {'Yes' if spam.spam else 'No'}, score={_number(spam.score)} "
+            f"required={_number(spam.required)}"
+        )
     local = facts.sender.rpartition("@")[0] or "friend"
     lines.append(f"From: {local}@{facts.author}" if facts.author else "From: (more than one, or none that can be read)")
     odd = _oddities(facts)
@@ -148,7 +165,9 @@ def _results(facts: Facts) -> list[str]:
     arrival = facts.arrival
     stated = [f"dmarc={arrival.dmarc}"] if arrival.dmarc != "unknown" else []
     stated += [
-        f"{name}={result}" for name, result in (("spf", arrival.spf), ("dkim", arrival.dkim), ("arc", arrival.arc)) if result != "none"
+        f"{name}={result}"
+        for name, result in (("spf", arrival.spf), ("dkim", arrival.dkim), ("arc", arrival.arc))
+        if result != "none"
     ]
     by = facts.border.by if facts.border else _US
     lines = [f"Authentication-Results: {by}; {'; '.join(stated)}"] if stated else []

@@ -1,7 +1,7 @@
 """The search: is there a message for which all of some conditions hold?
 
-What must hold narrows the stores; an alternative of which but one part is left must hold as well; where nothing follows any more, one
-alternative is tried after the other. So no message is overlooked, and most are excluded in bulk.
+What must hold narrows the stores; an alternative of which but one part is left must hold as well; where nothing follows
+any more, one alternative is tried after the other. So no message is overlooked, and most are excluded in bulk.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class Search:
         return branches
 
     def _propagated(self, state: State, open_: list[Or], fresh: list[Formula]) -> list[Or] | None:
-        """Narrow the state by what `fresh` demands and by all that follows from it. The alternatives that are left open, or None: the
-        conditions exclude each other."""
+        """Narrow the state by what `fresh` demands and by all that follows from it. The alternatives that are left
+        open, or None: the conditions exclude each other."""
         left = open_
         for formula in fresh:
             changed: set[str] = set()

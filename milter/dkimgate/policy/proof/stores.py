@@ -1,7 +1,7 @@
 """What a fact of a message may still be, and the literals that narrow it.
 
-A store is never changed: a literal makes a narrower one, or None where nothing is left. There are four kinds: a set of words as the
-bits of a number, `Ranges` of numbers and addresses, `Texts`, and `Recipients`.
+A store is never changed: a literal makes a narrower one, or None where nothing is left. There are four kinds: a set of
+words as the bits of a number, `Ranges` of numbers and addresses, `Texts`, and `Recipients`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ class Texts:
 
 @dataclass(frozen=True)
 class Recipients:
-    """The recipients: how many; what each of them has to match, None where there can't be any; and what some have to match. Of each
-    (patterns, wanted) in `some`, one recipient matches a pattern, or where not wanted, one matches none."""
+    """The recipients: how many; what each of them has to match, None where there can't be any; and what some have to
+    match. Of each (patterns, wanted) in `some`, one recipient matches a pattern, or where not wanted, one matches
+    none."""
 
     counts: Ranges
     each: Wanted | None = ANYTHING
@@ -136,7 +137,9 @@ class _Recipients(Literal):
     ALL: ClassVar[str] = "all"
     ANY: ClassVar[str] = "any"
 
-    def __init__(self, key: str, language: Language, quantified: str, patterns: Patterns, present: bool, positive: bool) -> None:
+    def __init__(
+        self, key: str, language: Language, quantified: str, patterns: Patterns, present: bool, positive: bool
+    ) -> None:
         super().__init__(key)
         self.language = language
         self.quantified = quantified
@@ -213,8 +216,8 @@ def settled(language: Language, store: Recipients) -> Recipients | None:
 
 
 def different(language: Language, store: Recipients) -> tuple[str, ...] | None:
-    """Recipients, as few as readily found and not more than may be, of which everything holds that has to; None where there are none
-    such."""
+    """Recipients, as few as readily found and not more than may be, of which everything holds that has to; None where
+    there are none such."""
     if store.each is None:
         return None
     groups = _grouped(language, store.each, sorted(store.some), store.counts.last)
@@ -236,7 +239,9 @@ def _grouped(language: Language, each: Wanted, some: list[tuple[Patterns, bool]]
     return _placed(language, each, some, most, [])
 
 
-def _placed(language: Language, each: Wanted, some: list[tuple[Patterns, bool]], most: int, groups: list[Wanted]) -> list[Wanted] | None:
+def _placed(
+    language: Language, each: Wanted, some: list[tuple[Patterns, bool]], most: int, groups: list[Wanted]
+) -> list[Wanted] | None:
     if not some:
         return groups
     need, rest = some[0], some[1:]

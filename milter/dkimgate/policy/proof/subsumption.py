@@ -1,4 +1,5 @@
-"""What rules take from each other: rules that no message reaches, rules that share messages, and what is left for the default."""
+"""What rules take from each other: rules that no message reaches, rules that share messages, and what is left for the
+default."""
 
 from __future__ import annotations
 
@@ -14,8 +15,9 @@ from dkimgate.policy.proof.prover import MANY, Prover
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
-    """No message reaches the rule. `conflict`: conditions of its own that never match together. `takers`: rules before it that take between
-    them every message that it would take. Neither is given where it is too hard to find out which."""
+    """No message reaches the rule. `conflict`: conditions of its own that never match together. `takers`: rules before
+    it that take between them every message that it would take. Neither is given where it is too hard to find out
+    which."""
 
     rule: Rule
     conflict: tuple[Condition, ...] = ()
@@ -24,7 +26,8 @@ class Unreachable:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """The rule `taker` stands first and does something else with messages, such as the witness, that `rule` would take too."""
+    """The rule `taker` stands first and does something else with messages, such as the witness, that `rule` would take
+    too."""
 
     rule: Rule
     taker: Rule
@@ -32,7 +35,8 @@ class Overlap:
 
 
 def unreachable(policy: Policy) -> tuple[Unreachable, ...]:
-    """The rules that no message reaches, the default aside. One of which that is too hard to find out counts as reached."""
+    """The rules that no message reaches, the default aside. One of which that is too hard to find out counts as
+    reached."""
     prover = Prover(policy)
     found = []
     for index, rule in enumerate(policy.rules):
@@ -114,7 +118,8 @@ def _overlap(prover: Prover, index: int) -> Overlap | None:
 
 
 def uncovered(policy: Policy) -> Facts | None:
-    """A message that no rule takes, so that the default decides; None: there is none, or that is too hard to find out."""
+    """A message that no rule takes, so that the default decides; None: there is none, or that is too hard to find
+    out."""
     try:
         return Prover(policy).witness(len(policy.rules))
     except TooHardError:

@@ -1,7 +1,8 @@
 """What a message can be: every value of every fact that evidence may come to, and what ties them together.
 
-This is the one place that says so. It is wider than what happens, never narrower: `tests/policy/test_policy_proof_parts.py` gathers the
-facts of messages and finds each of them in here. The prover searches in it, and the tests draw from it.
+This is the one place that says so. It is wider than what happens, never narrower:
+`tests/policy/test_policy_proof_parts.py` gathers the facts of messages and finds each of them in here. The prover
+searches in it, and the tests draw from it.
 """
 
 from __future__ import annotations
@@ -13,14 +14,30 @@ from dkimgate.facts import Arrival, Border, Facts, Origin, Risk, Spam, is_outsid
 from dkimgate.policy.describe.explain import describe
 from dkimgate.policy.language.conditions import holds
 from dkimgate.policy.language.fact import Kind
-from dkimgate.policy.language.model import All, Any, Compare, Condition, Flag, Glob, Hosted, Leaf, NoAuthor, Not, Present, Word, leaves
+from dkimgate.policy.language.model import (
+    All,
+    Any,
+    Compare,
+    Condition,
+    Flag,
+    Glob,
+    Hosted,
+    Leaf,
+    NoAuthor,
+    Not,
+    Present,
+    Word,
+    leaves,
+)
 from dkimgate.policy.language.vocabulary import FACTS, put, value_of
 from dkimgate.policy.proof.language import Writing, writable
 from dkimgate.policy.proof.ranges import Cents, Counts, Floats, Ranges, rank, union, unrank
 from dkimgate.policy.risk import MAX_PART
 
 WORDS: dict[str, tuple[str | None, ...]] = {
-    fact.name: (*((None,) if fact.optional else ()), *(fact.found or fact.words)) for fact in FACTS.values() if fact.kind is Kind.WORD
+    fact.name: (*((None,) if fact.optional else ()), *(fact.found or fact.words))
+    for fact in FACTS.values()
+    if fact.kind is Kind.WORD
 }
 """Facts that are one of a few words; None where a message may be without it."""
 
@@ -34,7 +51,8 @@ NUMBERS: dict[str, Ranges] = {
     "spam.required": union((1, rank(MAX_SCORE))),  # more than 0
     "spam.ratio": union((0, rank(MAX_PART))),
 }
-"""By the rank of the float. Spam is what has a ratio of 1 or more: a field that says so has a score of at least what it requires."""
+"""By the rank of the float. Spam is what has a ratio of 1 or more: a field that says so has a score of at least what it
+requires."""
 
 RISKS = union((0, 100_000_000_000))
 """In hundredths."""
@@ -65,7 +83,12 @@ def most(name: str) -> float:
 
 NETWORKS = tuple(fact.name for fact in FACTS.values() if fact.kind is Kind.ADDRESS)
 
-_WRITING = {Kind.AUTHOR: Writing.DOMAIN, Kind.MAILBOX: Writing.MAILBOX, Kind.HOST: Writing.HOST, Kind.TEXT: Writing.TEXT}
+_WRITING = {
+    Kind.AUTHOR: Writing.DOMAIN,
+    Kind.MAILBOX: Writing.MAILBOX,
+    Kind.HOST: Writing.HOST,
+    Kind.TEXT: Writing.TEXT,
+}
 TEXTS: dict[str, tuple[Writing, bool, tuple[str, ...]]] = {
     fact.name: (_WRITING[fact.kind], fact.optional or fact.kind is Kind.AUTHOR, fact.examples)
     for fact in FACTS.values()
@@ -107,11 +130,16 @@ TIES: tuple[Condition, ...] = (
     _only_if(_true("client.relay"), _is("origin", "relayed")),
     _only_if(_there("border.by"), _is("origin", "forwarded")),
     _only_if(_there("border.ip"), _there("border.by")),
-    _only_if(_true("arrival.aligned"), All((Not(_NO_AUTHOR), Any((_is("arrival.spf", "pass"), _is("arrival.dkim", "pass")))))),
+    _only_if(
+        _true("arrival.aligned"), All((Not(_NO_AUTHOR), Any((_is("arrival.spf", "pass"), _is("arrival.dkim", "pass")))))
+    ),
     # the author domain has no pass of its own then
     _only_if(_there("arrival.pass_of"), Not(_is("arrival.dmarc", "pass"))),
     # the sender is rewritten where that changes something, and what it must not be aligned with is known
-    _only_if(_true("outgoing.unalignable"), All((_true("outgoing.spf_passes"), Not(Leaf("sender", (Glob(""),))), Not(_NO_AUTHOR)))),
+    _only_if(
+        _true("outgoing.unalignable"),
+        All((_true("outgoing.spf_passes"), Not(Leaf("sender", (Glob(""),))), Not(_NO_AUTHOR))),
+    ),
     _only_if(_true("own_signature"), Leaf("from", (Hosted(),))),
     _only_if(_true("header.lookalike_domain"), Not(Leaf("from", (Hosted(),)))),
     _only_if(_true("header.no_received"), OUTSIDE),
@@ -122,7 +150,8 @@ TIES: tuple[Condition, ...] = (
 
 
 def ties_of(named: Collection[str]) -> list[Condition]:
-    """The ties that matter where conditions name those facts: the first fact of a tie is one of them, or of the border."""
+    """The ties that matter where conditions name those facts: the first fact of a tie is one of them, or of the
+    border."""
     named = {*named, *(("border.by", "border.ip") if {"border.by", "border.ip"} & set(named) else ())}
     return [tie for tie in TIES if next(leaves(tie)).fact in named]
 
@@ -149,7 +178,8 @@ def is_possible(facts: Facts) -> str | None:
 
 
 def message(values: dict[str, typing.Any]) -> Facts:
-    """The facts that have these values, by the names of `WORDS`, `FLAGS` and the others here; everything else as it is by default."""
+    """The facts that have these values, by the names of `WORDS`, `FLAGS` and the others here; everything else as it is
+    by default."""
     author, is_hosted = values["from"]
     by, score, required = values["border.by"], values["spam.score"], values["spam.required"]
     blank = Facts(

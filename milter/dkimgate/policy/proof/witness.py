@@ -78,7 +78,9 @@ def _author(state: State, language: Language) -> tuple[str | None, bool]:
     assert isinstance(store, Texts)
     left = dict(store.cases)
     case = next(case for case in (HOSTED, PLAIN, NONE) if case in left)
-    return _text(state, "from", language, (case,), "hosted.example" if case == HOSTED else "partner.example"), case == HOSTED
+    return _text(
+        state, "from", language, (case,), "hosted.example" if case == HOSTED else "partner.example"
+    ), case == HOSTED
 
 
 def _recipients(state: State, language: Language) -> tuple[str, ...]:

@@ -39,7 +39,8 @@ class _Top(Section):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """How a message is handed in, as for `explain`: without a client, by this host; without a sender, with its Return-Path."""
+    """How a message is handed in, as for `explain`: without a client, by this host; without a sender, with its
+    Return-Path."""
 
     client: str | None = None
     helo: str | None = None
@@ -50,7 +51,8 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One message: what is `stated` of it, by the names of the vocabulary, and the whole of it (`message`) where it is given."""
+    """One message: what is `stated` of it, by the names of the vocabulary, and the whole of it (`message`) where it is
+    given."""
 
     name: str
     line: int
@@ -62,7 +64,8 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A file of cases. `settings` ask nobody: no check of our own, no SPF. `policy` is the file under test, None where it isn't said."""
+    """A file of cases. `settings` ask nobody: no check of our own, no SPF. `policy` is the file under test, None where
+    it isn't said."""
 
     file: Path
     policy: Path | None
@@ -102,7 +105,9 @@ def from_document(document: yaml_file.Document) -> Suite:
     forwarder = settings.forwarder.domain if settings.forwarder else None
     keys = tuple(dict.fromkeys(key.domain for key in settings.keys)) if top.config else top.hosted
     keys = (*keys, forwarder) if forwarder is not None and forwarder not in keys else keys
-    return Suite(document.file, policy, settings, World(keys, forwarder), tuple(case for case in found if case is not None))
+    return Suite(
+        document.file, policy, settings, World(keys, forwarder), tuple(case for case in found if case is not None)
+    )
 
 
 def _list(value: object) -> list[object]:
@@ -110,17 +115,26 @@ def _list(value: object) -> list[object]:
 
 
 def _settings(document: yaml_file.Document, top: _Top) -> Config:
-    """What the cases are judged by: a configuration, or what the file itself says of it; neither asks DNS, nor reads keys or secrets."""
+    """What the cases are judged by: a configuration, or what the file itself says of it; neither asks DNS, nor reads
+    keys or secrets."""
     if top.config is None:
         base = Config(
-            trust=top.trust, spam_fields=top.spam_fields, forwarder=Forwarder(domain=top.forwarder) if top.forwarder is not None else None
+            trust=top.trust,
+            spam_fields=top.spam_fields,
+            forwarder=Forwarder(domain=top.forwarder) if top.forwarder is not None else None,
         )
     else:
         beside = [key for key in ("trust", "hosted", "forwarder", "spam_fields") if key in top.model_fields_set]
         if beside:
-            raise ConfigError(document.problem((beside[0],), f"{beside[0]}: the configuration says that: leave it out, or `config:`"))
+            raise ConfigError(
+                document.problem((beside[0],), f"{beside[0]}: the configuration says that: leave it out, or `config:`")
+            )
         base = dkimgate_yaml.load(top.config)
-    quiet = {"verify": Verify(when="never"), "departure": base.departure.model_copy(update={"addresses": ()}), "passport": None}
+    quiet = {
+        "verify": Verify(when="never"),
+        "departure": base.departure.model_copy(update={"addresses": ()}),
+        "passport": None,
+    }
     return base.model_copy(update=quiet)
 
 
@@ -132,7 +146,9 @@ def _case(problems: Problems, where: Where, value: object, names: dict[str, int]
     line = problems.document.line(where)
     name = mapping.get("name")
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
-        problems.add((*where, "name"), f"name: expected what the case is about, in one line, found {shown(name)}{trap(name)}")
+        problems.add(
+            (*where, "name"), f"name: expected what the case is about, in one line, found {shown(name)}{trap(name)}"
+        )
     elif name in names:
         problems.add((*where, "name"), f"name: the case on line {names[name]} is called so already")
     else:
@@ -161,9 +177,14 @@ def _case(problems: Problems, where: Where, value: object, names: dict[str, int]
 
 def _message(problems: Problems, where: Where, value: object, judged_by: bool) -> bytes | None:
     if not judged_by:
-        problems.add(where, "a whole message is judged by what is yours: add `trust: {hosts: [...]}` at the top, or `config: FILE`")
+        problems.add(
+            where,
+            "a whole message is judged by what is yours: add `trust: {hosts: [...]}` at the top, or `config: FILE`",
+        )
     if not isinstance(value, str) or not value or "\0" in value:
-        problems.add(where, f"{where[-1]}: expected {'a file' if where[-1] == 'message' else 'a message'}, found {shown(value)}")
+        problems.add(
+            where, f"{where[-1]}: expected {'a file' if where[-1] == 'message' else 'a message'}, found {shown(value)}"
+        )
         return None
     file = problems.document.file.parent / value
     try:
@@ -194,6 +215,8 @@ def _session(problems: Problems, where: Where, mapping: dict[str, object], whole
         try:
             ipaddress.ip_address(str(client))
         except ValueError:
-            problems.add((*where, "client"), f"client: expected an IP address such as 192.0.2.66, found {shown(client)}")
+            problems.add(
+                (*where, "client"), f"client: expected an IP address such as 192.0.2.66, found {shown(client)}"
+            )
             return Session()
     return Session(**given, recipients=tuple(several))  # type: ignore[arg-type]

@@ -49,7 +49,8 @@ class World:
 
 
 def read(problems: Problems, where: Where, mapping: Mapping[str, object]) -> dict[str, Any]:
-    """The values behind the names; what is wrong is noted. None is the value of a fact that the message is to be without."""
+    """The values behind the names; what is wrong is noted. None is the value of a fact that the message is to be
+    without."""
     stated: dict[str, Any] = {}
     for name, value in mapping.items():
         here = (*where, name)
@@ -77,7 +78,10 @@ def _together(problems: Problems, where: Where, stated: dict[str, Any]) -> None:
         problems.add((*where, HOSTED), f"hosted: `from: {stated['from']}` says it already: leave it out")
     score, required = stated.get("spam.score"), stated.get("spam.required", Spam().required)
     if stated.get("spam") is False and score is not None and required is not None and score >= required:
-        problems.add((*where, "spam"), f"spam: a score of {score:g} of {required:g} is spam: leave `spam: false` out, or lower spam.score")
+        problems.add(
+            (*where, "spam"),
+            f"spam: a score of {score:g} of {required:g} is spam: leave `spam: false` out, or lower spam.score",
+        )
 
 
 def _value(problems: Problems, where: Where, name: str, value: object) -> Any:
@@ -90,7 +94,10 @@ def _value(problems: Problems, where: Where, name: str, value: object) -> Any:
         read = [_mailbox(item) for item in items]
         wrong = next((item for item, text in zip(items, read, strict=True) if not text), None)
         if wrong is not None or None in read:
-            problems.add(where, f"{name}: expected an address such as friend@partner.example, or a list of them, found {shown(wrong)}")
+            problems.add(
+                where,
+                f"{name}: expected an address such as friend@partner.example, or a list of them, found {shown(wrong)}",
+            )
         return tuple(read)
     found = _number(name, fact, value) if fact.kind is Kind.NUMBER else _READERS[fact.kind](value)
     if found is None:
@@ -165,8 +172,8 @@ _EXPECTED = {
 
 
 def facts(stated: Mapping[str, Any], world: World) -> Facts:
-    """A message of which nothing but that is known. Nobody has said anything about it; where it came from outside, its DMARC result is
-    `unknown`, else `none`."""
+    """A message of which nothing but that is known. Nobody has said anything about it; where it came from outside, its
+    DMARC result is `unknown`, else `none`."""
     origin = Origin(stated.get("origin", Origin.FORWARDED))
     dmarc = stated.get("arrival.dmarc", "unknown" if is_outside(origin, bool(stated.get("client.relay"))) else "none")
     blank = Facts(
@@ -230,7 +237,9 @@ def _written(found: Facts, stated: Mapping[str, Any], world: World) -> Facts:
             author, hosted = domain, world.hosted(domain)
     if HOSTED in stated and author is not None:
         hosted = (world.hosted(author) or author) if stated[HOSTED] else None
-    return replace(found, author=author, author_problem=problem, hosted=hosted, forwarder_aligns=world.forwarder_aligns(author))
+    return replace(
+        found, author=author, author_problem=problem, hosted=hosted, forwarder_aligns=world.forwarder_aligns(author)
+    )
 
 
 def _signed(found: Facts, stated: Mapping[str, Any]) -> Facts:
@@ -239,5 +248,7 @@ def _signed(found: Facts, stated: Mapping[str, Any]) -> Facts:
         return found
     claims = tuple(claim for claim in found.claims if claim.method != "dkim")
     if found.author is not None and found.arrival.dkim == "pass" and found.arrival.aligned:
-        claims += (Claim("dkim", "pass", None, "", Standing.VERIFIED, "stated", properties=(("header.d", found.author),)),)
+        claims += (
+            Claim("dkim", "pass", None, "", Standing.VERIFIED, "stated", properties=(("header.d", found.author),)),
+        )
     return replace(found, claims=claims)

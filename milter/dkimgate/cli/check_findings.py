@@ -1,0 +1,268 @@
+"""What `check` finds in a configuration that was loaded: errors, what is probably not meant, what is good to know."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from dkimgate.cli import check_departure, check_networks, check_postfix, check_sending, check_start
+from dkimgate.cli.finding import Finding
+from dkimgate.config import credentials
+from dkimgate.config.dkimgate_yaml import Config
+from dkimgate.config.files import is_folder, seen
+from dkimgate.config.permissions import hindrance
+from dkimgate.facts import EnvelopeAction, Sign
+from dkimgate.gate import config_checks
+from dkimgate.gate.gate import Gate
+from dkimgate.policy.describe import unheard_refusals
+from dkimgate.record.journal import Journal
+
+
+def findings(gate: Gate) -> list[Finding]:
+    """Everything that can be said about what was loaded, the gravest first."""
+    settings = gate.config
+    found = [Finding("problem", f"{text}. What this key should sign leaves unsigned") for text in gate.broken]
+    found += [Finding("warning", text) for text in gate.warnings]
+    for check in _CHECKS:
+        found.extend(check(gate, settings))
+    order = ["problem", "warning", "note"]
+    return sorted(found, key=lambda finding: order.index(finding.level))
+
+
+def _user(gate: Gate, settings: Config) -> Iterator[Finding]:
+    if settings.user is None:
+        return
+    try:
+        pwd.getpwnam(settings.user)
+    except KeyError:
+        yield Finding(
+            "problem",
+            f"user: there is no user {settings.user!r} here: `adduser --system --group {settings.user}`",
+            stops=True,
+        )
+        return
+    # systemd hands credentials over by ACLs, to nobody but the service
+    secrets = [each.secret_file for each in (settings.unalign, settings.passport) if each is not None]
+    files = [
+        file
+        for file in (settings.policy, *(key.file for key in settings.keys), *secrets)
+        if not credentials.is_credential(file)
+    ]
+    keys = {key.file for key in settings.keys}  # without one of them the daemon starts, and signs with the others
+    for file in files:
+        text = hindrance(file, settings.user)
+        if text is not None:
+            yield Finding("problem", text, stops=file not in keys)
+
+
+def _journal(gate: Gate, settings: Config) -> Iterator[Finding]:
+    user = settings.user if settings.user and _exists(settings.user) else None
+    problem = Journal(settings.journal.file).probe(user)
+    if problem is not None:
+        what = (
+            "all mail is deferred"
+            if settings.journal.on_failure == "defer"
+            else "mail leaves unsigned and without a record"
+        )
+        made = (
+            settings.user is not None
+            and seen(folder := settings.journal.file.parent) is None
+            and is_folder(folder.parent)
+        )
+        yield Finding("problem", f"journal: {problem}; until then {what} (journal.on_failure)", stops=not made)
+    if settings.user is None and os.geteuid() == 0:
+        yield Finding(
+            "note",
+            "user: not set: what is said about the journal and the keys holds for root; name the user that runs the "
+            "daemon",
+        )
+
+
+def _credentials(gate: Gate, settings: Config) -> Iterator[Finding]:
+    yield from check_start.credentials_from_elsewhere(settings)
+
+
+def _exists(user: str) -> bool:
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True
+
+
+def _is_group(name: str) -> bool:
+    try:
+        grp.getgrnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def _listeners(gate: Gate, settings: Config) -> Iterator[Finding]:
+    for listener, role in ((each.socket, each.role) for each in settings.listen):
+        kind, _, place = listener.partition(":")
+        if kind != "unix":
+            host = place.rpartition(":")[0].strip("[]")
+            if not (host == "localhost" or host.startswith("127.") or host == "::1"):
+                can = "look up whose bounces are under way" if role == "srs" else "have mail signed"
+                yield Finding(
+                    "warning", f"listen: {listener}: whoever reaches this port can {can}: keep it on the loopback"
+                )
+        elif not is_folder(Path(place).parent):
+            yield Finding(
+                "note", f"listen: {Path(place).parent} does not exist yet, and the daemon needs it to open its socket"
+            )
+    if settings.socket_group is not None and not _is_group(settings.socket_group):
+        missing = f"socket_group: there is no group {settings.socket_group!r} here"
+        if any(each.socket.startswith("unix:") for each in settings.listen):
+            yield Finding("problem", f"{missing}, so the daemon would not start", stops=True)
+        else:
+            yield Finding("warning", f"{missing}; only unix sockets would get it")
+    if int(settings.socket_mode, 8) & 0o007:
+        yield Finding("warning", f"socket_mode {settings.socket_mode}: every user of this host can have mail signed")
+
+
+def _trust(gate: Gate, settings: Config) -> Iterator[Finding]:
+    trust = settings.trust
+    if not trust.hosts:
+        yield Finding(
+            "warning",
+            "trust.hosts is empty: no Received field is ours, so what this host re-injects counts as forwarded "
+            "without a border, "
+            "and no claim in it is trusted. Put in what `postconf -h myhostname` says",
+        )
+    addresses = [host for host in trust.hosts if host.replace(".", "").isdecimal()]
+    if addresses:
+        yield Finding(
+            "warning",
+            f"trust.hosts: {', '.join(addresses)}: expected names, as in `by` of Received; addresses go to "
+            f"trust.networks",
+        )
+    if not trust.authserv_ids:
+        yield Finding(
+            "warning",
+            "trust.authserv_ids is empty: no Authentication-Results is believed where it helps, so mail from outside "
+            "never has dmarc=pass",
+        )
+    if trust.border_strips_forgeries:
+        yield Finding(
+            "warning",
+            "trust.border_strips_forgeries is true: a pass that stands below the border's Received field is believed "
+            "too. That is "
+            "safe only if the border removes what comes in under these names: " + ", ".join(trust.authserv_ids),
+        )
+    yield from check_networks.findings(settings)
+
+
+def _postfix(gate: Gate, settings: Config) -> Iterator[Finding]:
+    yield from check_postfix.hosts(settings)
+    yield from check_postfix.field_sizes(settings)
+
+
+def _departure(gate: Gate, settings: Config) -> Iterator[Finding]:
+    yield from check_departure.findings(gate)
+
+
+def _sending(gate: Gate, settings: Config) -> Iterator[Finding]:
+    yield from check_sending.findings(settings, gate.smtp)
+
+
+def _keys(gate: Gate, settings: Config) -> Iterator[Finding]:
+    if not gate.keys:
+        yield Finding("warning", "keys: none: nothing is ever signed. Make one: `dkimgate keys new DOMAIN SELECTOR`")
+    for domain in sorted({key.domain for key in gate.keys}):
+        kinds = {key.algorithm for key in gate.keys if key.domain == domain}
+        if kinds == {"ed25519-sha256"}:
+            yield Finding(
+                "warning",
+                f"keys: {domain} has only an Ed25519 key, which many receivers can't verify: add an RSA key beside it",
+            )
+
+
+def _policy(gate: Gate, settings: Config) -> Iterator[Finding]:
+    signing = {rule.sign for rule in (*gate.policy.rules, gate.policy.default)}
+    if signing == {Sign.NONE}:
+        yield Finding("warning", f"{settings.policy}: no rule signs anything")
+    if settings.forwarder is None:
+        return
+    forwarder = settings.forwarder.domain
+    if not gate.policy.uses_forwarder and not gate.policy.seals:
+        yield Finding("note", f"forwarder.domain {forwarder}: no rule says `sign: forwarder` or `seal: true`")
+    aligned = config_checks.aligned_with(forwarder, config_checks.hosted_domains(settings))
+    if aligned:
+        yield Finding(
+            "warning", f"forwarder.domain {forwarder} may align with {', '.join(aligned)}: for their mail it is refused"
+        )
+
+
+def _sendmail(gate: Gate, settings: Config) -> Iterator[Finding]:
+    """Where Postfix is told to ask us we can't see, so it is good to know and no more."""
+    for rule, words, instead in unheard_refusals.refusals(gate.policy):
+        where = f"{gate.policy.file}:{rule.line}" if rule.line else gate.policy.file
+        yield Finding(
+            "note",
+            f"{where}: the rule {rule.name} says `{words}`, also of mail that comes from sendmail(1) "
+            f"(`non_smtpd_milters`), where nobody "
+            f"hears it: {instead}. Take `hold` for such mail, or a condition that leaves it out (`origin: [submitted, "
+            f"inbound]`)",
+        )
+
+
+def _border(gate: Gate, settings: Config) -> Iterator[Finding]:
+    roles = settings.roles
+    if "border" not in roles and settings.passport is not None:
+        yield Finding(
+            "note", "`passport:` is set but no listener here has `role: border`: right where the border is another host"
+        )
+    if gate.policy.seals and settings.passport is None:
+        yield Finding(
+            "note",
+            "`seal: true` without `passport:`: whoever may call sendmail(1) here can write what your border would "
+            "have stated, and our "
+            "seal repeats it",
+        )
+    if "border" in roles and settings.verify.when == "never":
+        yield Finding(
+            "warning",
+            "a border with `verify: {when: never}` takes off what others stated and has nothing to state instead",
+        )
+
+
+def _srs(gate: Gate, settings: Config) -> Iterator[Finding]:
+    if settings.unalign is None:
+        for rule in gate.policy.all_rules:
+            if rule.envelope is EnvelopeAction.UNALIGN and rule.otherwise is not None:
+                yield Finding(
+                    "note",
+                    f"unalign: not set, so senders can't be rewritten: a message that the rule {rule.name} takes, and "
+                    f"that would pass "
+                    f'SPF, gets `{rule.otherwise}` (systemd/README.md, "Senders that are rewritten")',
+                )
+        return
+    domain = settings.unalign.domain
+    if "srs" not in settings.roles:
+        yield Finding(
+            "note",
+            f"unalign.domain {domain}: no listener here has `role: srs`: bounces come home only if postsrsd or "
+            f"another host restores them",
+        )
+
+
+_CHECKS: tuple[Callable[[Gate, Config], Iterator[Finding]], ...] = (
+    _user,
+    _credentials,
+    _journal,
+    _listeners,
+    _trust,
+    _postfix,
+    _departure,
+    _sending,
+    _border,
+    _srs,
+    _keys,
+    _policy,
+    _sendmail,
+)
