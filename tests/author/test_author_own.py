@@ -10,7 +10,7 @@ import pytest
 from dkimgate.config.dkimgate_yaml import Config, Trust
 from dkimgate.evidence.gather import see
 from dkimgate.facts import Origin
-from dkimgate.message.author import author_of, own_author_of
+from dkimgate.message.author import author_of, author_of_ours
 from dkimgate.message.message import Connection, Envelope, HeaderField, Message, split_message
 
 OURS = [
@@ -79,7 +79,7 @@ FOREIGN = [
 
 
 def own(value: bytes) -> str | None:
-    return own_author_of([HeaderField(b"From", b" " + value)], 0).domain
+    return author_of_ours([HeaderField(b"From", b" " + value)], 0).domain
 
 
 @pytest.mark.parametrize("value", OURS)
@@ -96,14 +96,14 @@ def test_underscores_in_a_domain() -> None:
 
 @pytest.mark.parametrize("value", FOREIGN)
 def test_what_could_be_read_otherwise_has_none(value: bytes) -> None:
-    author = own_author_of([HeaderField(b"From", b" " + value)], 0)
+    author = author_of_ours([HeaderField(b"From", b" " + value)], 0)
     assert author.domain is None and author.problem
 
 
 @pytest.mark.parametrize("second", [b"From", b"from ", b"Fr\xa0om"])
 def test_two_fields_have_none(second: bytes) -> None:
     fields = [HeaderField(b"From", b" u@d.example"), HeaderField(second, b" u@d.example")]
-    assert own_author_of(fields).domain is None
+    assert author_of_ours(fields).domain is None
 
 
 def test_only_our_own_mail_is_read_so() -> None:

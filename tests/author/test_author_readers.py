@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 
-from dkimgate.message.author import author_of, own_author_of
+from dkimgate.message.author import author_of, author_of_ours
 from dkimgate.message.domains import a_label
 from dkimgate.message.message import HeaderField
 
@@ -167,7 +167,7 @@ def test_other_readers_find_the_same_domain(value: bytes) -> None:
 @example('"a@bank.example"')
 def test_other_readers_find_the_same_domain_in_our_own_mail(text: str) -> None:
     """What Python, filters that decode and filters that take the last address find in our own mail that is signed is that domain."""
-    domain = own_author_of([HeaderField(b"From", b" " + text.encode("utf-8"))], 0).domain
+    domain = author_of_ours([HeaderField(b"From", b" " + text.encode("utf-8"))], 0).domain
     if domain is None:
         return
     shown = text.replace("\n", "").strip(" \t")

@@ -14,7 +14,7 @@ from author.test_author_from import ORDINARY, OTHER_DOMAINS, TRICKS
 from author.test_author_own import FOREIGN, MAIL, OURS
 from author.test_author_readers import PIECES
 from chain import namespace
-from dkimgate.message.author import author_of, own_author_of
+from dkimgate.message.author import author_of, author_of_ours
 from dkimgate.message.domains import a_label
 from dkimgate.message.message import HeaderField, split_message
 from needs import need, need_program
@@ -52,7 +52,7 @@ def with_author(values: Iterator[bytes]) -> list[Row]:
     rows = []
     for value in dict.fromkeys(values):
         header = [HeaderField(b"From", b" " + value)]
-        strict, own = author_of(header).domain, own_author_of(header, 0).domain
+        strict, own = author_of(header).domain, author_of_ours(header, 0).domain
         assert strict in (None, own)
         if own is not None:
             rows.append(Row(value, own))
@@ -130,7 +130,7 @@ def test_servers_do_read_hostile_forms_otherwise(reader: Reader, tmp_path: Path)
 @pytest.mark.parametrize("reader", READERS)
 def test_servers_read_what_people_reported_as_we_do(reader: Reader, tmp_path: Path) -> None:
     messages = [file.read_bytes() for file in MAIL]
-    authors = [own_author_of(split_message(message)[0], 0).domain for message in messages]
+    authors = [author_of_ours(split_message(message)[0], 0).domain for message in messages]
     assert set(authors) == {"hosted.example"}
     told = found(reader, messages, tmp_path)
     assert set().union(*told) == {"hosted.example"}

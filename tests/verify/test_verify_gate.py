@@ -270,6 +270,6 @@ def test_a_message_given_up_before_its_end_has_its_record(tmp_path: Path) -> Non
 
 def test_a_check_that_breaks_leaves_the_message_unsigned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arrived = Arrived(tmp_path, "when: missing")
-    monkeypatch.setattr("dkimgate.evidence.own_checks.check_signatures", lambda *_: 1 / 0)
+    monkeypatch.setattr("dkimgate.evidence.checks_here.check_signatures", lambda *_: 1 / 0)
     assert arrived.send(BORDER_FIELD + SIGNED).fields == ()
     assert "ZeroDivisionError" in arrived.record["error"]

@@ -20,7 +20,7 @@ from dkimgate.config.dkimgate_yaml import Config, Trust
 from dkimgate.dkim.keys import signing_key
 from dkimgate.dmarc.evaluate import RESULTS, check_dmarc
 from dkimgate.dns.resolver import Answer, FakeResolver, Kind, Lookup, Status
-from dkimgate.evidence import own_checks
+from dkimgate.evidence import checks_here
 from dkimgate.evidence.claims import arrival_of
 from dkimgate.evidence.entry_session import stated_spf
 from dkimgate.evidence.gather import see
@@ -92,7 +92,7 @@ def test_no_silence_of_a_strangers_names_turns_fail_into_temperror(
         Message(Connection(ip=IP, helo="c.example"), Envelope(sender), header),
         config := Config(trust=Trust(arc_sealers=sealers)),
     )
-    claims = own_checks.own_claims(seen, forms(body), config, Slow(ZONE).lookup(), NOW)
+    claims = checks_here.claims(seen, forms(body), config, Slow(ZONE).lookup(), NOW)
     assert arrival_of(claims, AUTHOR, True, config.trust, Spam())[0].dmarc == "fail", claims
 
 

@@ -15,7 +15,7 @@ from dkimgate.cli.finding import Finding
 from dkimgate.config import credentials, systemd_unit
 from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.config.files import is_folder
-from dkimgate.config.permissions import own_name
+from dkimgate.config.permissions import process_user
 from dkimgate.daemon import privileges
 from dkimgate.daemon.attempt import attempts, is_served
 
@@ -169,7 +169,7 @@ def _writable(unit: Mapping[str, tuple[str, ...]]) -> list[Path]:
 
 
 def _tried_as(settings: Config) -> str:
-    return settings.user if settings.user and os.geteuid() == 0 else own_name()
+    return settings.user if settings.user and os.geteuid() == 0 else process_user()
 
 
 def _as_the_user(settings: Config) -> list[str]:

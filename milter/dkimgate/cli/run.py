@@ -9,7 +9,7 @@ from pathlib import Path
 from dkimgate.cli.help_text import Formatter
 from dkimgate.config import credentials, dkimgate_yaml
 from dkimgate.config.dkimgate_yaml import DEFAULT_FILE
-from dkimgate.config.permissions import hindrance, own_hindrance
+from dkimgate.config.permissions import hindrance, process_hindrance
 from dkimgate.config.yaml_file import ConfigError
 from dkimgate.daemon import privileges
 from dkimgate.daemon.attempt import attempts
@@ -80,7 +80,7 @@ def _load(file: Path) -> Gate:
 def _may_read(file: Path) -> None:
     """Raises ConfigError, with what to do, for a file that the daemon's user can't read: root is no user for a
     daemon."""
-    problem = own_hindrance(file)
+    problem = process_hindrance(file)
     if problem is not None:
         raise ConfigError(problem)
 

@@ -10,7 +10,7 @@ import stat
 from pathlib import Path
 
 
-def own_name() -> str:
+def process_user() -> str:
     """The user of this process, by number where it has no name (in a container)."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
@@ -37,7 +37,7 @@ def may(status: os.stat_result, user: str | None, wanted: int) -> bool:
     return (status.st_mode & (wanted >> shift)) == wanted >> shift
 
 
-def own_hindrance(file: Path) -> str | None:
+def process_hindrance(file: Path) -> str | None:
     """`hindrance` of this process's own user, which has tried it: what gives access besides the permission bits counts
     too."""
     return None if os.geteuid() == 0 or os.access(file, os.R_OK) else _hindrance(file, None)
@@ -50,7 +50,7 @@ def hindrance(file: Path, user: str) -> str | None:
 
 
 def _hindrance(file: Path, user: str | None) -> str | None:
-    name, group = (own_name(), group_name(os.getegid())) if user is None else (user, "")
+    name, group = (process_user(), group_name(os.getegid())) if user is None else (user, "")
     try:
         closed = closed_folder(file, user)
         readable = may(file.stat(), user, stat.S_IRUSR)

@@ -18,10 +18,10 @@ Whoever tries to borrow the word of a trusted sealer meets this:
   key is withdrawn, as with DKIM.
 - A From that was rewritten behind the result: the result must name the author domain in header.from (a pass: or its
   organizational one), or nothing of it is trusted.
-- A sealer can be misled as a verifier of ours can (see `misled_verifiers`), so own_checks believes its DMARC pass only
-  where an aligned pass of SPF or DKIM in the same results is reason for it. And what its verifiers print may hold the
-  sender's words, as ours may: results that are not of the forms that verifiers write for plain words (`plain_forms`)
-  are not trusted.
+- A sealer can be misled as a verifier of ours can (see `misled_verifiers`), so `checks_here` believes its DMARC pass
+  only where an aligned pass of SPF or DKIM in the same results is reason for it. And what its verifiers print may hold
+  the sender's words, as ours may: results that are not of the forms that verifiers write for plain words
+  (`plain_forms`) are not trusted.
 - A second From, or one that readers take for different ones, has no author domain, so nothing is trusted.
 
 Where nothing is trusted, what hurts counts all the same, from every set, of broken chains too (law 2).

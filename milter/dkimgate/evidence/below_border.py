@@ -9,31 +9,15 @@ his.
 
 from __future__ import annotations
 
+from dkimgate.evidence import sources
+
 _NAMES: dict[str, str] = {
-    "authentication-results": "OpenDKIM, OpenDMARC, policyd-spf, rspamd: one field each",
-    "received-spf": "policyd-spf, OpenDMARC",
+    **{name: programs for source in sources.ALL for name, programs in source.inserted_by},
     "dkim-filter": "OpenDKIM, SoftwareHeader",
     "dmarc-filter": "OpenDMARC, SoftwareHeader",
     "arc-filter": "OpenARC, SoftwareHeader",
-    "arc-seal": "OpenARC and rspamd seal what they have found on arrival",
-    "arc-message-signature": "the same",
-    "arc-authentication-results": "the same",
     "x-virus-scanned": "amavis, clamav-milter",
     "x-virus-status": "clamav-milter",
-    "x-spam": "rspamd",
-    "x-spamd-result": "rspamd, extended_spam_headers",
-    "x-spamd-bar": "rspamd",
-    "x-spam-flag": "amavis, SpamAssassin",
-    "x-spam-score": "amavis, rspamd",
-    "x-spam-level": "amavis, SpamAssassin, rspamd",
-    "x-spam-status": "amavis, SpamAssassin, rspamd",
-    "x-spam-checker-version": "SpamAssassin",
-    "x-spam-report": "SpamAssassin",
-    "x-rspamd-server": "rspamd",
-    "x-rspamd-queue-id": "rspamd",
-    "x-rspamd-action": "rspamd",
-    "x-rspamd-bar": "rspamd",
-    "x-rspamd-score": "rspamd",
     "x-greylist": "milter-greylist",
 }
 """The name of a field in lower case, and who writes it."""

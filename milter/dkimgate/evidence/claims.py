@@ -11,14 +11,12 @@ from dataclasses import replace
 from dkimgate.authres import authentication_results
 from dkimgate.authres.authentication_results import Reading
 from dkimgate.config.dkimgate_yaml import Trust
-from dkimgate.evidence import below_border, grounds, misled_verifiers, result_words, results_elsewhere, spam
+from dkimgate.evidence import below_border, grounds, misled_verifiers, result_words, results_elsewhere, sources, spam
 from dkimgate.evidence.route import Route
 from dkimgate.facts import Arrival, Claim, Spam, Standing, Upstream
 from dkimgate.message import domains
 from dkimgate.message.message import HeaderField, Message
 from dkimgate.spf import received_spf
-
-FIELD = "authentication-results"
 
 MAX_CLAIMS = 1000
 """Claims beyond these are dropped from the list; the worst of them still count, for bad ones are kept first."""
@@ -42,7 +40,7 @@ def claims_of(
     in_zone: dict[int, Reading] = {}
     fields = 0
     for position, field in enumerate(message.header):
-        if field.key == FIELD:
+        if sources.RESULTS.holds(field.key):
             fields += 1
             whole = fields <= MAX_FIELDS and len(claims) < MAX_CLAIMS
             reading = (
@@ -51,7 +49,7 @@ def claims_of(
             if position in zone:
                 in_zone[position] = reading
             claims += _from_results(reading, field, position, position in zone, trust)
-        elif field.key == "received-spf":
+        elif sources.RECEIVED_SPF.holds(field.key):
             claims += _from_received_spf(field, position)
         elif (elsewhere := results_elsewhere.read(field)) is not None:
             why = "another field than Authentication-Results: only what hurts was taken from it"
@@ -124,7 +122,11 @@ def _plainly_ours(field: HeaderField, trust: Trust) -> bool:
     """Written as verifiers write it: `Name: authserv-id; ...`. With a comment or quotation marks ahead, or white space
     behind the name, a border that looks for our name may have overlooked the field."""
     authserv_id, semicolon, _ = field.text.partition(";")
-    return field.name.lower() == FIELD.encode() and bool(semicolon) and trust.is_spelled_authserv_id(authserv_id)
+    return (
+        sources.RESULTS.holds(field.name.decode("latin-1").lower())
+        and bool(semicolon)
+        and trust.is_spelled_authserv_id(authserv_id)
+    )
 
 
 def _from_results(reading: Reading, field: HeaderField, position: int, in_zone: bool, trust: Trust) -> list[Claim]:

@@ -14,7 +14,7 @@ from dkimgate.evidence.our_signatures import Ours
 from dkimgate.evidence.route import Route, route_of
 from dkimgate.facts import Arrival, Claim, Facts, Spam
 from dkimgate.message import domains
-from dkimgate.message.author import Author, author_of, own_author_of
+from dkimgate.message.author import Author, author_of, author_of_ours
 from dkimgate.message.lines import LONGEST_LINE
 from dkimgate.message.message import Message
 
@@ -24,8 +24,8 @@ OutgoingSpf = Callable[[str | None], tuple[bool, str]]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the header of a message says: its author, the way it came, and every claim with its standing. `by_own_host`:
-    see own_host."""
+    """What the header of a message says: its author, the way it came, and every claim with its standing.
+    `by_host_of_ours`: a host of ours handed it in that trust.networks does not name (see `forgotten_host`)."""
 
     message: Message
     author: Author
@@ -33,24 +33,24 @@ class Seen:
     route: Route
     claims: tuple[Claim, ...]
     verdicts: tuple[spam.SpamVerdict, ...]
-    by_own_host: bool = False
+    by_host_of_ours: bool = False
 
 
 def see(message: Message, config: Config, addresses: Collection[Address] = ()) -> Seen:
     """Read a header. Asks nobody. `addresses`: what our own mail may leave from."""
     route = route_of(message, config.trust)
     # of our own mail the gate folds the lines, and one domain behind every reading of From is enough
-    author = author_of(message.header, _longest_line(config)) if route.outside else own_author_of(message.header, 0)
+    author = author_of(message.header, _longest_line(config)) if route.outside else author_of_ours(message.header, 0)
     verdicts = tuple(spam.verdicts_of(message.header, config.spam_fields, route.ours_above))
     claims = claims_of(message, route, config.trust, verdicts)
-    by_own_host = forgotten_host.handed_in(message, route, config.trust, addresses)
-    if by_own_host:
+    by_host_of_ours = forgotten_host.handed_in(message, route, config.trust, addresses)
+    if by_host_of_ours:
         claims = grounds.without_spf(claims, forgotten_host.WHY)
     if route.outside and config.demands_passport:
         claims = grounds.without_words(
             claims, "our own word, but no valid passport: passport.required wants one of what came by a border"
         )
-    return Seen(message, author, None if message.problem else author.domain, route, claims, verdicts, by_own_host)
+    return Seen(message, author, None if message.problem else author.domain, route, claims, verdicts, by_host_of_ours)
 
 
 def _longest_line(config: Config) -> int:
@@ -63,13 +63,13 @@ def facts_of(
     config: Config,
     key_domains: Collection[str],
     outgoing_spf: OutgoingSpf,
-    own: tuple[Claim, ...] = (),
+    found: tuple[Claim, ...] = (),
     stated: Spam | None = None,
     now: float | None = None,
     ours: Ours | None = None,
     earns: bool = False,
 ) -> Facts:
-    """Everything the decision may look at. `key_domains`: the domains of the keys we hold. `own`: claims of our own
+    """Everything the decision may look at. `key_domains`: the domains of the keys we hold. `found`: claims of our own
     checks and of passports. `stated`: the spam verdict of passports. `now`: the time, in seconds since the epoch; the
     facts hold what follows from it, so that deciding needs no clock. Without it, nothing is far off or expired. `ours`:
     what of the message is our own work.
@@ -77,7 +77,7 @@ def facts_of(
     here.
     """
     message, domain, route = seen.message, seen.domain, seen.route
-    claims = seen.claims + own
+    claims = seen.claims + found
     if route.outside and config.verify.when != "never" and (earns or config.verify.when == "always"):
         claims = grounds.proved(claims, domain)
     verdicts = [verdict.spam for verdict in seen.verdicts]

@@ -22,7 +22,7 @@ from dkimgate.authres import authentication_results
 from dkimgate.authres.authentication_results import Reading
 from dkimgate.config.dkimgate_yaml import Trust
 from dkimgate.dkim import tag_list
-from dkimgate.evidence import plain_forms
+from dkimgate.evidence import plain_forms, sources
 from dkimgate.evidence.route import Route
 from dkimgate.facts import Origin
 from dkimgate.message.message import HeaderField, Message
@@ -32,7 +32,7 @@ MOST_SIGNATURES = 100
 
 _LONGEST_READ = 16_384  # characters of a field that are taken apart
 _SHOWN = 60  # characters of odd words that are told
-_SIGNATURES = ("dkim-signature", "arc-seal", "arc-message-signature")
+_SIGNATURES = sources.names_of(lambda source: source.printed)
 _TAG_NAME = re.compile(r"\W+")
 _PLAIN_TAGS = {
     "d": re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*+\.?"),
@@ -67,7 +67,7 @@ def _oddities(message: Message, route: Route, in_zone: Mapping[int, Reading], tr
             text = field.text
             if _names_us(text, trust) and (words := _not_of_a_form(text, in_zone[position])) is not None:
                 yield _told(words, field)
-        elif key == "received-spf" and position < above:
+        elif sources.RECEIVED_SPF.holds(key) and position < above:
             if not plain_forms.is_plain_received_spf(field.text):
                 yield _told(field.text, field)
         elif key == "return-path" and position < above:
@@ -142,9 +142,9 @@ def offers_a_pass(message: Message, zone: frozenset[int], ours_above: int, trust
     nobody strips it, and only one above the border (a position below `ours_above`) is ours.
     """
     for position, field in enumerate(message.header):
-        if field.key == "received-spf" and position >= ours_above:
+        if sources.RECEIVED_SPF.holds(field.key) and position >= ours_above:
             offers = any("pass" in text for text in _readings(field.text))
-        elif field.key == "authentication-results" and position not in zone:
+        elif sources.RESULTS.holds(field.key) and position not in zone:
             offers = any(_offers(text, trust) for text in _readings(field.text))
         else:
             continue

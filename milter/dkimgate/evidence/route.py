@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, replace
 
 from dkimgate.config.dkimgate_yaml import Trust
+from dkimgate.evidence import sources
 from dkimgate.facts import Border, Origin, is_outside
 from dkimgate.message import domains
 from dkimgate.message.author import author_of
@@ -22,17 +23,9 @@ MAX_HOPS = 100
 """Postfix bounces a message with more than 50 Received fields (hopcount_limit); what stands behind these is not
 read."""
 
-_RESULTS = "authentication-results"
-_VERDICTS = (
-    _RESULTS,
-    "arc-seal",
-    "arc-message-signature",
-    "arc-authentication-results",
-    "received-spf",
-    "x-dkimgate-passport",
-)
-_DELIVERIES = ("delivered-to", "x-original-to")
-_READ_BY_VERIFIERS = (*_VERDICTS, "dkim-signature")
+_JOURNEY = sources.names_of(lambda source: source.tells_a_journey)
+_DELIVERIES = frozenset({"delivered-to", "x-original-to"})
+_READ_BY_VERIFIERS = sources.names_of(lambda source: source.tells_a_journey or source.printed)
 # all that OpenDMARC writes behind the authserv-id, and nothing beside it
 _WELL = re.compile(
     r"\s*dmarc=(?:pass|none)(?:\s+\(p=[a-z]+(?: sp=[a-z]+)?(?: pct=[0-9]+)? "
@@ -100,7 +93,13 @@ class _Client:
         """May that field be his? A host has many names for itself, so where he isn't `here`, the field must bear one of
         those by which we know him, or his address."""
         known = self.names - _NO_NAMES
-        return self.here or hop.nameless or hop.by in known or self.ip in hop.own or not known.isdisjoint(hop.own)
+        return (
+            self.here
+            or hop.nameless
+            or hop.by in known
+            or self.ip in hop.of_itself
+            or not known.isdisjoint(hop.of_itself)
+        )
 
 
 _NO_NAMES = frozenset(("unknown", *LOOPBACK_NAMES))
@@ -207,7 +206,7 @@ class _Walk:
         # below the login: results of ours tell that a user redirects what we took in. In a mailbox of Exchange there is
         # mail of anybody's, so what it redirects may bear results of any host
         trace = trace or next(
-            (_name(f) for f in header[at:] if (f.key in _VERDICTS if self._login.mapi else self._is_our_result(f))),
+            (_name(f) for f in header[at:] if (f.key in _JOURNEY if self._login.mapi else self._is_our_result(f))),
             None,
         )
         return (
@@ -232,7 +231,7 @@ class _Walk:
         return next((position for position, ip in self._relayed if not self._trust.is_relay(ip)), None)
 
     def _is_our_result(self, field: HeaderField) -> bool:
-        return field.key == _RESULTS and self._trust.is_authserv_id(field.text.partition(";")[0].strip())
+        return sources.RESULTS.holds(field.key) and self._trust.is_authserv_id(field.text.partition(";")[0].strip())
 
     def _stated_well(self, login: int) -> bool:
         """A submission host whose OpenDMARC sees its own users' mail too finds `pass` or `none`, of the author domain.
@@ -242,7 +241,7 @@ class _Walk:
         header = self._message.header
         if any(field.key in _READ_BY_VERIFIERS for field in header[login + 1 :]):
             return False
-        stated = [field for field in header[:login] if field.key in _VERDICTS]
+        stated = [field for field in header[:login] if field.key in _JOURNEY]
         author = author_of(header).domain if stated else None
         return author is not None and all(self._is_our_result(field) and _found_well(field, author) for field in stated)
 
@@ -294,7 +293,7 @@ def _trace(header: tuple[HeaderField, ...], hops: list[Hop]) -> str | None:
     """The name of a field that a message gets on a journey. Where the Received fields above it are gone, those that are
     left may be the sender's own, so a message that somebody has verified came from outside, whatever its hops say. A
     delivery on this host is no journey where hops of ours tell of it."""
-    names = _VERDICTS if hops else _VERDICTS + _DELIVERIES
+    names = _JOURNEY if hops else _JOURNEY | _DELIVERIES
     return next((_name(field) for field in header if field.key in names), None)
 
 

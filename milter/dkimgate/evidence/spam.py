@@ -19,7 +19,7 @@ from dkimgate.message.message import HeaderField
 MAX_LENGTH = 8192
 """Characters of a field that are read: every filter states its verdict ahead of its reasons."""
 
-OWN_MAX_LENGTH = 1000
+CONFIGURED_MAX_LENGTH = 1000
 """Characters that a pattern of the configuration sees: a careless pattern takes time that grows with the text, and
 strangers write it."""
 
@@ -50,20 +50,20 @@ class _Read:
 
 
 def verdicts_of(
-    header: Sequence[HeaderField], own: Sequence[SpamField] = (), ours_above: int = 0
+    header: Sequence[HeaderField], configured: Sequence[SpamField] = (), ours_above: int = 0
 ) -> tuple[SpamVerdict, ...]:
-    """Every verdict of a header, from the top down. `own`: fields that the configuration names, each in the place of
-    ours of that name.
+    """Every verdict of a header, from the top down. `configured`: fields that the configuration names, each in the
+    place of ours of that name.
     `ours_above`: at positions below this number only hosts of ours wrote."""
     named = {
         field.field.lower(): Scale((re.compile(field.pattern, re.IGNORECASE),), field.required, ham=_ANYTHING)
-        for field in own
+        for field in configured
     }
     found: dict[int, _Read] = {}
     for position, field in enumerate(header):
         scale = named.get(field.key)
         if scale is not None:
-            read = _read(scale, field.text[:OWN_MAX_LENGTH])
+            read = _read(scale, field.text[:CONFIGURED_MAX_LENGTH])
         elif field.key == "x-spam-score" and _is_tenfold(header, position):
             continue  # cPanel's, ten times the score that stands in the field ahead of it
         else:

@@ -55,8 +55,8 @@ class Border:
     def _gathered(self, seen: Seen, body: BodyForms | None, now: float) -> Assessment:
         """The facts. There is no decision to be made: that is for the way out."""
         engine = self._engine
-        own = engine.check(seen, body, engine.resolver.lookup(), now) if body is not None else ()
-        facts = recordable(facts_of(seen, engine.config, (), lambda author: (False, "unaligned"), own, now=now))
+        found = engine.check(seen, body, engine.resolver.lookup(), now) if body is not None else ()
+        facts = recordable(facts_of(seen, engine.config, (), lambda author: (False, "unaligned"), found, now=now))
         return Assessment(facts, Decision(RULE), departure.predict(facts, False))
 
     @property

@@ -22,7 +22,7 @@ from dkimgate.dkim.sign import COVERED
 from dkimgate.dmarc import walk
 from dkimgate.dmarc.strict import strictness
 from dkimgate.dns.resolver import Lookup, Resolver
-from dkimgate.evidence import grounds, our_signatures, own_checks
+from dkimgate.evidence import checks_here, grounds, our_signatures
 from dkimgate.evidence.gather import Seen, facts_of
 from dkimgate.facts import Assessment, Claim, Facts, Sending, Sign
 from dkimgate.gate import config_checks, header_changes, sealer, sending
@@ -161,7 +161,7 @@ class Engine:
         compares = reading.wants_body(allowed) or our_signatures.wants_body(ours, seen.domain)
         chain = self.policy.seals and has_chain(seen.message.header)
         earns = self._earns(seen)
-        checks = own_checks.wanted(claims, seen.route, self.config, seen.domain, earns)
+        checks = checks_here.wanted(claims, seen.route, self.config, seen.domain, earns)
         return Questions(checks, compares, chain, earns, ours)
 
     def conclude(
@@ -180,19 +180,19 @@ class Engine:
         now = self.now() if now is None else now
         lookup = self.resolver.lookup()
         reading = self._passports(seen, body_hash)
-        own = passports.claims(reading, self._allowed_changes())
+        found = passports.claims(reading, self._allowed_changes())
         ours = our_signatures.verify(questions.ours, seen.message.header, body_hash, seen.domain, now)
         earns = (
             questions.earns and not ours.valid
         )  # what rests on a signature of ours is discounted, so it needs no proof
-        if body is not None and own_checks.wanted(seen.claims + own, seen.route, self.config, seen.domain, earns):
-            own += self.check(replace(seen, claims=seen.claims + own), body, lookup, now)
+        if body is not None and checks_here.wanted(seen.claims + found, seen.route, self.config, seen.domain, earns):
+            found += self.check(replace(seen, claims=seen.claims + found), body, lookup, now)
         gathered = facts_of(
             seen,
             self.config,
             self._key_domains,
             lambda author: outgoing_spf(seen.message.envelope.sender, self.way_out, author, lookup),
-            own,
+            found,
             passports.spam(reading),
             now,
             ours,
@@ -279,8 +279,8 @@ class Engine:
         """Our own checks of a message."""
         limit = self.config.verify.body_limit
         if body.octets > limit:
-            return own_checks.too_large(limit)
-        return own_checks.own_claims(seen, body, self.config, lookup, now)
+            return checks_here.too_large(limit)
+        return checks_here.claims(seen, body, self.config, lookup, now)
 
     def _earns(self, seen: Seen) -> bool:
         """Would a pass earn the message something: an aligned signature, an ARC set that vouches for it, or an envelope

@@ -24,13 +24,15 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from dkimgate.evidence import sources
 from dkimgate.message import encoded_word
 from dkimgate.message.message import HeaderField
 
 _ODD_IN_NAME = re.compile(rb"[^!-9;-~]")
-_PREFIXES = ("x-spam", "x-dkimgate", "received-spf")
+_PREFIXES = tuple(source.stripped for source in sources.ALL if source.stripped is not None)
+_IN_OUR_NAME = sources.names_of(lambda source: source.stripped_in_our_name)
 _HIDDEN = re.compile(
-    rb"(?:\r(?!\n)|\n(?![ \t]))[ \t]{0,100}(?:authentication-results|received-spf|x-spam|x-dkimgate)", re.IGNORECASE
+    rb"(?:\r(?!\n)|\n(?![ \t]))[ \t]{0,100}(?:" + "|".join((*_IN_OUR_NAME, *_PREFIXES)).encode() + rb")", re.IGNORECASE
 )
 _LONGEST = 16_384
 """Octets of a field that is looked into; a longer one goes."""
@@ -59,7 +61,7 @@ def _must_go(field: HeaderField, ours: _Ours) -> bool:
     name = _ODD_IN_NAME.sub(b"", field.name).decode("ascii").lower()
     if name.startswith(_PREFIXES) or _HIDDEN.search(field.value):
         return True
-    if name != "authentication-results":
+    if name not in _IN_OUR_NAME:
         return False
     if len(field.value) > _LONGEST:
         return True
@@ -91,7 +93,7 @@ class _Ours:
             return True
         if name.isascii():
             return False
-        return any(_looks_like(name, own) for own in self._names) or any(
+        return any(_looks_like(name, each) for each in self._names) or any(
             _looks_like(name[-len(end) :], end) for end in self._domains
         )
 
@@ -132,9 +134,9 @@ def _u_label(label: str) -> str:
         return label
 
 
-def _looks_like(name: str, own: str) -> bool:
+def _looks_like(name: str, ours: str) -> bool:
     """The same but for letters beyond ASCII, which may look like anything: a Cyrillic o in place of ours."""
-    return len(name) == len(own) and all(a == b or not a.isascii() for a, b in zip(name, own, strict=True))
+    return len(name) == len(ours) and all(a == b or not a.isascii() for a, b in zip(name, ours, strict=True))
 
 
 def _without_comments(text: str) -> str:

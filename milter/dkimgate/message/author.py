@@ -62,7 +62,7 @@ def author_of(header: Sequence[HeaderField], longest_line: int = LONGEST_LINE) -
     return Author(domain=domain, address=address)
 
 
-def own_author_of(header: Sequence[HeaderField], longest_line: int = LONGEST_LINE) -> Author:
+def author_of_ours(header: Sequence[HeaderField], longest_line: int = LONGEST_LINE) -> Author:
     """The author of a message of our own: the strict reading, and where it has none, the one domain behind every
     reading of From.
 

@@ -68,7 +68,7 @@ class Hop:
     `incomplete`: such a field, of a message from the network: a second field of the same host must stand below it.
 
     `named`: every address that the from clause names, the client's own words among them; `names`: every word there that
-    may be the client's name. `own`: addresses and names that the by clause gives the host itself.
+    may be the client's name. `of_itself`: addresses and names that the by clause gives the host itself.
 
     `ours`: a host of ours wrote the field. `inside`: and its client was ours too. These two the route finds out.
     """
@@ -87,7 +87,7 @@ class Hop:
     nameless: bool = False
     incomplete: bool = False
     names: frozenset[str] = frozenset()
-    own: frozenset[str] = frozenset()
+    of_itself: frozenset[str] = frozenset()
 
     @property
     def is_delivery(self) -> bool:
@@ -102,7 +102,7 @@ class Hop:
             return True
         if self.ip is None:
             return self.is_delivery
-        return is_loopback(self.ip) or (self.ip in self.own and self.by is not None and self.by in self.names)
+        return is_loopback(self.ip) or (self.ip in self.of_itself and self.by is not None and self.by in self.names)
 
 
 def is_loopback(ip: str | None) -> bool:
@@ -154,7 +154,7 @@ def parse_hop(field: HeaderField, position: int = 0) -> Hop:
         login=not local and _is_login(clauses, protocol),
         mapi=(protocol or "").lower() == "mapi",
         names=frozenset(word for text in (name or "", *comments) for word in _names(text)),
-        own=_own(clauses.comments.get("by", [])),
+        of_itself=_of_itself(clauses.comments.get("by", [])),
     )
 
 
@@ -272,7 +272,7 @@ def _addresses_named(name: str | None, comments: list[str], others: list[str]) -
     return tuple(sorted({address for word in words if (address := _address(word))}))
 
 
-def _own(comments: list[str]) -> frozenset[str]:
+def _of_itself(comments: list[str]) -> frozenset[str]:
     """Addresses and names that a host gives itself behind `by`: Exchange its address, amavisd its name."""
     words = (*_bracketed(comments), *_bare(comments))
     addresses = {address for word in words if (address := _address(word))}

@@ -19,7 +19,7 @@ import weakref
 from collections.abc import Callable
 from pathlib import Path
 
-from dkimgate.config.permissions import may, own_name
+from dkimgate.config.permissions import may, process_user
 from dkimgate.log import Level, log
 from dkimgate.record.notice import Notice
 
@@ -137,7 +137,7 @@ class Journal:
                 return f"{self.file}: {error.strerror or error}"
 
     def _denied(self, path: Path, user: str | None, status: os.stat_result) -> str:
-        name = user or own_name()
+        name = user or process_user()
         cant = f"{path}: {name} may not write here ({stat.filemode(status.st_mode)})"
         if stat.S_ISDIR(status.st_mode) and status.st_uid == 0:  # others keep their files there too
             own = path / "dkimgate"

@@ -9,8 +9,7 @@ from typing import Any, cast
 from dkimgate.config.values import FIELD_NAME
 from dkimgate.config.wrong_values import shown, trap
 from dkimgate.config.yaml_file import Where
-from dkimgate.evidence.results_elsewhere import states_results
-from dkimgate.evidence.spam_fields import scale_of
+from dkimgate.evidence import sources
 from dkimgate.facts import Disposition, EnvelopeAction, Sign
 from dkimgate.policy.language import texts
 from dkimgate.policy.language.model import Mode
@@ -32,15 +31,12 @@ _REPLY_CODE = re.compile(r"[245](\d\d([ -]|$)|\.\d{1,3}\.\d{1,3}( |$))")
 
 MOST_FIELDS = 20
 
-# what mail programs show or work by, what traces the way, and what only signers and verifiers may write
+# what mail programs show or work by, what traces the way, and what only signers write; evidence is not here
 _NOT_TO_BE_CHANGED = re.compile(
     r"from|sender|reply-to|to|cc|bcc|subject|date|message-id|in-reply-to|references|mime-version|content-.*|resent-.*|received|return-path"
-    r"|delivered-to|x-original-to|dkim-signature|domainkey-signature|arc-.*|x-dkimgate-passport",
+    r"|delivered-to|x-original-to|domainkey-signature|arc-.*",
     re.IGNORECASE,
 )
-_NOT_TO_BE_ADDED = re.compile(r"authentication-results|received-spf|x-spam-.*", re.IGNORECASE)
-# a message that comes back to us without them would look better than it arrived, and be signed for it
-_NOT_TO_BE_REMOVED = re.compile(r"authentication-results|received-spf", re.IGNORECASE)
 
 
 def read(problems: Problems, where: Where, mapping: dict[str, object]) -> dict[str, Any]:
@@ -172,16 +168,17 @@ def _may_change(problems: Problems, where: Where, name: str, *, adding: bool) ->
     if not FIELD_NAME.fullmatch(name):
         problems.add(where, f"{key}: {name!r} is no name of a header field (write it without the colon)")
         return False
-    if not adding and (
-        _NOT_TO_BE_REMOVED.fullmatch(name) or scale_of(name.lower()) is not None or states_results(name)
-    ):
+    evidence = [source for source in sources.ALL if source.holds(name.lower())]
+    if not adding and any(source.verdict for source in evidence):
         problems.add(
             where,
             f"remove: {name} says how the message arrived: without it, the message would be signed when it passes "
             f"here again",
         )
         return False
-    if _NOT_TO_BE_CHANGED.fullmatch(name) or (adding and _NOT_TO_BE_ADDED.fullmatch(name)):
+    if _NOT_TO_BE_CHANGED.fullmatch(name) or any(
+        not (source.addable if adding else source.removable) for source in evidence
+    ):
         why = "readers, deliveries and verifiers go by it" + (
             ", and only who writes it as a rule may" if adding else ""
         )

@@ -43,7 +43,7 @@ def _settled(claims: tuple[Claim, ...]) -> bool:
     return any(claim.method == "dmarc" and claim.is_believed() for claim in claims)
 
 
-def own_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
+def claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
     """The claims of the checks. Never raises for the sake of a message; where DNS fails, a result is never `pass` for
     that.
 
@@ -110,7 +110,7 @@ def _dmarc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, n
     author = seen.domain
     entry = entry_of(seen.message, seen.route)
     spf = check_spf(entry.ip, entry.helo, entry.sender, lookup)
-    if spf is not None and spf.result == "pass" and seen.by_own_host:
+    if spf is not None and spf.result == "pass" and seen.by_host_of_ours:
         spf = replace(spf, result="neutral", why=forgotten_host.WHY)
     claims = [result_claims.of_spf(spf)] if spf is not None else []
     signatures = check_signatures(
