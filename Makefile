@@ -12,7 +12,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 BASE_PACKAGES := python3 python3-venv python3-dev gcc libc6-dev libmilter-dev
 # key files of sizes that no library makes any more
 CHECK_PACKAGES := openssl
-# what they print of a sender's words is compared with tests/echoes
+# what they print of a sender's words is compared with tests/evidence/echoes
 VERIFIERS := postfix-policyd-spf-python pyspf-milter dkimpy-milter
 # what it takes for the author of a message is compared with ours
 READERS := rspamd

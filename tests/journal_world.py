@@ -1,6 +1,6 @@
 """A journal as a hosting provider's gate would have written it: varied, realistic, and as long as a test or a measurement wants.
 
-    python tests/journal_world.py 1000000 decisions.jsonl     (PYTHONPATH=milter)
+    .venv/bin/python -m tests.journal_world 1000000 decisions.jsonl
 
 The same numbers give the same records.
 """

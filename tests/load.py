@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from dkimgate.postfix.milter_client import MilterClient, MilterError
-from running import eventually
+from tests.running import eventually
 
 
 class Load:

@@ -1,4 +1,4 @@
-"""What Postfix's smtp(8) sends, retold from smtp_text_out() of Postfix 3.7 (src/smtp/smtp_proto.c): the oracle for dkimgate.wire.
+"""What Postfix's smtp(8) sends, retold from smtp_text_out() of Postfix 3.7 (src/smtp/smtp_proto.c): the oracle for dkimgate.message.lines.
 
 It shares nothing with the code that it judges. A line comes from the queue file in records of at most `record` octets, as smtpd(8) and
 pickup(8) wrote it; `limit` is smtp_line_length_limit. The dots that SMTP puts in front of dots are left out: the receiver takes them off.

@@ -9,7 +9,7 @@ import sys
 import tempfile
 
 from dkimgate import cli
-from needs import need_root
+from tests.needs import need_root
 
 
 def as_nobody(*arguments: str) -> tuple[int, str, str]:

@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from dkim.canonicalization import CanonicalizationPolicy
 
-from bodies import forms
 from dkimgate.arc.validate import Chain, validate
 from dkimgate.dkim.keys import SigningKey, signing_key
 from dkimgate.dns.resolver import FakeResolver
 from dkimgate.message.message import HeaderField, split_message
+from tests.bodies import forms
 
 NOW = 1_790_000_000.0
 SIGNED = "from:to:subject:date:message-id"

@@ -13,7 +13,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arc.sealing import (
+from dkimgate.arc.validate import Validation, validate
+from dkimgate.dkim.keys import SigningKey, signing_key
+from dkimgate.dns.resolver import FakeResolver
+from dkimgate.message.message import HeaderField
+from tests.arc.sealing import (
     EDDA,
     FAIL,
     KEYS,
@@ -30,11 +34,7 @@ from arc.sealing import (
     chain_of,
     mail,
 )
-from bodies import forms
-from dkimgate.arc.validate import Validation, validate
-from dkimgate.dkim.keys import SigningKey, signing_key
-from dkimgate.dns.resolver import FakeResolver
-from dkimgate.message.message import HeaderField
+from tests.bodies import forms
 
 RECORDS = {key.name.encode() + b".": key.public_record().encode() for key in KEYS}
 

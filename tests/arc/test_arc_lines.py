@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from arc.sealing import LETTER, PASS, SIGNED, Mail, chain_of, mail
-from arc.test_arc_gate import ARRIVED, Host, verified
 from dkimgate.arc.validate import Validation
 from dkimgate.message.lines import sent
 from dkimgate.message.message import HeaderField
-from headers import BORDER
+from tests.arc.sealing import LETTER, PASS, SIGNED, Mail, chain_of, mail
+from tests.gate.test_gate_seal import ARRIVED, Host, verified
+from tests.headers import BORDER
 
 LONG = PASS + " (" + "a-long-word " * 200 + ")"
 NAMES = SIGNED + " : x-not-there" * 150

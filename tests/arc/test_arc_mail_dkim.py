@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from arc.sealing import KEYS, LETTER, LIST, Mail, mail
-from arc.test_arc_set import ours
-from needs import need, need_program
+from tests.arc.sealing import KEYS, LETTER, LIST, Mail, mail
+from tests.arc.test_arc_set import ours
+from tests.needs import need, need_program
 
 pytestmark = pytest.mark.servers  # SpamAssassin brings it along
 RECORDS = [text for key in KEYS for text in (key.name, key.public_record())]

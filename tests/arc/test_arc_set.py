@@ -12,9 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arc.sealing import EDDA, KEYS, LETTER, LIST, NOW, PASS, RELAY, SIGNED, ZONE, Mail, chain_of, mail
-from arc.test_arc_chain import RECORDS, arc_signed, dkimpy
-from bodies import forms
 from dkimgate.arc import arc_set
 from dkimgate.arc.arc_set import ChainState
 from dkimgate.arc.state import chain_state
@@ -24,6 +21,9 @@ from dkimgate.dkim.keys import SigningKey
 from dkimgate.dkim.sign import sign
 from dkimgate.dns.resolver import FakeResolver
 from dkimgate.message.message import HeaderField
+from tests.arc.sealing import EDDA, KEYS, LETTER, LIST, NOW, PASS, RELAY, SIGNED, ZONE, Mail, chain_of, mail
+from tests.arc.test_arc_chain import RECORDS, arc_signed, dkimpy
+from tests.bodies import forms
 
 RESULTS = "mx.forwarder.example; arc=none smtp.remote-ip=192.0.2.66; spf=fail smtp.mailfrom=author.example; dmarc=fail header.from=author.example"
 

@@ -7,9 +7,9 @@ import re
 import dkim
 import pytest
 
-from arc.sealing import FAIL, KEYS, LIST, RELAY, SIGNED, ZONE, Dns, Mail, Shape, chain_of, mail
 from dkimgate.arc.validate import Validation
 from dkimgate.message.message import HeaderField
+from tests.arc.sealing import FAIL, KEYS, LIST, RELAY, SIGNED, ZONE, Dns, Mail, Shape, chain_of, mail
 
 
 def swap(old: str, new: str) -> Shape:

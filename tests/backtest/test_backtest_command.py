@@ -17,15 +17,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-import journal_world
 from dkimgate import cli
 from dkimgate.backtest import run
 from dkimgate.backtest.run import BacktestError, backtest
 from dkimgate.backtest.tally import Period, Tally
 from dkimgate.gate.gate import Gate
 from dkimgate.message.message import Connection, Envelope, Message, split_message
-from running import eventually
-from terminal import on_terminal
+from tests import journal_world
+from tests.running import eventually
+from tests.terminal import on_terminal
 
 CONFIG = Path(__file__).parents[2] / "config"
 STRICT = CONFIG / "policies" / "strict.yaml"

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-import journal_world
 from dkimgate.backtest.compare import Action, Compared, Kind, Side, Skipped, compare, door, kinds, why
 from dkimgate.backtest.tally import Period, Tally
 from dkimgate.config import yaml_file
@@ -23,6 +22,7 @@ from dkimgate.policy.language import loader
 from dkimgate.policy.language.model import Policy
 from dkimgate.policy.verdict import guarded
 from dkimgate.record import record
+from tests import journal_world
 
 CONFIG = Path(__file__).parents[2] / "config"
 POLICIES = {

@@ -6,10 +6,10 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from chain import harness, senders, ways, world
-from chain.harness import Chain, Crossed, Signer
-from chain.ways import Ways
-from needs import need
+from tests.chain import harness, senders, ways, world
+from tests.chain.harness import Chain, Crossed, Signer
+from tests.chain.ways import Ways
+from tests.needs import need
 
 
 @pytest.fixture(scope="module")

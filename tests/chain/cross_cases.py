@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from chain import world
-from chain.mail import Letter
-from chain.senders import Case, Sent, agree, by, by_dkimpy, changed, differ, longer, plain, said, signed, topped
+from tests.chain import world
+from tests.chain.mail import Letter
+from tests.chain.senders import Case, Sent, agree, by, by_dkimpy, changed, differ, longer, plain, said, signed, topped
 
 AUTHOR = b"From: A Friend <alice@good.example>"
 AWKWARD = b"a  b \t\r\n \r\n.\r\n..\r\nFrom me to you\r\n>From\r\n\r\n\r\n\r\n"

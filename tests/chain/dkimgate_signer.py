@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
-from chain import world
-from chain.servers import Milter
 from dkimgate import srs
 from dkimgate.passport import secrets as passport
+from tests.chain import world
+from tests.chain.servers import Milter
 
 POLICY = Path(__file__).parents[2] / "config" / "policy.yaml"
 """The policy that is shipped: the chain proves that one."""

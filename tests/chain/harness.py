@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from chain import dkimgate_signer, servers, world
-from chain.mail import Delivered, Letter
-from chain.namespace import Namespace, Server, missing_for_namespaces, wait_until
+from tests.chain import dkimgate_signer, servers, world
+from tests.chain.mail import Delivered, Letter
+from tests.chain.namespace import Namespace, Server, missing_for_namespaces, wait_until
 
 DELIVERY_SECONDS = 30.0
 """How long a message may be under way. It takes about one; the rest is for a busy machine."""

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import dkim
 
-from chain import world
 from dkimgate.message.message import HeaderField, split_message
+from tests.chain import world
 
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 """The line that every SpamAssassin takes for spam, with a score of 1000."""

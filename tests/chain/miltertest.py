@@ -7,9 +7,9 @@ from pathlib import Path
 
 import dkim
 
-from chain import world
-from chain.harness import Chain
-from chain.mail import Letter, tag
+from tests.chain import world
+from tests.chain.harness import Chain
+from tests.chain.mail import Letter, tag
 
 SCRIPT = Path(__file__).parent / "pass_message.lua"
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from chain import world
-from chain.namespace import Namespace, wait_until
-from chain.servers import Postfix
 from dkimgate.srs import new_secret
-from running import ENVIRONMENT, ROOT, Daemon
+from tests.chain import world
+from tests.chain.namespace import Namespace, wait_until
+from tests.chain.servers import Postfix
+from tests.running import ENVIRONMENT, ROOT, Daemon
 
 PROGRAMS = ("postfix", "smtp-sink", "unshare", "nsenter", "ip", "ss")
 

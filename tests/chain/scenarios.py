@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chain import mail, world
-from chain.harness import Chain
-from chain.mail import Delivered
+from tests.chain import mail, world
+from tests.chain.harness import Chain
+from tests.chain.mail import Delivered
 
 Scenario = Callable[[Chain, str], Delivered]
 """Sends one message through a chain: of (or in the name of) that hosted domain, or with that text."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chain import world
+from tests.chain import world
 
 NOBODY = 65534
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from chain import dkimgate_signer, mail, scenarios, world
-from chain.harness import Chain
-from chain.servers import BORDER_PORT
+from tests.chain import dkimgate_signer, mail, scenarios, world
+from tests.chain.harness import Chain
+from tests.chain.servers import BORDER_PORT
 
 pytestmark = pytest.mark.servers
 

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from chain import dkimgate_signer, mail, servers, world
-from chain.mail import Letter
-from chain.namespace import ChainError, wait_until
-from chain.ways import GATE, POSTSRSD, Way, Ways, at_once, sent
 from dkimgate.srs import Secrets, rewrite
+from tests.chain import dkimgate_signer, mail, servers, world
+from tests.chain.mail import Letter
+from tests.chain.namespace import ChainError, wait_until
+from tests.chain.ways import GATE, POSTSRSD, Way, Ways, at_once, sent
 
 pytestmark = pytest.mark.servers
 

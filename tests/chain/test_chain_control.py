@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from chain import scenarios, world
-from chain.harness import Chain
-from chain.mail import GTUBE
+from tests.chain import scenarios, world
+from tests.chain.harness import Chain
+from tests.chain.mail import GTUBE
 
 pytestmark = pytest.mark.servers
 

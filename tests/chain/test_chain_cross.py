@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from chain import dkimgate_signer, scenarios, world
-from chain.cross_cases import CASES
-from chain.harness import Chain
-from chain.mail import Delivered
-from chain.senders import Sent, Verdict, by_dkimpy, changed, longer, plain, signed, topped
-from chain.servers import UNCHECKED_PORT
-from chain.test_chain_review import MISLEADING
+from tests.chain import dkimgate_signer, scenarios, world
+from tests.chain.cross_cases import CASES
+from tests.chain.harness import Chain
+from tests.chain.mail import Delivered
+from tests.chain.senders import Sent, Verdict, by_dkimpy, changed, longer, plain, signed, topped
+from tests.chain.servers import UNCHECKED_PORT
+from tests.chain.test_chain_review import MISLEADING
 
 pytestmark = pytest.mark.servers
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from chain import world
-from chain.mail import FORGED_RESULTS, GTUBE
-from chain.senders import Sent
-from chain.servers import UNCHECKED_PORT
-from chain.ways import BARE, GATE, HELD, OPENDKIM, UNSET, Hand, Ways, at_once, forged, own, sent, submitted
+from tests.chain import world
+from tests.chain.mail import FORGED_RESULTS, GTUBE
+from tests.chain.senders import Sent
+from tests.chain.servers import UNCHECKED_PORT
+from tests.chain.ways import BARE, GATE, HELD, OPENDKIM, UNSET, Hand, Ways, at_once, forged, own, sent, submitted
 
 pytestmark = pytest.mark.servers
 

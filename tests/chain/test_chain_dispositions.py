@@ -11,11 +11,11 @@ from collections.abc import Callable
 import dkim
 import pytest
 
-from chain import mail, world
-from chain.mail import Letter
-from chain.namespace import ChainError, wait_until
-from chain.senders import Sent
-from chain.ways import DISPOSING, HELD, SHIPPED, Hand, Way, Ways, at_once, forged, own, sent, submitted
+from tests.chain import mail, world
+from tests.chain.mail import Letter
+from tests.chain.namespace import ChainError, wait_until
+from tests.chain.senders import Sent
+from tests.chain.ways import DISPOSING, HELD, SHIPPED, Hand, Way, Ways, at_once, forged, own, sent, submitted
 
 pytestmark = pytest.mark.servers
 

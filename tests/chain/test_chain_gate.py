@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from chain import dkimgate_signer, scenarios, world
-from chain.harness import Chain
-from chain.mail import GTUBE, Delivered
+from tests.chain import dkimgate_signer, scenarios, world
+from tests.chain.harness import Chain
+from tests.chain.mail import GTUBE, Delivered
 
 pytestmark = pytest.mark.servers
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from chain import dkimgate_signer, harness, mail, world
-from chain.harness import Chain, Signer
-from chain.mail import Letter
-from chain.namespace import wait_until
-from needs import need
+from tests.chain import dkimgate_signer, harness, mail, world
+from tests.chain.harness import Chain, Signer
+from tests.chain.mail import Letter
+from tests.chain.namespace import wait_until
+from tests.needs import need
 
 pytestmark = pytest.mark.servers
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from chain import dkimgate_signer, mail, miltertest, world
-from chain.harness import Chain
-from chain.mail import Letter, tag
-from chain.miltertest import LOCALHOST, Client
+from tests.chain import dkimgate_signer, mail, miltertest, world
+from tests.chain.harness import Chain
+from tests.chain.mail import Letter, tag
+from tests.chain.miltertest import LOCALHOST, Client
 
 pytestmark = pytest.mark.servers
 

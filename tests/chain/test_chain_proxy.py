@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
-from chain import dkimgate_signer, harness, servers, world
-from chain.namespace import Namespace, wait_until
-from needs import need
+from tests.chain import dkimgate_signer, harness, servers, world
+from tests.chain.namespace import Namespace, wait_until
+from tests.needs import need
 
 pytestmark = pytest.mark.servers
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chain import dkimgate_signer, scenarios, world
-from chain.harness import Chain
+from tests.chain import dkimgate_signer, scenarios, world
+from tests.chain.harness import Chain
 
 pytestmark = pytest.mark.servers
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from chain import rewriting, world
-from chain.namespace import missing_for_namespaces
-from chain.rewriting import Host
 from dkimgate.message import domains
-from needs import need, need_program
+from tests.chain import rewriting, world
+from tests.chain.namespace import missing_for_namespaces
+from tests.chain.rewriting import Host
+from tests.needs import need, need_program
 
 pytestmark = pytest.mark.servers
 

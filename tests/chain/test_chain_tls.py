@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from chain import rewriting, world
-from chain.namespace import missing_for_namespaces
-from needs import need, need_program
+from tests.chain import rewriting, world
+from tests.chain.namespace import missing_for_namespaces
+from tests.needs import need, need_program
 
 pytestmark = pytest.mark.servers
 

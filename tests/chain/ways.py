@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from chain import dkimgate_signer, harness, mail, servers, world
-from chain.dkimgate_signer import POLICIES, POLICY
-from chain.harness import Chain, Signer
-from chain.mail import Letter
-from chain.namespace import Namespace, wait_until
-from chain.scenarios import PHISHING
-from chain.senders import Sent
-from chain.servers import Milter, Postfix
+from tests.chain import dkimgate_signer, harness, mail, servers, world
+from tests.chain.dkimgate_signer import POLICIES, POLICY
+from tests.chain.harness import Chain, Signer
+from tests.chain.mail import Letter
+from tests.chain.namespace import Namespace, wait_until
+from tests.chain.scenarios import PHISHING
+from tests.chain.senders import Sent
+from tests.chain.servers import Milter, Postfix
 
 BARE = "bare"
 OPENDKIM = "opendkim"

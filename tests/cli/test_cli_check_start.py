@@ -18,8 +18,8 @@ from dkimgate.cli.finding import Finding
 from dkimgate.config import dkimgate_yaml, systemd_unit
 from dkimgate.config.dkimgate_yaml import Config, Listener
 from dkimgate.daemon.attempt import attempts
-from needs import need_namespace, need_root
-from running import free_port
+from tests.needs import need_namespace, need_root
+from tests.running import free_port
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = systemd_unit.read("dkimgate.service", [ROOT / "systemd"])

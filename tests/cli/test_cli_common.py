@@ -21,7 +21,7 @@ from dkimgate.cli import check, keys, run, srs
 from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import Screen, complain
 from dkimgate.log import visible
-from terminal import on_terminal
+from tests.terminal import on_terminal
 
 SHIPPED = Path(__file__).parents[2] / "config" / "policy.yaml"
 COMMANDS = ["demo", "explain", "check", "keys", "keys new", "keys check", "srs", "run", "log", "log tail", "log show"]

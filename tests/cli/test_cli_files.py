@@ -13,9 +13,9 @@ import pytest
 from dkimgate import cli
 from dkimgate.config import files
 from dkimgate.config.dkimgate_yaml import Journal
-from needs import need_root
-from running import free_port
-from unprivileged import as_nobody
+from tests.needs import need_root
+from tests.running import free_port
+from tests.unprivileged import as_nobody
 
 SOURCES = Path(__file__).parents[2] / "milter" / "dkimgate"
 NOBODY = pwd.getpwnam("nobody")

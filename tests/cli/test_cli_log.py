@@ -31,7 +31,7 @@ from dkimgate.facts import (
 from dkimgate.gate import budget
 from dkimgate.message.message import Connection, Envelope, Message
 from dkimgate.record import record
-from terminal import on_terminal
+from tests.terminal import on_terminal
 
 NOON = 1_795_262_400.0  # 2026-11-21T12:00:00Z
 

@@ -12,7 +12,7 @@ import pytest
 
 from dkimgate import cli
 from dkimgate.cli.demo_world import demo_file
-from documents import EXAMPLES, Example
+from tests.documents import EXAMPLES, Example
 
 ROOT = Path(__file__).parents[2]
 CASES = sorted((ROOT / "config" / "policies" / "cases").glob("*.yaml"))

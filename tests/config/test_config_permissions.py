@@ -12,7 +12,7 @@ import pytest
 
 from dkimgate import cli
 from dkimgate.config.permissions import hindrance
-from needs import need_root
+from tests.needs import need_root
 
 NOBODY = pwd.getpwnam("nobody")
 GROUP = grp.getgrgid(NOBODY.pw_gid).gr_name

@@ -9,7 +9,7 @@ import pytest
 from dkimgate import cli
 from dkimgate.config import dkimgate_yaml
 from dkimgate.config.yaml_file import ConfigError
-from needs import need_root
+from tests.needs import need_root
 
 SHIPPED = Path(__file__).parents[2] / "config" / "dkimgate.yaml"
 

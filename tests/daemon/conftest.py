@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from running import Daemon, double
+from tests.running import Daemon, double
 
 
 @pytest.fixture

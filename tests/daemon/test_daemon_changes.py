@@ -11,9 +11,9 @@ import pytest
 
 from dkimgate.message.message import Envelope, Message, split_message
 from dkimgate.postfix.milter_client import Change, Reply, Verdict
-from headers import BORDER, REINJECTED
-from running import Daemon
-from verify.dkim_world import pem, rsa_record
+from tests.dkim_world import pem, rsa_record
+from tests.headers import BORDER, REINJECTED
+from tests.running import Daemon
 
 POLICY = """\
 version: 1

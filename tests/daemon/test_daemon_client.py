@@ -11,7 +11,7 @@ import pytest
 
 from dkimgate.message.message import HeaderField
 from dkimgate.postfix.milter_client import CHUNK, Change, Insertion, MilterClient, MilterError, Reply, Verdict
-from running import OUTSIDE, mail
+from tests.running import OUTSIDE, mail
 
 
 def packet(command: str, data: bytes = b"") -> bytes:

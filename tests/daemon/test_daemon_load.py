@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 
 from dkimgate.postfix.milter_client import MilterClient
-from load import Load
-from running import BODY, Daemon, eventually, mail
+from tests.load import Load
+from tests.running import BODY, Daemon, eventually, mail
 
 Start = Callable[..., Daemon]
 

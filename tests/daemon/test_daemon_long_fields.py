@@ -12,7 +12,7 @@ import pytest
 from dkimgate.daemon import packets
 from dkimgate.daemon.session import MAX_HEADER_BYTES
 from dkimgate.message.message import HeaderField
-from running import BODY, ROOT, Daemon, double, mail
+from tests.running import BODY, ROOT, Daemon, double, mail
 
 POSTFIX = 102_400
 """Postfix's header_size_limit."""

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from arc.sealing import LIST, RELAY, mail
-from arc.sealing import Mail as Letter
 from dkimgate.postfix.milter_client import CHUNK, MilterClient
-from headers import BORDER, REINJECTED
-from running import Daemon
+from tests.arc.sealing import LIST, RELAY, mail
+from tests.arc.sealing import Mail as Letter
+from tests.headers import BORDER, REINJECTED
+from tests.running import Daemon
 
 AT_ONCE = 20
 LINE = b"The quick  brown fox jumps over the lazy dog,\tand nobody knows why. \r\n"

@@ -9,7 +9,7 @@ import pytest
 
 from dkimgate.message.message import Connection, Envelope, HeaderField, Message
 from dkimgate.postfix.milter_client import CHUNK, MilterError, Verdict
-from running import BODY, OUTSIDE, Daemon, double, eventually, free_port, mail
+from tests.running import BODY, OUTSIDE, Daemon, double, eventually, free_port, mail
 
 Start = Callable[..., Daemon]
 

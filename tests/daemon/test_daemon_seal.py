@@ -8,11 +8,11 @@ import dkim
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-import smtp_model
 from dkimgate.dkim.keys import signing_key
 from dkimgate.message.message import Envelope, Message, split_message
-from headers import AUTHOR, BORDER, REINJECTED
-from running import Daemon
+from tests import smtp_model
+from tests.headers import AUTHOR, BORDER, REINJECTED
+from tests.running import Daemon
 
 KEY = signing_key("forwarder.example", "arc", rsa.generate_private_key(65537, 2048))
 FAILED = "Authentication-Results: mx.forwarder.example; dmarc=fail header.from=hosted.example\n"

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from dkimgate.postfix.milter_client import MilterClient, MilterError
-from needs import need_root
-from running import BODY, DOUBLE, ENVIRONMENT, Daemon, alive, double, eventually, free_port, mail
+from tests.needs import need_root
+from tests.running import BODY, DOUBLE, ENVIRONMENT, Daemon, alive, double, eventually, free_port, mail
 
 pytestmark = pytest.mark.heavy
 

@@ -14,7 +14,7 @@ from dkimgate.facts import Facts
 from dkimgate.gate import config_checks
 from dkimgate.gate.stripping import strip
 from dkimgate.message.message import HeaderField
-from headers import AUTHOR, BORDER, TRUST, message
+from tests.headers import AUTHOR, BORDER, TRUST, message
 
 OURS = (
     "mx.forwarder.example",

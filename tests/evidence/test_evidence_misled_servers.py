@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from chain import namespace, servers
 from dkimgate.config.dkimgate_yaml import Trust
 from dkimgate.evidence.misled_verifiers import offers_a_pass
 from dkimgate.gate.stripping import strip
 from dkimgate.message.message import Connection, Envelope, Message, split_message
 from dkimgate.postfix.milter_client import Insertion, MilterClient
-from needs import need, need_program
+from tests.chain import namespace, servers
+from tests.needs import need, need_program
 
 pytestmark = pytest.mark.servers
 

@@ -18,7 +18,7 @@ from dkimgate.facts import Facts, Spam, Standing
 from dkimgate.gate.gate import Gate
 from dkimgate.log import MOST_A_DAY, OnceADay
 from dkimgate.message.message import Connection, HeaderField
-from headers import AUTHOR, BORDER, CONFIG, OUTSIDE, TRUST, message
+from tests.headers import AUTHOR, BORDER, CONFIG, OUTSIDE, TRUST, message
 
 HAM = Spam()
 FOREFRONT = "X-Forefront-Antispam-Report"

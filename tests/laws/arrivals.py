@@ -19,13 +19,13 @@ from dkimgate.gate.gate import Gate
 from dkimgate.gate.stripping import strip
 from dkimgate.message.message import Connection, Envelope, HeaderField, Message
 from dkimgate.passport.secrets import Secret, Secrets
-from laws import generated_messages as world
-from laws import outsider
-from laws.attack_world import NOW
-from laws.generated_messages import DNS, KEYS, SHIPPED, organization, spf_passes
-from laws.hop_forms import FILTER, IMAP, MX
-from laws.outsider import BODY, PLAIN, Fields, Said
-from laws.wirings import MISLED, NO_DMARC, TRUTH, WAYS, Way
+from tests.laws import generated_messages as world
+from tests.laws import outsider
+from tests.laws.attack_world import NOW
+from tests.laws.generated_messages import DNS, KEYS, SHIPPED, organization, spf_passes
+from tests.laws.hop_forms import FILTER, IMAP, MX
+from tests.laws.outsider import BODY, PLAIN, Fields, Said
+from tests.laws.wirings import MISLED, NO_DMARC, TRUTH, WAYS, Way
 
 US = f"Authentication-Results: {MX}; "
 RELAY, OUR_MX = "198.51.100.77", "203.0.113.10"

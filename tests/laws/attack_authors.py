@@ -5,9 +5,9 @@ Where a From is ambiguous, all else is as good as it can be (`misled`: a verifie
 
 from __future__ import annotations
 
-from laws.attack_fields import BAIT
-from laws.attack_signed import SIGNED
-from laws.attack_world import AUTHOR, Attempt
+from tests.laws.attack_fields import BAIT
+from tests.laws.attack_signed import SIGNED
+from tests.laws.attack_world import AUTHOR, Attempt
 
 _WELL = "misled"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 from dkimgate.message.message import Connection
-from laws.attack_world import AUTHOR, BORDER, LOGIN, Attempt
+from tests.laws.attack_world import AUTHOR, BORDER, LOGIN, Attempt
 
 PASS = "dmarc=pass header.from=hosted.example"
 US = "mx.forwarder.example"

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from dkimgate.message.message import Connection, HeaderField, split_message
-from laws.attack_signed import SIGNED
-from laws.attack_world import AUTHOR, BODY, LOGIN, REINJECTED, STRANGER
+from tests.laws.attack_signed import SIGNED
+from tests.laws.attack_world import AUTHOR, BODY, LOGIN, REINJECTED, STRANGER
 
 HONEST = split_message(SIGNED.replace(b"\r\n", b"\n") + AUTHOR + b"\n")[0]
 FORGED = split_message(AUTHOR + b"\n")[0]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from arc import sealing
-from arc.sealing import LIST, RELAY, Mail, mail
-from arc.sealing import STRANGER as SEALER_OF_NOBODY
 from dkimgate.message.message import Connection
-from laws.attack_world import ATTACKERS_KEY, AUTHOR, BODY, BORDER, HOSTED_KEY, WIRINGS, Attempt
-from verify.dkim_world import Signer
+from tests.arc import sealing
+from tests.arc.sealing import LIST, RELAY, Mail, mail
+from tests.arc.sealing import STRANGER as SEALER_OF_NOBODY
+from tests.dkim_world import Signer
+from tests.laws.attack_world import ATTACKERS_KEY, AUTHOR, BODY, BORDER, HOSTED_KEY, WIRINGS, Attempt
 
 CRLF = AUTHOR.replace(b"\n", b"\r\n")
 GENUINE = Signer(bits=HOSTED_KEY)

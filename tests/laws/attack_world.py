@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from arc.sealing import ZONE as ARC_ZONE
 from dkimgate.config import yaml_file
 from dkimgate.dns.resolver import FakeResolver
 from dkimgate.facts import Disposition
@@ -15,7 +14,8 @@ from dkimgate.gate.gate import Gate, Outcome
 from dkimgate.message.message import Connection, Envelope, HeaderField, Message, split_message
 from dkimgate.passport.secrets import new_secret
 from dkimgate.policy.language import loader
-from verify.dkim_world import ed25519_record, pem, rsa_record
+from tests.arc.sealing import ZONE as ARC_ZONE
+from tests.dkim_world import ed25519_record, pem, rsa_record
 
 NOW = 1_790_000_000.0
 SHIPPED = Path(__file__).parents[2] / "config" / "policy.yaml"

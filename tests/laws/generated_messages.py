@@ -15,8 +15,6 @@ import dkim
 import spf
 from hypothesis import strategies as st
 
-import smtp_model
-from arc.sealing import LIST, mail
 from dkimgate import srs
 from dkimgate.config.dkimgate_yaml import Config, Forwarder, Outgoing, Passport, Trust, Unalign, Verify
 from dkimgate.dkim.keys import signing_key
@@ -29,8 +27,11 @@ from dkimgate.passport.secrets import Secret, Secrets
 from dkimgate.policy.language import loader
 from dkimgate.policy.language.model import Policy
 from dkimgate.policy.proof import prove
-from laws.attack_fields import FAKE_PASSPORT, OTHERS, RESULTS, ROUTES
-from laws.attack_world import (
+from tests import smtp_model
+from tests.arc.sealing import LIST, mail
+from tests.dkim_world import Signer, rsa_key, rsa_record
+from tests.laws.attack_fields import FAKE_PASSPORT, OTHERS, RESULTS, ROUTES
+from tests.laws.attack_world import (
     AMAVIS,
     AUTHOR,
     BODY,
@@ -50,9 +51,8 @@ from laws.attack_world import (
     STRANGER,
     ZONE,
 )
-from laws.generated import EXAMPLES
-from laws.generated_policies import mended, policies
-from verify.dkim_world import Signer, rsa_key, rsa_record
+from tests.laws.generated import EXAMPLES
+from tests.laws.generated_policies import mended, policies
 
 CONFIG = Path(__file__).parents[2] / "config"
 SHIPPED = tuple(

@@ -14,7 +14,6 @@ from random import Random
 
 import yaml
 
-import policy_world
 from dkimgate.config import yaml_file
 from dkimgate.facts import (
     DMARC_RESULTS,
@@ -47,6 +46,7 @@ from dkimgate.policy.language.model import (
     Word,
 )
 from dkimgate.policy.proof import Law, Proof, universe
+from tests import policy_world
 
 _STAYS = (Disposition.DEFER, Disposition.REJECT, Disposition.DISCARD)
 _PARTS = {part: (group, key) for group, names in loader.WEIGHTS.items() for key, part in names.items()}

@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
-from arc.sealing import LIST, mail
 from dkimgate.facts import Claim, Standing
 from dkimgate.message.message import HeaderField, Message
 from dkimgate.passport.issue import issue
 from dkimgate.passport.secrets import Secret, Secrets
-from laws import generated_messages as world
-from laws.attack_world import AUTHOR, NOW, STRANGER
-from laws.hop_forms import GATEWAY, HOPS, IMAP, MX, received
-from verify.dkim_world import Signer
+from tests.arc.sealing import LIST, mail
+from tests.dkim_world import Signer
+from tests.laws import generated_messages as world
+from tests.laws.attack_world import AUTHOR, NOW, STRANGER
+from tests.laws.hop_forms import GATEWAY, HOPS, IMAP, MX, received
 
 BODY = b"Pay me.\r\n"
 OTHER_BODY = b"Lunch at one.\r\n"

@@ -17,8 +17,8 @@ from dkimgate.policy.language.model import Policy
 from dkimgate.policy.proof import Law, prove, report
 from dkimgate.record import record
 from dkimgate.record.recordable import recordable
-from laws.generated import pieces, randoms, show
-from laws.generated_policies import (
+from tests.laws.generated import pieces, randoms, show
+from tests.laws.generated_policies import (
     as_forged,
     badly,
     facts_for,

@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from dkimgate.facts import Disposition, Facts, Standing
 from dkimgate.policy.decide import decide
 from dkimgate.record import record
-from laws import generated_messages as world
-from laws.attack_world import BORDER, MISLED, NOW, REINJECTED
-from laws.generated import pieces, show
-from laws.generated_messages import Drawn, Lines, Passed, organization, passes
+from tests.laws import generated_messages as world
+from tests.laws.attack_world import BORDER, MISLED, NOW, REINJECTED
+from tests.laws.generated import pieces, show
+from tests.laws.generated_messages import Drawn, Lines, Passed, organization, passes
 
 US = world.US
 BAD = {"fail", "permerror", "temperror", "unknown"}

@@ -10,7 +10,7 @@ import zlib
 
 import pytest
 
-from laws import linear
+from tests.laws import linear
 
 SIZE = 4096
 """Characters of the larger text: a pattern that grows with the square takes 60 ms for it, a linear one a tenth of a millisecond."""

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from bodies import forms
 from dkimgate import srs
 from dkimgate.config import yaml_file
 from dkimgate.dkim import published
@@ -31,9 +30,10 @@ from dkimgate.postfix.way_out import WayOut
 from dkimgate.record.journal_reader import Reader
 from dkimgate.spf.check import check_spf
 from dkimgate.srs import Secrets
-from headers import CONFIG, REINJECTED, TRUST
-from laws import linear
-from laws.attack_world import AUTHOR, BORDER, NOW, STRANGER, WIRINGS, Forwarder
+from tests.bodies import forms
+from tests.headers import CONFIG, REINJECTED, TRUST
+from tests.laws import linear
+from tests.laws.attack_world import AUTHOR, BORDER, NOW, STRANGER, WIRINGS, Forwarder
 
 SIZE = 4000
 """Characters: most fields are read no further, so what grows with the square shows below this or not at all."""

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from dkimgate.evidence.gather import see
 from dkimgate.evidence.route import Route
 from dkimgate.facts import Assessment, Disposition, Facts, Standing
-from laws import arrivals, outsider
-from laws import generated_messages as world
-from laws.arrivals import Scene, has_record, scenes
-from laws.attack_world import NOW
-from laws.generated import pieces, show
-from laws.generated_messages import Passed, organization, passes
-from laws.outsider import Change
-from laws.wirings import MISLED, NO_OUTSIDER, WAYS, places
+from tests.laws import arrivals, outsider
+from tests.laws import generated_messages as world
+from tests.laws.arrivals import Scene, has_record, scenes
+from tests.laws.attack_world import NOW
+from tests.laws.generated import pieces, show
+from tests.laws.generated_messages import Passed, organization, passes
+from tests.laws.outsider import Change
+from tests.laws.wirings import MISLED, NO_OUTSIDER, WAYS, places
 
 GUIDE = (Path(__file__).parents[2] / "systemd" / "README.md").read_text()
 

@@ -13,7 +13,7 @@ from dkimgate.authres import authentication_results
 from dkimgate.evidence import misled_verifiers, our_signatures, spam
 from dkimgate.gate import engine
 from dkimgate.gate.engine import Engine
-from laws.attack_world import WIRINGS, Attempt, Forwarder
+from tests.laws.attack_world import WIRINGS, Attempt, Forwarder
 
 SIGNED = "DKIM-Signature: v=1; a=rsa-sha256; d=hosted.example; s=gate; h=from; bh=AAAA; b=AAAA\nX-Spam-Status: No\nX-DMARC-Result: none\n"
 

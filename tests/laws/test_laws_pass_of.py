@@ -8,7 +8,7 @@ import pytest
 
 from dkimgate.config import yaml_file
 from dkimgate.policy.language import loader
-from laws.attack_world import Attempt, Forwarder, Wiring, aligned
+from tests.laws.attack_world import Attempt, Forwarder, Wiring, aligned
 
 US = "Authentication-Results: mx.forwarder.example; "
 OUR_PASS = US + "dmarc=pass (p=none dis=none) header.from=attacker.example\n"

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from arc.sealing import LIST, mail
 from dkimgate.dns.resolver import FakeResolver
 from dkimgate.facts import Disposition, Sign
 from dkimgate.gate.gate import Gate
@@ -19,9 +18,10 @@ from dkimgate.message.author import author_of
 from dkimgate.message.message import Connection, Envelope, Message, split_message
 from dkimgate.policy.language.model import Rule
 from dkimgate.srs import new_secret
-from laws.attack_authors import AUTHORS
-from laws.attack_world import AUTHOR, BORDER, HOSTED_KEY, NOW, REINJECTED, SHIPPED, STRANGER, ZONE
-from verify.dkim_world import pem
+from tests.arc.sealing import LIST, mail
+from tests.dkim_world import pem
+from tests.laws.attack_authors import AUTHORS
+from tests.laws.attack_world import AUTHOR, BORDER, HOSTED_KEY, NOW, REINJECTED, SHIPPED, STRANGER, ZONE
 
 OURS = "v=spf1 ip4:203.0.113.10 -all"
 FORWARDERS: dict[str, dict[str, list[str]]] = {

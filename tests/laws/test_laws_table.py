@@ -14,11 +14,11 @@ import pytest
 
 from dkimgate.dns.resolver import FakeResolver
 from dkimgate.message.message import Envelope, HeaderField, Message
-from laws.attack_authors import AUTHORS, TOO_MUCH
-from laws.attack_fields import OTHERS, RESULTS, ROUTES, SPAM
-from laws.attack_passports import CHANGES, FORGED, HONEST, Change, Comeback
-from laws.attack_signed import ENVELOPES, SEALS, SHARED, SIGNATURES, SIGNED, TRUSTED, sealed
-from laws.attack_world import BODY, LOGIN, NOW, POLICIES, STRANGER, WIRINGS, ZONE, Attempt, Forwarder, aligned
+from tests.laws.attack_authors import AUTHORS, TOO_MUCH
+from tests.laws.attack_fields import OTHERS, RESULTS, ROUTES, SPAM
+from tests.laws.attack_passports import CHANGES, FORGED, HONEST, Change, Comeback
+from tests.laws.attack_signed import ENVELOPES, SEALS, SHARED, SIGNATURES, SIGNED, TRUSTED, sealed
+from tests.laws.attack_world import BODY, LOGIN, NOW, POLICIES, STRANGER, WIRINGS, ZONE, Attempt, Forwarder, aligned
 
 TABLES = {
     "results": RESULTS,

@@ -13,8 +13,8 @@ from dkimgate.facts import Standing
 from dkimgate.message.message import HeaderField, split_message
 from dkimgate.passport.reading import MAX_AGE, MAX_SKEW, Part, Validity, claims, spam
 from dkimgate.passport.secrets import Secrets, new_secret
-from headers import message
-from passport_world import (
+from tests.headers import message
+from tests.passport_world import (
     BAD,
     BARE,
     BODY,

@@ -13,8 +13,8 @@ from dkimgate.dns.resolver import FakeResolver
 from dkimgate.gate.gate import Gate, Outcome
 from dkimgate.message.message import Connection, Envelope, HeaderField, Message, split_message
 from dkimgate.passport.secrets import new_secret
-from headers import BORDER, REINJECTED
-from verify.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, pem, zone
+from tests.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, pem, zone
+from tests.headers import BORDER, REINJECTED
 
 POLICY = Path(__file__).parents[2] / "config" / "policy.yaml"
 ZONE = {**zone(), f"_dmarc.{AUTHOR}": {"TXT": ["v=DMARC1; p=reject"]}, AUTHOR: {"TXT": ["v=spf1 -all"]}}

@@ -20,8 +20,23 @@ from dkimgate.passport.binding import binding_of
 from dkimgate.passport.field import FIELD_NAME, base64_of, parse, text_of
 from dkimgate.passport.reading import Validity, claims, spam
 from dkimgate.passport.secrets import Secrets, new_secret
-from headers import TRUST, message
-from passport_world import BAD, BARE, BODY, FAIL, GOOD, HOST, NOW, ORIGINAL, PASS, SECRETS, SPAM, Scene, field, passport
+from tests.headers import TRUST, message
+from tests.passport_world import (
+    BAD,
+    BARE,
+    BODY,
+    FAIL,
+    GOOD,
+    HOST,
+    NOW,
+    ORIGINAL,
+    PASS,
+    SECRETS,
+    SPAM,
+    Scene,
+    field,
+    passport,
+)
 
 WORDS = (
     "pass",

@@ -18,7 +18,6 @@ from typing import Any as Z3
 
 import pytest
 
-import policy_world
 from dkimgate.facts import DMARC_RESULTS, EnvelopeAction, Sign
 from dkimgate.policy.language.fact import Kind
 from dkimgate.policy.language.loader import load
@@ -41,6 +40,7 @@ from dkimgate.policy.language.model import (
 from dkimgate.policy.language.vocabulary import FACTS
 from dkimgate.policy.proof import Law, prove, prover, uncovered, unreachable
 from dkimgate.policy.proof.prover import Prover
+from tests import policy_world
 
 z3: Z3 = importlib.import_module("z3")  # untyped; a test that is skipped would go unnoticed
 

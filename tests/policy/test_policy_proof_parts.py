@@ -23,7 +23,7 @@ from dkimgate.policy.proof.budget import Budget, TooHardError
 from dkimgate.policy.proof.language import ANYTHING, Language, Wanted, Writing, writable
 from dkimgate.policy.proof.ranges import Cents, Counts, Floats, Ranges, rank, union, unrank
 from dkimgate.policy.proof.search import everything
-from headers import AUTHOR, BORDER, CONFIG, OUTSIDE, REINJECTED, message
+from tests.headers import AUTHOR, BORDER, CONFIG, OUTSIDE, REINJECTED, message
 
 CORPUS = Path(__file__).parents[1] / "evidence" / "corpus"
 SHORT = ["".join(chars) for length in range(6) for chars in product("ab.@", repeat=length)]

@@ -8,7 +8,6 @@ from random import Random
 
 import pytest
 
-import policy_world
 from dkimgate.facts import EnvelopeAction, Facts, HeaderSigns, Risk, Sign
 from dkimgate.policy.decide import decide
 from dkimgate.policy.language.conditions import holds
@@ -30,6 +29,7 @@ from dkimgate.policy.language.model import (
 from dkimgate.policy.proof import Law, Proof, overlaps, prove, uncovered, universe, unreachable
 from dkimgate.policy.proof.laws import breaks
 from dkimgate.policy.risk import risk_of
+from tests import policy_world
 
 
 def agree(policy: Policy, random: Random, messages: int) -> Proof:

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-import policy_world
 from dkimgate.facts import (
     DMARC_RESULTS,
     Arrival,
@@ -59,6 +58,7 @@ from dkimgate.policy.language.model import (
 from dkimgate.policy.language.vocabulary import FACTS
 from dkimgate.policy.proof import universe, unreachable
 from dkimgate.policy.risk import risk_of
+from tests import policy_world
 
 floats = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from([0.0, 4.99, 5.0, 14.9, 1e308, -1.0])
 words = st.sampled_from(

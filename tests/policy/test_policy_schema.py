@@ -23,7 +23,7 @@ from dkimgate.policy.language.fact import Fact, Kind
 from dkimgate.policy.language.loader import from_document
 from dkimgate.policy.language.parse import COMPARISON
 from dkimgate.policy.language.vocabulary import FACTS
-from documents import POLICIES, Example
+from tests.documents import POLICIES, Example
 
 CONFIG = Path(__file__).parents[2] / "config"
 REFERENCE = (CONFIG / "policy.md").read_text("utf-8")

@@ -18,7 +18,7 @@ from dkimgate.policy.describe import reference
 from dkimgate.policy.guard import refuses_signature
 from dkimgate.policy.language.loader import from_document, load
 from dkimgate.policy.language.vocabulary import FACTS
-from documents import POLICIES, Example
+from tests.documents import POLICIES, Example
 
 FOLDER = Path(__file__).parents[2] / "config"
 POLICY = load(FOLDER / "policy.yaml")

@@ -11,7 +11,7 @@ import pytest
 
 from dkimgate.postfix import settings as postfix
 from dkimgate.postfix.settings import Settings, ask
-from needs import need_program
+from tests.needs import need_program
 
 
 def program(folder: Path, main: str = "", master: str = "", before: str = "") -> str:

@@ -15,7 +15,7 @@ import pytest
 
 from dkimgate import cli
 from dkimgate.config import dkimgate_yaml
-from documents import DOCUMENTS, EXAMPLES, ROOT, Example, links_of, target_of
+from tests.documents import DOCUMENTS, EXAMPLES, ROOT, Example, links_of, target_of
 
 COMMAND = re.compile(r"(?m)(?:^ {4,}(?:sudo )?|`(?:sudo )?)(dkimgate [a-z][^`#\n]*)")
 OF_THE_SHELL = re.compile(r"\s(?:[|<]|>>?)\s.*|\$\(.*")

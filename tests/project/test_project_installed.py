@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dkimgate import cli
-from documents import DOCUMENTS, links_of, target_of
+from tests.documents import DOCUMENTS, links_of, target_of
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from documents import ROOT
+from tests.documents import ROOT
 
 PAGE = " ".join((ROOT / "systemd" / "troubleshooting.md").read_text("utf-8").split())
 

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from chain import world
-from chain.namespace import Namespace, Server, missing_for_namespaces, wait_until
-from chain.servers import NOBODY, Postfix
 from dkimgate.srs import Secrets, new_secret, rewrite
-from needs import need, need_program
-from running import ROOT, Daemon
+from tests.chain import world
+from tests.chain.namespace import Namespace, Server, missing_for_namespaces, wait_until
+from tests.chain.servers import NOBODY, Postfix
+from tests.needs import need, need_program
+from tests.running import ROOT, Daemon
 
 pytestmark = pytest.mark.servers
 

@@ -15,8 +15,8 @@ from urllib.parse import quote, unquote
 import pytest
 
 from dkimgate.srs import Problem, Refusal, Secrets, new_secret, restore, rewrite
-from needs import need_program
-from running import eventually, free_port
+from tests.needs import need_program
+from tests.running import eventually, free_port
 
 pytestmark = pytest.mark.servers
 

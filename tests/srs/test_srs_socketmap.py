@@ -22,7 +22,7 @@ from dkimgate.daemon import socketmap
 from dkimgate.daemon.socketmap import LONGEST_REQUEST, ProtocolError, netstring, split
 from dkimgate.message.message import Envelope
 from dkimgate.srs import new_secret
-from running import ROOT, Daemon, alive, double, eventually, mail
+from tests.running import ROOT, Daemon, alive, double, eventually, mail
 
 KEY = "SRS0=mUZt=JK=hosted.example=friend@bounce.forwarder.example"
 

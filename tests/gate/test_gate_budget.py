@@ -1,0 +1,82 @@
+"""A message that costs too much CPU waits once, is recorded, and is judged by what hurts alone when it comes again; others are not touched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dkimgate.facts import Disposition
+from dkimgate.gate.budget import Costly
+from dkimgate.message.message import Connection, Envelope, Message, split_message
+from tests.dkim_world import BODY, NOW
+from tests.gate.test_gate_checks import BORDER_FIELD, SIGNED, Arrived
+from tests.passport.test_passport_border import GOOD, OUR_RESULTS, STRANGER, Host
+
+
+@pytest.mark.parametrize("when", ["missing", "never"])
+def test_it_is_deferred_once_and_then_leaves_unsigned(
+    when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrived = Arrived(tmp_path, f"when: {when}")
+    clock = iter(range(10_000))
+    with monkeypatch.context() as slow:
+        slow.setattr("dkimgate.gate.passage.cpu_seconds", lambda: 3.0 * next(clock))
+        first = arrived.send(BORDER_FIELD + SIGNED)
+        assert first.disposition is Disposition.DEFER and first.fields == ()
+        assert "deferred once" in arrived.record["error"] and arrived.record["decision"]["signatures"] == []
+        again = arrived.send(b"X-Trace: another\r\n" + BORDER_FIELD + SIGNED)
+    assert again.fields == () and again.disposition is not Disposition.DEFER
+    assert arrived.record["from"] is None and "CPU" in arrived.record["author_problem"]
+    assert len(arrived.gate.journal.file.read_text().splitlines()) == 2, "one message, one record"
+
+
+def test_where_the_policy_observes_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is refused there, and what goes on does not come again."""
+    arrived = Arrived(tmp_path, "when: missing")
+    arrived.gate.policy = replace(arrived.gate.policy, mode="observe")
+    clock = iter(range(10_000))
+    monkeypatch.setattr("dkimgate.gate.passage.cpu_seconds", lambda: 3.0 * next(clock))
+    outcome = arrived.send(BORDER_FIELD + SIGNED)
+    assert (outcome.disposition, len(outcome.fields), arrived.record["error"]) == (Disposition.ACCEPT, 1, None)
+
+
+def test_a_border_defers_it_once_and_then_states_what_hurts_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = Host(tmp_path)
+    clock = iter(range(10_000))
+    fields, body = split_message(OUR_RESULTS + GOOD + b"\r\n" + BODY)
+    with monkeypatch.context() as slow:
+        slow.setattr("dkimgate.gate.passage.cpu_seconds", lambda: 3.0 * next(clock))
+        assert host.passes(fields, body, STRANGER, "border").disposition is Disposition.DEFER
+    again = host.passes(fields, body, STRANGER, "border")
+    assert (again.disposition, again.remove) == (Disposition.ACCEPT, (0,))
+    assert [name for name, _ in again.fields] == ["Authentication-Results"], "and no passport"
+    assert b"dmarc=permerror" in again.fields[0][1]
+    huge = Message(STRANGER, Envelope("a@b.example"), fields, "4F2A", "the header has more than 4 bytes", "border")
+    assert host.gate.judge(huge).end().disposition is Disposition.DEFER, (
+        "what of the header nobody has seen may be forged"
+    )
+
+
+def test_others_are_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arrived = Arrived(tmp_path, "when: missing")
+    clock = iter(range(10_000))
+    with monkeypatch.context() as slow:
+        slow.setattr("dkimgate.gate.passage.cpu_seconds", lambda: 3.0 * next(clock))
+        arrived.send(BORDER_FIELD + SIGNED.replace(b"Lunch", b"Money"))
+    assert len(arrived.send(BORDER_FIELD + SIGNED).fields) == 1
+
+
+def test_the_memory_is_bounded_and_forgets_after_a_day() -> None:
+    costly = Costly()
+    messages = [
+        Message(Connection(), Envelope("a@b.example"), split_message(b"Message-ID: <%d@x.example>\r\n\r\n" % number)[0])
+        for number in range(1500)
+    ]
+    for message in messages:
+        costly.remember(message, NOW)
+    assert not costly.knows(messages[0], NOW) and costly.knows(messages[-1], NOW)
+    assert not costly.knows(messages[-1], NOW + 90_000)

@@ -1,0 +1,275 @@
+"""The gate checks what nobody has checked, and asks and keeps nothing where it need not."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dkimgate.dns.resolver import FakeResolver
+from dkimgate.facts import Disposition
+from dkimgate.gate.gate import Gate, Outcome
+from dkimgate.message.message import Connection, Envelope, Message, split_message
+from tests.arc.sealing import ZONE as ARC_ZONE
+from tests.arc.sealing import mail
+from tests.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, pem, zone
+from tests.headers import BORDER, REINJECTED
+
+POLICY = Path(__file__).parents[2] / "config" / "policy.yaml"
+ZONE = {**zone(), f"_dmarc.{AUTHOR}": {"TXT": ["v=DMARC1; p=reject"]}, AUTHOR: {"TXT": ["v=spf1 ip4:192.0.2.10 -all"]}}
+STRANGER = Connection(ip="198.51.100.66", helo="c.example")
+TRUSTED = b"Authentication-Results: mx.forwarder.example; dmarc=%s header.from=hosted.example\r\n"
+BORDER_FIELD = BORDER.replace("\n", "\r\n").encode()
+SIGNED = Signer().sign() + HEADER
+FORGED = HEADER
+
+
+class Arrived:
+    """A gate with a zone, and what became of one message."""
+
+    def __init__(self, folder: Path, verify: str, failing: frozenset[str] = frozenset(), trust: str = "") -> None:
+        (folder / "key.pem").write_bytes(pem())
+        (folder / "key.pem").chmod(0o600)
+        (folder / "policy.yaml").write_text(POLICY.read_text())
+        (folder / "dkimgate.yaml").write_text(
+            f"trust: {{hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example]{trust}}}\n"
+            f"keys: [{{domain: {AUTHOR}, selector: gate, file: key.pem}}]\n"
+            f"verify: {{{verify}}}\njournal: {{file: decisions.jsonl}}\n"
+        )
+        self.gate = Gate.load(folder / "dkimgate.yaml")
+        self.dns = FakeResolver(ZONE, failing)
+        self.gate.resolver = self.dns  # type: ignore[assignment]
+        self.gate.now = lambda: NOW
+        self.kept: bool
+
+    def send(
+        self,
+        header: bytes,
+        connection: Connection = REINJECTED,
+        body: bytes = BODY,
+        sender: str = "ann@elsewhere.example",
+    ) -> Outcome:
+        fields, body = split_message(header + b"\r\n" + body)
+        passage = self.gate.judge(Message(connection, Envelope(sender, ("bob@receiver.example",)), fields, "4F2A"))
+        self.kept = passage.wants_body
+        for at in range(0, len(body), 7):
+            passage.body(body[at : at + 7])
+        return passage.end()
+
+    @property
+    def record(self) -> dict[str, Any]:
+        last: dict[str, Any] = json.loads(self.gate.journal.file.read_text().splitlines()[-1])
+        return last
+
+
+SPF = b"Authentication-Results: mx.forwarder.example; spf=pass smtp.mailfrom=%s\r\n"
+OTHERS = FORGED.replace(b"ann@hosted.example", b"ann@friend.example")
+
+
+def test_where_a_host_of_ours_has_spoken_nobody_is_asked_for_what_earns_nothing(tmp_path: Path) -> None:
+    arrived = Arrived(tmp_path, "when: missing")
+    other = "ann@elsewhere.test"  # below one registry's suffix, the registry's DMARC record could make the two align
+    arrived.send(TRUSTED % b"fail" + BORDER_FIELD + SIGNED, sender=other)
+    assert (arrived.dns.asked, arrived.kept, arrived.record["arrival"]["dmarc"]) == ([], False, "fail")
+    assert OTHERS != FORGED
+    arrived.send(TRUSTED.replace(b"hosted", b"friend") % b"pass" + BORDER_FIELD + OTHERS, sender=other)
+    assert (arrived.dns.asked, arrived.kept, arrived.record["arrival"]["dmarc"]) == ([], False, "pass"), (
+        "no key, no seal, no envelope"
+    )
+
+
+def test_a_pass_of_ours_that_would_earn_a_signature_is_proved_first(tmp_path: Path) -> None:
+    """A verifier of ours may have been talked into it, and a local program may have removed what shows that."""
+    arrived = Arrived(tmp_path, "when: missing")
+    assert arrived.send(TRUSTED % b"pass" + BORDER_FIELD + FORGED).fields == ()
+    assert arrived.dns.asked and arrived.record["arrival"]["dmarc"] == "unknown"
+    assert arrived.send(TRUSTED % b"none" + BORDER_FIELD + FORGED).fields == ()
+    assert arrived.record["arrival"]["dmarc"] == "unknown"
+    assert len(arrived.send(TRUSTED % b"pass" + BORDER_FIELD + SIGNED).fields) == 1
+    assert arrived.record["arrival"]["dmarc"] == "pass"
+    assert arrived.send(TRUSTED % b"pass" + BORDER_FIELD + SIGNED, body=BODY + b"A footer\r\n").fields == ()
+    assert arrived.record["arrival"]["dmarc"] == "unknown", (
+        "an honest program may have changed it: that is no proof of a forgery"
+    )
+
+
+def test_spf_of_the_very_author_domain_is_proof_enough(tmp_path: Path) -> None:
+    arrived = Arrived(tmp_path, "when: missing")
+    assert len(arrived.send(TRUSTED % b"pass" + SPF % b"bob@hosted.example" + BORDER_FIELD + FORGED).fields) == 1
+    assert arrived.dns.asked == []
+    for domain in (b"attacker.example", b"hosted.example.attacker.example", b'x@hosted.example,b"@attacker.example'):
+        assert arrived.send(TRUSTED % b"pass" + SPF % domain + BORDER_FIELD + FORGED).fields == ()
+        assert arrived.record["arrival"]["dmarc"] == "unknown"
+    assert len(arrived.send(TRUSTED % b"pass" + SPF % b"bob@mail.hosted.example" + BORDER_FIELD + FORGED).fields) == 1
+    assert ("_dmarc.hosted.example", "TXT") in arrived.dns.asked, "relaxed alignment hangs on the record"
+
+
+@pytest.mark.parametrize(
+    "connection", [REINJECTED, Connection(ip="203.0.113.5", auth="ann")], ids=["sendmail", "login"]
+)
+def test_our_own_mail_is_not_checked(connection: Connection, tmp_path: Path) -> None:
+    arrived = Arrived(tmp_path, "when: always")
+    outcome = arrived.send(HEADER, connection)
+    assert (arrived.dns.asked, len(outcome.fields)) == ([], 1)
+
+
+def test_never_means_never(tmp_path: Path) -> None:
+    arrived = Arrived(tmp_path, "when: never")
+    assert arrived.send(BORDER_FIELD + SIGNED).fields == ()
+    assert (arrived.dns.asked, arrived.kept, arrived.record["arrival"]["dmarc"]) == ([], False, "unknown")
+
+
+@pytest.mark.parametrize(
+    ("border", "connection"),
+    [(BORDER_FIELD, REINJECTED), (b"", STRANGER)],
+    ids=["re-injected", "in the border session"],
+)
+def test_what_passes_our_own_check_has_earned_it(border: bytes, connection: Connection, tmp_path: Path) -> None:
+    arrived = Arrived(tmp_path, "when: missing")
+    outcome = arrived.send(border + SIGNED, connection)
+    assert [name for name, _ in outcome.fields] == ["DKIM-Signature"]
+    record = arrived.record
+    assert (record["arrival"]["dmarc"], record["arrival"]["dkim"], record["arrival"]["aligned"]) == (
+        "pass",
+        "pass",
+        True,
+    )
+    assert {claim["standing"] for claim in record["claims"]} == {"verified"}
+    assert record["departure"]["dmarc"] == "pass"
+
+
+FORGERIES = {
+    "unsigned": FORGED,
+    "a changed subject": SIGNED.replace(b"Lunch", b"Money"),
+    "its own pass": TRUSTED % b"pass" + FORGED,
+    "a pass of ARC": b"ARC-Authentication-Results: i=1; mx.forwarder.example; dmarc=pass header.from=hosted.example\r\n"
+    b"ARC-Message-Signature: i=1; a=rsa-sha256; d=x.example; s=s; h=from; bh=AAAA; b=AAAA\r\n"
+    b"ARC-Seal: i=1; a=rsa-sha256; d=x.example; s=s; cv=none; b=AAAA\r\n" + FORGED,
+}
+
+
+@pytest.mark.parametrize("when", ["missing", "always"])
+@pytest.mark.parametrize("forgery", FORGERIES)
+@pytest.mark.parametrize(
+    ("border", "connection"),
+    [(BORDER_FIELD, REINJECTED), (b"", STRANGER)],
+    ids=["re-injected", "in the border session"],
+)
+def test_a_forgery_fails_our_own_check(
+    border: bytes, connection: Connection, forgery: str, when: str, tmp_path: Path
+) -> None:
+    arrived = Arrived(tmp_path, f"when: {when}", trust=", arc_sealers: [x.example]")
+    assert arrived.send(border + FORGERIES[forgery], connection).fields == ()
+    assert arrived.record["arrival"]["dmarc"] in ("fail", "unknown")
+
+
+def test_the_worse_of_two_answers_counts(tmp_path: Path) -> None:
+    """`always`: a host of ours says pass, and we find a forgery. The border's Return-Path lets us check SPF too."""
+    arrived = Arrived(tmp_path, "when: always")
+    path = b"Return-Path: <eve@attacker.example>\r\n"
+    assert arrived.send(path + TRUSTED % b"pass" + BORDER_FIELD + SIGNED.replace(b"Lunch", b"Money")).fields == ()
+    assert arrived.record["arrival"]["dmarc"] == "fail"
+    arrived.send(TRUSTED % b"fail" + BORDER_FIELD + SIGNED)
+    assert arrived.record["arrival"]["dmarc"] == "fail"
+
+
+def test_what_the_border_states_of_spf_stands_in_for_our_own_check(tmp_path: Path) -> None:
+    """OpenDMARC let a signature pass that we don't; on the message's second way only the border's field knows the envelope."""
+    arrived = Arrived(tmp_path, "when: always")
+    bent = SIGNED.replace(b"Lunch", b"Money")
+    for stated, dmarc in [
+        (b"spf=fail smtp.mailfrom=hosted.example", "fail"),
+        (b"spf=pass smtp.mailfrom=attacker.example", "fail"),
+        (b"spf=pass smtp.mailfrom=hosted.example", "pass"),
+        (b"spf=pass smtp.mailfrom=hosted.example; spf=fail smtp.mailfrom=hosted.example", "fail"),
+    ]:
+        ours = b"Authentication-Results: mx.forwarder.example; " + stated + b"\r\n"
+        arrived.send(TRUSTED % b"pass" + ours + BORDER_FIELD + bent)
+        assert arrived.record["arrival"]["dmarc"] == dmarc, stated
+    arrived.send(
+        TRUSTED % b"pass"
+        + BORDER_FIELD
+        + b"Authentication-Results: mx.forwarder.example; spf=fail smtp.mailfrom=hosted.example\r\n"
+        + bent
+    )
+    assert arrived.record["arrival"]["dmarc"] == "fail", "what hurts is believed from anyone"
+    arrived.send(
+        TRUSTED % b"pass"
+        + BORDER_FIELD
+        + b"Authentication-Results: mx.forwarder.example; spf=pass smtp.mailfrom=hosted.example\r\n"
+        + bent
+    )
+    assert arrived.record["arrival"]["dmarc"] == "unknown", "a sender's own field is not the border's"
+    arrived.send(TRUSTED % b"pass" + BORDER_FIELD + bent)
+    assert arrived.record["arrival"]["dmarc"] == "unknown", "without a ground of our own a pass is none"
+
+
+def test_a_sealer_that_we_trust_speaks_for_what_he_changed(tmp_path: Path) -> None:
+    """The list in front of us broke the signature; without its seal nobody could know that the message was good."""
+    sealed = mail().sealed().raw
+    for sealers, expected in (
+        ("", "unknown"),
+        (", arc_sealers: [lists.example]", "pass"),
+        (", arc_sealers: [others.example]", "unknown"),
+    ):
+        arrived = Arrived(tmp_path, "when: missing", trust=sealers)
+        arrived.dns.zone = {**ZONE, **ARC_ZONE, "_dmarc.author.example": {"TXT": ["v=DMARC1; p=reject"]}}
+        header, _, body = sealed.partition(b"\r\n\r\n")
+        arrived.send(BORDER_FIELD + header + b"\r\n", body=body)
+        assert (arrived.record["arrival"]["dmarc"], arrived.record["arrival"]["arc"]) == (expected, "pass"), sealers
+
+
+@pytest.mark.parametrize("failing", [f"_dmarc.{AUTHOR}", f"s._domainkey.{AUTHOR}"])
+def test_silent_dns_is_no_pass(failing: str, tmp_path: Path) -> None:
+    arrived = Arrived(tmp_path, "when: missing", frozenset({failing}))
+    assert arrived.send(BORDER_FIELD + SIGNED).fields == ()
+    assert arrived.record["arrival"]["dmarc"] == "temperror"
+
+
+def test_a_body_too_large_to_be_checked_is_no_pass(tmp_path: Path) -> None:
+    arrived = Arrived(tmp_path, "when: missing, body_limit: 10")
+    outcome = arrived.send(BORDER_FIELD + SIGNED)
+    assert (outcome.fields, outcome.disposition) == ((), Disposition.ACCEPT)
+    assert arrived.record["arrival"]["dmarc"] == "temperror"
+    assert "body_limit" in arrived.record["claims"][-1]["why"]
+
+
+@pytest.mark.parametrize("form", ["simple", "relaxed"])
+def test_a_body_is_checked_without_being_kept(form: str, tmp_path: Path) -> None:
+    arrived = Arrived(tmp_path, "when: always")
+    body = b"Nobody keeps this line of text.\r\n" * 250_000  # 8 MB
+    signature = Signer(tags={"c": f"relaxed/{form}"}).sign(body=body)
+    passage = arrived.gate.judge(
+        Message(
+            REINJECTED,
+            Envelope("ann@elsewhere.example"),
+            split_message(BORDER_FIELD + signature + HEADER + b"\r\n")[0],
+            "4F2A",
+        )
+    )
+    tracemalloc.start()
+    for at in range(0, len(body), 65_535):
+        passage.body(body[at : at + 65_535])
+    outcome = passage.end()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_500_000
+    assert (arrived.record["arrival"]["dmarc"], len(outcome.fields)) == ("pass", 1)
+
+
+def test_a_message_given_up_before_its_end_has_its_record(tmp_path: Path) -> None:
+    arrived = Arrived(tmp_path, "when: missing")
+    fields, _ = split_message(BORDER_FIELD + SIGNED + b"\r\n")
+    arrived.gate.judge(Message(REINJECTED, Envelope("a@b.example"), fields, "4F2A")).abort("the client hung up")
+    assert (arrived.record["error"], arrived.record["queue_id"]) == ("aborted: the client hung up", "4F2A")
+    assert arrived.dns.asked == []
+
+
+def test_a_check_that_breaks_leaves_the_message_unsigned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arrived = Arrived(tmp_path, "when: missing")
+    monkeypatch.setattr("dkimgate.evidence.checks_here.check_signatures", lambda *_: 1 / 0)
+    assert arrived.send(BORDER_FIELD + SIGNED).fields == ()
+    assert "ZeroDivisionError" in arrived.record["error"]

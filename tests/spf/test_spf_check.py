@@ -1,0 +1,353 @@
+"""SPF of the session in which a message entered: what is asked, and whose word is taken for the sender's."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dkimgate.dns.resolver import FakeResolver
+from dkimgate.evidence.entry_session import Entry, entry_of
+from dkimgate.evidence.result_claims import of_spf
+from dkimgate.evidence.route import route_of
+from dkimgate.facts import Origin, Standing
+from dkimgate.message.message import Connection
+from dkimgate.spf.check import RESULTS, check_spf
+from tests.headers import AUTHOR, BORDER, OUTSIDE, REINJECTED, TRUST, message
+
+CLIENT = "192.0.2.66"
+HELO = "mail.sender.example"
+ZONE = {
+    "pass.example": {"TXT": ["v=spf1 ip4:192.0.2.66 -all"]},
+    "fail.example": {"TXT": ["v=spf1 ip4:198.51.100.1 -all"]},
+    "soft.example": {"TXT": ["v=spf1 ~all"]},
+    "neutral.example": {"TXT": ["v=spf1 ?all"]},
+    "nospf.example": {"TXT": ["other=1"]},
+    "twice.example": {"TXT": ["v=spf1 +all", "v=spf1 -all"]},
+    "wrong.example": {"TXT": ["v=spf1 ip4:192.0.2.66/99 +all"]},
+    "unknown.example": {"TXT": ["v=spf1 foo:bar +all"]},
+    "loop.example": {"TXT": ["v=spf1 include:loop.example +all"]},
+    "many.example": {"TXT": ["v=spf1 " + "a:fail.example " * 11 + "+all"]},
+    "voids.example": {"TXT": ["v=spf1 a:a.void.example a:b.void.example a:c.void.example +all"]},
+    "two-voids.example": {"TXT": ["v=spf1 a:a.void.example a:b.void.example +all"]},
+    "broken-include.example": {"TXT": ["v=spf1 include:broken.example +all"]},
+    "latin.example": {"TXT": ["v=spf1 é +all"]},
+    "six.example": {"TXT": ["v=spf1 ip6:2001:db8::/32 -all"]},
+    "local.example": {"TXT": ["v=spf1 exists:%{l}.ok.example -all"]},
+    "postmaster.ok.example": {"A": ["127.0.0.2"]},
+    "ann.ok.example": {"A": ["127.0.0.2"]},
+    "xn--bcher-kva.example": {"TXT": ["v=spf1 +all"]},
+    "_spf.pass.example": {"TXT": ["v=spf1 +all"]},
+    HELO: {"TXT": ["v=spf1 exists:%{l}.ok.example -all"]},
+}
+FAILING = frozenset({"broken.example"})
+
+
+def ask(sender: str | None, ip: str | None = CLIENT, helo: str | None = HELO) -> tuple[str, str | None, str]:
+    found = check_spf(ip, helo, sender, FakeResolver(ZONE, FAILING).lookup())
+    assert found is not None
+    return found.result, found.domain, found.identity
+
+
+@pytest.mark.parametrize(
+    ("domain", "result"),
+    [
+        ("pass.example", "pass"),
+        ("PASS.Example.", "pass"),
+        ("fail.example", "fail"),
+        ("soft.example", "softfail"),
+        ("neutral.example", "neutral"),
+        ("nospf.example", "none"),
+        ("nosuch.example", "none"),
+        ("twice.example", "permerror"),
+        ("wrong.example", "permerror"),
+        ("unknown.example", "permerror"),
+        ("loop.example", "permerror"),
+        ("many.example", "permerror"),
+        ("voids.example", "permerror"),
+        ("two-voids.example", "pass"),
+        ("latin.example", "permerror"),
+        ("broken.example", "temperror"),
+        ("broken-include.example", "temperror"),
+        ("six.example", "fail"),
+        ("local.example", "pass"),
+        ("bücher.example", "pass"),
+        ("_spf.pass.example", "pass"),
+    ],
+)
+def test_results(domain: str, result: str) -> None:
+    assert ask(f"ann@{domain}")[0] == result
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "ann",
+        "ann@",
+        "ann@localhost",
+        "ann@[192.0.2.66]",
+        "ann@pass..example",
+        "ann@-@",
+        "@",
+        "ann@pass.example@",
+        "ann@" + "a." * 200 + "example",
+        "ann@pass.example " + "x" * 2000,
+        "ann@pa ss.example",
+        "ann@pass.example\0",
+    ],
+)
+def test_a_sender_without_a_domain_that_could_have_spf(sender: str) -> None:
+    assert ask(sender)[:2] == ("none", None)
+
+
+def test_the_domain_stands_behind_the_last_at() -> None:
+    assert ask('"x@pass.example"@fail.example')[:2] == ("fail", "fail.example")
+    assert ask("@pass.example:ann@fail.example")[:2] == ("fail", "fail.example")
+
+
+def test_the_null_sender_is_postmaster_at_helo() -> None:
+    assert ask("") == ("pass", HELO, "helo")
+    assert ask("", helo=None) == ("none", None, "helo")
+    assert ask("", helo="[192.0.2.66]") == ("none", None, "helo")
+    assert ask("@local.example")[0] == "pass", "an empty local part is postmaster too (section 4.3)"
+
+
+@pytest.mark.parametrize("ip", [None, "", "unknown", "192.0.2", "192.0.2.66.1"])
+def test_without_an_address_nothing_is_claimed(ip: str | None) -> None:
+    assert check_spf(ip, HELO, "ann@pass.example", FakeResolver(ZONE).lookup()) is None
+
+
+def test_without_a_sender_nothing_is_claimed() -> None:
+    assert check_spf(CLIENT, HELO, None, FakeResolver(ZONE).lookup()) is None
+
+
+@pytest.mark.parametrize(("ip", "result"), [("2001:db8::1", "pass"), ("2001:db9::1", "fail"), ("fe80::1%eth0", "fail")])
+def test_ipv6(ip: str, result: str) -> None:
+    assert ask("ann@six.example", ip)[0] == result
+
+
+def test_ipv4_in_ipv6_clothes() -> None:
+    assert ask("ann@pass.example", "::ffff:192.0.2.66")[0] == "pass"
+
+
+def test_the_claim() -> None:
+    found = check_spf(CLIENT, HELO, "ann@pass.example", FakeResolver(ZONE).lookup())
+    assert found is not None
+    claim = of_spf(found)
+    assert (claim.method, claim.result, claim.standing, claim.properties) == (
+        "spf",
+        "pass",
+        Standing.VERIFIED,
+        (("smtp.mailfrom", "ann@pass.example"),),
+    )
+    null = check_spf(CLIENT, HELO, "", FakeResolver(ZONE).lookup())
+    assert null is not None
+    assert of_spf(null).properties == (("smtp.helo", HELO),)
+
+
+def test_no_time_is_a_temperror() -> None:
+    ticks = iter(range(0, 1000, 4))
+    dns = FakeResolver(
+        {"slow.example": {"TXT": ["v=spf1 a:a.example a:b.example +all"]}}, deadline=5, clock=lambda: float(next(ticks))
+    )
+    found = check_spf(CLIENT, HELO, "ann@slow.example", dns.lookup())
+    assert found is not None
+    assert found.result == "temperror"
+    assert len(dns.asked) == 2
+
+
+# --- the session that SPF is about ------------------------------------------------------------------------------------------------------------
+
+RETURN_PATH = "Return-Path: <real@sender.example>\n"
+LOGIN = "Received: from [10.0.0.9] (client [198.51.100.7]) by mx.forwarder.example (Postfix) with ESMTPSA id 1\n"
+CASES = {
+    "this session is the border": (
+        "",
+        OUTSIDE,
+        Entry("192.0.2.66", "client.attacker.example", "friend@hosted.example"),
+    ),
+    "its own Return-Path is the sender's invention": (
+        RETURN_PATH,
+        OUTSIDE,
+        Entry("192.0.2.66", "client.attacker.example", "friend@hosted.example"),
+    ),
+    "re-injected, the sender is not known": (BORDER, REINJECTED, Entry("192.0.2.66", "client.attacker.example", None)),
+    "re-injected, written at delivery": (
+        RETURN_PATH + BORDER,
+        REINJECTED,
+        Entry("192.0.2.66", "client.attacker.example", "real@sender.example"),
+    ),
+    "the one nearest to the border": (
+        "Return-Path: <friend@hosted.example>\n" + RETURN_PATH + BORDER,
+        REINJECTED,
+        Entry("192.0.2.66", "client.attacker.example", "real@sender.example"),
+    ),
+    "below the border: the sender's invention": (
+        BORDER + RETURN_PATH,
+        REINJECTED,
+        Entry("192.0.2.66", "client.attacker.example", None),
+    ),
+    "the null sender": ("Return-Path: <>\n" + BORDER, REINJECTED, Entry("192.0.2.66", "client.attacker.example", "")),
+    "unreadable": (
+        "Return-Path: real@sender.example\n" + BORDER,
+        REINJECTED,
+        Entry("192.0.2.66", "client.attacker.example", None),
+    ),
+    "two addresses": (
+        "Return-Path: <a@b.example> <c@d.example>\n" + BORDER,
+        REINJECTED,
+        Entry("192.0.2.66", "client.attacker.example", None),
+    ),
+    "no border": ("Received: from a by elsewhere.example\n", REINJECTED, Entry()),
+    **{
+        f"of a later delivery, {name}": (
+            f"{RETURN_PATH}{hop}{BORDER}",
+            REINJECTED,
+            Entry("192.0.2.66", "client.attacker.example", path),
+        )
+        for name, (hop, path) in {
+            "sent on by a program": ("Received: by mx.forwarder.example (Postfix, from userid 38)\n\tid 7; x\n", None),
+            "sent on by an alias with owner-": ("Received: by mx.forwarder.example (Postfix)\n\tid 7; x\n", None),
+            "sent on by a list": (
+                "Received: from localhost (localhost [127.0.0.1]) by mx.forwarder.example with ESMTP id 7\n",
+                None,
+            ),
+            "sent on by a list, and delivered by LMTP": (
+                "Received: from mx.forwarder.example by mx.forwarder.example with LMTP\n\tid Q; x\n"
+                "Received: by mx.forwarder.example (Postfix, from userid 38)\n\tid 7; x\n",
+                None,
+            ),
+            "but only LMTP between": (
+                "Received: from mx.forwarder.example by mx.forwarder.example with LMTP\n\tid Q; x\n",
+                "real@sender.example",
+            ),
+        }.items()
+    },
+    **{
+        f"rewritten here, {path}": (
+            f"Return-Path: <{path}>\n{BORDER}",
+            REINJECTED,
+            Entry("192.0.2.66", "client.attacker.example", None),
+        )
+        for path in ("SRS0=aBcD=XY=c.example=c@hosted.example", "srs1+aBcD=b.example==x=XY=c.example=c@hosted.example")
+    },
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_session_that_counts(case: str) -> None:
+    header, connection, entry = CASES[case]
+    mail = message(header + AUTHOR, connection)
+    assert entry_of(mail, route_of(mail, TRUST)) == entry
+
+
+def test_a_user_who_logs_in_can_write_any_border() -> None:
+    """He hands in a message with a Received field of ours that names somebody else's server; his own login stands above it."""
+    session = Connection(ip="198.51.100.7", auth="eve")
+    for header, connection in (
+        (BORDER, session),
+        (RETURN_PATH + BORDER, session),
+        (LOGIN + RETURN_PATH + BORDER, REINJECTED),
+    ):
+        mail = message(header + AUTHOR, connection)
+        route = route_of(mail, TRUST)
+        assert route.origin in (Origin.FORWARDED, Origin.SUBMITTED)
+        assert entry_of(mail, route) == Entry()
+
+
+def test_an_alias_that_puts_its_own_sender_makes_no_pass() -> None:
+    """The forger sends through a provider that the hosted domain's SPF lists; the alias re-injects as one of our users."""
+    zone = {
+        "hosted.example": {"TXT": ["v=spf1 ip4:192.0.2.0/24 -all"]},
+        "evil.example": {"TXT": ["v=spf1 ip4:192.0.2.0/24 -all"]},
+    }
+    mail = message(BORDER + AUTHOR, REINJECTED, sender="user@hosted.example")
+    entry = entry_of(mail, route_of(mail, TRUST))
+    assert check_spf(entry.ip, entry.helo, entry.sender, FakeResolver(zone).lookup()) is None
+
+
+# --- hostile records ---------------------------------------------------------------------------------------------------------------------------
+
+TERMS = st.one_of(
+    st.sampled_from(
+        [
+            "v=spf1",
+            "+all",
+            "-all",
+            "?all",
+            "a",
+            "mx",
+            "ptr",
+            "a:%{l}.%{d}",
+            "exists:%{ir}.x.example",
+            "include:a.example",
+            "include:b.example",
+            "redirect=b.example",
+            "ip4:192.0.2.0/24",
+            "ip6:::/0",
+            "exp=%{h}",
+            "a:%",
+            "mx/99",
+            "%{",
+            "redirect=",
+            "include:",
+            "a//",
+            "ip4:",
+        ]
+    ),
+    st.text(max_size=10),
+)
+RECORD = st.lists(TERMS, max_size=8).map(lambda terms: " ".join(["v=spf1", *terms]))
+
+
+@pytest.mark.heavy
+@given(
+    RECORD,
+    RECORD,
+    st.text(max_size=20),
+    st.one_of(st.none(), st.text(max_size=20)),
+    st.sets(st.sampled_from(["a.example", "b.example"])),
+)
+@settings(max_examples=300, deadline=None)
+def test_hostile_records_never_raise(one: str, two: str, local: str, helo: str | None, failing: set[str]) -> None:
+    zone = {
+        "a.example": {"TXT": [one.encode("utf-8", "replace").decode()], "A": [CLIENT]},
+        "b.example": {"TXT": [two.encode("utf-8", "replace").decode()], "MX": ["1 a.example"]},
+    }
+    dns = FakeResolver(zone, frozenset(failing))
+    found = check_spf(CLIENT, helo, f"{local}@a.example", dns.lookup())
+    assert found is not None
+    assert found.result in RESULTS
+    assert len(dns.asked) <= 100
+    if "a.example" in failing:
+        assert found.result == "temperror"
+
+
+@given(st.text(max_size=40), st.one_of(st.none(), st.text(max_size=40)), st.one_of(st.none(), st.text(max_size=20)))
+@settings(max_examples=200, deadline=None)
+def test_hostile_sessions_never_raise(sender: str, helo: str | None, ip: str | None) -> None:
+    found = check_spf(ip, helo, sender, FakeResolver({}).lookup())
+    assert found is None or found.result == "none"
+
+
+ONE_FAMILY = {
+    "v4.example": {"TXT": ["v=spf1 a:h1.v4.example a:h2.v4.example a:h3.v4.example ip6:2001:db8::/32 -all"]},
+    "v6.example": {"TXT": ["v=spf1 a:k1.v4.example a:k2.v4.example a:k3.v4.example ip4:192.0.2.0/24 -all"]},
+    **{f"h{n}.v4.example": {"A": ["198.51.100.1"]} for n in (1, 2, 3)},
+    **{f"k{n}.v4.example": {"AAAA": ["2001:db8:1::1"]} for n in (1, 2, 3)},
+    "gone.example": {"TXT": ["v=spf1 a:n1.gone.example a:n2.gone.example a:n3.gone.example ip6:2001:db8::/32 -all"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("ip", "domain", "result"),
+    [
+        ("2001:db8::1", "v4.example", "pass"),
+        ("192.0.2.1", "v6.example", "pass"),
+        ("2001:db9::1", "v4.example", "fail"),
+        ("2001:db8::1", "gone.example", "permerror"),
+    ],
+)
+def test_a_host_without_an_address_of_the_client_s_family_is_no_void_lookup(ip: str, domain: str, result: str) -> None:
+    found = check_spf(ip, "h.example", f"u@{domain}", FakeResolver(ONE_FAMILY).lookup())
+    assert found is not None and found.result == result
