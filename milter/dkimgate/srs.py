@@ -26,6 +26,7 @@ from enum import Enum
 from pathlib import Path
 
 from dkimgate.config import secret_file
+from dkimgate.config.problem import Problem
 from dkimgate.config.yaml_file import ConfigError
 
 VALID_DAYS = 21
@@ -70,7 +71,7 @@ class Refusal(Enum):
     TOO_LONG = f"the SRS address would have more than {LONGEST_ADDRESS} octets"
 
 
-class Problem(Enum):
+class NotRestored(Enum):
     """Why an address can't be restored."""
 
     NOT_OURS = "it is not in our SRS domain"
@@ -100,32 +101,38 @@ class Secrets:
         what the two programs could read in different ways, and what is easily guessed, is refused.
         """
         found: list[bytes] = []
-        problems: list[str] = []
+        problems: list[Problem] = []
         for number, line in enumerate(data.split(b"\n"), 1):
             secret = line.removesuffix(b"\r")
             mistake = _mistake(secret)
             if mistake is not None:
-                problems.append(f"{file}:{number}: {mistake}")
+                problems.append(Problem(*mistake, file, number))
             elif secret:
                 found.append(secret)
         if not found and not problems:
-            problems.append(f"{file}: no secret in it: {_MAKE_ONE}")
+            problems.append(Problem("secret.none", f"no secret in it: {_MAKE_ONE}", file))
         if problems:
             raise ConfigError(*problems)
         return cls(tuple(found))
 
 
-def _mistake(secret: bytes) -> str | None:
+def _mistake(secret: bytes) -> tuple[str, str] | None:
+    """Code and text of what is wrong with a line."""
     if not secret:
         return None
     if secret.lstrip().startswith(b"#"):
-        return "expected a secret: postsrsd knows no comments, and would take this line for one. Take it out"
+        text = "expected a secret: postsrsd knows no comments, and would take this line for one. Take it out"
+        return "secret.comment", text
     if b"\0" in secret or b"\r" in secret:
-        return "a NUL or a carriage return inside a line: postsrsd would read another secret than this"
+        return (
+            "secret.character",
+            "a NUL or a carriage return inside a line: postsrsd would read another secret than this",
+        )
     if not _LEAST_OCTETS <= len(secret) <= _MOST_OCTETS:
-        return f"a secret has {_LEAST_OCTETS} to {_MOST_OCTETS} octets, this one {len(secret)}: {_MAKE_ONE}"
+        text = f"a secret has {_LEAST_OCTETS} to {_MOST_OCTETS} octets, this one {len(secret)}: {_MAKE_ONE}"
+        return "secret.length", text
     if len(set(secret)) < _LEAST_VARIETY:
-        return f"this secret is not random: {_MAKE_ONE}"
+        return "secret.not-random", f"this secret is not random: {_MAKE_ONE}"
     return None
 
 
@@ -180,7 +187,7 @@ def _refusal(sender: str, local: str, at: str, host: str) -> Refusal | None:
     return None if _DOMAIN.fullmatch(host) else Refusal.BAD_DOMAIN
 
 
-def restore(address: str, domain: str, secrets: Secrets, now: float) -> str | Problem:
+def restore(address: str, domain: str, secrets: Secrets, now: float) -> str | NotRestored:
     """The address that was made into this one, or why it can't be told. `now`: seconds since the epoch. Never raises.
 
     Of an SRS1 that is the SRS0 of the first hop, and where that is us, what is in it. A stamp of tomorrow is taken: two
@@ -188,39 +195,39 @@ def restore(address: str, domain: str, secrets: Secrets, now: float) -> str | Pr
     """
     local, _, host = address.rpartition("@")
     if host.lower() != domain.lower():
-        return Problem.NOT_OURS
+        return NotRestored.NOT_OURS
     tag = _TAG.match(local)
     if tag is None:
-        return Problem.NOT_SRS
+        return NotRestored.NOT_SRS
     if len(address) > LONGEST_ADDRESS or not _LOCAL.fullmatch(local):
-        return Problem.MALFORMED
+        return NotRestored.MALFORMED
     return _restore_srs0(local, secrets, now) if tag[1] == "0" else _restore_srs1(local, domain, secrets, now)
 
 
-def _restore_srs0(local: str, secrets: Secrets, now: float) -> str | Problem:
+def _restore_srs0(local: str, secrets: Secrets, now: float) -> str | NotRestored:
     parts = _SHORTCUT.fullmatch(local)
     if parts is None:
-        return Problem.MALFORMED
+        return NotRestored.MALFORMED
     given, stamp, host, user = parts.groups()
     made = _day(stamp)
     if made is None or not _is_address(user, host):
-        return Problem.MALFORMED
+        return NotRestored.MALFORMED
     if not _verifies(given, (stamp, host, user), secrets):
-        return Problem.FORGED
+        return NotRestored.FORGED
     age = (int(now // _DAY) - made) % _STAMPS
-    return f"{user}@{host}" if age <= VALID_DAYS or age == _STAMPS - 1 else Problem.EXPIRED
+    return f"{user}@{host}" if age <= VALID_DAYS or age == _STAMPS - 1 else NotRestored.EXPIRED
 
 
-def _restore_srs1(local: str, domain: str, secrets: Secrets, now: float) -> str | Problem:
+def _restore_srs1(local: str, domain: str, secrets: Secrets, now: float) -> str | NotRestored:
     parts = _GUARDED.fullmatch(local)
     if parts is None:
-        return Problem.MALFORMED
+        return NotRestored.MALFORMED
     given, first, rest = parts.groups()
     inner = f"SRS0{rest}"
     if not _is_address(inner, first):
-        return Problem.MALFORMED
+        return NotRestored.MALFORMED
     if not _verifies(given, (first, rest), secrets):
-        return Problem.FORGED
+        return NotRestored.FORGED
     return _restore_srs0(inner, secrets, now) if first.lower() == domain.lower() else f"{inner}@{first}"
 
 

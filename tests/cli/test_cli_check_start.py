@@ -49,13 +49,13 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         other.listen()
         port = other.getsockname()[1]
         (said,) = attempts(settings(tmp_path, f"inet:127.0.0.1:{port}"))
-    assert said.startswith(f"listen: inet:127.0.0.1:{port}: Address already in use (")
+    assert said.text.startswith(f"listen: inet:127.0.0.1:{port}: Address already in use (")
     assert list(attempts(settings(tmp_path, f"inet:127.0.0.1:{port}"))) == []
 
 
 def test_a_folder_that_is_missing(tmp_path: Path) -> None:
     (said,) = attempts(settings(tmp_path, f"unix:{tmp_path}/none/milter.sock"))
-    assert said == f"listen: unix:{tmp_path}/none/milter.sock: {tmp_path}/none: No such file or directory"
+    assert str(said) == f"listen: unix:{tmp_path}/none/milter.sock: {tmp_path}/none: No such file or directory"
 
 
 @pytest.mark.parametrize("what", ["file", "folder", "link"])
@@ -69,7 +69,7 @@ def test_what_stands_in_the_place_of_a_socket(what: str, tmp_path: Path) -> None
             path.mkdir()
         case _:
             path.symlink_to(tmp_path / "none")
-    assert list(attempts(settings(tmp_path))) == [
+    assert [*map(str, attempts(settings(tmp_path)))] == [
         f"listen: unix:{path}: this file is no socket: remove it, or name another path"
     ]
     assert os.path.lexists(path)
@@ -203,7 +203,7 @@ def test_what_the_shipped_unit_takes_away(key: str, listen: str, journal: str, h
     )
     found = list(check_start.hidden(SHIPPED, Path("/etc/dkimgate/dkimgate.yaml"), told))
     assert len(found) == len(hidden)
-    assert all(text.startswith(start) for text, start in zip(found, hidden, strict=True))
+    assert all(str(text).startswith(start) for text, start in zip(found, hidden, strict=True))
 
 
 def test_the_sandbox_is_the_units_and_starts_nothing_of_it() -> None:
@@ -255,10 +255,10 @@ def test_what_a_drop_in_says_of_the_output_is_left_out_and_what_it_forbids_is_no
 
 
 def test_a_path_is_told_of_once() -> None:
-    told = [Finding("problem", "/k/a.pem: nobody can't read this key: `chgrp nobody`"), Finding("note", "n")]
+    told = [Finding("problem", "a.b", "nobody can't read this", file=Path("/k/a.pem")), Finding("note", "a.c", "n")]
     trials = [
-        Finding("problem", "/k/a.pem: can't read the key: Permission denied"),
-        Finding("problem", "listen: unix:/x/y: /x: Permission denied"),
+        Finding("problem", "a.d", "can't read the key: Permission denied", file=Path("/k/a.pem")),
+        Finding("problem", "a.e", "listen: unix:/x/y: /x: Permission denied"),
     ]
     assert check_start.with_trials(told, trials) == [trials[1], *told]
 

@@ -43,5 +43,5 @@ def test_the_operator_is_told_where_and_why(tmp_path: Path) -> None:
     file.write_text("spam_fields:\n  - {field: X-Mine, pattern: '(?P<flag>x*x*x*x*y)'}\n")
     with pytest.raises(ConfigError) as caught:
         dkimgate_yaml.load(file)
-    [problem] = caught.value.problems
+    [problem] = map(str, caught.value.problems)
     assert f"{file}:2" in problem and "slow" in problem and "characters of" in problem

@@ -19,7 +19,7 @@ def refused(text: str, folder: Path) -> list[str]:
     file.write_text(text)
     with pytest.raises(ConfigError) as error:
         dkimgate_yaml.load_whole(file)
-    return [line.removeprefix(f"{file}:") for line in error.value.problems]
+    return [str(line).removeprefix(f"{file}:") for line in error.value.problems]
 
 
 @pytest.mark.parametrize("text", ["", "\n", "# listen: unix:/x\n", "---\n", "null\n", "~\n"])
@@ -122,8 +122,9 @@ def test_run_test_tells_of_a_key_that_a_reload_would_be_refused_for(
         bad.write_text(text)
         bad.chmod(0o600)
     file.write_text(
-        f"listen: unix:{tmp_path}/sock\ntrust: {{}}\njournal: {{file: /dev/null}}\n{user}keys:\n"
-        "  - {domain: hosted.example, selector: default, file: good.pem}\n  - {domain: other.example, selector: default, file: bad.pem}\n"
+        f"listen: unix:{tmp_path}/sock\ntrust: {{}}\njournal: {{file: /dev/null}}\n{user}keys:\n  - {{domain: "
+        "hosted.example, selector: default, file: good.pem}\n  - {domain: other.example, selector: default, file: "
+        "bad.pem}\n"
     )
     (tmp_path / "policy.yaml").write_bytes((SHIPPED.parent / "policy.yaml").read_bytes())
     capsys.readouterr()

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from dkimgate.config import dkimgate_yaml as configuration
 from dkimgate.config.dkimgate_yaml import Config
+from dkimgate.config.problem import Problem
 from dkimgate.config.yaml_file import ConfigError
 from dkimgate.daemon.server import serve
 from dkimgate.facts import Disposition
 from dkimgate.message.message import Message
 from dkimgate.record.notice import Notice
-from dkimgate.srs import Problem
+from dkimgate.srs import NotRestored
 
 SIGNED = (("DKIM-Signature", b" v=1; first;\n\tb=AAAA"), ("DKIM-Signature", b" v=1; second"))
 
@@ -107,8 +108,8 @@ class Gate:
     def __init__(self, config: Config, generation: str) -> None:
         self.config = config
         self.generation = generation
-        self.warnings = ("a warning",)
-        self.broken: tuple[str, ...] = ()
+        self.warnings = (Problem("test.warning", "a warning"),)
+        self.broken: tuple[Problem, ...] = ()
         self.loaded = {"policy": generation}
         self.notice = Notice()
 
@@ -117,7 +118,8 @@ class Gate:
         config = configuration.load_whole(file)
         generation = Path(config.policy).read_text().strip()
         if generation == "broken":
-            raise ConfigError(f"{config.policy}:1:1: broken", f"{config.policy}:2:1: more of it")
+            told = enumerate(("broken", "more of it"), 1)
+            raise ConfigError(*(Problem("test.broken", text, config.policy, line, 1) for line, text in told))
         if generation == "crash":
             raise ZeroDivisionError("a mistake in the code")
         return cls(config, generation)
@@ -133,12 +135,14 @@ class Gate:
             raise ValueError("judge")
         return Passage(self, message, do)
 
-    def restore(self, address: str) -> str | Problem:
+    def restore(self, address: str) -> str | NotRestored:
         if address == "raise":
             raise ValueError("restore")
         if address == "long":
             return "x" * 50_000
-        return f"{self.generation}-{os.getpid()}@hosted.example" if address.startswith("SRS0=") else Problem[address]
+        return (
+            f"{self.generation}-{os.getpid()}@hosted.example" if address.startswith("SRS0=") else NotRestored[address]
+        )
 
 
 if __name__ == "__main__":

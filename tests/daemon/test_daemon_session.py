@@ -9,11 +9,12 @@ import Milter
 import pytest
 
 from dkimgate.config.dkimgate_yaml import Config
+from dkimgate.config.problem import Problem
 from dkimgate.daemon import session as module
 from dkimgate.daemon.session import ACTIONS, Session
 from dkimgate.facts import Disposition
 from dkimgate.message.message import Message
-from dkimgate.srs import Problem
+from dkimgate.srs import NotRestored
 
 ALL = 0x1FFFFF
 
@@ -67,8 +68,8 @@ class Gate:
     answer: Answer = field(default_factory=Answer)
     wants_body: bool = True
     config: Config = field(default_factory=Config)
-    warnings: tuple[str, ...] = ()
-    broken: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    broken: tuple[Problem, ...] = ()
     loaded: dict[str, str] = field(default_factory=dict)
     trouble: str = ""
     messages: list[Message] = field(default_factory=list)
@@ -78,7 +79,7 @@ class Gate:
         self.messages.append(message)
         return self
 
-    def restore(self, address: str, /) -> str | Problem:
+    def restore(self, address: str, /) -> str | NotRestored:
         raise NotImplementedError
 
     def body(self, chunk: bytes, /) -> None:

@@ -26,7 +26,7 @@ def parse(text: str, folder: Path = Path()) -> Suite:
 def mistakes(text: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         parse(text)
-    return [problem.removeprefix("cases.yaml:") for problem in caught.value.problems]
+    return [str(problem).removeprefix("cases.yaml:") for problem in caught.value.problems]
 
 
 def case(keys: str) -> str:
@@ -157,7 +157,8 @@ def test_a_fact_that_may_be_absent_can_be_stated_as_absent() -> None:
         ("{dmarc: fail}", "unknown fact 'dmarc'; did you mean 'arrival.dmarc' or 'upstream.dmarc'?"),
         ("{risk: 50}", "risk can't be stated: it is computed from the policy's weights: `expect: {risk: ...}` checks it"),
         ("{arrival.badly: true}", "arrival.badly can't be stated: it follows from arrival.dmarc and spam: state those"),
-        ("{origin: null}", "origin: found nothing; valid here: submitted, local, relayed, forwarded, inbound (an empty value, null and ~ are nothing; "),
+        ("{origin: null}", "origin: found nothing; valid here: submitted, local, relayed, forwarded, inbound (an empty value, null "
+            "and ~ are nothing; "),
         ("{spam: yes please}", "spam: expected true or false, found 'yes please'"),
         ("{spam.required: 0}", "spam.required: expected a number that a message may have, found 0"),
         ('{spam.score: "> 5"}', "spam.score: expected a number that a message may have, found '> 5' (a case states what is;"),

@@ -42,7 +42,7 @@ def mistakes(text: str) -> list[str]:
     """Every problem of a file, without its name: `line:column: text`."""
     with pytest.raises(ConfigError) as caught:
         parse(text)
-    return [problem.removeprefix("policy.yaml:") for problem in caught.value.problems]
+    return [str(problem).removeprefix("policy.yaml:") for problem in caught.value.problems]
 
 
 def when(condition: str) -> str:
@@ -576,7 +576,7 @@ def test_where_the_reason_is_too_hard_to_find_none_is_made_up(monkeypatch: pytes
         try:
             parse("version: 1\nrules:\n" + rules)
         except ConfigError as error:
-            said |= {problem.partition("'a'")[2] for problem in error.problems}
+            said |= {problem.text.partition("'a'")[2] for problem in error.problems}
     assert said == {
         ": rules before it take all that it would take, or its conditions exclude each other",
         ": (spam is true or arrival.arc is fail or origin is local) and not (spam is true or arrival.arc is fail or origin is local) never match together",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dkimgate.srs import LONGEST_ADDRESS, Problem, Refusal, Secrets, restore, rewrite
+from dkimgate.srs import LONGEST_ADDRESS, NotRestored, Refusal, Secrets, restore, rewrite
 
 OURS = "bounce.forwarder.example"
 SECRETS = Secrets((b"correct horse battery staple", b"second secret, an older one"))
@@ -129,38 +129,38 @@ def test_a_guarded_address_can_only_lead_to_an_srs_address() -> None:
 
 GOOD = f"SRS0=mUZt=JK=hosted.example=friend@{OURS}"
 NOT_RESTORED = [
-    ("friend@hosted.example", Problem.NOT_OURS),
-    (GOOD.replace(OURS, "other.example"), Problem.NOT_OURS),
-    (GOOD.replace(OURS, f"x.{OURS}"), Problem.NOT_OURS),
-    ("", Problem.NOT_OURS),
-    (f"postmaster@{OURS}", Problem.NOT_SRS),
-    (f"SRS2=mUZt=JK=hosted.example=friend@{OURS}", Problem.NOT_SRS),
-    (f"SRS0@{OURS}", Problem.NOT_SRS),
-    (f"SRS0=@{OURS}", Problem.MALFORMED),
-    (f"SRS0=mUZt=JK=hosted.example@{OURS}", Problem.MALFORMED),
-    (f"SRS0=mUZt=JK=hosted.example=@{OURS}", Problem.MALFORMED),
-    (f"SRS0=mUZt=J1=hosted.example=friend@{OURS}", Problem.MALFORMED),
-    (f"SRS0=mUZt=JKL=hosted.example=friend@{OURS}", Problem.MALFORMED),
-    (f"SRS1=mUZt=hosted.example@{OURS}", Problem.MALFORMED),
-    (f"SRS1=mUZt=hosted.example=friend@{OURS}", Problem.MALFORMED),
-    (GOOD.replace("friend", "fri\nend"), Problem.MALFORMED),
-    (GOOD.replace("friend", "x" * 400), Problem.MALFORMED),
-    (GOOD.replace("mUZt", "mUZu"), Problem.FORGED),
-    (GOOD.replace("mUZt", "mUZ"), Problem.FORGED),
-    (GOOD.replace("mUZt", "mUZtA"), Problem.FORGED),
-    (GOOD.replace("mUZt", "m" * 28), Problem.FORGED),
-    (GOOD.replace("friend", "foe"), Problem.FORGED),
-    (GOOD.replace("hosted", "h0sted"), Problem.FORGED),
-    (GOOD.replace("JK", "JL"), Problem.FORGED),
-    (f"SRS1=oYBn=0ther.example==abcd=JK=x.example=y@{OURS}", Problem.FORGED),
-    (f"SRS1=oYB=other.example==abcd=JK=x.example=y@{OURS}", Problem.FORGED),
+    ("friend@hosted.example", NotRestored.NOT_OURS),
+    (GOOD.replace(OURS, "other.example"), NotRestored.NOT_OURS),
+    (GOOD.replace(OURS, f"x.{OURS}"), NotRestored.NOT_OURS),
+    ("", NotRestored.NOT_OURS),
+    (f"postmaster@{OURS}", NotRestored.NOT_SRS),
+    (f"SRS2=mUZt=JK=hosted.example=friend@{OURS}", NotRestored.NOT_SRS),
+    (f"SRS0@{OURS}", NotRestored.NOT_SRS),
+    (f"SRS0=@{OURS}", NotRestored.MALFORMED),
+    (f"SRS0=mUZt=JK=hosted.example@{OURS}", NotRestored.MALFORMED),
+    (f"SRS0=mUZt=JK=hosted.example=@{OURS}", NotRestored.MALFORMED),
+    (f"SRS0=mUZt=J1=hosted.example=friend@{OURS}", NotRestored.MALFORMED),
+    (f"SRS0=mUZt=JKL=hosted.example=friend@{OURS}", NotRestored.MALFORMED),
+    (f"SRS1=mUZt=hosted.example@{OURS}", NotRestored.MALFORMED),
+    (f"SRS1=mUZt=hosted.example=friend@{OURS}", NotRestored.MALFORMED),
+    (GOOD.replace("friend", "fri\nend"), NotRestored.MALFORMED),
+    (GOOD.replace("friend", "x" * 400), NotRestored.MALFORMED),
+    (GOOD.replace("mUZt", "mUZu"), NotRestored.FORGED),
+    (GOOD.replace("mUZt", "mUZ"), NotRestored.FORGED),
+    (GOOD.replace("mUZt", "mUZtA"), NotRestored.FORGED),
+    (GOOD.replace("mUZt", "m" * 28), NotRestored.FORGED),
+    (GOOD.replace("friend", "foe"), NotRestored.FORGED),
+    (GOOD.replace("hosted", "h0sted"), NotRestored.FORGED),
+    (GOOD.replace("JK", "JL"), NotRestored.FORGED),
+    (f"SRS1=oYBn=0ther.example==abcd=JK=x.example=y@{OURS}", NotRestored.FORGED),
+    (f"SRS1=oYB=other.example==abcd=JK=x.example=y@{OURS}", NotRestored.FORGED),
 ]
 
 
 @pytest.mark.parametrize(
     ("address", "why"), NOT_RESTORED, ids=[f"{number}-{row[1].name}" for number, row in enumerate(NOT_RESTORED)]
 )
-def test_what_can_not_be_restored(address: str, why: Problem) -> None:
+def test_what_can_not_be_restored(address: str, why: NotRestored) -> None:
     assert restore(address, OURS, SECRETS, NOW) is why
 
 
@@ -178,7 +178,7 @@ def test_every_secret_verifies_and_the_first_signs() -> None:
     made = rewritten("friend@hosted.example", secrets=older)
     assert made != rewritten("friend@hosted.example")
     assert restore(made, OURS, SECRETS, NOW) == "friend@hosted.example"
-    assert restore(made, OURS, Secrets(SECRETS.all[:1]), NOW) is Problem.FORGED
+    assert restore(made, OURS, Secrets(SECRETS.all[:1]), NOW) is NotRestored.FORGED
 
 
 def test_a_longer_hash_counts_with_all_its_characters_and_in_both_alphabets() -> None:
@@ -196,7 +196,7 @@ def test_a_longer_hash_counts_with_all_its_characters_and_in_both_alphabets() ->
                 address = f"SRS0={full[:length]}=JK=hosted.example={user}@{OURS}"
                 assert restore(address, OURS, SECRETS, NOW) == f"{user}@hosted.example"
         wrong = f"{full[:7]}{'a' if full[7] not in 'aA' else 'b'}"
-        assert restore(f"SRS0={wrong}=JK=hosted.example={user}@{OURS}", OURS, SECRETS, NOW) is Problem.FORGED
+        assert restore(f"SRS0={wrong}=JK=hosted.example={user}@{OURS}", OURS, SECRETS, NOW) is NotRestored.FORGED
 
 
 @pytest.mark.parametrize("start", [NOW, 0.0, 1023 * DAY, 1024 * DAY - 1, 1010 * DAY])
@@ -205,7 +205,7 @@ def test_an_address_is_good_for_21_days(start: float) -> None:
     for days in (-1, 0, 1, 20, 21):
         assert restore(made, OURS, SECRETS, start + days * DAY) == "friend@hosted.example", days
     for days in (-3, -2, 22, 23, 500, 1022):
-        assert restore(made, OURS, SECRETS, start + days * DAY) is Problem.EXPIRED, days
+        assert restore(made, OURS, SECRETS, start + days * DAY) is NotRestored.EXPIRED, days
 
 
 ATEXT = string.ascii_letters + string.digits + "#$&'*+-/=?^_`{|}~"
@@ -286,7 +286,7 @@ def test_law_no_sender_makes_it_raise_or_leave_our_domain(sender: str) -> None:
     )
 )
 def test_law_no_address_is_restored_that_we_have_not_made(address: str) -> None:
-    assert isinstance(restore(address, OURS, SECRETS, NOW), Problem)
+    assert isinstance(restore(address, OURS, SECRETS, NOW), NotRestored)
 
 
 def test_no_hash_that_some_hosts_refuse() -> None:

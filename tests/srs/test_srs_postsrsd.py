@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from dkimgate.srs import Problem, Refusal, Secrets, new_secret, restore, rewrite
+from dkimgate.srs import NotRestored, Refusal, Secrets, new_secret, restore, rewrite
 from tests.needs import need_program
 from tests.running import eventually, free_port
 
@@ -269,13 +269,13 @@ def test_neither_restores_what_is_forged_or_old(start: Start, file: Path) -> Non
     good = str(rewrite("friend@hosted.example", OURS, secrets, time.time()))
     day = 86_400
     for made, problem in (
-        (good.replace("friend", "foe"), Problem.FORGED),
-        (good.replace("hosted", "h0sted"), Problem.FORGED),
-        (rewrite("friend@hosted.example", OURS, secrets, time.time() - 23 * day), Problem.EXPIRED),
-        (rewrite("friend@hosted.example", OURS, secrets, time.time() + 3 * day), Problem.EXPIRED),
-        (f"SRS0=abcd@{OURS}", Problem.MALFORMED),
-        (f"SRS1=abcd=x.example==abcd=JK=x.example=y@{OURS}", Problem.FORGED),
-        (f"postmaster@{OURS}", Problem.NOT_SRS),
+        (good.replace("friend", "foe"), NotRestored.FORGED),
+        (good.replace("hosted", "h0sted"), NotRestored.FORGED),
+        (rewrite("friend@hosted.example", OURS, secrets, time.time() - 23 * day), NotRestored.EXPIRED),
+        (rewrite("friend@hosted.example", OURS, secrets, time.time() + 3 * day), NotRestored.EXPIRED),
+        (f"SRS0=abcd@{OURS}", NotRestored.MALFORMED),
+        (f"SRS1=abcd=x.example==abcd=JK=x.example=y@{OURS}", NotRestored.FORGED),
+        (f"postmaster@{OURS}", NotRestored.NOT_SRS),
     ):
         assert (restore(str(made), OURS, secrets, time.time()), peer.reverse(str(made))) == (problem, None), made
     assert (
@@ -297,4 +297,4 @@ def test_neither_restores_what_is_forged_or_old(start: Start, file: Path) -> Non
 def test_where_we_are_stricter(start: Start, file: Path, sender: str) -> None:
     """postsrsd rewrites these; what it makes of them we do not restore."""
     theirs = start(file).forward(sender)
-    assert restore(theirs, OURS, Secrets.load(file), time.time()) is Problem.MALFORMED
+    assert restore(theirs, OURS, Secrets.load(file), time.time()) is NotRestored.MALFORMED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import traceback
@@ -14,6 +15,7 @@ from dkimgate import __version__
 from dkimgate.cli import backtest, check, demo, explain, keys, log, passport, policy, run, srs
 from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import CommandError, complain
+from dkimgate.config.problem import Problem
 from dkimgate.config.yaml_file import ConfigError
 
 _COMMANDS = (demo, explain, check, keys, passport, srs, policy, run, log, backtest)
@@ -68,11 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.run(options)
         sys.stdout.flush()
     except ConfigError as error:
-        complain(*str(error).split("\n"))
-        return 2
+        return _failed(options, *error.problems)
     except CommandError as error:
-        complain(str(error))
-        return 2
+        return _failed(options, error.problem)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -82,6 +82,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - an operator gets a line to report, not a traceback
         return _bug(error)
     return status
+
+
+def _failed(options: argparse.Namespace, *problems: Problem) -> int:
+    """A command that could not run. With --json a program is told too, in place of the result."""
+    if getattr(options, "json", False):
+        print(json.dumps({"errors": [problem.as_json() for problem in problems]}))
+    complain(*problems)
+    return 2
 
 
 def _bug(error: Exception) -> int:

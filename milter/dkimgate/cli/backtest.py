@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the backtest. See the epilog for the exit status."""
     policy = loader.from_document(yaml_file.read(options.policy, ": name the policy to try with --policy FILE"))
     if options.since and options.until and options.until <= options.since:
-        raise CommandError(f"--until {options.until} is not after --since {options.since}")
+        raise CommandError("command.period", f"--until {options.until} is not after --since {options.since}")
     settings = dkimgate_yaml.load(options.config) if options.journal is None else None
     journal: Path = settings.journal.file if settings is not None else options.journal
     progress = _Progress()
@@ -105,17 +105,18 @@ def run(options: argparse.Namespace) -> int:
             progress=progress.tell,
         )
     except BacktestError as error:
-        raise CommandError(str(error)) from None
+        raise CommandError("backtest.ended", str(error)) from None
     except OSError as error:
         missing = ": no message has been recorded there yet; name the journal with --journal FILE"
         named = missing if isinstance(error, FileNotFoundError) else ""
-        raise CommandError(cant_read(error, Path(error.filename or journal), named)) from None
+        problem = cant_read(error, Path(error.filename or journal), named)
+        raise CommandError(problem.code, problem.text, problem.file) from None
     finally:
         progress.clear()
     if tally.torn and not _is_no_journal(tally):
         complain(f"{journal}: {tally.torn} torn line(s) passed over: a full disk or a killed process")
     if not tally.records:
-        raise CommandError(_nothing(tally, journal))
+        raise CommandError("journal.no-records", _nothing(tally, journal))
     notes = _notes(tally, settings, options.config)
     if options.json:
         json.dump(_as_json(tally, journal, notes), sys.stdout)
@@ -170,7 +171,7 @@ def _notes(tally: Tally, settings: dkimgate_yaml.Config | None, file: Path) -> l
     if policy.allow_laundering:
         notes.append(f"the policy allows {', '.join(policy.allow_laundering)} to launder: {policy.laundering_reason}")
     notes += [
-        f"the daemon would not start: {problem.splitlines()[0].rstrip(':')}"
+        f"the daemon would not start: {str(problem).splitlines()[0].rstrip(':')}"
         for problem in report.problems(policy, prove(policy))
     ]
     if settings is not None:

@@ -113,7 +113,7 @@ def _print(file: Path, gate: Gate, found: list[Finding], proved: Proved, screen:
     check_proof.show(gate.policy, proved, screen, gate.way_out.rests_on())
     screen.title("Findings")
     styles = {"problem": BAD, "warning": DOUBT, "note": DIM}
-    screen.table([[(finding.level, styles[finding.level]), finding.text] for finding in found] or [[("none", GOOD)]])
+    screen.table([[(finding.level, styles[finding.level]), str(finding)] for finding in found] or [[("none", GOOD)]])
 
 
 def _own_checks(settings: Config) -> str:
@@ -186,5 +186,5 @@ def _as_json(file: Path, gate: Gate, found: list[Finding], proved: Proved) -> di
         },
         "departure": check_departure.as_json(gate.way_out),
         "proof": check_proof.as_json(gate.policy, proved, gate.way_out.rests_on()),
-        "findings": [{"level": finding.level, "text": finding.text} for finding in found],
+        "findings": [{"level": finding.level, **finding.problem.as_json()} for finding in found],
     }

@@ -17,6 +17,7 @@ def findings(gate: Gate) -> Iterator[Finding]:
     if way.known is Known.UNKNOWN:
         yield Finding(
             "note",
+            "departure.addresses-unknown",
             f"departure.addresses: unknown ({way.why}): every sender that is aligned with its author is taken to pass "
             f"SPF at the next "
             "receiver, so more of what arrived badly is rewritten, or held. Name all addresses that mail leaves from",
@@ -24,18 +25,21 @@ def findings(gate: Gate) -> Iterator[Finding]:
     elif way.known is Known.FOUND:
         yield Finding(
             "note",
+            "departure.addresses-found",
             f"departure.addresses: found {addresses} ({way.why}). If mail leaves from others too, name all of them "
             f"there",
         )
     if not way.helos:
         yield Finding(
             "note",
+            "departure.helo-unknown",
             "departure.helo: unknown, and Postfix does not tell: the null sender is taken to pass SPF at the next "
             "receiver",
         )
     if way.origins is None:
         yield Finding(
             "note",
+            "departure.origin-unknown",
             "departure.origin: unknown, and Postfix does not tell: a sender without a domain is taken to pass SPF",
         )
     for helo in way.helos:
@@ -43,6 +47,7 @@ def findings(gate: Gate) -> Iterator[Finding]:
         if aligned:
             yield Finding(
                 "warning",
+                "departure.helo-aligned",
                 f"departure.helo {helo} may align with the hosted domain {', '.join(aligned)}: a forgery of it with "
                 f"the null sender can "
                 "pass by SPF, and no rewriting helps: where the policy closes that door, it is held. Let Postfix say "
@@ -53,6 +58,7 @@ def findings(gate: Gate) -> Iterator[Finding]:
         domain, cut = settings.unalign.domain, way.cut(settings.unalign.domain)
         yield Finding(
             "warning",
+            "unalign.masqueraded",
             f"unalign.domain {domain}: Postfix's masquerade_domains makes {cut} of it behind the gate, and no bounce "
             f"of a rewritten sender "
             f"comes home: put !{domain} in front there",

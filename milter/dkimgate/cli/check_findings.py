@@ -6,6 +6,7 @@ import grp
 import os
 import pwd
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from dkimgate.cli import check_departure, check_networks, check_postfix, check_sending, check_start
@@ -24,8 +25,11 @@ from dkimgate.record.journal import Journal
 def findings(gate: Gate) -> list[Finding]:
     """Everything that can be said about what was loaded, the gravest first."""
     settings = gate.config
-    found = [Finding("problem", f"{text}. What this key should sign leaves unsigned") for text in gate.broken]
-    found += [Finding("warning", text) for text in gate.warnings]
+    found = [
+        Finding.of("problem", replace(each, text=f"{each.text}. What this key should sign leaves unsigned"))
+        for each in gate.broken
+    ]
+    found += [Finding.of("warning", each) for each in gate.warnings]
     for check in _CHECKS:
         found.extend(check(gate, settings))
     order = ["problem", "warning", "note"]
@@ -40,6 +44,7 @@ def _user(gate: Gate, settings: Config) -> Iterator[Finding]:
     except KeyError:
         yield Finding(
             "problem",
+            "user.missing",
             f"user: there is no user {settings.user!r} here: `adduser --system --group {settings.user}`",
             stops=True,
         )
@@ -53,9 +58,9 @@ def _user(gate: Gate, settings: Config) -> Iterator[Finding]:
     ]
     keys = {key.file for key in settings.keys}  # without one of them the daemon starts, and signs with the others
     for file in files:
-        text = hindrance(file, settings.user)
-        if text is not None:
-            yield Finding("problem", text, stops=file not in keys)
+        problem = hindrance(file, settings.user)
+        if problem is not None:
+            yield Finding.of("problem", problem, stops=file not in keys)
 
 
 def _journal(gate: Gate, settings: Config) -> Iterator[Finding]:
@@ -72,10 +77,16 @@ def _journal(gate: Gate, settings: Config) -> Iterator[Finding]:
             and seen(folder := settings.journal.file.parent) is None
             and is_folder(folder.parent)
         )
-        yield Finding("problem", f"journal: {problem}; until then {what} (journal.on_failure)", stops=not made)
+        yield Finding(
+            "problem",
+            "journal.unwritable",
+            f"journal: {problem}; until then {what} (journal.on_failure)",
+            stops=not made,
+        )
     if settings.user is None and os.geteuid() == 0:
         yield Finding(
             "note",
+            "user.not-set",
             "user: not set: what is said about the journal and the keys holds for root; name the user that runs the "
             "daemon",
         )
@@ -109,20 +120,28 @@ def _listeners(gate: Gate, settings: Config) -> Iterator[Finding]:
             if not (host == "localhost" or host.startswith("127.") or host == "::1"):
                 can = "look up whose bounces are under way" if role == "srs" else "have mail signed"
                 yield Finding(
-                    "warning", f"listen: {listener}: whoever reaches this port can {can}: keep it on the loopback"
+                    "warning",
+                    "listen.open-port",
+                    f"listen: {listener}: whoever reaches this port can {can}: keep it on the loopback",
                 )
         elif not is_folder(Path(place).parent):
             yield Finding(
-                "note", f"listen: {Path(place).parent} does not exist yet, and the daemon needs it to open its socket"
+                "note",
+                "listen.no-folder",
+                f"listen: {Path(place).parent} does not exist yet, and the daemon needs it to open its socket",
             )
     if settings.socket_group is not None and not _is_group(settings.socket_group):
         missing = f"socket_group: there is no group {settings.socket_group!r} here"
         if any(each.socket.startswith("unix:") for each in settings.listen):
-            yield Finding("problem", f"{missing}, so the daemon would not start", stops=True)
+            yield Finding("problem", "socket-group.missing", f"{missing}, so the daemon would not start", stops=True)
         else:
-            yield Finding("warning", f"{missing}; only unix sockets would get it")
+            yield Finding("warning", "socket-group.missing", f"{missing}; only unix sockets would get it")
     if int(settings.socket_mode, 8) & 0o007:
-        yield Finding("warning", f"socket_mode {settings.socket_mode}: every user of this host can have mail signed")
+        yield Finding(
+            "warning",
+            "socket-mode.open",
+            f"socket_mode {settings.socket_mode}: every user of this host can have mail signed",
+        )
 
 
 def _trust(gate: Gate, settings: Config) -> Iterator[Finding]:
@@ -130,6 +149,7 @@ def _trust(gate: Gate, settings: Config) -> Iterator[Finding]:
     if not trust.hosts:
         yield Finding(
             "warning",
+            "trust.no-hosts",
             "trust.hosts is empty: no Received field is ours, so what this host re-injects counts as forwarded "
             "without a border, "
             "and no claim in it is trusted. Put in what `postconf -h myhostname` says",
@@ -138,18 +158,21 @@ def _trust(gate: Gate, settings: Config) -> Iterator[Finding]:
     if addresses:
         yield Finding(
             "warning",
+            "trust.hosts-address",
             f"trust.hosts: {', '.join(addresses)}: expected names, as in `by` of Received; addresses go to "
             f"trust.networks",
         )
     if not trust.authserv_ids:
         yield Finding(
             "warning",
+            "trust.no-authserv-ids",
             "trust.authserv_ids is empty: no Authentication-Results is believed where it helps, so mail from outside "
             "never has dmarc=pass",
         )
     if trust.border_strips_forgeries:
         yield Finding(
             "warning",
+            "trust.border-strips-forgeries",
             "trust.border_strips_forgeries is true: a pass that stands below the border's Received field is believed "
             "too. That is "
             "safe only if the border removes what comes in under these names: " + ", ".join(trust.authserv_ids),
@@ -172,12 +195,15 @@ def _sending(gate: Gate, settings: Config) -> Iterator[Finding]:
 
 def _keys(gate: Gate, settings: Config) -> Iterator[Finding]:
     if not gate.keys:
-        yield Finding("warning", "keys: none: nothing is ever signed. Make one: `dkimgate keys new DOMAIN SELECTOR`")
+        yield Finding(
+            "warning", "keys.none", "keys: none: nothing is ever signed. Make one: `dkimgate keys new DOMAIN SELECTOR`"
+        )
     for domain in sorted({key.domain for key in gate.keys}):
         kinds = {key.algorithm for key in gate.keys if key.domain == domain}
         if kinds == {"ed25519-sha256"}:
             yield Finding(
                 "warning",
+                "keys.only-ed25519",
                 f"keys: {domain} has only an Ed25519 key, which many receivers can't verify: add an RSA key beside it",
             )
 
@@ -185,29 +211,35 @@ def _keys(gate: Gate, settings: Config) -> Iterator[Finding]:
 def _policy(gate: Gate, settings: Config) -> Iterator[Finding]:
     signing = {rule.sign for rule in (*gate.policy.rules, gate.policy.default)}
     if signing == {Sign.NONE}:
-        yield Finding("warning", f"{settings.policy}: no rule signs anything")
+        yield Finding("warning", "policy.signs-nothing", "no rule signs anything", file=settings.policy)
     if settings.forwarder is None:
         return
     forwarder = settings.forwarder.domain
     if not gate.policy.uses_forwarder and not gate.policy.seals:
-        yield Finding("note", f"forwarder.domain {forwarder}: no rule says `sign: forwarder` or `seal: true`")
+        yield Finding(
+            "note", "forwarder.unused", f"forwarder.domain {forwarder}: no rule says `sign: forwarder` or `seal: true`"
+        )
     aligned = config_checks.aligned_with(forwarder, config_checks.hosted_domains(settings))
     if aligned:
         yield Finding(
-            "warning", f"forwarder.domain {forwarder} may align with {', '.join(aligned)}: for their mail it is refused"
+            "warning",
+            "forwarder.aligned",
+            f"forwarder.domain {forwarder} may align with {', '.join(aligned)}: for their mail it is refused",
         )
 
 
 def _sendmail(gate: Gate, settings: Config) -> Iterator[Finding]:
     """Where Postfix is told to ask us we can't see, so it is good to know and no more."""
     for rule, words, instead in unheard_refusals.refusals(gate.policy):
-        where = f"{gate.policy.file}:{rule.line}" if rule.line else gate.policy.file
         yield Finding(
             "note",
-            f"{where}: the rule {rule.name} says `{words}`, also of mail that comes from sendmail(1) "
+            "policy.refusal-unheard",
+            f"the rule {rule.name} says `{words}`, also of mail that comes from sendmail(1) "
             f"(`non_smtpd_milters`), where nobody "
             f"hears it: {instead}. Take `hold` for such mail, or a condition that leaves it out (`origin: [submitted, "
             f"inbound]`)",
+            file=Path(gate.policy.file),
+            line=rule.line or None,
         )
 
 
@@ -215,11 +247,14 @@ def _border(gate: Gate, settings: Config) -> Iterator[Finding]:
     roles = settings.roles
     if "border" not in roles and settings.passport is not None:
         yield Finding(
-            "note", "`passport:` is set but no listener here has `role: border`: right where the border is another host"
+            "note",
+            "passport.no-border",
+            "`passport:` is set but no listener here has `role: border`: right where the border is another host",
         )
     if gate.policy.seals and settings.passport is None:
         yield Finding(
             "note",
+            "passport.none-with-seal",
             "`seal: true` without `passport:`: whoever may call sendmail(1) here can write what your border would "
             "have stated, and our "
             "seal repeats it",
@@ -227,6 +262,7 @@ def _border(gate: Gate, settings: Config) -> Iterator[Finding]:
     if "border" in roles and settings.verify.when == "never":
         yield Finding(
             "warning",
+            "verify.never-at-border",
             "a border with `verify: {when: never}` takes off what others stated and has nothing to state instead",
         )
 
@@ -237,6 +273,7 @@ def _srs(gate: Gate, settings: Config) -> Iterator[Finding]:
             if rule.envelope is EnvelopeAction.UNALIGN and rule.otherwise is not None:
                 yield Finding(
                     "note",
+                    "unalign.not-set",
                     f"unalign: not set, so senders can't be rewritten: a message that the rule {rule.name} takes, and "
                     f"that would pass "
                     f'SPF, gets `{rule.otherwise}` (systemd/README.md, "Senders that are rewritten")',
@@ -246,6 +283,7 @@ def _srs(gate: Gate, settings: Config) -> Iterator[Finding]:
     if "srs" not in settings.roles:
         yield Finding(
             "note",
+            "unalign.no-srs-listener",
             f"unalign.domain {domain}: no listener here has `role: srs`: bounces come home only if postsrsd or "
             f"another host restores them",
         )

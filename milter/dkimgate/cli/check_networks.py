@@ -40,6 +40,7 @@ def of(trust: Trust, routes: str, bridges: Collection[str], routes6: str = "") -
         if not any(relay.version == network.version and relay.subnet_of(network) for network in trust.networks):  # type: ignore[arg-type]
             yield Finding(
                 "warning",
+                "trust.relay-outside-networks",
                 f"trust.relays: {relay} does not stand in trust.networks, so no mail of it counts as relayed: add it "
                 f"there",
             )
@@ -52,6 +53,7 @@ def _of_network(network: Network, held: Sequence[tuple[Network, str]]) -> Iterat
     if told:
         yield Finding(
             "warning",
+            "trust.network-with-strangers",
             f"trust.networks: {network} holds {' and '.join(dict.fromkeys(told))}: a stranger may reach this host by "
             f"that address. Let "
             "Postfix be told the true client (PROXY protocol, XCLIENT), name the hosts alone, or say `trust.wide: "
@@ -61,6 +63,7 @@ def _of_network(network: Network, held: Sequence[tuple[Network, str]]) -> Iterat
     if network.prefixlen < (24 if network.version == 4 else 64):
         yield Finding(
             "warning",
+            "trust.network-wide",
             f"trust.networks: {network}: so large? Whoever sends from there counts as a host of ours. Name the hosts, "
             f"or say "
             "`trust.wide: true`",

@@ -20,6 +20,7 @@ def hosts(settings: Config) -> Iterator[Finding]:
         if not settings.trust.is_host(name):
             yield Finding(
                 "warning",
+                "postfix.myhostname",
                 f"trust.hosts: the Postfix of this host calls itself {name} (`postconf -h myhostname`, or `-o "
                 f"myhostname=` in master.cf), "
                 "which is not among them: no Received field that it writes is ours. Add that name",
@@ -38,6 +39,7 @@ def field_sizes(settings: Config) -> Iterator[Finding]:
     if limit is not None and limit > most:
         yield Finding(
             "warning",
+            "postfix.header-size-limit",
             f"header_size_limit = {limit} in Postfix: a header field of more than {most} octets ends the connection "
             f"to the daemon, and its "
             f"message waits in the queue without a record. {advice}",

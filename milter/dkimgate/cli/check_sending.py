@@ -48,6 +48,7 @@ def _of_postfix(asked: postfix.Settings, smtp: Smtp) -> Iterator[Finding]:
     for value in asked.every("smtp_generic_maps"):
         yield Finding(
             "warning",
+            "postfix.generic-maps",
             f"Postfix has smtp_generic_maps = {value}: it changes addresses in From, To, Cc and others behind the "
             f"gate, and our signature "
             "does not hold where it does. Have them changed before (sender_canonical_maps), or sign behind it",
@@ -56,6 +57,7 @@ def _of_postfix(asked: postfix.Settings, smtp: Smtp) -> Iterator[Finding]:
         for value in asked.every(name):
             yield Finding(
                 "warning",
+                "postfix.header-checks",
                 f"Postfix has {name} = {value}: what its REPLACE, IGNORE, STRIP or PREPEND changes behind the gate "
                 f"breaks our signature, "
                 "if it is covered. header_checks and body_checks do the same ahead of the gate",
@@ -63,6 +65,7 @@ def _of_postfix(asked: postfix.Settings, smtp: Smtp) -> Iterator[Finding]:
     for value in asked.every("milter_header_checks"):
         yield Finding(
             "note",
+            "postfix.milter-header-checks",
             f"Postfix has milter_header_checks = {value}: it goes over what the gate adds and folds. A signature that "
             f"it drops is missing, "
             "and the record does not know",
@@ -71,6 +74,7 @@ def _of_postfix(asked: postfix.Settings, smtp: Smtp) -> Iterator[Finding]:
     if limits:
         yield Finding(
             "warning",
+            "postfix.line-length-limit",
             f"Postfix has smtp_line_length_limit = {', '.join(map(str, sorted(limits)))} (in main.cf, or for a "
             f"service in master.cf), and "
             f"the gate signs for {smtp.line_limit}: signatures of longer lines will not hold "
@@ -80,6 +84,7 @@ def _of_postfix(asked: postfix.Settings, smtp: Smtp) -> Iterator[Finding]:
     if converts and not smtp.converts_8bit:
         yield Finding(
             "warning",
+            "postfix.converts-8bit",
             "departure.converts_8bit is false, and Postfix has disable_mime_output_conversion = no: hosts without "
             "8BITMIME get other "
             "content than was signed, and the record says nothing of it",
@@ -129,6 +134,7 @@ def _of_journal(file: Path) -> Iterator[Finding]:
     if seen.holds[Holds.NO]:
         yield Finding(
             "warning",
+            "signed.line-too-long",
             f"{of}, the signature of {seen.holds[Holds.NO]} will not hold, for a line that is too long and can't be "
             f"folded: "
             f"{_listed(seen.why)}. `dkimgate log tail` names them: have the program that writes them fold them at 998 "
@@ -137,6 +143,7 @@ def _of_journal(file: Path) -> Iterator[Finding]:
     if seen.holds[Holds.MAYBE]:
         yield Finding(
             "note",
+            "signed.8bit",
             f"{of}, the signature of {seen.holds[Holds.MAYBE]} will not hold at a host without 8BITMIME: they declare "
             f"8-bit content, "
             "and Postfix makes quoted-printable of it there, unless disable_mime_output_conversion is yes",
@@ -144,6 +151,7 @@ def _of_journal(file: Path) -> Iterator[Finding]:
     if seen.strict:
         yield Finding(
             "warning",
+            "signed.strict-alignment",
             f"{of}, {seen.strict.total()} fail DMARC all the same: their domain's record says adkim=s, and the key is "
             f"another domain's: "
             f"{_listed(seen.strict)}. Make keys for them (`dkimgate keys new`)",
@@ -151,6 +159,7 @@ def _of_journal(file: Path) -> Iterator[Finding]:
     if seen.below:
         yield Finding(
             "note",
+            "signed.sub-domains",
             f"{of}, {seen.below.total()} were of sub-domains without a key of their own: {_listed(seen.below)}. They "
             f"pass DMARC unless its "
             "record says adkim=s, which `dkimgate keys check` looks up",
@@ -158,6 +167,7 @@ def _of_journal(file: Path) -> Iterator[Finding]:
     if seen.no_author:
         yield Finding(
             "warning",
+            "signed.no-author",
             f"of the last {seen.own} messages of our own (submitted, local, or relayed by trust.relays), "
             f"{seen.no_author.total()} were not "
             f"signed, for a From without an author domain: {_listed(seen.no_author)}. `dkimgate log show` says more "

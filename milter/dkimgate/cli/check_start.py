@@ -16,6 +16,7 @@ from dkimgate.config import credentials, systemd_unit
 from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.config.files import is_folder
 from dkimgate.config.permissions import process_user
+from dkimgate.config.problem import Problem
 from dkimgate.daemon import privileges
 from dkimgate.daemon.attempt import attempts, is_served
 
@@ -54,15 +55,19 @@ def credentials_from_elsewhere(settings: Config) -> Iterator[Finding]:
             unit = file.parent.name
             yield Finding(
                 "warning",
-                f"{file}: {unit} runs, and systemd makes this file when it starts: `systemctl restart {unit}`; a "
+                "file.credential-new",
+                f"{unit} runs, and systemd makes this file when it starts: `systemctl restart {unit}`; a "
                 f"reload is refused",
+                file=file,
             )
     read = [file for file in absent if not credentials.is_new(file)]
     if read:
         names = ", ".join(sorted({f"{file.name} ({credentials.origin(file).file})" for file in read}))
         folder = read[0].parent
         why = f"only root sees {folder}" if is_folder(folder) else f"the service does not run, so {folder} is not there"
-        yield Finding("note", f"{why}; what LoadCredential= makes it from was read instead: {names}")
+        yield Finding(
+            "note", "file.credential-origin", f"{why}; what LoadCredential= makes it from was read instead: {names}"
+        )
 
 
 def tried(file: Path, settings: Config) -> Iterator[Finding]:
@@ -84,28 +89,33 @@ def tried(file: Path, settings: Config) -> Iterator[Finding]:
             why = str(error)
         else:
             if done.returncode == 0 or (done.returncode == 1 and done.stdout):
-                lines = [line for line in done.stdout.splitlines() if not line.startswith(ours)]
-                yield from (
-                    Finding("problem", f"{line} (tried in the sandbox of {UNIT})", line.startswith("listen: "))
-                    for line in lines
-                )
+                yield from _failed(done.stdout, ours, f"in the sandbox of {UNIT}")
                 return
             why = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
         yield Finding(
-            "note", f"what the daemon will do could not be tried in the sandbox of {UNIT}: {why}. It was tried without"
+            "note",
+            "start.not-tried",
+            f"what the daemon will do could not be tried in the sandbox of {UNIT}: {why}. It was tried without",
         )
-    lines = [line for line in _as_the_user(settings) if not line.startswith(ours)]
-    yield from (
-        Finding("problem", f"{line} (tried as {_tried_as(settings)})", line.startswith("listen: ")) for line in lines
-    )
+    yield from _failed(_as_the_user(settings), ours, f"as {_tried_as(settings)}")
     if unit is not None:
-        yield from (Finding("problem", text) for text in hidden(unit, file, settings))
+        yield from (Finding.of("problem", each) for each in hidden(unit, file, settings))
+
+
+def _failed(printed: str, ours: tuple[str, ...], how: str) -> Iterator[Finding]:
+    """What a trial printed, a JSON object a line; that a listener is in use by the daemon that runs is no problem."""
+    for line in printed.splitlines():
+        told = json.loads(line)
+        if not told["text"].startswith(ours):
+            file = Path(told["file"]) if told["file"] is not None else None
+            problem = Problem(told["code"], f"{told['text']} (tried {how})", file, told["line"], told["column"])
+            yield Finding.of("problem", problem, stops=problem.text.startswith("listen: "))
 
 
 def with_trials(found: list[Finding], trials: Iterable[Finding]) -> list[Finding]:
     """What a trial found comes first, unless a problem with that path is told already, with what to do."""
-    told = [each.text for each in found if each.level == "problem"]
-    new = [each for each in trials if not any(path in text for text in told for path in _paths(each.text))]
+    told = [str(each) for each in found if each.level == "problem"]
+    new = [each for each in trials if not any(path in text for text in told for path in _paths(str(each)))]
     return [
         *(each for each in new if each.level == "problem"),
         *found,
@@ -133,7 +143,7 @@ def sandboxed(unit: Mapping[str, tuple[str, ...]], program: Sequence[str], numbe
     ]
 
 
-def hidden(unit: Mapping[str, tuple[str, ...]], file: Path, settings: Config) -> Iterator[str]:
+def hidden(unit: Mapping[str, tuple[str, ...]], file: Path, settings: Config) -> Iterator[Problem]:
     """Paths that the sandbox takes from the daemon, by ProtectHome= and ProtectSystem= (systemd.exec(5))."""
     secrets = [each.secret_file for each in (settings.unalign, settings.passport) if each is not None]
     reads = [file.absolute(), settings.policy, *(key.file for key in settings.keys), *secrets]
@@ -144,15 +154,17 @@ def hidden(unit: Mapping[str, tuple[str, ...]], file: Path, settings: Config) ->
     if unit.get("ProtectHome", ("no",))[-1] in ("yes", "true", "tmpfs"):
         for path in dict.fromkeys([*reads, *writes]):
             if any(path.is_relative_to(home) for home in _HOMES):
-                yield f"{path}: {UNIT} hides this path from the daemon (ProtectHome=): put it elsewhere"
+                text = f"{UNIT} hides this path from the daemon (ProtectHome=): put it elsewhere"
+                yield Problem("file.protect-home", text, path)
     if unit.get("ProtectSystem", ("no",))[-1] == "strict":
         may = _writable(unit)
         for path in dict.fromkeys(writes):
             if not any(path.is_relative_to(folder) for folder in may):
-                yield (
-                    f"{path}: the daemon can't write here, since {UNIT} makes it read-only (ProtectSystem=strict): "
+                text = (
+                    f"the daemon can't write here, since {UNIT} makes it read-only (ProtectSystem=strict): "
                     f"`systemctl edit dkimgate`, ReadWritePaths={path}"
                 )
+                yield Problem("file.protect-system", text, path)
 
 
 def _writable(unit: Mapping[str, tuple[str, ...]]) -> list[Path]:
@@ -172,27 +184,34 @@ def _tried_as(settings: Config) -> str:
     return settings.user if settings.user and os.geteuid() == 0 else process_user()
 
 
-def _as_the_user(settings: Config) -> list[str]:
-    """Try it in a child that gives up root as the daemon does."""
+def _as_the_user(settings: Config) -> str:
+    """Try it in a child that gives up root as the daemon does. Returns what fails, a JSON object a line."""
     try:
         owner = privileges.owner_of(settings) if settings.user is not None else None
     except privileges.StartError:
-        return []  # told elsewhere, or not ours to try
+        return ""  # told elsewhere, or not ours to try
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             if owner is not None:
                 privileges.become(owner)
-            os.write(writing, json.dumps(list(attempts(settings))).encode())
+            os.write(writing, _lines(attempts(settings)))
         except BaseException as error:  # noqa: BLE001  a forked child must not return
-            os.write(writing, json.dumps([str(error)]).encode())
+            os.write(writing, _lines([Problem("start.not-tried", str(error))]))
         finally:
             os._exit(0)
     os.close(writing)
     with os.fdopen(reading, "rb") as said:
         text = said.read()
     os.waitpid(child, 0)
-    found: list[str] = json.loads(text or b"[]")
     # a folder below /run is made as the service starts, and is told of where the listeners are
-    return [line for line in found if not ("listen: unix:/run/" in line and line.endswith(os.strerror(errno.ENOENT)))]
+    return "\n".join(
+        line
+        for line in text.decode().splitlines()
+        if not ("listen: unix:/run/" in line and json.loads(line)["text"].endswith(os.strerror(errno.ENOENT)))
+    )
+
+
+def _lines(problems: Iterable[Problem]) -> bytes:
+    return "".join(json.dumps(each.as_json()) + "\n" for each in problems).encode()

@@ -146,7 +146,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         outcomes = play()
     except (MilterError, OSError) as error:
-        raise CommandError(f"the demo could not run: {error}") from None
+        raise CommandError("demo.failed", f"the demo could not run: {error}") from None
     wrong = [outcome for outcome in outcomes if outcome.wrong]
     if options.json:
         for outcome in outcomes:

@@ -228,7 +228,7 @@ def _wait_until_it_listens(process: subprocess.Popen[bytes], address: str, log: 
             return
         time.sleep(0.02)
     said = " / ".join(log.read_text("utf-8", "replace").splitlines()[-3:])
-    raise CommandError(f"the daemon did not start: {said or 'it said nothing'}")
+    raise CommandError("demo.no-daemon", f"the daemon did not start: {said or 'it said nothing'}")
 
 
 def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
@@ -252,6 +252,6 @@ def records(file: Path) -> dict[str, Record]:
     for record in map(read, Reader().records(forwards(file))):
         queue_id = record.queue_id or ""
         if queue_id in found:
-            raise CommandError(f"two records for one message: {queue_id}")
+            raise CommandError("demo.two-records", f"two records for one message: {queue_id}")
         found[queue_id] = record
     return found

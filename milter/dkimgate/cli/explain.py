@@ -105,18 +105,21 @@ def _connection(options: argparse.Namespace) -> Connection:
     try:
         return stored.connection(options.client, options.helo, options.auth)
     except ValueError:
-        raise CommandError(f"--client {options.client}: expected an IP address such as 192.0.2.66") from None
+        raise CommandError(
+            "command.client", f"--client {options.client}: expected an IP address such as 192.0.2.66"
+        ) from None
 
 
 def _message(name: str, connection: Connection, options: argparse.Namespace) -> tuple[Message, bytes]:
     try:
         raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
-        raise CommandError(files.cant_read(error, Path(name))) from None
+        problem = files.cant_read(error, Path(name))
+        raise CommandError(problem.code, problem.text, problem.file) from None
     try:
         return stored.message_of(raw, connection, options.sender, options.recipient)
     except ValueError as error:
-        raise CommandError(f"{name}: {error}") from None
+        raise CommandError("message.no-header", str(error), Path(name)) from None
 
 
 def _route(message: Message, gate: Gate) -> list[list[Cell]]:

@@ -25,6 +25,7 @@ from dkimgate.cli.account import account
 from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import complain
 from dkimgate.config import dkimgate_yaml, files, secret_file, values
+from dkimgate.config.problem import Problem
 from dkimgate.config.yaml_file import ConfigError
 from dkimgate.dkim.keys import PrivateKey, SigningKey, signing_key
 from dkimgate.dkim.published import KeyFinding, KeyStatus, judge
@@ -118,7 +119,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run_new(args: argparse.Namespace) -> int:
     """`dkimgate keys new`. Returns 0, or 2 where no key could be made."""
     if args.type == "ed25519" and args.bits is not None:
-        return _fail("--bits is for RSA: an Ed25519 key has one size")
+        return _fail(Problem("command.bits", "--bits is for RSA: an Ed25519 key has one size"))
     file: Path = args.out if args.out is not None else Path(f"{args.domain}.{args.selector}.pem")
     private = _generate(args.type, args.bits or 2048)
     pem = private.private_bytes(
@@ -130,9 +131,8 @@ def run_new(args: argparse.Namespace) -> int:
     except FileExistsError:
         if files.is_folder(file):
             return _fail(files.cant_write(IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)), file, "the key"))
-        return _fail(
-            f"{file}: exists already: choose another with --out, or --force to replace it (its key is lost then)"
-        )
+        text = "exists already: choose another with --out, or --force to replace it (its key is lost then)"
+        return _fail(Problem("file.exists", text, file))
     except OSError as error:
         return _fail(files.cant_write(error, file, "the key"))
     key = signing_key(args.domain, args.selector, private)
@@ -151,11 +151,11 @@ def run_check(args: argparse.Namespace) -> int:
         keys, warnings = load_keys(settings.keys)
         resolver = _resolver(settings.verify)
     except ConfigError as error:
-        return _fail(str(error))
+        return _fail(*error.problems)
     except dns.exception.DNSException as error:
-        return _fail(f"no DNS server to ask: {error}: name one under verify.nameservers")
+        return _fail(Problem("dns.no-server", f"no DNS server to ask: {error}: name one under verify.nameservers"))
     for warning in warnings:
-        print(f"warning: {visible(warning)}", file=sys.stderr)
+        print(f"warning: {visible(str(warning))}", file=sys.stderr)
     if not keys:
         print(
             f"{args.config}: there are no keys, so nothing can be signed: see dkimgate keys new --help", file=sys.stderr
@@ -315,6 +315,6 @@ def _print_table(keys: list[SigningKey], findings: list[KeyFinding]) -> None:
             print(f"\nThe record that belongs to the key file:\n\n{zone_line(key)}")
 
 
-def _fail(text: str) -> int:
-    complain(*text.split("\n"))
+def _fail(*problems: Problem) -> int:
+    complain(*problems)
     return 2

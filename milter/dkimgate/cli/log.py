@@ -117,7 +117,7 @@ def run_tail(options: argparse.Namespace) -> int:
         now = status.st_size if status is not None else 0
         printer.print(*_last(reader, _sources(options, file, now), {file: now}, wanted, options))
         if reader.torn and not reader.whole and not options.follow:
-            raise CommandError(f"{file}: {_NO_JOURNAL}")
+            raise CommandError("journal.not-a-journal", _NO_JOURNAL, file)
         _tell_torn(reader, file)
         if not reader.whole:
             complain(f"{file}: {_EMPTY}")
@@ -127,7 +127,7 @@ def run_tail(options: argparse.Namespace) -> int:
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             raise
-        raise CommandError(_why(error, file)) from None
+        raise _why(error, file) from None
     return 0 if printer.printed or options.follow or not reader.whole else 1
 
 
@@ -168,18 +168,19 @@ def run_show(options: argparse.Namespace) -> int:
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             raise
-        raise CommandError(_why(error, file)) from None
+        raise _why(error, file) from None
     if found_none is not None:
-        raise CommandError(f"{file}: {found_none}")
+        raise CommandError("journal.no-records", found_none, file)
     _tell_torn(reader, file)
     for name in missing:
         complain(f"{name}: no such record in {file} or its rotated files")
     return 1 if missing else 0
 
 
-def _why(error: OSError, file: Path) -> str:
+def _why(error: OSError, file: Path) -> CommandError:
     missing = ": no message has been recorded there yet" if isinstance(error, FileNotFoundError) else ""
-    return cant_read(error, Path(error.filename or file), missing)
+    problem = cant_read(error, Path(error.filename or file), missing)
+    return CommandError(problem.code, problem.text, problem.file)
 
 
 def _without_records(files: Sequence[Path]) -> str | None:

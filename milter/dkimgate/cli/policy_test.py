@@ -15,6 +15,7 @@ from dkimgate import srs
 from dkimgate.cli import stored
 from dkimgate.cli.screen import BAD, DIM, GOOD, TITLE, Cell, Screen, complain
 from dkimgate.config import yaml_file
+from dkimgate.config.problem import Problem
 from dkimgate.config.yaml_file import ConfigError, nearest
 from dkimgate.dkim.keys import signing_key
 from dkimgate.facts import Assessment
@@ -91,7 +92,13 @@ def _policy(suite: Suite, given: Path | None) -> Policy:
     if given is not None:
         return loader.from_document(yaml_file.read(given))
     if suite.policy is None:
-        raise ConfigError(f"{suite.file}: which policy? Write `policy: FILE` at the top, or call with --policy FILE")
+        raise ConfigError(
+            Problem(
+                "case.no-policy",
+                "which policy? Write `policy: FILE` at the top, or call with --policy FILE",
+                suite.file,
+            )
+        )
     file, here = suite.policy.resolve(), Path.cwd()
     shown = file.relative_to(here) if file.is_relative_to(here) else file
     return loader.from_document(yaml_file.read(shown, f": correct `policy:` in {suite.file}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from pathlib import Path
 
@@ -10,12 +11,12 @@ from dkimgate.cli.help_text import Formatter
 from dkimgate.config import credentials, dkimgate_yaml
 from dkimgate.config.dkimgate_yaml import DEFAULT_FILE
 from dkimgate.config.permissions import hindrance, process_hindrance
+from dkimgate.config.problem import Problem
 from dkimgate.config.yaml_file import ConfigError
 from dkimgate.daemon import privileges
 from dkimgate.daemon.attempt import attempts
 from dkimgate.daemon.server import serve
 from dkimgate.gate.gate import Gate
-from dkimgate.log import visible
 
 _DESCRIPTION = """\
 Run the daemon in the foreground, logging to stderr; systemd, or any other supervisor, keeps it there.
@@ -73,7 +74,7 @@ def _load(file: Path) -> Gate:
     gate = Gate.load(file)
     problem = gate.journal.probe()
     if problem is not None:
-        raise ConfigError(f"journal.file: {problem}")
+        raise ConfigError(Problem("journal.unwritable", f"journal.file: {problem}"))
     return gate
 
 
@@ -98,32 +99,30 @@ def _test(file: Path) -> None:
         try:
             privileges.owner_of(settings)
         except privileges.StartError as error:
-            raise ConfigError(*problems, str(error)) from None
+            raise ConfigError(*problems, error.problem) from None
     problem = gate.journal.probe(user)
-    problems += [f"journal.file: {problem}"] if problem is not None else []
+    problems += [Problem("journal.unwritable", f"journal.file: {problem}")] if problem is not None else []
     secrets = [each.secret_file for each in (settings.unalign, settings.passport) if each is not None]
     for each in (file, settings.policy, *(key.file for key in settings.keys), *secrets):
         if credentials.is_credential(each):
             if credentials.is_new(each):
                 unit = each.parent.name
-                problems.append(
-                    f"{each}: systemd makes this file when {unit} starts: systemctl restart {unit} in the place of a "
-                    f"reload"
-                )
-        elif user is not None and (text := hindrance(each, user)) is not None:
-            problems.append(text)
+                text = f"systemd makes this file when {unit} starts: systemctl restart {unit} in the place of a reload"
+                problems.append(Problem("file.credential-new", text, each))
+        elif user is not None and (unreadable := hindrance(each, user)) is not None:
+            problems.append(unreadable)
     if problems:
         raise ConfigError(*problems)
 
 
 def _attempt(file: Path) -> int:
-    """Load and try everything as this process, and print what fails, a line each, for `check`. Returns 0, or 1 where
-    something does."""
+    """Load and try everything as this process, and print what fails, a JSON object each, for `check`. Returns 0, or 1
+    where something does."""
     try:
         settings = dkimgate_yaml.load_whole(file)
-        problems = [*Gate.load(file).broken, *attempts(settings)]
+        problems: list[Problem] = [*Gate.load(file).broken, *attempts(settings)]
     except ConfigError as error:
         problems = list(error.problems)
     for problem in problems:
-        print(*map(visible, problem.split("\n")), sep="\n")
+        print(json.dumps(problem.as_json()))
     return 1 if problems else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from dkimgate.config.problem import Problem
 from dkimgate.log import Level, to_journal, visible
 
 Cell = str | tuple[str, str]
@@ -23,12 +25,18 @@ GOOD, BAD, DOUBT, DIM, TITLE = "green", "bold red", "yellow", "dim", "bold"
 class CommandError(Exception):
     """A command that can't run; `str()` says why, in one line."""
 
+    def __init__(self, code: str, text: str, file: Path | None = None) -> None:
+        self.problem = Problem(code, text, file)
+        super().__init__(str(self.problem))
 
-def complain(*lines: str) -> None:
-    """Lines on stderr, each with the program's name; in the system's journal, which knows that, as errors."""
+
+def complain(*told: str | Problem) -> None:
+    """Print lines on stderr, each with the program's name; in the system's journal, which knows that, as errors. A text
+    is one line, whatever is in it; a problem may have several."""
     prefix = f"<{Level.ERROR.value}>" if to_journal() else "dkimgate: "
-    for line in lines:
-        print(f"{prefix}{visible(line)}", file=sys.stderr)
+    for each in told:
+        for line in str(each).split("\n") if isinstance(each, Problem) else [each]:
+            print(f"{prefix}{visible(line)}", file=sys.stderr)
 
 
 class Screen:

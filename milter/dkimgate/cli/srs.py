@@ -13,7 +13,7 @@ from dkimgate.cli.account import account
 from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import BAD, DIM, GOOD, CommandError, Screen
 from dkimgate.config import dkimgate_yaml, secret_file
-from dkimgate.srs import Problem, Refusal, Secrets
+from dkimgate.srs import NotRestored, Refusal, Secrets
 
 _USAGE = """\
 dkimgate srs [--config FILE] [--json] ADDRESS...
@@ -81,10 +81,12 @@ def run(options: argparse.Namespace) -> int:
     if options.addresses == ["new-secret"]:
         return _new_secret(options.out)
     if options.out is not None:
-        raise CommandError("--out goes with new-secret: dkimgate srs new-secret --out FILE")
+        raise CommandError("command.out", "--out goes with new-secret: dkimgate srs new-secret --out FILE")
     settings = dkimgate_yaml.load(options.config)
     if settings.unalign is None:
-        raise CommandError(f"{options.config}: no SRS domain: add `unalign: {{domain: ..., secret_file: ...}}`")
+        raise CommandError(
+            "srs.no-domain", "no SRS domain: add `unalign: {domain: ..., secret_file: ...}`", options.config
+        )
     secrets = Secrets.load(settings.unalign.secret_file)
     answers = [answer(address, settings.unalign.domain, secrets, time.time()) for address in options.addresses]
     if options.json:
@@ -111,11 +113,11 @@ def answer(written: str, domain: str, secrets: Secrets, now: float) -> Answer:
     match restored:
         case str():
             return Answer(address, "restored", restored)
-        case Problem.NOT_OURS:
+        case NotRestored.NOT_OURS:
             pass
-        case Problem.NOT_SRS:
+        case NotRestored.NOT_SRS:
             return Answer(address, "unchanged", address, f"in our SRS domain {domain}, and no SRS address")
-        case Problem():
+        case NotRestored():
             return Answer(address, "refused", None, restored.value)
     match srs.rewrite(address, domain, secrets, now):
         case Refusal.NULL_SENDER:

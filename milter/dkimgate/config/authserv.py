@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import idna
 
+from dkimgate.config.problem import BadValue
+
 _LONGEST_NAME = 253
 _JOB = "/*"
 _BELOW = "*."
@@ -25,9 +27,10 @@ def valid(entry: str) -> str:
     """An entry as it is. Raises ValueError where a star stands elsewhere than in a pattern."""
     name = entry.removesuffix(_JOB).removeprefix(_BELOW)
     if "*" in name or not name:
-        raise ValueError(
+        raise BadValue(
+            "value.authserv-id",
             f'{entry!r}: expected a name, "NAME/*" for that name with a job id, or "*.DOMAIN" for every name below a '
-            f"domain"
+            f"domain",
         )
     return entry
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
 from dkimgate.config import authserv, wrong_kind, yaml_file
+from dkimgate.config.problem import BadValue, Problem
 from dkimgate.config.values import (
     AddressText,
     AuthservId,
@@ -282,7 +283,7 @@ class Signature(Section):
 def _listen(value: object) -> object:
     items = [value] if isinstance(value, str | dict) else value
     if not isinstance(items, list) or not items or not all(isinstance(item, str | dict) for item in items):
-        raise ValueError("expected unix:PATH or inet:HOST:PORT, or a list of them")
+        raise BadValue("value.listen", "expected unix:PATH or inet:HOST:PORT, or a list of them")
     return tuple({"socket": item} if isinstance(item, str) else item for item in items)
 
 
@@ -361,11 +362,15 @@ def load_whole(file: Path) -> Config:
     document = yaml_file.read(file, ": name the configuration with --config FILE")
     if document.data is None:
         raise yaml_file.ConfigError(
-            f"{file}: the file is empty, or all of it is commented out: expected at least {', '.join(_STATED)}"
+            Problem(
+                "config.empty",
+                f"the file is empty, or all of it is commented out: expected at least {', '.join(_STATED)}",
+                file,
+            )
         )
     settings = from_document(document)
     missing = [
-        document.problem((), f"the key {key!r} is missing: {what}")
+        document.problem((), "yaml.missing-key", f"the key {key!r} is missing: {what}")
         for key, what in _STATED.items()
         if key not in document.data
     ]

@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 
 from dkimgate.config import permissions
+from dkimgate.config.problem import Problem
 
 
 def seen(path: Path) -> os.stat_result | None:
@@ -26,8 +27,8 @@ def is_folder(path: Path) -> bool:
     return status is not None and stat.S_ISDIR(status.st_mode)
 
 
-def cant_read(error: OSError, file: Path, misnamed: str = "") -> str:
-    """`FILE: why: what to do`, for a file that could not be read. `misnamed`, with its colon, says what to do where
+def cant_read(error: OSError, file: Path, misnamed: str = "") -> Problem:
+    """Why, and what to do, for a file that could not be read. `misnamed`, with its colon, says what to do where
     there is no file of that name."""
     match error:
         case FileNotFoundError():
@@ -40,10 +41,10 @@ def cant_read(error: OSError, file: Path, misnamed: str = "") -> str:
             remedy = _who_may_read(file)
         case _:
             remedy = ""
-    return f"{file}: {error.strerror or error}{remedy}"
+    return Problem("file.cant-read", f"{error.strerror or error}{remedy}", file)
 
 
-def cant_write(error: OSError, file: Path, what: str) -> str:
+def cant_write(error: OSError, file: Path, what: str) -> Problem:
     """The same for a new file; `what` was to go into it ("the key")."""
     match error:
         case FileNotFoundError():
@@ -56,7 +57,7 @@ def cant_write(error: OSError, file: Path, what: str) -> str:
             remedy = ": run it as root, or name a file in a folder of your own"
         case _:
             remedy = ""
-    return f"{file}: can't write {what}: {error.strerror or error}{remedy}"
+    return Problem("file.cant-write", f"can't write {what}: {error.strerror or error}{remedy}", file)
 
 
 def _first_file(file: Path) -> Path:

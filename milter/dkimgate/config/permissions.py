@@ -9,6 +9,8 @@ import shlex
 import stat
 from pathlib import Path
 
+from dkimgate.config.problem import Problem
+
 
 def process_user() -> str:
     """The user of this process, by number where it has no name (in a container)."""
@@ -37,19 +39,19 @@ def may(status: os.stat_result, user: str | None, wanted: int) -> bool:
     return (status.st_mode & (wanted >> shift)) == wanted >> shift
 
 
-def process_hindrance(file: Path) -> str | None:
+def process_hindrance(file: Path) -> Problem | None:
     """`hindrance` of this process's own user, which has tried it: what gives access besides the permission bits counts
     too."""
     return None if os.geteuid() == 0 or os.access(file, os.R_OK) else _hindrance(file, None)
 
 
-def hindrance(file: Path, user: str) -> str | None:
+def hindrance(file: Path, user: str) -> Problem | None:
     """Why `user` can't read a file, and what to do. None where it can, and where the file is not there or not to be
     seen: whoever reads it tells that."""
     return _hindrance(file, user)
 
 
-def _hindrance(file: Path, user: str | None) -> str | None:
+def _hindrance(file: Path, user: str | None) -> Problem | None:
     name, group = (process_user(), group_name(os.getegid())) if user is None else (user, "")
     try:
         closed = closed_folder(file, user)
@@ -57,13 +59,13 @@ def _hindrance(file: Path, user: str | None) -> str | None:
     except OSError:
         return None
     if closed is not None:
-        return (
-            f"{file}: {name} may not enter {closed}: move the file to a folder of the daemon's, such as /etc/dkimgate"
-        )
+        text = f"{name} may not enter {closed}: move the file to a folder of the daemon's, such as /etc/dkimgate"
+        return Problem("file.closed-folder", text, file)
     if readable:
         return None
     quoted = shlex.quote(str(file))
-    return f"{file}: {name} can't read this file: chgrp {group or group_of(name)} {quoted} && chmod 0640 {quoted}"
+    text = f"{name} can't read this file: chgrp {group or group_of(name)} {quoted} && chmod 0640 {quoted}"
+    return Problem("file.unreadable", text, file)
 
 
 def group_of(user: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 from dkimgate.config import credentials, files, permissions
+from dkimgate.config.problem import Problem
 from dkimgate.config.yaml_file import ConfigError
 
 ACCOUNT = "dkimgate"
@@ -39,19 +40,25 @@ def read(file: Path, what: str, missing: str) -> bytes:
         # without O_NONBLOCK a named pipe would wait for ever
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise ConfigError(f"{file}: can't read {what}: {error.strerror}{_remedy(error, file, missing)}") from None
+        raise ConfigError(
+            Problem("file.cant-read", f"can't read {what}: {error.strerror}{_remedy(error, file, missing)}", file)
+        ) from None
     try:
         state = os.fstat(descriptor)
         if not stat.S_ISREG(state.st_mode):
-            raise ConfigError(f"{file}: not a regular file: expected a file that holds {what}")
+            raise ConfigError(
+                Problem("file.not-regular", f"not a regular file: expected a file that holds {what}", file)
+            )
         _check_permissions(file, what, stat.S_IMODE(state.st_mode))
         data = os.read(descriptor, _LARGEST + 1)
     except OSError as error:
-        raise ConfigError(f"{file}: can't read {what}: {error.strerror}") from None
+        raise ConfigError(Problem("file.cant-read", f"can't read {what}: {error.strerror}", file)) from None
     finally:
         os.close(descriptor)
     if len(data) > _LARGEST:
-        raise ConfigError(f"{file}: larger than {_LARGEST} octets: expected a file that holds {what}")
+        raise ConfigError(
+            Problem("file.too-large", f"larger than {_LARGEST} octets: expected a file that holds {what}", file)
+        )
     return data
 
 
@@ -59,14 +66,18 @@ def _read_origin(file: Path, what: str) -> bytes:
     """Raises ConfigError: in the daemon too, which is not allowed to read it, and needs a restart to be given it."""
     made_from = credentials.origin(file)
     if made_from.file is None:
-        raise ConfigError(f"{file}: can't read {what}: {made_from.why}")
+        raise ConfigError(Problem("file.no-credential", f"can't read {what}: {made_from.why}", file))
     source, unit = made_from.file, made_from.unit
     if not os.access(source, os.R_OK) and not _is_missing(source):
         raise ConfigError(
-            f"{file}: can't read {what}: systemd makes this file from {source} when {unit} starts: systemctl restart "
-            f"{unit} "
-            f"(after systemctl daemon-reload, where LoadCredential= is new). To look at {source} in its place, run "
-            f"this as root"
+            Problem(
+                "file.no-credential",
+                f"can't read {what}: systemd makes this file from {source} when {unit} starts: systemctl restart "
+                f"{unit} "
+                f"(after systemctl daemon-reload, where LoadCredential= is new). To look at {source} in its place, run "
+                f"this as root",
+                file,
+            )
         )
     return read(source, what, f"correct LoadCredential= in {unit}, which can't start without it")
 
@@ -169,17 +180,17 @@ def _beginning(file: Path) -> bytes:
         os.close(descriptor)
 
 
-def _exists(file: Path, advice: str, parse: Callable[[bytes, Path], object]) -> str:
+def _exists(file: Path, advice: str, parse: Callable[[bytes, Path], object]) -> Problem:
     try:
         data = _beginning(file)
         parse(data, file)
     except IsADirectoryError as error:
         return files.cant_write(error, file, "the secret")
     except OSError:
-        return f"{file}: exists already: name another file"
+        return Problem("file.exists", "exists already: name another file", file)
     except ConfigError:
-        return f"{file}: exists already, and holds no secrets: name another file"
-    return f"{file}: exists already: {advice}"
+        return Problem("file.exists", "exists already, and holds no secrets: name another file", file)
+    return Problem("file.exists", f"exists already: {advice}", file)
 
 
 def _remedy(error: OSError, file: Path, missing: str) -> str:
@@ -200,5 +211,9 @@ def _check_permissions(file: Path, what: str, mode: int) -> None:
         can = "change" if mode & (stat.S_IWOTH | stat.S_IWGRP) else "read"
         wanted = mode & _GROUP_MAY_READ
         raise ConfigError(
-            f"{file}: {who} can {can} {what} (mode {mode:04o}): run chmod {wanted:04o} {shlex.quote(str(file))}"
+            Problem(
+                "file.permissions",
+                f"{who} can {can} {what} (mode {mode:04o}): run chmod {wanted:04o} {shlex.quote(str(file))}",
+                file,
+            )
         )

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, StrictInt, StrictStr, ValidationInfo
 
 from dkimgate.config import authserv
+from dkimgate.config.problem import BadValue
 from dkimgate.config.slow_pattern import repeats_repeats, slowness
 
 MOST_WORKERS = 256
@@ -27,23 +28,27 @@ def _network(value: object) -> object:
         try:
             return ipaddress.ip_network(value)
         except ValueError as error:
-            raise ValueError(f"{error}: expected a network such as 192.0.2.0/24 or 2001:db8::/32") from None
-    raise ValueError('expected a network in quotes, such as "::1/128"')
+            raise BadValue(
+                "value.network", f"{error}: expected a network such as 192.0.2.0/24 or 2001:db8::/32"
+            ) from None
+    raise BadValue("value.network", 'expected a network in quotes, such as "::1/128"')
 
 
 def _address(value: object) -> object:
     if not isinstance(value, str):
-        raise ValueError('expected an IP address in quotes, such as "192.0.2.1"')
+        raise BadValue("value.address", 'expected an IP address in quotes, such as "192.0.2.1"')
     try:
         return ipaddress.ip_address(value)
     except ValueError:
-        raise ValueError(f"{value!r} is no IP address") from None
+        raise BadValue("value.address", f"{value!r} is no IP address") from None
 
 
 def _domain(value: str) -> str:
     name = value.lower().rstrip(".")
     if not re.fullmatch(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", name):
-        raise ValueError(f"{value!r} is no domain name (write internationalized names as A-labels, xn--...)")
+        raise BadValue(
+            "value.domain", f"{value!r} is no domain name (write internationalized names as A-labels, xn--...)"
+        )
     return name
 
 
@@ -53,36 +58,42 @@ def _host(value: str) -> str:
 
 def _mode(value: str) -> str:
     if not re.fullmatch(r"0?[0-7]{3}", value):
-        raise ValueError(f'{value!r} is no file mode: expected one such as "0660"')
+        raise BadValue("value.file-mode", f'{value!r} is no file mode: expected one such as "0660"')
     return value
 
 
 def _workers(value: object) -> object:
     if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_WORKERS):
         return value
-    raise ValueError(f"expected auto, or a whole number from 1 to {MOST_WORKERS}")
+    raise BadValue("value.workers", f"expected auto, or a whole number from 1 to {MOST_WORKERS}")
 
 
 def _line_length(value: object) -> object:
     if isinstance(value, int) and not isinstance(value, bool) and (value == 0 or LEAST_LINE <= value <= MOST_LINE):
         return value
-    raise ValueError(f"expected a number of octets from {LEAST_LINE} to {MOST_LINE}, or 0 for lines of any length")
+    raise BadValue(
+        "value.line-length",
+        f"expected a number of octets from {LEAST_LINE} to {MOST_LINE}, or 0 for lines of any length",
+    )
 
 
 def _listener(value: str) -> str:
     if value.startswith("unix:") and len(value) > len("unix:"):
         if not value.startswith("unix:/"):
-            raise ValueError(
-                f"{value!r}: expected the whole path, from / on; only in main.cf it starts at Postfix's queue directory"
+            raise BadValue(
+                "value.socket-path",
+                f"{value!r}: expected the whole path, from / on; only in main.cf it starts at Postfix's queue "
+                "directory",
             )
         if len(os.fsencode(value)) > 107 + len("unix:"):
-            raise ValueError("the path of a unix-domain socket has at most 107 bytes")
+            raise BadValue("value.socket-path-too-long", "the path of a unix-domain socket has at most 107 bytes")
         return value
     match = re.fullmatch(r"inet6?:(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})", value)
     if match and 0 < int(match[2]) < 65536:
         return value
-    raise ValueError(
-        f"{value!r} is no listener: expected unix:PATH or inet:HOST:PORT (IPv6 in brackets: inet:[::1]:8891)"
+    raise BadValue(
+        "value.socket",
+        f"{value!r} is no listener: expected unix:PATH or inet:HOST:PORT (IPv6 in brackets: inet:[::1]:8891)",
     )
 
 
@@ -91,7 +102,7 @@ def _path(value: object, info: ValidationInfo) -> Path:
     if isinstance(value, Path):
         return value
     if not isinstance(value, str) or not re.fullmatch("[^\0\ud800-\udfff]+", value):
-        raise ValueError("expected the path of a file (in quotes if it is a number)")
+        raise BadValue("value.file-path", "expected the path of a file (in quotes if it is a number)")
     base = (info.context or {}).get("folder", Path())
     return Path(base) / value
 
@@ -102,7 +113,7 @@ FIELD_NAME = re.compile(r"[!-9;-~]{1,76}")
 
 def _field_name(value: str) -> str:
     if not FIELD_NAME.fullmatch(value):
-        raise ValueError(f"{value!r} is no name of a header field (write it without the colon)")
+        raise BadValue("value.header-field", f"{value!r} is no name of a header field (write it without the colon)")
     return value
 
 
@@ -114,21 +125,26 @@ def _pattern(value: str) -> str:
     try:
         groups = re.compile(value, re.IGNORECASE).groupindex
     except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(f"not a valid regular expression: {error}") from None
+        raise BadValue("value.pattern", f"not a valid regular expression: {error}") from None
     unknown = sorted(set(groups) - {*_VERDICT_GROUPS, "required"})
     if unknown:
-        raise ValueError(f"unknown group {unknown[0]!r}; valid here: flag, score, bar, required")
+        raise BadValue("value.pattern-group", f"unknown group {unknown[0]!r}; valid here: flag, score, bar, required")
     if not set(groups) & set(_VERDICT_GROUPS):
-        raise ValueError(r"expected a group that says something: (?P<flag>yes), (?P<score>\d+) or (?P<bar>\++)")
+        raise BadValue(
+            "value.pattern-without-group",
+            r"expected a group that says something: (?P<flag>yes), (?P<score>\d+) or (?P<bar>\++)",
+        )
     if repeats_repeats(value):
-        raise ValueError(
+        raise BadValue(
+            "value.pattern-slow",
             "a repeated group that holds repetitions or alternatives, such as (a+)*: a sender could make it run for "
-            "hours"
+            "hours",
         )
     if (slow := slowness(value)) is not None:
-        raise ValueError(
+        raise BadValue(
+            "value.pattern-slow",
             f"a slow pattern, on {slow}: a sender could keep the daemon busy; write it with fewer * and +, or with *+ "
-            f"and ++"
+            f"and ++",
         )
     return value
 

@@ -3,6 +3,7 @@ name."""
 
 from __future__ import annotations
 
+from dkimgate.config.problem import Problem
 from dkimgate.config.yaml_file import ConfigError, Document
 
 CONFIGURATION, POLICY, CASES = "a configuration", "a policy", "a file of test cases"
@@ -17,4 +18,6 @@ def refuse(document: Document, wanted: str, remedy: str = "") -> None:
         return
     found = next((kind for kind, marks in _MARKS.items() if keys & marks), None)
     if found is not None:
-        raise ConfigError(f"{document.file}: this looks like {found}, and not like {wanted}{remedy}")
+        raise ConfigError(
+            Problem("yaml.wrong-file", f"this looks like {found}, and not like {wanted}{remedy}", document.file)
+        )

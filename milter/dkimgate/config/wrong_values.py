@@ -40,24 +40,28 @@ KNOWN = {*_ALONE, *_EXPECTED, "value_error", "literal_error", "too_short", "miss
 """The kinds of errors that have words of ours. A test compares them with what the models can raise."""
 
 
-def told(error: ErrorDetails, schemas: Sequence[Mapping[str, Any]]) -> str:
-    """The text about one value. `schemas` are the JSON Schemas that it may follow: they name the range of a number."""
+def told(error: ErrorDetails, schemas: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """Code and text about one value. `schemas` are the JSON Schemas that it may follow: they name the range of a
+    number."""
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
     found = f"found {shown(value)}"
     if kind == "value_error":
-        return str(context["error"])
+        return getattr(context["error"], "code", "yaml.value"), str(context["error"])
     if kind == "invalid_key":
-        return f"the key {shown(value)} is no text: put it in quotes"
+        return "yaml.key-not-text", f"the key {shown(value)} is no text: put it in quotes"
     if kind == "literal_error":
-        return f"must be {context['expected']}, {found}{trap(value)}"
+        return "yaml.unknown-word", f"must be {context['expected']}, {found}{trap(value)}"
     if kind == "too_short":
-        return f"expected at least {_count(context['min_length'])}, found {_count(context['actual_length'])}"
+        least, actual = _count(context["min_length"]), _count(context["actual_length"])
+        return "yaml.too-few", f"expected at least {least}, found {actual}"
     if kind in _ALONE:
-        return _ALONE[kind]
+        return ("yaml.expected-list" if _ALONE[kind] == _LIST else "yaml.expected-mapping"), _ALONE[kind]
     expected = _EXPECTED.get(kind, "another value")
-    if expected == "text":
-        return f"expected text, {found}{trap(value)}"
-    return f"expected {_with_range(expected, schemas) if 'number' in expected else expected}, {found}"
+    if expected.startswith("text"):
+        return "yaml.expected-text", f"expected {expected}, {found}{trap(value)}"
+    if "number" in expected:
+        return "yaml.number", f"expected {_with_range(expected, schemas)}, {found}"
+    return ("yaml.expected-flag" if expected == "true or false" else "yaml.value"), f"expected {expected}, {found}"
 
 
 def _count(number: int) -> str:

@@ -15,17 +15,17 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from dkimgate.config import files, wrong_values, yaml_hints
+from dkimgate.config.problem import Problem
 
 Where = tuple[str | int, ...]
 """The way to a value: keys and list indexes from the top of the document."""
 
 
 class ConfigError(Exception):
-    """One or more mistakes in what an operator wrote. `str()` is ready to print: a line a mistake, `file:line:column:
-    text`."""
+    """One or more problems with what an operator wrote. `str()` is ready to print: a line for each problem."""
 
-    def __init__(self, *problems: str) -> None:
-        super().__init__("\n".join(problems))
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("\n".join(map(str, problems)))
         self.problems = problems
 
 
@@ -41,12 +41,12 @@ class Document:
     places: dict[Where, tuple[int, int]] = field(default_factory=dict)
     sha256: str = ""
 
-    def problem(self, where: Where, text: str) -> str:
-        """`file:line:column: text`; where the value itself is not in the file, the place of what should hold it."""
+    def problem(self, where: Where, code: str, text: str) -> Problem:
+        """A problem with its place. If the value itself is not in the file: the place of what should hold it."""
         while where and where not in self.places:
             where = where[:-1]
         line, column = self.places.get(where, (1, 1))
-        return f"{self.file}:{line}:{column}: {text}"
+        return Problem(code, text, self.file, line, column)
 
     def line(self, where: Where) -> int:
         """The line of a value, from 1."""
@@ -67,7 +67,7 @@ def read(file: Path, remedy: str = "") -> Document:
     except UnicodeDecodeError as error:
         before: bytes = error.object[: error.start]
         line, column = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
-        raise ConfigError(f"{file}:{line}:{column}: not UTF-8: save the file as UTF-8") from None
+        raise ConfigError(Problem("yaml.not-utf-8", "not UTF-8: save the file as UTF-8", file, line, column)) from None
     return parse(text, file)
 
 
@@ -103,29 +103,40 @@ class _Loader(yaml.SafeLoader):
 def parse(text: str, file: Path) -> Document:
     """`read`, of a text at hand."""
     places: dict[Where, tuple[int, int]] = {}
-    problems: list[str] = []
+    problems: list[Problem] = []
     try:
         node = yaml.compose(text, Loader=_Loader)
         data = yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        at = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        at = (mark.line + 1, mark.column + 1) if mark else (None, None)
         problem = error.problem or error.context or ""
-        raise ConfigError(f"{file}{at}: not valid YAML: {problem}{_begun(error)}{yaml_hints.of(error, text)}") from None
+        raise ConfigError(
+            Problem("yaml.syntax", f"not valid YAML: {problem}{_begun(error)}{yaml_hints.of(error, text)}", file, *at)
+        ) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise ConfigError(
-            f"{file}:{line}: not valid YAML: the character {ord(text[error.position]):#06x} may not stand here"
+            Problem(
+                "yaml.character",
+                f"not valid YAML: the character {ord(text[error.position]):#06x} may not stand here",
+                file,
+                line,
+            )
         ) from None
     except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
         first = str(error).splitlines()[0] if str(error) else "nested too deeply"
-        raise ConfigError(f"{file}: not valid YAML: {first}") from None
+        raise ConfigError(Problem("yaml.syntax", f"not valid YAML: {first}", file)) from None
     if node is not None:
         try:
             _collect(node, (), places, problems, file, frozenset())
         except _TooMany:
             raise ConfigError(
-                f"{file}: more than {MOST_VALUES} values: do aliases (*) repeat others that repeat others?"
+                Problem(
+                    "yaml.too-large",
+                    f"more than {MOST_VALUES} values: do aliases (*) repeat others that repeat others?",
+                    file,
+                )
             ) from None
     if problems:
         raise ConfigError(*problems)
@@ -145,7 +156,7 @@ def _collect(
     node: yaml.Node,
     where: Where,
     places: dict[Where, tuple[int, int]],
-    problems: list[str],
+    problems: list[Problem],
     file: Path,
     above: frozenset[int],
 ) -> None:
@@ -153,9 +164,7 @@ def _collect(
         raise _TooMany
     places.setdefault(where, (node.start_mark.line + 1, node.start_mark.column + 1))
     if id(node) in above:
-        problems.append(
-            f"{file}:{node.start_mark.line + 1}:{node.start_mark.column + 1}: an alias (*) that holds itself"
-        )
+        problems.append(Problem("yaml.alias", "an alias (*) that holds itself", file, *places[where]))
         return
     above |= {id(node)}
     if isinstance(node, yaml.SequenceNode):
@@ -167,7 +176,8 @@ def _collect(
             name = str(key.value)
             line, column = key.start_mark.line + 1, key.start_mark.column + 1
             if name in seen:
-                problems.append(f"{file}:{line}:{column}: the key {name!r} stands here a second time")
+                text = f"the key {name!r} stands here a second time"
+                problems.append(Problem("yaml.key-twice", text, file, line, column))
             seen.add(name)
             places[(*where, name)] = (line, column)
             _collect(value, (*where, name), places, problems, file, above)
@@ -190,7 +200,9 @@ def validate(model: type[Model], document: Document, context: dict[str, Any] | N
     """Turn a document into a model. Raises ConfigError with a line for each mistake."""
     data = document.data if document.data is not None else {}
     if not isinstance(data, dict):
-        raise ConfigError(document.problem((), "expected a mapping (`key: value` lines) at the top"))
+        raise ConfigError(
+            document.problem((), "yaml.expected-mapping", "expected a mapping (`key: value` lines) at the top")
+        )
     try:
         return model.model_validate(data, context=context)
     except ValidationError as error:
@@ -198,18 +210,20 @@ def validate(model: type[Model], document: Document, context: dict[str, Any] | N
         raise ConfigError(*dict.fromkeys(_explain(e, schema, document) for e in error.errors())) from None
 
 
-def _explain(error: ErrorDetails, schema: dict[str, Any], document: Document) -> str:
-    """One mistake in the words of an operator, with its place."""
+def _explain(error: ErrorDetails, schema: dict[str, Any], document: Document) -> Problem:
+    """One problem in the words of an operator, with its place."""
     where = _real_place(error["loc"], document.data)
     name = str(error["loc"][-1]) if error["loc"] else ""
     kind = error["type"]
     if kind == "extra_forbidden":
-        return document.problem(where, f"unknown key {name!r}{nearest(name, _keys_beside(where, schema))}")
+        text = f"unknown key {name!r}{nearest(name, _keys_beside(where, schema))}"
+        return document.problem(where, "yaml.unknown-key", text)
     if kind == "missing":
-        return document.problem(where, f"the key {'.'.join(map(str, error['loc']))!r} is missing")
-    text = wrong_values.told(error, _schemas(where, schema))
+        text = f"the key {'.'.join(map(str, error['loc']))!r} is missing"
+        return document.problem(where, "yaml.missing-key", text)
+    code, text = wrong_values.told(error, _schemas(where, schema))
     key = ".".join(str(step) for step in where)
-    return document.problem(where, f"{key}: {text}" if key else text)
+    return document.problem(where, code, f"{key}: {text}" if key else text)
 
 
 def _real_place(loc: tuple[int | str, ...], data: object) -> Where:

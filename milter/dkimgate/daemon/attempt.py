@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dkimgate.config.dkimgate_yaml import Config
+from dkimgate.config.problem import Problem
 
 _ROOM = 65_536
 """Octets that must fit on the disk: some fifty records."""
 
 
-def attempts(settings: Config) -> Iterator[str]:
+def attempts(settings: Config) -> Iterator[Problem]:
     """What this process could not do of it, for the operator. Nothing stays behind, and no other daemon is
     disturbed."""
     problem = _journal(settings.journal.file)
@@ -27,12 +28,12 @@ def attempts(settings: Config) -> Iterator[str]:
             if settings.journal.on_failure == "defer"
             else "mail would leave unsigned and without a record"
         )
-        yield f"journal.file: {problem}: {what}"
+        yield Problem("journal.unwritable", f"journal.file: {problem}: {what}")
     for listener in settings.listen:
         kind, _, place = listener.socket.partition(":")
         problem = _unix(Path(place)) if kind == "unix" else _inet(kind, place)
         if problem is not None:
-            yield f"listen: {listener.socket}: {problem}"
+            yield Problem("start.socket", f"listen: {listener.socket}: {problem}")
 
 
 def _journal(file: Path) -> str | None:

@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dkimgate.config.dkimgate_yaml import Config
+from dkimgate.config.problem import Problem
 from dkimgate.log import Level, log
 
 
 class StartError(Exception):
     """The daemon can't start; the text is for the operator and says what to do."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.problem = Problem(code, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +40,20 @@ def owner_of(config: Config) -> Owner | None:
         entry = pwd.getpwnam(config.user)
     except KeyError:
         raise StartError(
+            "user.missing",
             f"user: there is no user {config.user!r}: create it (adduser --system --group {config.user}) or name "
-            f"another"
+            f"another",
         ) from None
     if entry.pw_uid == 0:
-        raise StartError("user: root is no user to change to: name one that owns nothing but what dkimgate needs")
+        raise StartError(
+            "user.root", "user: root is no user to change to: name one that owns nothing but what dkimgate needs"
+        )
     if os.geteuid() == entry.pw_uid:
         return None
     if os.geteuid() != 0:
-        raise StartError(f"user: only root can become {config.user!r}: start dkimgate as root, or as that user")
+        raise StartError(
+            "user.not-root", f"user: only root can become {config.user!r}: start dkimgate as root, or as that user"
+        )
     return Owner(entry.pw_name, entry.pw_uid, entry.pw_gid)
 
 
@@ -55,7 +65,9 @@ def prepare_folder(folder: Path, owner: Owner) -> None:
     except FileExistsError:
         return
     except OSError as error:
-        raise StartError(f"{folder}: {error.strerror}: create this folder, owned by {owner.name}") from None
+        raise StartError(
+            "start.no-folder", f"{folder}: {error.strerror}: create this folder, owned by {owner.name}"
+        ) from None
 
 
 def become(owner: Owner) -> None:
@@ -65,9 +77,9 @@ def become(owner: Owner) -> None:
         os.setresgid(owner.gid, owner.gid, owner.gid)
         os.setresuid(owner.uid, owner.uid, owner.uid)
     except OSError as error:
-        raise StartError(f"can't become {owner.name}: {error.strerror}") from None
+        raise StartError("user.cant-become", f"can't become {owner.name}: {error.strerror}") from None
     if os.getresuid() != (owner.uid,) * 3 or os.getresgid() != (owner.gid,) * 3 or _can_return():
-        raise StartError(f"can't give up root for {owner.name}: refusing to go on with privileges")
+        raise StartError("user.cant-become", f"can't give up root for {owner.name}: refusing to go on with privileges")
 
 
 def _can_return() -> bool:

@@ -159,7 +159,7 @@ class Supervisor:
         if serving < len(generation.slots):
             self._retire(generation)
             generation.kill()
-            raise StartError(f"only {serving} of {len(generation.slots)} workers came up")
+            raise StartError("start.no-workers", f"only {serving} of {len(generation.slots)} workers came up")
         return generation
 
     def _fork(self, generation: Generation, slot: Slot, ready: int | None = None) -> None:
@@ -262,7 +262,7 @@ class Supervisor:
         for text in self._current.judge.broken:
             log_lines(f"{text}. Mail that this key should sign leaves UNSIGNED until it is mended", Level.ERROR)
         for warning in self._current.judge.warnings:
-            log_lines(warning, Level.WARNING)
+            log_lines(str(warning), Level.WARNING)
         log(f"{what}: {self._status()}")
 
     def _tell_changes(self, before: Judge, judge: Judge) -> None:

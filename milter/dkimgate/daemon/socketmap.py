@@ -27,7 +27,7 @@ from dkimgate.daemon.child import settle
 from dkimgate.daemon.session import Judge
 from dkimgate.daemon.sockets import Listening
 from dkimgate.log import Level, describe, log
-from dkimgate.srs import Problem
+from dkimgate.srs import NotRestored
 
 MAP = b"restore"
 """The name in main.cf: `socketmap:unix:dkimgate/srs.sock:restore`."""
@@ -88,7 +88,7 @@ def reply(judge: Judge, request: bytes) -> bytes:
     except Exception as error:  # noqa: BLE001  a bounce waits rather than getting lost
         log(f"restoring an SRS address: {describe(error)}", Level.ERROR)
         return b"TEMP internal error"
-    if restored not in (Problem.NOT_OURS, Problem.NOT_SRS):
+    if restored not in (NotRestored.NOT_OURS, NotRestored.NOT_SRS):
         log(f"not restored: <{address[:300]}>: {restored.value}")
     return b"NOTFOUND "
 

@@ -76,7 +76,7 @@ def _open_unix(address: str, path: Path, config: Config, owner: Owner | None) ->
         _listen(listening)
     except OSError as error:
         listening.close()
-        raise StartError(f"listen: {address}: {_advice(error, path)}") from None
+        raise StartError("start.socket", f"listen: {address}: {_advice(error, path)}") from None
     except StartError:
         listening.close()
         path.unlink(missing_ok=True)
@@ -92,22 +92,30 @@ def _clear_stale(address: str, path: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise StartError(f"listen: {address}: {_advice(error, path)}") from None
+        raise StartError("start.socket", f"listen: {address}: {_advice(error, path)}") from None
     if not stat.S_ISSOCK(mode):
-        raise StartError(f"listen: {address}: this file is no socket: remove it, or name another path")
+        raise StartError(
+            "start.not-a-socket", f"listen: {address}: this file is no socket: remove it, or name another path"
+        )
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
         result = probe.connect_ex(str(path))
     if result == errno.ECONNREFUSED:
         try:
             path.unlink()
         except OSError as error:
-            raise StartError(f"listen: {address}: can't remove the stale socket: {error.strerror}") from None
+            raise StartError(
+                "start.stale-socket", f"listen: {address}: can't remove the stale socket: {error.strerror}"
+            ) from None
     elif result == errno.EACCES:
         raise StartError(
-            f"listen: {address}: the socket of another user stands here: stop that daemon, or name another path"
+            "start.socket-of-another",
+            f"listen: {address}: the socket of another user stands here: stop that daemon, or name another path",
         )
     elif result != errno.ENOENT:
-        raise StartError(f"listen: {address}: another daemon is listening here: stop it first, or name another path")
+        raise StartError(
+            "start.socket-in-use",
+            f"listen: {address}: another daemon is listening here: stop it first, or name another path",
+        )
 
 
 def _group(config: Config) -> int:
@@ -118,7 +126,8 @@ def _group(config: Config) -> int:
         return grp.getgrnam(config.socket_group).gr_gid
     except KeyError:
         raise StartError(
-            f"socket_group: there is no group {config.socket_group!r}: create it, or name another"
+            "socket-group.missing",
+            f"socket_group: there is no group {config.socket_group!r}: create it, or name another",
         ) from None
 
 
@@ -126,7 +135,9 @@ def _open_inet(address: str, family: socket.AddressFamily, host: str, port: int)
     try:
         found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)
     except OSError as error:
-        raise StartError(f"listen: {address}: {host}: {error.strerror}: name an address of this host") from None
+        raise StartError(
+            "start.listen-address", f"listen: {address}: {host}: {error.strerror}: name an address of this host"
+        ) from None
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -139,7 +150,7 @@ def _open_inet(address: str, family: socket.AddressFamily, host: str, port: int)
         _listen(listening)
     except OSError as error:
         listening.close()
-        raise StartError(f"listen: {address}: {_advice(error, None)}") from None
+        raise StartError("start.socket", f"listen: {address}: {_advice(error, None)}") from None
     return Listening(address, listening)
 
 

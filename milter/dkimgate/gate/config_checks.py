@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dkimgate.config.dkimgate_yaml import Config
+from dkimgate.config.problem import Problem
 from dkimgate.facts import EnvelopeAction
 from dkimgate.message import domains
 from dkimgate.policy.language.model import Policy
 
 
-def problems(file: Path, settings: Config, policy: Policy | None) -> list[str]:
+def problems(file: Path, settings: Config, policy: Policy | None) -> list[Problem]:
     """Every reason why the daemon can't run with both, ready to print. `file` is that of the configuration; where there
     is no policy, because it has mistakes of its own, only the configuration is looked at."""
     found = [*_border(file, settings), *_srs(file, settings), *_unalign(file, settings)]
@@ -24,13 +25,14 @@ def problems(file: Path, settings: Config, policy: Policy | None) -> list[str]:
     return found
 
 
-def observing(policy: Policy) -> list[str]:
+def observing(policy: Policy) -> list[Problem]:
     """A loud line: where the policy only watches, forgeries are signed."""
     loud = "is SIGNED as if there were no gate; only the records tell what enforce would do"
     if policy.mode == "observe":
-        return [f"mode: observe: everything hosted {loud}"]
+        return [Problem("policy.observes", f"mode: observe: everything hosted {loud}")]
     rules = [rule.name for rule in policy.all_rules if rule.mode == "observe"]
-    return [f"mode: observe in {', '.join(rules)}: everything hosted that is taken there {loud}"] if rules else []
+    text = f"mode: observe in {', '.join(rules)}: everything hosted that is taken there {loud}"
+    return [Problem("policy.observes", text)] if rules else []
 
 
 def hosted_domains(settings: Config) -> set[str]:
@@ -43,7 +45,7 @@ def aligned_with(domain: str, others: Iterable[str]) -> list[str]:
     return sorted(other for other in others if domains.may_align(domain, other))
 
 
-def _forwarder(file: Path, settings: Config, policy: Policy) -> list[str]:
+def _forwarder(file: Path, settings: Config, policy: Policy) -> list[Problem]:
     asked = [
         what
         for what, is_asked in (("sign: forwarder", policy.uses_forwarder), ("seal: true", policy.seals))
@@ -52,82 +54,94 @@ def _forwarder(file: Path, settings: Config, policy: Policy) -> list[str]:
     if not asked:
         return []
     if settings.forwarder is None:
-        return [f"{file}: the policy says `{asked[0]}`, so the configuration must say `forwarder: {{domain: ...}}`"]
+        text = f"the policy says `{asked[0]}`, so the configuration must say `forwarder: {{domain: ...}}`"
+        return [Problem("forwarder.not-set", text, file)]
     domain = settings.forwarder.domain
     if domain not in {key.domain for key in settings.keys}:
-        return [f"{file}: forwarder.domain {domain} has no key under `keys:`"]
+        return [Problem("forwarder.no-key", f"forwarder.domain {domain} has no key under `keys:`", file)]
     aligned = aligned_with(domain, hosted_domains(settings))
     if aligned and policy.uses_forwarder:
-        return [
-            f"{file}: forwarder.domain {domain} may align with the hosted domain {aligned[0]}: take a domain that no "
-            f"mailbox uses"
-        ]
+        text = (
+            f"forwarder.domain {domain} may align with the hosted domain {aligned[0]}: take a domain that no mailbox "
+            "uses"
+        )
+        return [Problem("forwarder.aligned", text, file)]
     return []
 
 
-def _envelope(file: Path, settings: Config, policy: Policy) -> list[str]:
+def _envelope(file: Path, settings: Config, policy: Policy) -> list[Problem]:
     """Whoever wants senders rewritten says to what, or what becomes of the message instead."""
     if settings.unalign is not None:
         return []
     return [
-        f"{policy.file}:{rule.line}: the rule {rule.name!r} says `envelope: unalign`, but {file} names no domain for "
-        f"it: add "
-        "`unalign: {domain: ..., secret_file: ...}` there, or `otherwise: hold` (defer, reject) to the rule"
+        Problem(
+            "unalign.not-configured",
+            f"the rule {rule.name!r} says `envelope: unalign`, but {file} names no domain for it: add `unalign: "
+            "{domain: ..., secret_file: ...}` there, or `otherwise: hold` (defer, reject) to the rule",
+            Path(policy.file),
+            rule.line,
+        )
         for rule in policy.all_rules
         if rule.envelope is EnvelopeAction.UNALIGN and rule.disposition.leaves and rule.otherwise is None
     ]
 
 
-def _removed(file: Path, settings: Config, policy: Policy) -> list[str]:
+def _removed(file: Path, settings: Config, policy: Policy) -> list[Problem]:
     """A policy does not take off what the configuration says holds verdicts: a message that passes again would be
     signed without them."""
     verdicts = {field.field.lower() for field in settings.spam_fields}
     return [
-        f"{policy.file}:{rule.line}: the rule {rule.name!r} removes {name}, which {file} says holds a spam verdict "
-        f"(spam_fields)"
+        Problem(
+            "policy.remove-verdict",
+            f"the rule {rule.name!r} removes {name}, which {file} says holds a spam verdict (spam_fields)",
+            Path(policy.file),
+            rule.line,
+        )
         for rule in policy.all_rules
         for name in rule.remove
         if name.lower() in verdicts
     ]
 
 
-def _unalign(file: Path, settings: Config) -> list[str]:
+def _unalign(file: Path, settings: Config) -> list[Problem]:
     if settings.unalign is None:
         return []
     domain = settings.unalign.domain
     aligned = aligned_with(domain, hosted_domains(settings))
     if not aligned:
         return []
-    return [
-        f"{file}: unalign.domain {domain} may align with the hosted domain {aligned[0]}, so a rewritten sender could "
-        f"pass for it: take one "
-        "below a domain that no mailbox uses"
-    ]
+    text = (
+        f"unalign.domain {domain} may align with the hosted domain {aligned[0]}, so a rewritten sender could pass "
+        "for it: take one below a domain that no mailbox uses"
+    )
+    return [Problem("unalign.aligned", text, file)]
 
 
-def _border(file: Path, settings: Config) -> list[str]:
+def _border(file: Path, settings: Config) -> list[Problem]:
     if "border" not in settings.roles:
         return []
     found = []
     if not settings.trust.authserv_names or not settings.trust.authserv_names[0].isascii():
-        found.append(
-            f"{file}: a listener with `role: border` states results under the first name in trust.authserv_ids that "
-            f"is no pattern: "
-            "name one (in A-labels, xn--...)"
+        text = (
+            "a listener with `role: border` states results under the first name in trust.authserv_ids that is no "
+            "pattern: name one (in A-labels, xn--...)"
         )
+        found.append(Problem("border.no-authserv-id", text, file))
     if settings.passport is None:
-        found.append(
-            f"{file}: a listener with `role: border` takes fields off that say spam or fail, and keeps what they said "
-            f"in a passport: "
-            "add `passport: {secret_file: ...}`, with the file that `dkimgate passport new-secret --out FILE` makes"
+        text = (
+            "a listener with `role: border` takes fields off that say spam or fail, and keeps what they said in a "
+            "passport: add `passport: {secret_file: ...}`, with the file that `dkimgate passport new-secret --out "
+            "FILE` makes"
         )
+        found.append(Problem("border.no-passport", text, file))
     return found
 
 
-def _srs(file: Path, settings: Config) -> list[str]:
+def _srs(file: Path, settings: Config) -> list[Problem]:
     if settings.unalign is not None or "srs" not in settings.roles:
         return []
-    return [
-        f"{file}: a listener with `role: srs` restores senders that were rewritten: add `unalign: {{domain: ..., "
-        f"secret_file: ...}}`"
-    ]
+    text = (
+        "a listener with `role: srs` restores senders that were rewritten: add `unalign: {domain: ..., secret_file: "
+        "...}`"
+    )
+    return [Problem("srs.not-configured", text, file)]

@@ -13,6 +13,7 @@ from dkimgate.arc.arc_set import ALSO_SIGNED
 from dkimgate.arc.state import has_chain
 from dkimgate.config import dkimgate_yaml
 from dkimgate.config.dkimgate_yaml import Config
+from dkimgate.config.problem import Problem
 from dkimgate.config.yaml_file import ConfigError
 from dkimgate.dkim.canonical import BodyForms
 from dkimgate.dkim.content import asks_simple
@@ -70,11 +71,11 @@ class Engine:
         policy: Policy,
         keys: list[SigningKey],
         secrets: Secrets | None,
-        warnings: tuple[str, ...],
+        warnings: tuple[Problem, ...],
         srs_secrets: srs.Secrets | None = None,
         way: WayOut | None = None,
         smtp: Smtp | None = None,
-        broken: tuple[str, ...] = (),
+        broken: tuple[Problem, ...] = (),
     ) -> None:
         self.config = settings
         self.policy = policy
@@ -103,11 +104,11 @@ class Engine:
         settings = dkimgate_yaml.load(file)
         if policy_file is not None:
             settings = settings.model_copy(update={"policy": policy_file})
-        problems: list[str] = []
+        problems: list[Problem] = []
         policy: Policy | None = None
         keys: list[SigningKey] = []
-        warnings: list[str] = []
-        broken: list[str] = []
+        warnings: list[Problem] = []
+        broken: list[Problem] = []
         try:
             given = policy_file is not None
             policy = (

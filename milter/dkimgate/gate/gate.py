@@ -82,8 +82,8 @@ class Gate(Engine):
             raise Unjudged(passage.error or "nothing was decided")
         return passage.assessment
 
-    def restore(self, address: str) -> str | srs.Problem:
+    def restore(self, address: str) -> str | srs.NotRestored:
         """Whose bounce it is that comes to this address. Never raises."""
         if self.config.unalign is None or self.srs_secrets is None:
-            return srs.Problem.NOT_OURS
+            return srs.NotRestored.NOT_OURS
         return srs.restore(address, self.config.unalign.domain, self.srs_secrets, self.now())

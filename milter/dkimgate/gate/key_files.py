@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from dkimgate.config import dkimgate_yaml, secret_file
+from dkimgate.config.problem import Problem
 from dkimgate.config.yaml_file import ConfigError
 from dkimgate.dkim.keys import LEAST_BITS, MOST_BITS, SAFE_BITS, PrivateKey, SigningKey, signing_key
 
@@ -38,7 +39,7 @@ _PRIVATE = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _NO_KEY = "no private key in it: expected PEM (-----BEGIN PRIVATE KEY-----), as dkimgate keys new writes it"
 
 
-def load_keys(keys: tuple[dkimgate_yaml.Key, ...]) -> tuple[list[SigningKey], list[str]]:
+def load_keys(keys: tuple[dkimgate_yaml.Key, ...]) -> tuple[list[SigningKey], list[Problem]]:
     """Read all key files; the second list is warnings, ready to print. Raises one ConfigError that holds every
     mistake."""
     loaded, warnings, broken = load_usable(keys)
@@ -47,23 +48,21 @@ def load_keys(keys: tuple[dkimgate_yaml.Key, ...]) -> tuple[list[SigningKey], li
     return loaded, warnings
 
 
-def load_usable(keys: tuple[dkimgate_yaml.Key, ...]) -> tuple[list[SigningKey], list[str], list[str]]:
+def load_usable(keys: tuple[dkimgate_yaml.Key, ...]) -> tuple[list[SigningKey], list[Problem], list[Problem]]:
     """Read the key files that can be read: keys, warnings, and why the others can't be used, ready to print.
 
     One file that is gone or damaged must not keep the mail of other domains waiting. Raises ConfigError where two
     entries contradict each other.
     """
     loaded: list[SigningKey] = []
-    warnings: list[str] = []
-    problems: list[str] = []
-    broken: list[str] = []
+    warnings: list[Problem] = []
+    problems: list[Problem] = []
+    broken: list[Problem] = []
     names: set[tuple[str, str]] = set()
     for entry in keys:
         if (entry.domain, entry.selector) in names:
-            problems.append(
-                f"{entry.file}: the selector {entry.selector} of {entry.domain} stands twice under keys: give each "
-                f"key its own"
-            )
+            text = f"the selector {entry.selector} of {entry.domain} stands twice under keys: give each key its own"
+            problems.append(Problem("key.selector-twice", text, entry.file))
         names.add((entry.domain, entry.selector))
         try:
             key = load_key(entry)
@@ -77,7 +76,7 @@ def load_usable(keys: tuple[dkimgate_yaml.Key, ...]) -> tuple[list[SigningKey], 
     return loaded, warnings, broken
 
 
-def _open_folder(file: Path) -> list[str]:
+def _open_folder(file: Path) -> list[Problem]:
     """Who may write to a folder above a key may put another in its place."""
     for folder in file.absolute().parents:
         try:
@@ -85,10 +84,10 @@ def _open_folder(file: Path) -> list[str]:
         except OSError:
             continue
         if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-            return [
-                f"{file}: everyone may write to the folder {folder}, so anybody can put another key there: chmod o-w "
-                f"{folder}"
-            ]
+            text = (
+                f"everyone may write to the folder {folder}, so anybody can put another key there: chmod o-w {folder}"
+            )
+            return [Problem("key.open-folder", text, file)]
     return []
 
 
@@ -98,23 +97,26 @@ def load_key(entry: dkimgate_yaml.Key) -> SigningKey:
     key = signing_key(entry.domain, entry.selector, _parse(secret_file.read(file, "the key", _MISSING), file))
     if key.bits < LEAST_BITS and key.algorithm == "rsa-sha256":
         raise ConfigError(
-            f"{file}: an RSA key of {key.bits} bits, which verifiers refuse: make one of {SAFE_BITS} with dkimgate "
-            f"keys new "
-            f"{key.domain} NEW-SELECTOR"
+            Problem(
+                "key.too-short",
+                f"an RSA key of {key.bits} bits, which verifiers refuse: make one of {SAFE_BITS} with dkimgate "
+                f"keys new "
+                f"{key.domain} NEW-SELECTOR",
+                file,
+            )
         )
     return key
 
 
-def _weaknesses(key: SigningKey, file: Path) -> list[str]:
+def _weaknesses(key: SigningKey, file: Path) -> list[Problem]:
     if key.algorithm != "rsa-sha256":
         return []
     if key.bits < SAFE_BITS:
-        return [f"{file}: an RSA key of {key.bits} bits is weak: replace it by one of {SAFE_BITS} (dkimgate keys new)"]
+        text = f"an RSA key of {key.bits} bits is weak: replace it by one of {SAFE_BITS} (dkimgate keys new)"
+        return [Problem("key.weak", text, file)]
     if key.bits > MOST_BITS:
-        return [
-            f"{file}: an RSA key of {key.bits} bits, which verifiers need not accept: {SAFE_BITS} to {MOST_BITS} are "
-            f"safe"
-        ]
+        text = f"an RSA key of {key.bits} bits, which verifiers need not accept: {SAFE_BITS} to {MOST_BITS} are safe"
+        return [Problem("key.too-long", text, file)]
     return []
 
 
@@ -126,25 +128,32 @@ def _parse(data: bytes, file: Path) -> PrivateKey:
     # only from here on: chance may put such a word into the base64 of a seed
     for label, explanation in _WRONG_LABELS:
         if label in text:
-            raise ConfigError(f"{file}: {explanation}")
+            raise ConfigError(Problem("key.wrong-file", explanation, file))
     if not text.startswith(b"-----BEGIN") and b"\n-----BEGIN" not in text:
-        raise ConfigError(f"{file}: {'the file is empty' if not text else _NO_KEY}")
+        raise ConfigError(Problem("key.none", "the file is empty" if not text else _NO_KEY, file))
     if len(_PRIVATE.findall(text)) > 1:
         raise ConfigError(
-            f"{file}: more than one private key in it: put each into a file of its own, since only the first would be "
-            f"used"
+            Problem(
+                "key.several",
+                "more than one private key in it: put each into a file of its own, since only the first would be used",
+                file,
+            )
         )
     try:
         key = serialization.load_pem_private_key(text + b"\n", None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         # the library's own words say nothing to an operator, and might quote the key
         raise ConfigError(
-            f"{file}: the private key in it can't be read: the file is damaged, or of a kind that DKIM has not"
+            Problem(
+                "key.damaged",
+                "the private key in it can't be read: the file is damaged, or of a kind that DKIM has not",
+                file,
+            )
         ) from None
     if isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
         return key
     kind = "an elliptic-curve (EC) key" if isinstance(key, ec.EllipticCurvePrivateKey) else "a key of another kind"
-    raise ConfigError(f"{file}: {kind}: DKIM knows RSA and Ed25519 (dkimgate keys new)")
+    raise ConfigError(Problem("key.kind", f"{kind}: DKIM knows RSA and Ed25519 (dkimgate keys new)", file))
 
 
 def _seed(text: bytes) -> bytes | None:

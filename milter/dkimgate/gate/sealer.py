@@ -11,6 +11,7 @@ from pathlib import Path
 from dkimgate.arc import arc_set
 from dkimgate.arc.state import chain_state
 from dkimgate.config.dkimgate_yaml import Config
+from dkimgate.config.problem import Problem
 from dkimgate.dkim.canonical import BodyForms
 from dkimgate.dkim.keys import SigningKey
 from dkimgate.dns.resolver import Lookup
@@ -67,18 +68,18 @@ def sealer_of(settings: Config, keys: Sequence[SigningKey]) -> Sealer | None:
     return Sealer(key, ours) if key is not None else None
 
 
-def problems(file: Path, settings: Config, keys: Sequence[SigningKey]) -> list[str]:
+def problems(file: Path, settings: Config, keys: Sequence[SigningKey]) -> list[Problem]:
     """Why a policy that seals can't be run with these keys, ready to print. That the forwarder has one at all,
     `config_checks` sees to."""
     domain = settings.forwarder.domain if settings.forwarder is not None else None
     own = [key.algorithm for key in keys if key.domain == domain]
     if not own or "rsa-sha256" in own:
         return []
-    return [
-        f"{file}: the policy says `seal: true`, but forwarder.domain {domain} has no RSA key: few know Ed25519 in "
-        f"ARC, and to the others "
-        f"the chain would be broken (dkimgate keys new {domain} SELECTOR)"
-    ]
+    text = (
+        f"the policy says `seal: true`, but forwarder.domain {domain} has no RSA key: few know Ed25519 in ARC, and "
+        f"to the others the chain would be broken (dkimgate keys new {domain} SELECTOR)"
+    )
+    return [Problem("forwarder.no-rsa-key", text, file)]
 
 
 def wanted(assessment: Assessment | None) -> bool:

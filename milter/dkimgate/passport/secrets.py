@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dkimgate.config import secret_file
+from dkimgate.config.problem import BadValue, Problem
 from dkimgate.config.yaml_file import ConfigError
 
 LEAST_OCTETS = 32
@@ -59,7 +60,7 @@ class Secrets:
     def parse(cls, data: bytes, file: Path) -> Secrets:
         """`load`, of octets at hand."""
         found: list[Secret] = []
-        problems: list[str] = []
+        problems: list[Problem] = []
         lines: dict[str, int] = {}
         for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
             text = line.decode("ascii", "replace").strip()
@@ -67,18 +68,16 @@ class Secrets:
                 continue
             try:
                 secret = _secret(text)
-            except ValueError as error:
-                problems.append(f"{file}:{number}: {error}")
+            except BadValue as error:
+                problems.append(Problem(error.code, str(error), file, number))
                 continue
             if secret.id in lines:
-                problems.append(
-                    f"{file}:{number}: the id {secret.id} stands in line {lines[secret.id]} already: give each secret "
-                    f"its own"
-                )
+                text = f"the id {secret.id} stands in line {lines[secret.id]} already: give each secret its own"
+                problems.append(Problem("secret.id-twice", text, file, number))
             lines.setdefault(secret.id, number)
             found.append(secret)
         if not found and not problems:
-            problems.append(f"{file}: no secret in it: {_MAKE_ONE}")
+            problems.append(Problem("secret.none", f"no secret in it: {_MAKE_ONE}", file))
         if problems:
             raise ConfigError(*problems)
         return cls(tuple(found))
@@ -93,26 +92,30 @@ def new_secret(name: str) -> str:
     """A line for the file, without a line end, with a new secret from the system's generator. Raises ValueError for
     what is no id."""
     if not is_id(name):
-        raise ValueError(f"{name!r} is no id: expected at most 32 letters, digits, dots, underscores and hyphens")
+        raise BadValue(
+            "secret.id", f"{name!r} is no id: expected at most 32 letters, digits, dots, underscores and hyphens"
+        )
     return f"{name}:{base64.b64encode(secrets.token_bytes(LEAST_OCTETS)).decode()}"
 
 
 def _secret(text: str) -> Secret:
     name, colon, encoded = (part.strip() for part in text.partition(":"))
     if not colon:
-        raise ValueError(f"expected ID:BASE64: {_MAKE_ONE}")
+        raise BadValue("secret.line", f"expected ID:BASE64: {_MAKE_ONE}")
     if not is_id(name):
-        raise ValueError(
-            "what stands before the colon is no id: expected at most 32 letters, digits, dots, underscores and hyphens"
+        raise BadValue(
+            "secret.id",
+            "what stands before the colon is no id: expected at most 32 letters, digits, dots, underscores and hyphens",
         )
     try:
         key = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
-        raise ValueError(f"the secret {name} is not base64: {_MAKE_ONE}") from None
+        raise BadValue("secret.encoding", f"the secret {name} is not base64: {_MAKE_ONE}") from None
     if not LEAST_OCTETS <= len(key) <= MOST_OCTETS:
-        raise ValueError(
-            f"the secret {name} has {len(key)} octets: expected {LEAST_OCTETS} to {MOST_OCTETS}; {_MAKE_ONE}"
+        raise BadValue(
+            "secret.length",
+            f"the secret {name} has {len(key)} octets: expected {LEAST_OCTETS} to {MOST_OCTETS}; {_MAKE_ONE}",
         )
     if len(set(key)) < _LEAST_VARIETY:
-        raise ValueError(f"the secret {name} is not random: {_MAKE_ONE}")
+        raise BadValue("secret.not-random", f"the secret {name} is not random: {_MAKE_ONE}")
     return Secret(name, key)

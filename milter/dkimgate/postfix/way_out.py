@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from dkimgate.config.dkimgate_yaml import Outgoing
+from dkimgate.config.problem import Problem
 from dkimgate.dns.resolver import Address, Lookup
 from dkimgate.postfix.settings import Settings
 from dkimgate.postfix.this_host import System
@@ -98,18 +99,17 @@ class WayOut:
         how = "departure.addresses" if self.known is Known.CONFIGURED else f"found: {self.why}"
         return f"SPF is looked up for mail from {', '.join(map(str, self.addresses))} ({how})"
 
-    def warnings(self) -> list[str]:
+    def warnings(self) -> list[Problem]:
         """What a postmaster must know of it at every start."""
         if not self.rewritten_by:
             return []
-        return [
+        text = (
             f"departure: Postfix may make any other sender of one behind the gate ({', '.join(self.rewritten_by)}). "
-            f"So every sender is "
-            "taken to pass SPF, and rewriting it is no help: what arrived badly is held where the policy says "
-            "`envelope: unalign`. If "
-            "these tables touch neither the senders of strangers nor `unalign.domain`, say `departure: "
-            "{rewrites_senders: false}`"
-        ]
+            "So every sender is taken to pass SPF, and rewriting it is no help: what arrived badly is held where the "
+            "policy says `envelope: unalign`. If these tables touch neither the senders of strangers nor "
+            "`unalign.domain`, say `departure: {rewrites_senders: false}`"
+        )
+        return [Problem("departure.rewrites-senders", text)]
 
 
 def configured(outgoing: Outgoing) -> WayOut:

@@ -49,11 +49,14 @@ def read(problems: Problems, where: Where, mapping: dict[str, object]) -> dict[s
     if otherwise is not None and envelope is EnvelopeAction.KEEP:
         problems.add(
             (*where, "otherwise"),
+            "policy.otherwise-without-unalign",
             "otherwise: it says what becomes of a message that `envelope: unalign` can't unalign: add that",
         )
     if otherwise is not None and not disposition.leaves:
         problems.add(
-            (*where, "otherwise"), f"otherwise: a message that is not accepted ({disposition}) needs none: leave it out"
+            (*where, "otherwise"),
+            "policy.otherwise-not-needed",
+            f"otherwise: a message that is not accepted ({disposition}) needs none: leave it out",
         )
     if not disposition.is_kept:
         _nothing_else(problems, where, mapping, disposition, sign)
@@ -81,7 +84,7 @@ def _nothing_else(
         if key in mapping and key != "disposition" and not (key == "sign" and sign is Sign.NONE):
             what = "signed" if key == "sign" else "changed"
             text = f"{key}: a message that the rule does not let through ({disposition}) can't be {what}: leave it out"
-            problems.add((*where, key), text)
+            problems.add((*where, key), "policy.change-of-refused", text)
 
 
 def _word(problems: Problems, where: Where, mapping: dict[str, object], key: str, words: tuple[str, ...]) -> str | None:
@@ -92,7 +95,7 @@ def _flag(problems: Problems, where: Where, mapping: dict[str, object], key: str
     value = mapping.get(key, False)
     if isinstance(value, bool):
         return value
-    problems.add((*where, key), f"{key}: expected true or false, found {shown(value)}")
+    problems.add((*where, key), "yaml.expected-flag", f"{key}: expected true or false, found {shown(value)}")
     return False
 
 
@@ -105,12 +108,17 @@ def _text(
     if not disposition.takes_text and envelope is EnvelopeAction.KEEP:
         problems.add(
             where,
+            "policy.text-unread",
             f"text: nobody would read it: it goes with hold, defer and reject, or with `envelope: unalign`; not with "
             f"{disposition}",
         )
         return None
     if _REPLY_CODE.match(text):
-        problems.add(where, "text: leave out the reply code: dkimgate puts 4xx or 5xx and the enhanced code in front")
+        problems.add(
+            where,
+            "policy.text-reply-code",
+            "text: leave out the reply code: dkimgate puts 4xx or 5xx and the enhanced code in front",
+        )
         return None
     return text
 
@@ -120,12 +128,14 @@ def _line(problems: Problems, where: Where, value: object) -> str | None:
     name = next(step for step in reversed(where) if isinstance(step, str))
     if not isinstance(value, str) or not TEXT.fullmatch(value) or not value.strip():
         problems.add(
-            where, f"{name}: expected one line of 1 to 200 ASCII characters, found {shown(value)}{trap(value)}"
+            where,
+            "policy.text",
+            f"{name}: expected one line of 1 to 200 ASCII characters, found {shown(value)}{trap(value)}",
         )
         return None
     wrong = texts.mistake(value)
     if wrong is not None:
-        problems.add(where, f"{name}: {wrong}")
+        problems.add(where, "policy.text-fact", f"{name}: {wrong}")
         return None
     return value
 
@@ -141,7 +151,7 @@ def _added(problems: Problems, where: Where, value: object) -> tuple[tuple[str, 
         if _may_change(problems, (*where, name), name, adding=True) and text is not None:
             made.append((name, text))
     if len(made) > MOST_FIELDS:
-        problems.add(where, f"add: {len(made)} fields: at most {MOST_FIELDS}")
+        problems.add(where, "policy.too-many-fields", f"add: {len(made)} fields: at most {MOST_FIELDS}")
     return tuple(made)
 
 
@@ -150,6 +160,7 @@ def _removed(problems: Problems, where: Where, value: object) -> tuple[str, ...]
     if not isinstance(names, list) or not names or len(names) > MOST_FIELDS:
         problems.add(
             where,
+            "policy.remove",
             f"remove: expected a list of 1 to {MOST_FIELDS} names of header fields, found {shown(value)}{trap(value)}",
         )
         return ()
@@ -157,7 +168,9 @@ def _removed(problems: Problems, where: Where, value: object) -> tuple[str, ...]
     for index, name in enumerate(names):
         here = (*where, index) if isinstance(value, list) else where
         if not isinstance(name, str):
-            problems.add(here, f"remove: expected the name of a header field, found {shown(name)}{trap(name)}")
+            problems.add(
+                here, "policy.remove", f"remove: expected the name of a header field, found {shown(name)}{trap(name)}"
+            )
         elif _may_change(problems, here, name, adding=False):
             found.append(name)
     return tuple(found)
@@ -166,12 +179,15 @@ def _removed(problems: Problems, where: Where, value: object) -> tuple[str, ...]
 def _may_change(problems: Problems, where: Where, name: str, *, adding: bool) -> bool:
     key = "add" if adding else "remove"
     if not FIELD_NAME.fullmatch(name):
-        problems.add(where, f"{key}: {name!r} is no name of a header field (write it without the colon)")
+        problems.add(
+            where, "value.header-field", f"{key}: {name!r} is no name of a header field (write it without the colon)"
+        )
         return False
     evidence = [source for source in sources.ALL if source.holds(name.lower())]
     if not adding and any(source.verdict for source in evidence):
         problems.add(
             where,
+            "policy.remove-verdict",
             f"remove: {name} says how the message arrived: without it, the message would be signed when it passes "
             f"here again",
         )
@@ -182,6 +198,6 @@ def _may_change(problems: Problems, where: Where, name: str, *, adding: bool) ->
         why = "readers, deliveries and verifiers go by it" + (
             ", and only who writes it as a rule may" if adding else ""
         )
-        problems.add(where, f"{key}: {name} is not for a policy to {key}: {why}")
+        problems.add(where, "policy.protected-field", f"{key}: {name} is not for a policy to {key}: {why}")
         return False
     return True

@@ -75,7 +75,7 @@ def _reached(problems: Problems, policy: Policy) -> None:
     reason."""
     for found in unreachable(policy):
         where: Where = ("rules", policy.rules.index(found.rule))
-        problems.add((*where, "when") if found.conflict else where, report.unreachable(found))
+        problems.add((*where, "when") if found.conflict else where, "policy.unreachable", report.unreachable(found))
 
 
 def _laundering(problems: Problems, top: dict[str, object]) -> tuple[tuple[str, ...], str | None]:
@@ -84,21 +84,30 @@ def _laundering(problems: Problems, top: dict[str, object]) -> tuple[tuple[str, 
         if "laundering_reason" in top:
             problems.add(
                 ("laundering_reason",),
+                "policy.reason-alone",
                 "laundering_reason: the reason for what? It goes with `allow_laundering: [rule names]`",
             )
         return (), None
     names, here = top["allow_laundering"], ("allow_laundering",)
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        problems.add(here, f"allow_laundering: expected a list of rule names, found {shown(names)}")
+        problems.add(
+            here, "policy.allow-laundering", f"allow_laundering: expected a list of rule names, found {shown(names)}"
+        )
         names = []
     rules = top.get("rules")
     written = rules if isinstance(rules, list) else []
     known = ["default", *(str(rule.get("name")) for rule in written if isinstance(rule, dict))]
     for index, name in enumerate(names):
         if name in names[:index]:
-            problems.add((*here, index), f"allow_laundering: {name!r} stands there twice")
+            problems.add(
+                (*here, index), "policy.allow-laundering-twice", f"allow_laundering: {name!r} stands there twice"
+            )
         elif name not in known:
-            problems.add((*here, index), f"allow_laundering: no rule is called {name!r}{nearest(name, known)}")
+            problems.add(
+                (*here, index),
+                "policy.allow-laundering-unknown",
+                f"allow_laundering: no rule is called {name!r}{nearest(name, known)}",
+            )
     reason = top.get("laundering_reason")
     if (
         not isinstance(reason, str)
@@ -108,6 +117,7 @@ def _laundering(problems: Problems, top: dict[str, object]) -> tuple[tuple[str, 
     ):
         problems.add(
             ("laundering_reason",) if "laundering_reason" in top else here,
+            "policy.laundering-reason",
             "allow_laundering: forgeries will leave as authentic mail: say why in plain words, `laundering_reason: "
             '"..."` (one line, '
             f"two words or more, at most {LONGEST_REASON} characters); it stands in every record of these rules",
@@ -118,9 +128,9 @@ def _laundering(problems: Problems, top: dict[str, object]) -> tuple[tuple[str, 
 
 def _version(problems: Problems, top: dict[str, object]) -> None:
     if "version" not in top:
-        problems.add((), f"the key 'version' is missing: write `version: {VERSION}` at the top")
+        problems.add((), "policy.version", f"the key 'version' is missing: write `version: {VERSION}` at the top")
     elif type(top["version"]) is not int or top["version"] != VERSION:
-        problems.add(("version",), f"version: expected {VERSION}, found {shown(top['version'])}")
+        problems.add(("version",), "policy.version", f"version: expected {VERSION}, found {shown(top['version'])}")
 
 
 def _weights(problems: Problems, value: object) -> Weights:
@@ -148,11 +158,15 @@ def _weights(problems: Problems, value: object) -> Weights:
 
 def _rules(problems: Problems, top: dict[str, object]) -> tuple[Rule, ...]:
     if "rules" not in top:
-        problems.add((), "the key 'rules' is missing: without rules nothing is ever signed")
+        problems.add((), "policy.no-rules", "the key 'rules' is missing: without rules nothing is ever signed")
         return ()
     items = top["rules"]
     if not isinstance(items, list) or not items:
-        problems.add(("rules",), f"rules: expected a list, a `- name: ...` for each rule, found {shown(items)}")
+        problems.add(
+            ("rules",),
+            "policy.no-rules",
+            f"rules: expected a list, a `- name: ...` for each rule, found {shown(items)}",
+        )
         return ()
     rules: list[Rule] = []
     names: dict[str, int] = {}
@@ -173,12 +187,18 @@ def _rule(problems: Problems, where: Where, value: object, names: dict[str, int]
     name = _name(problems, where, mapping, names)
     # of a misspelt action that is said already
     if mapping.keys() <= set(RULE_KEYS) and not any(key in mapping for key in actions.CHOICES):
-        problems.add(where, f"a rule without an action: add `sign: {' | '.join(SIGNS)}`, or a disposition")
+        problems.add(
+            where, "policy.no-action", f"a rule without an action: add `sign: {' | '.join(SIGNS)}`, or a disposition"
+        )
     does = actions.read(problems, where, mapping)
     when: Condition | None = None
     if "when" in mapping:
         if not mapping["when"]:
-            problems.add((*where, "when"), "when: no conditions: leave `when` out for a rule that takes every message")
+            problems.add(
+                (*where, "when"),
+                "policy.no-conditions",
+                "when: no conditions: leave `when` out for a rule that takes every message",
+            )
             return None
         when = parse.condition(problems, (*where, "when"), mapping["when"])
         if when is None:
@@ -189,18 +209,23 @@ def _rule(problems: Problems, where: Where, value: object, names: dict[str, int]
 def _name(problems: Problems, where: Where, mapping: dict[str, object], names: dict[str, int]) -> str | None:
     """The name of a rule: it stands in every record, so it is one word and means one rule."""
     if "name" not in mapping:
-        problems.add(where, "the key 'name' is missing: records say which rule decided")
+        problems.add(where, "policy.rule-name", "the key 'name' is missing: records say which rule decided")
         return None
     value, here = mapping["name"], (*where, "name")
     if not isinstance(value, str) or not NAME.fullmatch(value):
         problems.add(
             here,
+            "policy.rule-name",
             f"name: expected one word of letters, digits and - _ . (at most 64), found {shown(value)}{trap(value)}",
         )
     elif value in TAKEN:
-        problems.add(here, f"name: {value!r} is the name of {TAKEN[value]}: choose another")
+        problems.add(
+            here, "policy.rule-name-reserved", f"name: {value!r} is the name of {TAKEN[value]}: choose another"
+        )
     elif value in names:
-        problems.add(here, f"name: the rule on line {names[value]} is called {value!r} already")
+        problems.add(
+            here, "policy.rule-name-taken", f"name: the rule on line {names[value]} is called {value!r} already"
+        )
     else:
         names[value] = problems.document.line(where)
         return value

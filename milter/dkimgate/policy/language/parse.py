@@ -45,13 +45,17 @@ _BRANCHES = ("any", "all", "not")
 def condition(problems: Problems, where: Where, value: object, depth: int = 0) -> Condition | None:
     """Read a mapping of facts and branches, all of which must hold. None where something is wrong, which is noted."""
     if isinstance(value, list):
-        problems.add(where, "expected a mapping of facts, found a list: for alternatives write `any: [{...}, {...}]`")
+        problems.add(
+            where,
+            "condition.list",
+            "expected a mapping of facts, found a list: for alternatives write `any: [{...}, {...}]`",
+        )
         return None
     mapping = problems.mapping(where, value, "a mapping of facts such as {origin: submitted}")
     if mapping is None:
         return None
     if depth > MAX_DEPTH:
-        problems.add(where, f"nested more than {MAX_DEPTH} deep: split the rule")
+        problems.add(where, "condition.too-deep", f"nested more than {MAX_DEPTH} deep: split the rule")
         return None
     parts = [_part(problems, (*where, key), key, inner, depth) for key, inner in mapping.items()]
     good = tuple(part for part in parts if part is not None)
@@ -71,7 +75,7 @@ def _part(problems: Problems, where: Where, key: str, value: object, depth: int)
             return None
         return Any(branches, line) if key == "any" else All(branches, line)
     if key not in FACTS:
-        problems.add(where, f"unknown fact {key!r}{fact_hint(key)}")
+        problems.add(where, "condition.unknown-fact", f"unknown fact {key!r}{fact_hint(key)}")
         return None
     atoms = _atoms(problems, where, key, value)
     return None if atoms is None else Leaf(key, atoms, line)
@@ -81,7 +85,11 @@ def _list_of_conditions(
     problems: Problems, where: Where, key: str, value: object, depth: int
 ) -> tuple[Condition, ...] | None:
     if not isinstance(value, list) or not value:
-        problems.add(where, f"{key}: expected a list of mappings, `{key}: [{{...}}, {{...}}]`, found {shown(value)}")
+        problems.add(
+            where,
+            "condition.expected-list",
+            f"{key}: expected a list of mappings, `{key}: [{{...}}, {{...}}]`, found {shown(value)}",
+        )
         return None
     parts = [condition(problems, (*where, index), item, depth + 1) for index, item in enumerate(value)]
     good = tuple(part for part in parts if part is not None)
@@ -105,7 +113,7 @@ def _atoms(problems: Problems, where: Where, name: str, value: object) -> tuple[
         atom = _atom(problems, where, name, fact, value)
         return None if atom is None else (atom,)
     if fact.kind is Kind.FLAG or not value:
-        problems.add(where, f"{name}: expected {_expected(fact)}, found {shown(value)}")
+        problems.add(where, "condition.value", f"{name}: expected {_expected(fact)}, found {shown(value)}")
         return None
     atoms = [_atom(problems, (*where, index), name, fact, item) for index, item in enumerate(value)]
     good = tuple(atom for atom in atoms if atom is not None)
@@ -152,7 +160,7 @@ def _atom(problems: Problems, where: Where, name: str, fact: Fact, value: object
             hint = trap(value) if value is None or fact.kind not in (Kind.NUMBER, Kind.FLAG) else ""
             atom = f"expected {_expected(fact)}, found {shown(value)}{hint}"
     if isinstance(atom, str):
-        problems.add(where, f"{name}: {atom}")
+        problems.add(where, "condition.value", f"{name}: {atom}")
         return None
     return atom
 

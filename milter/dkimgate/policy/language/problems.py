@@ -16,25 +16,25 @@ class Problems:
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self._found: list[tuple[Where, str]] = []
+        self._found: list[tuple[Where, str, str]] = []
 
-    def add(self, where: Where, text: str) -> None:
+    def add(self, where: Where, code: str, text: str) -> None:
         """Note one mistake."""
-        self._found.append((where, text))
+        self._found.append((where, code, text))
 
     def raise_any(self) -> None:
         """Raise a ConfigError that holds every mistake noted, in the order of the file; nothing where there is none."""
         if self._found:
             ordered = sorted(self._found, key=lambda found: self.document.line(found[0]))
-            raise ConfigError(*dict.fromkeys(self.document.problem(where, text) for where, text in ordered))
+            raise ConfigError(*dict.fromkeys(self.document.problem(*found) for found in ordered))
 
     def mapping(self, where: Where, value: object, what: str) -> dict[str, object] | None:
         """A mapping whose keys are text and which is not empty."""
         if not isinstance(value, dict):
-            self.add(where, f"expected {what}, found {shown(value)}")
+            self.add(where, "yaml.expected-mapping", f"expected {what}, found {shown(value)}")
             return None
         if not value:
-            self.add(where, f"expected {what}, found an empty one")
+            self.add(where, "yaml.empty-mapping", f"expected {what}, found an empty one")
             return None
         keys: dict[str, object] = {}
         for key, inner in value.items():
@@ -44,6 +44,7 @@ class Problems:
                 written = self._written(where, key)
                 self.add(
                     (*where, written),
+                    "yaml.key-not-text",
                     f"the key {written} is not read as text but as {shown(key)}: put it in quotes{trap(key)}",
                 )
         return keys
@@ -52,7 +53,7 @@ class Problems:
         """Note each key that is not among `keys`."""
         for key in mapping:
             if key not in keys:
-                self.add((*where, key), f"unknown key {key!r}{nearest(key, keys)}")
+                self.add((*where, key), "yaml.unknown-key", f"unknown key {key!r}{nearest(key, keys)}")
 
     def word(self, where: Where, value: object, words: Collection[str]) -> str | None:
         """One of a few words."""
@@ -60,7 +61,9 @@ class Problems:
             return value
         hint = nearest(value, words) if isinstance(value, str) else f"; valid here: {', '.join(words)}"
         self.add(
-            where, f"{where[-1] if isinstance(where[-1], str) else where[-2]}: found {shown(value)}{hint}{trap(value)}"
+            where,
+            "yaml.unknown-word",
+            f"{where[-1] if isinstance(where[-1], str) else where[-2]}: found {shown(value)}{hint}{trap(value)}",
         )
         return None
 
@@ -73,7 +76,7 @@ class Problems:
                 number = math.inf
             if least <= number <= most:
                 return number
-        self.add(where, f"expected a number from {least:g} to {most:.0f}, found {shown(value)}")
+        self.add(where, "yaml.number", f"expected a number from {least:g} to {most:.0f}, found {shown(value)}")
         return None
 
     def _written(self, where: Where, key: object) -> str:

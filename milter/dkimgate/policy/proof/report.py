@@ -4,7 +4,9 @@ it."""
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 
+from dkimgate.config.problem import Problem
 from dkimgate.facts import Facts, HeaderSigns, Origin
 from dkimgate.policy.describe.explain import short
 from dkimgate.policy.language.model import All, Policy, Rule, leaves
@@ -17,7 +19,7 @@ _MOST_RECIPIENTS = 3
 _MOST_RULES = 5
 
 
-def problems(policy: Policy, proof: Proof) -> list[str]:
+def problems(policy: Policy, proof: Proof) -> list[Problem]:
     """Why the policy must not run, each ready to print: the rules that launder and are not allowed to."""
     return [laundering(policy, each) for each in _refused(policy, proof)]
 
@@ -32,23 +34,31 @@ def doubtful(policy: Policy, proof: Proof) -> list[str]:
     return list({each.rule.name: None for each in _doubtful(policy, proof)})
 
 
-def warnings(policy: Policy, proof: Proof) -> list[str]:
+def warnings(policy: Policy, proof: Proof) -> list[Problem]:
     """What is said of a policy that runs: the rules that are too hard to prove, those that may launder and do, those
     that may and don't."""
     busy = {each.rule.name for each in proof.launders} | {each.rule.name for each in proof.unproved}
-    hard: dict[str, str] = {}
+    hard: dict[str, Problem] = {}
     for each in _doubtful(policy, proof):
         hard.setdefault(each.rule.name, unproved(policy, each))
     allowed = [
-        f"allow_laundering: forgeries that the rule {name!r} takes leave as authentic mail: {policy.laundering_reason}"
+        Problem(
+            "policy.may-launder",
+            f"allow_laundering: forgeries that the rule {name!r} takes leave as authentic mail: "
+            f"{policy.laundering_reason}",
+        )
         if name in busy
-        else f"{policy.file}: allow_laundering: the rule {name!r} launders nothing: take its name off"
+        else Problem(
+            "policy.launders-nothing",
+            f"allow_laundering: the rule {name!r} launders nothing: take its name off",
+            Path(policy.file),
+        )
         for name in policy.allow_laundering
     ]
     return [*hard.values(), *allowed]
 
 
-def laundering(policy: Policy, found: Laundering) -> str:
+def laundering(policy: Policy, found: Laundering) -> Problem:
     """The message by which a rule launders, in about ten lines."""
     facts = found.witness
     how = " as spam" if facts.arrival.dmarc in ("pass", "none") else f" with dmarc={facts.arrival.dmarc}"
@@ -58,19 +68,19 @@ def laundering(policy: Policy, found: Laundering) -> str:
     else:
         what = "would depart with dmarc=pass by SPF, with the envelope as it is"
         here = ", or `envelope: unalign` into this one"
-    return "\n".join(
+    text = "\n".join(
         [
-            f"{_place(policy, found.rule)}: the rule {found.rule.name!r} launders: this message arrived from "
-            f"outside{how} and {what}:",
+            f"the rule {found.rule.name!r} launders: this message arrived from outside{how} and {what}:",
             *(f"    {line}" for line in message(facts)),
             "  No rule ahead stops this message. Put one there, `when: {arrival.badly: true}` with `sign: none` and "
             "`envelope: unalign`"
             f"{here}; or say in `allow_laundering` that it is meant so",
         ]
     )
+    return _problem("policy.launders", text, policy, found.rule)
 
 
-def unproved(policy: Policy, found: Unproved) -> str:
+def unproved(policy: Policy, found: Unproved) -> Problem:
     """A rule that is too hard to prove, and why. Where a rule only observes, nothing is refused."""
     observes = policy.mode_of(found.rule) == "observe"
     guarded = (
@@ -78,11 +88,11 @@ def unproved(policy: Policy, found: Unproved) -> str:
         if observes
         else ", and a message by which it would launder is refused its signature or its envelope when it comes"
     )
-    return (
-        f"{_place(policy, found.rule)}: the rule {found.rule.name!r} could not be proved safe: {found.why}. It "
-        f"runs{guarded}. "
-        "Simplify that condition to have it proved"
+    text = (
+        f"the rule {found.rule.name!r} could not be proved safe: {found.why}. It runs{guarded}. Simplify that "
+        "condition to have it proved"
     )
+    return _problem("policy.unproved", text, policy, found.rule)
 
 
 def unreachable(found: Unreachable) -> str:
@@ -189,8 +199,8 @@ def _number(number: float) -> str:
     return str(int(number)) if number.is_integer() else repr(number)
 
 
-def _place(policy: Policy, rule: Rule) -> str:
-    return f"{policy.file or 'the policy'}:{rule.line}" if rule.line else f"{policy.file or 'the policy'}"
+def _problem(code: str, text: str, policy: Policy, rule: Rule) -> Problem:
+    return Problem(code, text, Path(policy.file or "the policy"), rule.line or None)
 
 
 def _refused(policy: Policy, proof: Proof) -> list[Laundering]:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from dkimgate.config import dkimgate_yaml, files, wrong_kind, yaml_file
 from dkimgate.config.dkimgate_yaml import Config, Forwarder, Section, SpamField, Trust, Verify
+from dkimgate.config.problem import Problem
 from dkimgate.config.values import Domain, FilePath
 from dkimgate.config.wrong_values import shown, trap
 from dkimgate.config.yaml_file import ConfigError, Where
@@ -82,7 +83,7 @@ def load(file: Path) -> Suite:
 def from_document(document: yaml_file.Document) -> Suite:
     """`load`, of a document at hand."""
     wrong_kind.refuse(document, wrong_kind.CASES)
-    wrong: list[str] = []
+    wrong: list[Problem] = []
     top: _Top | None = None
     settings: Config | None = None
     try:
@@ -127,7 +128,11 @@ def _settings(document: yaml_file.Document, top: _Top) -> Config:
         beside = [key for key in ("trust", "hosted", "forwarder", "spam_fields") if key in top.model_fields_set]
         if beside:
             raise ConfigError(
-                document.problem((beside[0],), f"{beside[0]}: the configuration says that: leave it out, or `config:`")
+                document.problem(
+                    (beside[0],),
+                    "case.config-and-own",
+                    f"{beside[0]}: the configuration says that: leave it out, or `config:`",
+                )
             )
         base = dkimgate_yaml.load(top.config)
     quiet = {
@@ -147,17 +152,25 @@ def _case(problems: Problems, where: Where, value: object, names: dict[str, int]
     name = mapping.get("name")
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
         problems.add(
-            (*where, "name"), f"name: expected what the case is about, in one line, found {shown(name)}{trap(name)}"
+            (*where, "name"),
+            "case.name",
+            f"name: expected what the case is about, in one line, found {shown(name)}{trap(name)}",
         )
     elif name in names:
-        problems.add((*where, "name"), f"name: the case on line {names[name]} is called so already")
+        problems.add((*where, "name"), "case.name-taken", f"name: the case on line {names[name]} is called so already")
     else:
         names[name] = line
     whole = [key for key in ("message", "text") if key in mapping]
     if len(whole) == 2:
-        problems.add((*where, "text"), "text: the message stands in a file (message) or here (text), not both")
+        problems.add(
+            (*where, "text"),
+            "case.two-messages",
+            "text: the message stands in a file (message) or here (text), not both",
+        )
     if not whole and "facts" not in mapping:
-        problems.add(where, "a case without a message: add `facts: {...}`, `message: FILE` or `text: |`")
+        problems.add(
+            where, "case.no-message", "a case without a message: add `facts: {...}`, `message: FILE` or `text: |`"
+        )
     facts = mapping.get("facts")
     unknown = facts is None or facts == {}  # a message of which nothing is known
     stated = None if unknown else problems.mapping((*where, "facts"), facts, "facts such as {arrival.dmarc: fail}")
@@ -179,21 +192,24 @@ def _message(problems: Problems, where: Where, value: object, judged_by: bool) -
     if not judged_by:
         problems.add(
             where,
+            "case.no-trust",
             "a whole message is judged by what is yours: add `trust: {hosts: [...]}` at the top, or `config: FILE`",
         )
     if not isinstance(value, str) or not value or "\0" in value:
         problems.add(
-            where, f"{where[-1]}: expected {'a file' if where[-1] == 'message' else 'a message'}, found {shown(value)}"
+            where,
+            "case.message",
+            f"{where[-1]}: expected {'a file' if where[-1] == 'message' else 'a message'}, found {shown(value)}",
         )
         return None
     file = problems.document.file.parent / value
     try:
         raw = file.read_bytes() if where[-1] == "message" else value.encode("utf-8", "surrogateescape")
     except OSError as error:
-        problems.add(where, f"message: {files.cant_read(error, file)}")
+        problems.add(where, "case.message-file", f"message: {files.cant_read(error, file)}")
         return None
     if not split_message(raw)[0]:
-        problems.add(where, f"{where[-1]}: does not begin with a header field: is it a message?")
+        problems.add(where, "case.not-a-message", f"{where[-1]}: does not begin with a header field: is it a message?")
     return raw
 
 
@@ -202,13 +218,19 @@ def _session(problems: Problems, where: Where, mapping: dict[str, object], whole
     if given and not whole:
         key = next(iter(given))
         instead = {"client": "client.ip", "helo": "client.helo", "auth": "client.auth"}.get(key, key)
-        problems.add((*where, key), f"{key}: it goes with a whole message; beside facts, write `{instead}` among them")
+        problems.add(
+            (*where, key),
+            "case.session-with-facts",
+            f"{key}: it goes with a whole message; beside facts, write `{instead}` among them",
+        )
         return Session()
     recipients = given.pop("recipients", [])
     several = recipients if isinstance(recipients, list) else [recipients]
     for key, value in [*given.items(), *(("recipients", item) for item in several)]:
         if not isinstance(value, str) or not value.isprintable():
-            problems.add((*where, key), f"{key}: expected text, found {shown(value)}{trap(value)}")
+            problems.add(
+                (*where, key), "yaml.expected-text", f"{key}: expected text, found {shown(value)}{trap(value)}"
+            )
             return Session()
     client = given.get("client")
     if client is not None:
@@ -216,7 +238,9 @@ def _session(problems: Problems, where: Where, mapping: dict[str, object], whole
             ipaddress.ip_address(str(client))
         except ValueError:
             problems.add(
-                (*where, "client"), f"client: expected an IP address such as 192.0.2.66, found {shown(client)}"
+                (*where, "client"),
+                "value.address",
+                f"client: expected an IP address such as 192.0.2.66, found {shown(client)}",
             )
             return Session()
     return Session(**given, recipients=tuple(several))  # type: ignore[arg-type]

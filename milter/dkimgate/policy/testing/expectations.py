@@ -92,7 +92,11 @@ def read(problems: Problems, where: Where, mapping: Mapping[str, object]) -> tup
                 found.append(Expectation(key, condition=wished, line=line))
         else:
             hint = nearest(key, (*DECIDED, *FACTS)) or fact_hint(key)
-            problems.add(here, f"unknown key {key!r}{hint}: expected one of {', '.join(DECIDED)}, or a fact")
+            problems.add(
+                here,
+                "case.unknown-expectation",
+                f"unknown key {key!r}{hint}: expected one of {', '.join(DECIDED)}, or a fact",
+            )
     return tuple(found)
 
 
@@ -119,7 +123,11 @@ def _wanted(problems: Problems, where: Where, key: str, value: object) -> tuple[
         what, answer = "a list of names of header fields, [] for none", (value,)
     if good:
         return answer
-    problems.add(where, f"{key}: expected {what}, found {shown(value)}{trap(value) if key not in _FLAGS else ''}")
+    problems.add(
+        where,
+        "case.expectation",
+        f"{key}: expected {what}, found {shown(value)}{trap(value) if key not in _FLAGS else ''}",
+    )
     return None
 
 

@@ -56,12 +56,12 @@ def read(problems: Problems, where: Where, mapping: Mapping[str, object]) -> dic
         here = (*where, name)
         if name == HOSTED:
             if not isinstance(value, bool):
-                problems.add(here, f"hosted: expected true or false, found {shown(value)}")
+                problems.add(here, "yaml.expected-flag", f"hosted: expected true or false, found {shown(value)}")
             stated[name] = value
         elif name in COMPUTED:
-            problems.add(here, f"{name} can't be stated: {COMPUTED[name]}")
+            problems.add(here, "case.computed-fact", f"{name} can't be stated: {COMPUTED[name]}")
         elif name not in FACTS:
-            problems.add(here, f"unknown fact {name!r}{fact_hint(name)}")
+            problems.add(here, "condition.unknown-fact", f"unknown fact {name!r}{fact_hint(name)}")
         elif value is None and FACTS[name].optional:
             stated[name] = None
         else:
@@ -73,13 +73,18 @@ def read(problems: Problems, where: Where, mapping: Mapping[str, object]) -> dic
 def _together(problems: Problems, where: Where, stated: dict[str, Any]) -> None:
     """Facts that contradict each other."""
     if "recipients" in stated and "recipients.count" in stated:
-        problems.add((*where, "recipients.count"), "recipients.count: state it or recipients, not both")
+        problems.add(
+            (*where, "recipients.count"), "case.facts-contradict", "recipients.count: state it or recipients, not both"
+        )
     if stated.get("from") in (HOSTED, "none") and HOSTED in stated:
-        problems.add((*where, HOSTED), f"hosted: `from: {stated['from']}` says it already: leave it out")
+        problems.add(
+            (*where, HOSTED), "case.facts-contradict", f"hosted: `from: {stated['from']}` says it already: leave it out"
+        )
     score, required = stated.get("spam.score"), stated.get("spam.required", Spam().required)
     if stated.get("spam") is False and score is not None and required is not None and score >= required:
         problems.add(
             (*where, "spam"),
+            "case.facts-contradict",
             f"spam: a score of {score:g} of {required:g} is spam: leave `spam: false` out, or lower spam.score",
         )
 
@@ -96,12 +101,15 @@ def _value(problems: Problems, where: Where, name: str, value: object) -> Any:
         if wrong is not None or None in read:
             problems.add(
                 where,
+                "case.fact",
                 f"{name}: expected an address such as friend@partner.example, or a list of them, found {shown(wrong)}",
             )
         return tuple(read)
     found = _number(name, fact, value) if fact.kind is Kind.NUMBER else _READERS[fact.kind](value)
     if found is None:
-        problems.add(where, f"{name}: expected {_EXPECTED[fact.kind]}, found {shown(value)}{_hint(fact, value)}")
+        problems.add(
+            where, "case.fact", f"{name}: expected {_EXPECTED[fact.kind]}, found {shown(value)}{_hint(fact, value)}"
+        )
     return found
 
 
