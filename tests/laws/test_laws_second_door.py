@@ -19,7 +19,7 @@ from dkimgate.message.message import Connection, Envelope, Message, split_messag
 from dkimgate.policy.language.model import Rule
 from dkimgate.srs import new_secret
 from tests.arc.sealing import LIST, mail
-from tests.dkim_world import pem
+from tests.dkim_world import Signer, pem
 from tests.laws.attack_authors import AUTHORS
 from tests.laws.attack_world import AUTHOR, BORDER, HOSTED_KEY, NOW, REINJECTED, SHIPPED, STRANGER, ZONE
 
@@ -271,3 +271,18 @@ def test_law_1_no_sealer_tells_that_there_is_no_record(result: str, author: str,
     exists = author.endswith("hosted.example")
     assert record["arrival"]["dmarc"] == ("fail" if exists else "none")
     assert (outcome.sender is not None) is (author == "hosted.example"), "the only one of them whose SPF lists us"
+
+
+@pytest.mark.parametrize("result", ["pass", "none", "bestguesspass"])
+@pytest.mark.parametrize("record", ["v=DMARC1; p=reject; adkim=s", "v=DMARC1; p=reject; psd=n"])
+def test_law_1_our_own_signature_of_another_name_spares_no_proof(record: str, result: str, door: Door) -> None:
+    """Ours is by hosted.example, valid still, and aligned only by a list: whoever has the message can send it again as he likes."""
+    zone = {"_dmarc.sub.hosted.example": {"TXT": [record]}, "sub.hosted.example": {"TXT": [OURS]}}
+    door.gate.resolver = FakeResolver(ZONE | FORWARDERS | zone)  # type: ignore[assignment]
+    letter = by("ask@sub.hosted.example")
+    ours = Signer("a", names=("from", "to", "subject", "date")).sign(letter.replace(b"\n", b"\r\n"), b"Pay me.\r\n")
+    word = f"Authentication-Results: mx.forwarder.example; dmarc={result} header.from=sub.hosted.example\n{BORDER}"
+    header = word.encode() + ours.replace(b"\r\n", b"\n") + letter
+    outcome, told = door.passes(header, "friend@sub.hosted.example", REINJECTED)
+    assert told["arrival"]["dmarc"] not in ("pass", "none")
+    assert outcome.sender is not None

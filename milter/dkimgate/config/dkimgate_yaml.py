@@ -229,12 +229,12 @@ class Verify(Section):
 
     when: Annotated[Literal["never", "missing", "always"], _like("always")] = "missing"
     """`missing`: the gate verifies where no milter of yours has stated a DMARC result that can be believed. It also
-    proves a stated `pass` before that `pass` earns the message a signature of its author domain, an ARC set, or an
-    envelope that goes on passing SPF. `always`: it verifies every message, the worse of both results counts, and a
-    `pass` without a reason does not. `never`: it verifies nothing, and believes a `pass` of your milters."""
+    proves a stated `pass` or `none` before that earns the message a signature, an ARC set, or an envelope that goes on
+    passing SPF. `always`: it verifies every message, the worse of both results counts, and a `pass` without a reason
+    does not. `never`: it verifies nothing, and believes a `pass` or `none` of your milters."""
     dmarc: Annotated[Literal["both", "rfc9989", "rfc7489"], _like("rfc9989")] = "both"
     """RFC 9989 and RFC 7489 find the DMARC record of a domain in different ways. `both` takes the worse result; or
-    name one of them."""
+    name one of them. Where that one finds no record, the other counts."""
     signatures: Annotated[StrictInt, Field(ge=1, le=50), _like("10")] = 10
     """How many DKIM signatures of a message are verified at most."""
     body_limit: Annotated[StrictInt, Field(ge=0, le=1 << 30), _like("10485760")] = 64 << 20

@@ -83,7 +83,8 @@ def check_dmarc(
 
     `author` is the author domain, None where there is no single one: that is a permerror. `spf` is None where it was
     not checked.
-    `readings`: RFC9989, RFC7489 or both.
+    `readings`: RFC9989, RFC7489 or both. That there is no record is true only where neither finds one, so where one of
+    them is asked and finds none, the other's result counts.
     """
     if not readings or not set(readings) <= set(BOTH):
         raise ValueError(f"readings must be of {BOTH}")
@@ -93,6 +94,8 @@ def check_dmarc(
         identifiers = _identifiers(spf, signatures)
         by = {RFC9989: _by_tree, RFC7489: _by_list}
         verdicts = [by[reading](author, identifiers, spf is not None, lookup) for reading in readings]
+        if all(verdict.result == "none" for verdict in verdicts):
+            verdicts = [find(author, identifiers, spf is not None, lookup) for find in by.values()]
     return Dmarc(author, tuple(sorted(verdicts, key=lambda verdict: -RESULTS.index(verdict.result))))
 
 

@@ -183,9 +183,8 @@ class Engine:
         reading = self._passports(seen, body_hash)
         found = passports.claims(reading, self._allowed_changes())
         ours = our_signatures.verify(questions.ours, seen.message.header, body_hash, seen.domain, now)
-        earns = (
-            questions.earns and not ours.valid
-        )  # what rests on a signature of ours is discounted, so it needs no proof
+        # what rests on a signature of ours is discounted, so it needs no proof: where no reading of DMARC looks past it
+        earns = questions.earns and seen.domain not in ours.valid
         if body is not None and checks_here.wanted(seen.claims + found, seen.route, self.config, seen.domain, earns):
             found += self.check(replace(seen, claims=seen.claims + found), body, lookup, now)
         gathered = facts_of(
@@ -284,18 +283,25 @@ class Engine:
         return checks_here.claims(seen, body, self.config, lookup, now)
 
     def _earns(self, seen: Seen) -> bool:
-        """Would a pass earn the message something: an aligned signature, an ARC set that vouches for it, or an envelope
-        that may go on passing by SPF? Then it has to be proved."""
+        """Would a pass, or that there is no DMARC record, earn the message something: an ARC set that vouches for it,
+        or that it leaves in a name by which it may pass? Then it has to be proved."""
         if seen.domain is None:
             return False
         if self.policy.seals or domains.covering(seen.domain, self._key_domains):
             return True
-        names = envelope_domains(seen.message.envelope.sender, self.way_out)
+        names = self._leaves_as(seen.message.envelope.sender)
         if names is None or any(domains.may_align(name, seen.domain) for name in names):
             return True
         if self.config.verify.when == "never" or not grounds.wants_proof(seen.claims, seen.domain):
             return False
         return self._in_one_organization(names, seen.domain, self.resolver.lookup())
+
+    def _leaves_as(self, sender: str) -> frozenset[str] | None:
+        """The domains that the next receiver may find authenticated because the message leaves by us: those of SPF, and
+        the forwarder's where a rule signs as it. None where nobody can say."""
+        names = envelope_domains(sender, self.way_out)
+        forwarder = self.config.forwarder if self.policy.uses_forwarder else None
+        return names if names is None or forwarder is None else names | {forwarder.domain}
 
     @staticmethod
     def _in_one_organization(names: Iterable[str], author: str, lookup: Lookup) -> bool:
@@ -323,7 +329,7 @@ class Engine:
         could be laundered."""
         author = facts.author
         asks = self.config.verify.when != "never" or self.way_out.addresses
-        if author is None or not asks or not facts.outside or facts.arrival.dmarc in ("pass", "none"):
+        if author is None or not asks or not facts.outside or facts.arrival.dmarc == "pass":
             return facts
         forwarder = self.config.forwarder
         if self.policy.uses_forwarder and forwarder is not None and not facts.forwarder_aligns:
