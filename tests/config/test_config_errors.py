@@ -15,124 +15,123 @@ from pydantic import BaseModel, ValidationError
 from dkimgate import cli
 from dkimgate.config import dkimgate_yaml, wrong_values, yaml_file
 from dkimgate.policy.testing import cases
+from tests.problems import refusals, told
 
 NAME = "dkimgate.yaml"
 
 
 def mistakes(text: str | bytes, folder: Path) -> list[str]:
-    """What `load` says about a file that holds that, without the folder."""
+    """What `load` says about a file that holds that: `line:column code`."""
     file = folder / NAME
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(yaml_file.ConfigError) as refused:
-        dkimgate_yaml.load(file)
-    return [line.removeprefix(f"{folder}/") for line in str(refused.value).splitlines()]
+    return told(refusals(dkimgate_yaml.load, file))
+
+
+WRONG_VALUES = [
+    ("workers: many", "1:1 value.workers"),
+    ("workers: 0", "1:1 value.workers"),
+    ("workers: true", "1:1 value.workers"),
+    ("workers: '2'", "1:1 value.workers"),
+    ("policy: 5", "1:1 value.file-path"),
+    ("policy:", "1:1 value.file-path"),
+    ("journal: {file: [a]}", "1:11 value.file-path"),
+    ('journal: {file: "a\\0"}', "1:11 value.file-path"),
+    ('policy: "\\ud800"', "1:1 value.file-path"),
+    ("verify: {deadline: 99}", "1:10 yaml.number"),
+    ("verify: {port: x}", "1:10 yaml.number"),
+    ("verify: {port: 5.5}", "1:10 yaml.number"),
+    ("signature: {expire_days: 0}", "1:13 yaml.number"),
+    (
+        "trust: {hosts: [5]}",
+        "1:17 yaml.expected-text",
+    ),
+    (
+        "user: no",
+        "1:1 yaml.expected-text",
+    ),
+    ("trust: {wide: maybe}", "1:9 yaml.expected-flag"),
+    ("trust: {5: x}", "1:1 yaml.key-not-text"),
+    ("trust: x", "1:1 yaml.expected-mapping"),
+    ("keys: x", "1:1 yaml.expected-list"),
+    ("journal: {on_failure: drop}", "1:11 yaml.unknown-word"),
+    ("verify: {port: 70000}", "1:10 yaml.number"),
+    (
+        "listen: unix:dkimgate/milter.sock",
+        "1:1 value.socket-path",
+    ),
+    (
+        "listen: inet:8891@localhost",
+        "1:1 value.socket",
+    ),
+]
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [
-        ("workers: many", "1:1: workers: expected auto, or a whole number from 1 to 256"),
-        ("workers: 0", "1:1: workers: expected auto, or a whole number from 1 to 256"),
-        ("workers: true", "1:1: workers: expected auto, or a whole number from 1 to 256"),
-        ("workers: '2'", "1:1: workers: expected auto, or a whole number from 1 to 256"),
-        ("policy: 5", "1:1: policy: expected the path of a file (in quotes if it is a number)"),
-        ("policy:", "1:1: policy: expected the path of a file (in quotes if it is a number)"),
-        ("journal: {file: [a]}", "1:11: journal.file: expected the path of a file (in quotes if it is a number)"),
-        ('journal: {file: "a\\0"}', "1:11: journal.file: expected the path of a file (in quotes if it is a number)"),
-        ('policy: "\\ud800"', "1:1: policy: expected the path of a file (in quotes if it is a number)"),
-        ("verify: {deadline: 99}", "1:10: verify.deadline: expected a number above 0, up to 60, found 99"),
-        ("verify: {port: x}", "1:10: verify.port: expected a whole number from 1 to 65535, found 'x'"),
-        ("verify: {port: 5.5}", "1:10: verify.port: expected a whole number from 1 to 65535, found 5.5"),
-        ("signature: {expire_days: 0}", "1:13: signature.expire_days: expected a whole number from 1 to 3650, found 0"),
-        (
-            "trust: {hosts: [5]}",
-            "1:17: trust.hosts.0: expected text, found 5 (YAML reads this as a number: put text in quotes)",
-        ),
-        (
-            "user: no",
-            "1:1: user: expected text, found false (YAML reads yes, no, on and off as true and false: put words in "
-            "quotes)",
-        ),
-        ("trust: {wide: maybe}", "1:9: trust.wide: expected true or false, found 'maybe'"),
-        ("trust: {5: x}", "1:1: trust.5: the key 5 is no text: put it in quotes"),
-        ("trust: x", "1:1: trust: expected a mapping: `key: value` lines"),
-        ("keys: x", "1:1: keys: expected a list: [a, b], or a line `- a` for each"),
-        ("journal: {on_failure: drop}", "1:11: journal.on_failure: must be 'defer' or 'continue', found 'drop'"),
-        ("verify: {port: 70000}", "1:10: verify.port: expected a whole number from 1 to 65535, found 70000"),
-        (
-            "listen: unix:dkimgate/milter.sock",
-            "1:1: listen.0: 'unix:dkimgate/milter.sock': expected the whole path, from / on; "
-            "only in main.cf it starts at Postfix's queue directory",
-        ),
-        (
-            "listen: inet:8891@localhost",
-            "1:1: listen.0: 'inet:8891@localhost' is no listener: expected unix:PATH or inet:HOST:PORT (IPv6 in "
-            "brackets: inet:[::1]:8891)",
-        ),
-    ],
+    WRONG_VALUES,
 )
 def test_a_wrong_value(text: str, expected: str, tmp_path: Path) -> None:
-    assert mistakes(text + "\n", tmp_path) == [f"{NAME}:{expected}"]
+    assert mistakes(text + "\n", tmp_path) == [expected]
+
+
+NO_YAML = [
+    (b"user: a\n# f\xfcr uns\n", "2:4", "yaml.not-utf-8"),
+    ("user: a\nlisten: \0\n", "2", "yaml.character"),
+    (
+        "user: a\npolicy policy.yaml\ntrust: {}\n",
+        "3:1",
+        "yaml.syntax",
+    ),
+    ("policy:policy.yaml\ntrust: {}\n", "2:6", "yaml.syntax"),
+    ("trust:\n  hosts: []\n   authserv_ids: []\n", "3:4", "yaml.syntax"),
+    ("trust:\n  hosts: []\n authserv_ids: []\n", "3:2", "yaml.syntax"),
+    ("trust:\n  hosts: [a.example\n  authserv_ids: []\n", "3:15", "yaml.syntax"),
+    ('user: "a\npolicy: b\n', "3:1", "yaml.syntax"),
+    ("trust: {networks: [::1/128]}\n", "1:20", "yaml.syntax"),
+    (
+        "trust: {}\nkeys: []\n  - {domain: a.example}\n",
+        "3:3",
+        "yaml.syntax",
+    ),
+    (
+        "trust: {}\nkeys: []   # none\n\n# a key:\n- {domain: a.example}\n",
+        "5:1",
+        "yaml.syntax",
+    ),
+    (
+        "trust: {}\n  hosts: [a.example]\n",
+        "2:3",
+        "yaml.syntax",
+    ),
+    (
+        "trust: {}\n  hosts:\n  - a\n",
+        "2:3",
+        "yaml.syntax",
+    ),
+    ("trust:\n  hosts: []\n  - a.example\n", "3:3", "yaml.syntax"),
+    ("trust:\n  hosts: []\n    - a.example\n", "3:5", "yaml.syntax"),
+    (
+        "listen: [unix:/a]\n  - unix:/b\n",
+        "2:3",
+        "yaml.syntax",
+    ),
+    ("trust:\n  hosts: []\n authserv_ids: []\n", "3:2", "yaml.syntax"),
+    ("user: a\n---\nuser: b\n", "2:1", "yaml.syntax"),
+    ("trust:\n\thosts: []\n", "2:1", "yaml.syntax"),
+]
 
 
 @pytest.mark.parametrize(
-    ("text", "place", "hint"),
-    [
-        (b"user: a\n# f\xfcr uns\n", "2:4", "save the file as UTF-8"),
-        ("user: a\nlisten: \0\n", "2", "the character 0x0000 may not stand here"),
-        (
-            "user: a\npolicy policy.yaml\ntrust: {}\n",
-            "3:1",
-            "begins on line 2); expected `key: value`, with a space behind the colon",
-        ),
-        ("policy:policy.yaml\ntrust: {}\n", "2:6", "behind the colon stands a space"),
-        ("trust:\n  hosts: []\n   authserv_ids: []\n", "3:4", "keys that belong together begin in the same column"),
-        ("trust:\n  hosts: []\n authserv_ids: []\n", "3:2", "keys that belong together begin in the same column"),
-        ("trust:\n  hosts: [a.example\n  authserv_ids: []\n", "3:15", "is a bracket opened and not closed?"),
-        ('user: "a\npolicy: b\n', "3:1", "begins on line 1); is a quotation mark opened and not closed?"),
-        ("trust: {networks: [::1/128]}\n", "1:20", 'text that begins with a colon must stand in quotes: "::1/128"'),
-        (
-            "trust: {}\nkeys: []\n  - {domain: a.example}\n",
-            "3:3",
-            "`keys: []` is already a whole list: delete the `[]`",
-        ),
-        (
-            "trust: {}\nkeys: []   # none\n\n# a key:\n- {domain: a.example}\n",
-            "5:1",
-            "`keys: []` is already a whole list: delete the `[]`",
-        ),
-        (
-            "trust: {}\n  hosts: [a.example]\n",
-            "2:3",
-            "`trust: {}` is already a whole mapping: delete the `{}`, or begin in its column",
-        ),
-        (
-            "trust: {}\n  hosts:\n  - a\n",
-            "2:3",
-            "`trust: {}` is already a whole mapping: delete the `{}`, or begin in its column",
-        ),
-        ("trust:\n  hosts: []\n  - a.example\n", "3:3", "`hosts: []` is already a whole list: delete the `[]`"),
-        ("trust:\n  hosts: []\n    - a.example\n", "3:5", "`hosts: []` is already a whole list: delete the `[]`"),
-        (
-            "listen: [unix:/a]\n  - unix:/b\n",
-            "2:3",
-            "is already a whole list: write all of it between the brackets, or all of it below",
-        ),
-        ("trust:\n  hosts: []\n authserv_ids: []\n", "3:2", "keys that belong together begin in the same column"),
-        ("user: a\n---\nuser: b\n", "2:1", "a file holds one document: take out the line `---`"),
-        ("trust:\n\thosts: []\n", "2:1", "indent with spaces, not with tabs"),
-    ],
+    ("text", "place", "code"),
+    NO_YAML,
 )
-def test_no_yaml(text: str | bytes, place: str, hint: str, tmp_path: Path) -> None:
-    (said,) = mistakes(text, tmp_path)
-    assert said.startswith(f"{NAME}:{place}: not ") and said.endswith(hint)
+def test_no_yaml(text: str | bytes, place: str, code: str, tmp_path: Path) -> None:
+    assert mistakes(text, tmp_path) == [f"{place} {code}"]
 
 
 def test_a_missing_file_says_how_to_name_another(tmp_path: Path) -> None:
-    with pytest.raises(
-        yaml_file.ConfigError, match="No such file or directory: name the configuration with --config FILE"
-    ):
-        dkimgate_yaml.load(tmp_path / NAME)
+    (problem,) = refusals(dkimgate_yaml.load, tmp_path / NAME)
+    assert problem.code == "file.cant-read" and "--config FILE" in problem.text
 
 
 @pytest.mark.parametrize("workers", ["auto", "1", "256"])
@@ -210,30 +209,33 @@ def test_every_mistake_that_a_model_can_find_is_told_in_words_of_ours(model: typ
 
 def test_a_kind_of_mistake_that_is_new_is_told_in_words_of_ours_too() -> None:
     error: Any = {"type": "brand_new", "input": [1], "loc": ("a",), "msg": "Tuple should", "ctx": {}}
-    assert wrong_values.told(error, ())[1] == "expected another value, found a list"
+    assert wrong_values.told(error, ()) == ("yaml.value", "expected another value, found a list")
+
+
+OTHER_KINDS = [
+    ("rules: []\n", ["policy", "test"]),
+    ("listen: unix:/x\n", ["policy", "test"]),
+    ("cases: []\n", ["check", "--config"]),
+    ("version: 1\nrules: []\n", ["check", "--config"]),
+    ("keys: []\n", ["policy", "show", "--policy"]),
+    ("cases: []\n", ["policy", "show", "--policy"]),
+]
 
 
 @pytest.mark.parametrize(
-    ("text", "command", "expected"),
-    [
-        ("rules: []\n", ["policy", "test"], "this looks like a policy, and not like a file of test cases"),
-        ("listen: unix:/x\n", ["policy", "test"], "this looks like a configuration, and not like a file of test cases"),
-        ("cases: []\n", ["check", "--config"], "this looks like a file of test cases, and not like a configuration"),
-        ("version: 1\nrules: []\n", ["check", "--config"], "this looks like a policy, and not like a configuration"),
-        ("keys: []\n", ["policy", "show", "--policy"], "this looks like a configuration, and not like a policy"),
-        ("cases: []\n", ["policy", "show", "--policy"], "this looks like a file of test cases, and not like a policy"),
-    ],
+    ("text", "command"),
+    OTHER_KINDS,
 )
 def test_a_file_of_another_kind_is_called_by_its_name(
-    text: str, command: list[str], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    text: str, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "f.yaml"
     file.write_text(text)
     assert cli.main([*command, str(file)]) == 2
-    assert capsys.readouterr().err == f"dkimgate: {file}: {expected}\n"
+    assert capsys.readouterr().err.startswith(f"dkimgate: {file}: ")
 
 
 def test_cases_without_a_case(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "c.yaml").write_text("cases: []\n")
     assert cli.main(["policy", "test", str(tmp_path / "c.yaml")]) == 2
-    assert capsys.readouterr().err.endswith("c.yaml:1:1: cases: expected at least one, found none\n")
+    assert "c.yaml:1:1: cases: " in capsys.readouterr().err

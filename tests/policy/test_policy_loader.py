@@ -30,6 +30,7 @@ from dkimgate.policy.language.model import (
     leaves,
 )
 from dkimgate.policy.proof import prover
+from tests.problems import refusals, told
 
 FILE = Path("policy.yaml")
 
@@ -39,10 +40,8 @@ def parse(text: str) -> Policy:
 
 
 def mistakes(text: str) -> list[str]:
-    """Every problem of a file, without its name: `line:column: text`."""
-    with pytest.raises(ConfigError) as caught:
-        parse(text)
-    return [str(problem).removeprefix("policy.yaml:") for problem in caught.value.problems]
+    """Every problem of a file: `line:column code`."""
+    return told(refusals(parse, text))
 
 
 def when(condition: str) -> str:
@@ -146,309 +145,304 @@ def test_a_policy_is_hashable_and_compares_by_what_it_says() -> None:
 
 
 TOP = [
-    ("", "1:1: expected a policy: a mapping with the keys version and rules, found nothing"),
-    ("- a\n", "1:1: expected a policy: a mapping with the keys version and rules, found a list"),
-    ("version: 1\n", "1:1: the key 'rules' is missing: without rules nothing is ever signed"),
-    ("version: 1\nrules: []\n", "2:1: rules: expected a list, a `- name: ...` for each rule, found an empty list"),
-    ("version: 1\nrules: {a: 1}\n", "2:1: rules: expected a list, a `- name: ...` for each rule, found a mapping"),
-    ("rules: [{name: a, sign: none}]\n", "1:1: the key 'version' is missing: write `version: 1` at the top"),
-    ("version: 2\nrules: [{name: a, sign: none}]\n", "1:1: version: expected 1, found 2"),
-    ("version: yes\nrules: [{name: a, sign: none}]\n", "1:1: version: expected 1, found true"),
-    ("version: '1'\nrules: [{name: a, sign: none}]\n", "1:1: version: expected 1, found '1'"),
-    (rule("sign: none") + "mode: enforced\n", "5:1: mode: found 'enforced'; did you mean 'enforce'?"),
-    (rule("sign: none") + "mdoe: observe\n", "5:1: unknown key 'mdoe'; did you mean 'mode'?"),
-    (rule("sign: none") + "on: true\n", "5:1: the key on is not read as text but as true: put it in quotes"),
-    (rule("sign: none") + "default: none\n", "5:1: expected a mapping such as {sign: none}, found 'none'"),
-    (rule("sign: none") + "default: {when: {spam: true}}\n", "5:11: unknown key 'when'; valid here: add, disposition"),
+    ("", "1:1 yaml.expected-mapping"),
+    ("- a\n", "1:1 yaml.expected-mapping"),
+    ("version: 1\n", "1:1 policy.no-rules"),
+    ("version: 1\nrules: []\n", "2:1 policy.no-rules"),
+    ("version: 1\nrules: {a: 1}\n", "2:1 policy.no-rules"),
+    ("rules: [{name: a, sign: none}]\n", "1:1 policy.version"),
+    ("version: 2\nrules: [{name: a, sign: none}]\n", "1:1 policy.version"),
+    ("version: yes\nrules: [{name: a, sign: none}]\n", "1:1 policy.version"),
+    ("version: '1'\nrules: [{name: a, sign: none}]\n", "1:1 policy.version"),
+    (rule("sign: none") + "mode: enforced\n", "5:1 yaml.unknown-word"),
+    (rule("sign: none") + "mdoe: observe\n", "5:1 yaml.unknown-key"),
+    (rule("sign: none") + "on: true\n", "5:1 yaml.key-not-text"),
+    (rule("sign: none") + "default: none\n", "5:1 yaml.expected-mapping"),
+    (rule("sign: none") + "default: {when: {spam: true}}\n", "5:11 yaml.unknown-key"),
     (
         rule("sign: none") + "default: {sign: none, seal: 1}\n",
-        "5:23: seal: expected true or false, found 1",
+        "5:23 yaml.expected-flag",
     ),
-    ("version: 1\nrules: [{name: a, sign: none}]\nrules: []\n", "3:1: the key 'rules' stands here a second time"),
+    ("version: 1\nrules: [{name: a, sign: none}]\nrules: []\n", "3:1 yaml.key-twice"),
 ]
 
 
 @pytest.mark.parametrize(("text", "expected"), TOP)
 def test_mistakes_at_the_top(text: str, expected: str) -> None:
-    found = mistakes(text)
-    assert any(problem.startswith(expected) for problem in found), found
+    assert expected in mistakes(text)
 
 
 def test_a_misspelt_action_is_one_mistake() -> None:
-    assert mistakes("version: 1\nrules:\n  - name: a\n    sing: author\n") == [
-        "4:5: unknown key 'sing'; did you mean 'sign'?"
-    ]
+    assert mistakes("version: 1\nrules:\n  - name: a\n    sing: author\n") == ["4:5 yaml.unknown-key"]
 
 
 RULES = [
-    ("when: {spam: true}", "3:5: a rule without an action: add `sign: author | forwarder | none`, or a disposition"),
-    ("sing: author", "4:5: unknown key 'sing'; did you mean 'sign'?"),
-    ("sign: autor", "4:5: sign: found 'autor'; did you mean 'author'?"),
+    ("when: {spam: true}", "3:5 policy.no-action"),
+    ("sing: author", "4:5 yaml.unknown-key"),
+    ("sign: autor", "4:5 yaml.unknown-word"),
     (
         "sign: no",
-        "4:5: sign: found false; valid here: author, forwarder, none (YAML reads yes, no, on and off as true and",
+        "4:5 yaml.unknown-word",
     ),
-    ("sign:", "4:5: sign: found nothing; valid here: author, forwarder, none (an empty value, null and ~ are nothing"),
-    ("sign: [author]", "4:5: sign: found a list"),
+    ("sign:", "4:5 yaml.unknown-word"),
+    ("sign: [author]", "4:5 yaml.unknown-word"),
     (
         "disposition: quarantine",
-        "4:5: disposition: found 'quarantine'; valid here: accept, defer, discard, hold, reject",
+        "4:5 yaml.unknown-word",
     ),
-    ("sign: author\n    seal: yes please", "5:5: seal: expected true or false, found 'yes please'"),
-    ("sign: author\n    envelope: unaligned", "5:5: envelope: found 'unaligned'; did you mean 'unalign'?"),
+    ("sign: author\n    seal: yes please", "5:5 yaml.expected-flag"),
+    ("sign: author\n    envelope: unaligned", "5:5 yaml.unknown-word"),
     (
         "sign: author\n    otherwise: hold",
-        "5:5: otherwise: it says what becomes of a message that `envelope: unalign` can't unalign",
+        "5:5 policy.otherwise-without-unalign",
     ),
-    ("envelope: unalign\n    otherwise: accept", "5:5: otherwise: found 'accept'"),
+    ("envelope: unalign\n    otherwise: accept", "5:5 yaml.unknown-word"),
     (
         "disposition: hold\n    envelope: unalign\n    otherwise: defer",
-        "6:5: otherwise: a message that is not accepted (hold) needs none",
+        "6:5 policy.otherwise-not-needed",
     ),
     (
         "disposition: reject\n    envelope: unalign",
-        "5:5: envelope: a message that the rule does not let through (reject) can't be changed",
+        "5:5 policy.change-of-refused",
     ),
     (
         "disposition: discard\n    seal: true",
-        "5:5: seal: a message that the rule does not let through (discard) can't be changed",
+        "5:5 policy.change-of-refused",
     ),
-    ("sign: author\n    mode: watch", "5:5: mode: found 'watch'"),
+    ("sign: author\n    mode: watch", "5:5 yaml.unknown-word"),
     (
         "sign: author\n  - name: border\n    sign: none",
-        "5:5: name: 'border' is the name of what a border listener does",
+        "5:5 policy.rule-name-reserved",
     ),
-    ("tag: ''", "4:5: tag: expected one line of 1 to 200 ASCII characters"),
-    ('tag: "[{spam.scor}]"', "4:5: tag: {spam.scor}: no fact is called so; did you mean 'spam.score'?"),
-    ('tag: "[{spam.score]"', "4:5: tag: a single '{': a fact is written {arrival.dmarc}"),
-    ("add: {From: x@hosted.example}", "4:11: add: From is not for a policy to add"),
-    ("add: {X-Spam-Status: 'No'}", "4:11: add: X-Spam-Status is not for a policy to add"),
-    ("add: {'X Y': z}", "4:11: add: 'X Y' is no name of a header field"),
-    ("add: {X-Y: 'z{'}", "4:11: X-Y: a single '{'"),
-    ("remove: [received]", "4:14: remove: received is not for a policy to remove"),
-    ("add: {X-Original-To: x}", "4:11: add: X-Original-To is not for a policy to add"),
-    ("remove: [Delivered-To]", "4:14: remove: Delivered-To is not for a policy to remove"),
-    ("remove: [Authentication-Results]", "4:14: remove: Authentication-Results says how the message arrived"),
-    ("remove: [X-Spam-Flag]", "4:14: remove: X-Spam-Flag says how the message arrived"),
+    ("tag: ''", "4:5 policy.text"),
+    ('tag: "[{spam.scor}]"', "4:5 policy.text-fact"),
+    ('tag: "[{spam.score]"', "4:5 policy.text-fact"),
+    ("add: {From: x@hosted.example}", "4:11 policy.protected-field"),
+    ("add: {X-Spam-Status: 'No'}", "4:11 policy.protected-field"),
+    ("add: {'X Y': z}", "4:11 value.header-field"),
+    ("add: {X-Y: 'z{'}", "4:11 policy.text-fact"),
+    ("remove: [received]", "4:14 policy.protected-field"),
+    ("add: {X-Original-To: x}", "4:11 policy.protected-field"),
+    ("remove: [Delivered-To]", "4:14 policy.protected-field"),
+    ("remove: [Authentication-Results]", "4:14 policy.remove-verdict"),
+    ("remove: [X-Spam-Flag]", "4:14 policy.remove-verdict"),
     (
         "remove: [X-Acme-MailScanner-SpamCheck]",
-        "4:14: remove: X-Acme-MailScanner-SpamCheck says how the message arrived",
+        "4:14 policy.remove-verdict",
     ),
     (
         "remove: [X-Original-Authentication-Results]",
-        "4:14: remove: X-Original-Authentication-Results says how the message arrived",
+        "4:14 policy.remove-verdict",
     ),
-    ("remove: [X-DMARC-Result]", "4:14: remove: X-DMARC-Result says how the message arrived"),
-    ("remove: [X-Vade-SpamState]", "4:14: remove: X-Vade-SpamState says how the message arrived"),
-    ("remove: [X-Dkimgate-Passport]", "4:14: remove: X-Dkimgate-Passport is not for a policy to remove"),
-    ("add: {X-Dkimgate-Passport: x}", "4:11: add: X-Dkimgate-Passport is not for a policy to add"),
-    ("remove: [3]", "4:14: remove: expected the name of a header field, found 3"),
-    ("remove: []", "4:5: remove: expected a list of 1 to 20 names"),
+    ("remove: [X-DMARC-Result]", "4:14 policy.remove-verdict"),
+    ("remove: [X-Vade-SpamState]", "4:14 policy.remove-verdict"),
+    ("remove: [X-Dkimgate-Passport]", "4:14 policy.protected-field"),
+    ("add: {X-Dkimgate-Passport: x}", "4:11 policy.protected-field"),
+    ("remove: [3]", "4:14 policy.remove"),
+    ("remove: []", "4:5 policy.remove"),
     (
         "sign: author\n    disposition: reject",
-        "4:5: sign: a message that the rule does not let through (reject) can't be signed",
+        "4:5 policy.change-of-refused",
     ),
     (
         "sign: none\n    text: hello",
-        "5:5: text: nobody would read it: it goes with hold, defer and reject, or with `envelope: unalign`; not with accept",
+        "5:5 policy.text-unread",
     ),
     (
         "disposition: discard\n    text: hello",
-        "5:5: text: nobody would read it: it goes with hold, defer and reject, or with `envelope: unalign`; not with discard",
+        "5:5 policy.text-unread",
     ),
-    ("disposition: reject\n    text: 550 no", "5:5: text: leave out the reply code"),
-    ("disposition: reject\n    text: 5.7.1 no", "5:5: text: leave out the reply code"),
+    ("disposition: reject\n    text: 550 no", "5:5 policy.text-reply-code"),
+    ("disposition: reject\n    text: 5.7.1 no", "5:5 policy.text-reply-code"),
     (
         "disposition: reject\n    text: 550",
-        "5:5: text: expected one line of 1 to 200 ASCII characters, found 550 (YAML reads this as a number",
+        "5:5 policy.text",
     ),
-    ('disposition: reject\n    text: "a\\r\\nb"', "5:5: text: expected one line of 1 to 200 ASCII characters"),
-    ("disposition: reject\n    text: grüß", "5:5: text: expected one line of 1 to 200 ASCII characters"),
-    ("sign: none\n    when: {}", "5:5: when: no conditions: leave `when` out for a rule that takes every message"),
-    ("sign: none\n    when:", "5:5: when: no conditions: leave `when` out"),
+    ('disposition: reject\n    text: "a\\r\\nb"', "5:5 policy.text"),
+    ("disposition: reject\n    text: grüß", "5:5 policy.text"),
+    ("sign: none\n    when: {}", "5:5 policy.no-conditions"),
+    ("sign: none\n    when:", "5:5 policy.no-conditions"),
     (
         "sign: none\n    when: [{spam: true}]",
-        "5:5: expected a mapping of facts, found a list: for alternatives write `any: [{...}, {...}]`",
+        "5:5 condition.list",
     ),
-    ("sign: none\n    when: spam", "5:5: expected a mapping of facts such as {origin: submitted}, found 'spam'"),
-    ("sign: none\n  - rule", "5:5: expected a rule: a mapping with name, when and sign, found 'rule'"),
-    ("sign: none\n  - {sign: none}", "5:5: the key 'name' is missing: records say which rule decided"),
+    ("sign: none\n    when: spam", "5:5 yaml.expected-mapping"),
+    ("sign: none\n  - rule", "5:5 yaml.expected-mapping"),
+    ("sign: none\n  - {sign: none}", "5:5 policy.rule-name"),
     (
         "sign: none\n  - {name: off, sign: none}",
-        "5:6: name: expected one word of letters, digits and - _ . (at most 64), found false (YAML reads",
+        "5:6 policy.rule-name",
     ),
-    ("sign: none\n  - {name: two words, sign: none}", "5:6: name: expected one word"),
+    ("sign: none\n  - {name: two words, sign: none}", "5:6 policy.rule-name"),
     (
         "sign: none\n  - {name: default, sign: none}",
-        "5:6: name: 'default' is the name of what `default` says: choose another",
+        "5:6 policy.rule-name-reserved",
     ),
-    ("sign: none\n  - {name: rule, sign: none}", "5:6: name: the rule on line 3 is called 'rule' already"),
+    ("sign: none\n  - {name: rule, sign: none}", "5:6 policy.rule-name-taken"),
 ]
 
 
 @pytest.mark.parametrize(("keys", "expected"), RULES)
 def test_mistakes_in_rules(keys: str, expected: str) -> None:
-    found = mistakes(rule(keys))
-    assert any(problem.startswith(expected) for problem in found), found
+    assert expected in mistakes(rule(keys))
 
 
 CONDITIONS = [
-    ("arrival.dmarc: passs", "4:12: arrival.dmarc: it is never 'passs'; did you mean 'pass'?"),
-    ("arrival.dmarc: Pass", "4:12: arrival.dmarc: it is never 'Pass'; did you mean 'pass'?"),
-    ("arrival.dmarc: [pass, noen]", "4:34: arrival.dmarc: it is never 'noen'; did you mean 'none'?"),
-    ("arrival.dmarc: present", "4:12: arrival.dmarc: it is never 'present'"),
+    ("arrival.dmarc: passs", "4:12 condition.value"),
+    ("arrival.dmarc: Pass", "4:12 condition.value"),
+    ("arrival.dmarc: [pass, noen]", "4:34 condition.value"),
+    ("arrival.dmarc: present", "4:12 condition.value"),
     (
         "arrival.dmarc: null",
-        "4:12: arrival.dmarc: expected one of pass, none, fail, permerror, temperror, unknown, found nothing (an empty",
+        "4:12 condition.value",
     ),
-    ("upstream.dmarc: pass", "4:12: upstream.dmarc: it is never 'pass'"),
+    ("upstream.dmarc: pass", "4:12 condition.value"),
     (
         "arrival.dmarc: []",
-        "4:12: arrival.dmarc: expected one of pass, none, fail, permerror, temperror, unknown, found an empty list",
+        "4:12 condition.value",
     ),
     (
         "arrival.dmarc: [[pass]]",
-        "4:28: arrival.dmarc: expected one of pass, none, fail, permerror, temperror, unknown, found a list",
+        "4:28 condition.value",
     ),
-    ("arrival.dmrac: pass", "4:12: unknown fact 'arrival.dmrac'; did you mean 'arrival.dmarc'?"),
-    ("dmarc: pass", "4:12: unknown fact 'dmarc'; did you mean 'arrival.dmarc' or 'upstream.dmarc'?"),
-    ("arrival: {dmarc: pass}", "4:12: unknown fact 'arrival': write one of arrival.dmarc, arrival.spf,"),
-    ("on: true", "4:12: the key on is not read as text but as true: put it in quotes"),
+    ("arrival.dmrac: pass", "4:12 condition.unknown-fact"),
+    ("dmarc: pass", "4:12 condition.unknown-fact"),
+    ("arrival: {dmarc: pass}", "4:12 condition.unknown-fact"),
+    ("on: true", "4:12 yaml.key-not-text"),
     (
         "origin: outside",
-        "4:12: origin: it is never 'outside'; valid here: forwarded, inbound, local, relayed, submitted",
+        "4:12 condition.value",
     ),
-    ("spam: maybe", "4:12: spam: expected true or false, found 'maybe'"),
-    ("spam: [true]", "4:12: spam: expected true or false, found a list"),
-    ("arrival.aligned: 1", "4:12: arrival.aligned: expected true or false, found 1"),
-    ('risk: ">= x"', '4:12: risk: expected a comparison such as "< 50" or ">= 3.5", or a number, found \'>= x\''),
-    ('risk: "50"', "4:12: risk: expected a comparison"),
-    ('risk: "=> 50"', "4:12: risk: expected a comparison"),
-    ("risk: .nan", '4:12: risk: expected a comparison such as "< 50" or ">= 3.5", or a number, found nan'),
-    ("risk: .inf", "4:12: risk: expected a comparison"),
-    (f'risk: "< {"9" * 400}"', '4:12: risk: expected a comparison such as "< 50" or ">= 3.5", or a number, found inf'),
-    (f"risk: {'9' * 400}", "4:12: risk: expected a comparison"),
-    ("risk: true", '4:12: risk: expected a comparison such as "< 50" or ">= 3.5", or a number, found true'),
-    ('risk: "< 0"', "4:12: risk: < 0 never matches: this is a number from 0 up"),
-    ("risk: -1", "4:12: risk: == -1 never matches: this is a number from 0 up"),
-    ("recipients.count: 1.5", "4:12: recipients.count: == 1.5 never matches: this is a whole number from 0 up"),
+    ("spam: maybe", "4:12 condition.value"),
+    ("spam: [true]", "4:12 condition.value"),
+    ("arrival.aligned: 1", "4:12 condition.value"),
+    ('risk: ">= x"', "4:12 condition.value"),
+    ('risk: "50"', "4:12 condition.value"),
+    ('risk: "=> 50"', "4:12 condition.value"),
+    ("risk: .nan", "4:12 condition.value"),
+    ("risk: .inf", "4:12 condition.value"),
+    (f'risk: "< {"9" * 400}"', "4:12 condition.value"),
+    (f"risk: {'9' * 400}", "4:12 condition.value"),
+    ("risk: true", "4:12 condition.value"),
+    ('risk: "< 0"', "4:12 condition.value"),
+    ("risk: -1", "4:12 condition.value"),
+    ("recipients.count: 1.5", "4:12 condition.value"),
     (
         "client.ip: 192.0.2.1/24",
-        "4:12: client.ip: 192.0.2.1/24 has host bits set: write 192.0.2.0/24, or the address alone",
+        "4:12 condition.value",
     ),
     (
         "client.ip: 192.0.2",
-        "4:12: client.ip: expected a network such as 192.0.2.0/24 or 2001:db8::/32, found '192.0.2'",
+        "4:12 condition.value",
     ),
     (
         "client.ip: 42",
-        "4:12: client.ip: expected a network such as 192.0.2.0/24 or 2001:db8::/32, found 42 (YAML reads this as a number: put",
+        "4:12 condition.value",
     ),
     (
         "client.ip: mx.hosted.example",
-        "4:12: client.ip: expected a network such as 192.0.2.0/24 or 2001:db8::/32, found 'mx.hosted.example'",
+        "4:12 condition.value",
     ),
     (
         'client.ip: ["::ffff:192.0.2.0/120"]',
-        "4:24: client.ip: addresses that are IPv4 mapped into IPv6 are compared as IPv4: write 192.0.2.0/24",
+        "4:24 condition.value",
     ),
     (
         "client.name: 192.0.2.0/24",
-        "4:12: client.name: expected a host name such as mx.partner.example or *.partner.example, found '192.0.2.0/24'",
+        "4:12 condition.value",
     ),
     (
         "client.auth: 0660",
-        "4:12: client.auth: expected text; * and ? are wildcards, found 432 (YAML reads this as a number: put text in quotes)",
+        "4:12 condition.value",
     ),
-    ("client.auth: ''", "4:12: client.auth: expected text; * and ? are wildcards, found nothing"),
-    ("client.daemon: 2026-11-21", "4:12: client.daemon: expected text; * and ? are wildcards, found a date"),
+    ("client.auth: ''", "4:12 condition.value"),
+    ("client.daemon: 2026-11-21", "4:12 condition.value"),
     (
         "from: friend@hosted.example",
-        "4:12: from: this is the author domain, not an address: write 'hosted.example', or use sender",
+        "4:12 condition.value",
     ),
     (
         "from: hostd",
-        "4:12: from: expected hosted, none, or a domain such as partner.example or *.partner.example, found 'hostd'",
+        "4:12 condition.value",
     ),
-    ("from: bücher.example", "4:12: from: the author domain is compared in A-labels: write it as xn--..."),
+    ("from: bücher.example", "4:12 condition.value"),
     (
         "from: no",
-        "4:12: from: expected hosted, none, or a domain such as partner.example or *.partner.example, found false (YAML reads yes, no",
+        "4:12 condition.value",
     ),
-    ("from: two words.example", "4:12: from: expected hosted, none, or a domain"),
+    ("from: two words.example", "4:12 condition.value"),
     (
         "sender: '@hosted.example'",
-        "4:12: sender: this never matches: write 'hosted.example' for every address of the domain",
+        "4:12 condition.value",
     ),
-    ("sender: <>", '4:12: sender: write "" for the null sender'),
+    ("sender: <>", "4:12 condition.value"),
     (
         "sender: none",
-        '4:12: sender: expected an address or domain such as friend@partner.example, *@partner.example or *.partner.example, or "" for',
+        "4:12 condition.value",
     ),
-    ("sender: <friend@hosted.example>", "4:12: sender: write the address without angle brackets"),
-    ("recipients: ''", "4:12: recipients: expected an address or domain such as"),
-    ("any: {spam: true}", "4:12: any: expected a list of mappings, `any: [{...}, {...}]`, found a mapping"),
-    ("any: []", "4:12: any: expected a list of mappings, `any: [{...}, {...}]`, found an empty list"),
-    ("all: []", "4:12: all: expected a list of mappings, `all: [{...}, {...}]`, found an empty list"),
-    ("any: [{}]", "4:18: expected a mapping of facts such as {origin: submitted}, found an empty one"),
+    ("sender: <friend@hosted.example>", "4:12 condition.value"),
+    ("recipients: ''", "4:12 condition.value"),
+    ("any: {spam: true}", "4:12 condition.expected-list"),
+    ("any: []", "4:12 condition.expected-list"),
+    ("all: []", "4:12 condition.expected-list"),
+    ("any: [{}]", "4:18 yaml.empty-mapping"),
     (
         "not: [{spam: true}]",
-        "4:12: expected a mapping of facts, found a list: for alternatives write `any: [{...}, {...}]`",
+        "4:12 condition.list",
     ),
-    ("not: {}", "4:12: expected a mapping of facts such as {origin: submitted}, found an empty one"),
+    ("not: {}", "4:12 yaml.empty-mapping"),
     (
         "any: [{spam: true}, {origin: {a: b}}]",
-        "4:33: origin: expected one of submitted, local, relayed, forwarded, inbound, found a mapping",
+        "4:33 condition.value",
     ),
-    ("not: {" * 30 + "spam: true" + "}" * 30, "4:132: nested more than 20 deep: split the rule"),
+    ("not: {" * 30 + "spam: true" + "}" * 30, "4:132 condition.too-deep"),
     (
         "all: [{spam: true}, {spam: false}]",
-        "4:5: no message can ever match the conditions of the rule 'rule': spam is true and spam is false never match together",
+        "4:5 policy.unreachable",
     ),
     (
         "origin: inbound, from: hosted, client.auth: present",
-        "4:5: no message can ever match the conditions of the rule 'rule': origin is inbound and client.auth is present never match together",
+        "4:5 policy.unreachable",
     ),
-    ("from: '*_*'", "4:5: no message can ever match the conditions of the rule 'rule': from is *_* never matches"),
+    ("from: '*_*'", "4:5 policy.unreachable"),
     (
         "risk: '> 5', spam: true",
-        "4:5: no message can ever match the conditions of the rule 'rule': risk > 5 never matches with these weights of `risk`",
+        "4:5 policy.unreachable",
     ),
-    ("spam.score: '< 0'", "4:12: spam.score: < 0 never matches: this is a number from 0 up"),
+    ("spam.score: '< 0'", "4:12 condition.value"),
     (
         "recipients.count: '> 2000000'",
-        "4:12: recipients.count: > 2e+06 never matches: this is a whole number from 0 up to 1000000",
+        "4:12 condition.value",
     ),
 ]
 
 
 @pytest.mark.parametrize(("condition", "expected"), CONDITIONS)
 def test_mistakes_in_conditions(condition: str, expected: str) -> None:
-    found = mistakes(when(condition))
-    assert len(found) == 1 and found[0].startswith(expected), found
+    assert mistakes(when(condition)) == [expected]
 
 
 WEIGHTS = [
-    ("dmarc: {fail: -1}", "2:16: expected a number from 0 to 1000000, found -1"),
-    ("dmarc: {fail: .nan}", "2:16: expected a number from 0 to 1000000, found nan"),
-    ("dmarc: {fail: .inf}", "2:16: expected a number from 0 to 1000000, found inf"),
-    ("dmarc: {fail: 1000001}", "2:16: expected a number from 0 to 1000000, found 1000001"),
-    (f"dmarc: {{fail: {'9' * 400}}}", "2:16: expected a number from 0 to 1000000, found a huge number"),
-    ("dmarc: {fail: high}", "2:16: expected a number from 0 to 1000000, found 'high'"),
-    ("dmarc: {fail: true}", "2:16: expected a number from 0 to 1000000, found true"),
-    ("dmarc: {failed: 1}", "2:16: unknown key 'failed'; did you mean 'fail'?"),
-    ("dmarc: 100", "2:8: expected a mapping such as `fail: 10`, found 100"),
-    ("dmrac: {fail: 100}", "2:8: unknown key 'dmrac'; did you mean 'dmarc'?"),
-    ("spam: {per_required: -50}", "2:15: expected a number from 0 to 1000000, found -50"),
-    ("upstream: {fail: 1}", "2:19: unknown key 'fail'"),
-    ("header: {from_equal_to: 5}", "2:17: unknown key 'from_equal_to'; did you mean 'from_equals_to'?"),
+    ("dmarc: {fail: -1}", "2:16 yaml.number"),
+    ("dmarc: {fail: .nan}", "2:16 yaml.number"),
+    ("dmarc: {fail: .inf}", "2:16 yaml.number"),
+    ("dmarc: {fail: 1000001}", "2:16 yaml.number"),
+    (f"dmarc: {{fail: {'9' * 400}}}", "2:16 yaml.number"),
+    ("dmarc: {fail: high}", "2:16 yaml.number"),
+    ("dmarc: {fail: true}", "2:16 yaml.number"),
+    ("dmarc: {failed: 1}", "2:16 yaml.unknown-key"),
+    ("dmarc: 100", "2:8 yaml.expected-mapping"),
+    ("dmrac: {fail: 100}", "2:8 yaml.unknown-key"),
+    ("spam: {per_required: -50}", "2:15 yaml.number"),
+    ("upstream: {fail: 1}", "2:19 yaml.unknown-key"),
+    ("header: {from_equal_to: 5}", "2:17 yaml.unknown-key"),
 ]
 
 
 @pytest.mark.parametrize(("weights", "expected"), WEIGHTS)
 def test_mistakes_in_weights(weights: str, expected: str) -> None:
     found = mistakes(f"version: 1\nrisk: {{{weights}}}\nrules: [{{name: a, sign: none}}]\n")
-    assert len(found) == 1 and found[0].startswith(expected), found
+    assert found == [expected]
 
 
 QUOTES = [
@@ -465,9 +459,9 @@ QUOTES = [
 @pytest.mark.parametrize("layout", ["    when:\n      {}\n", "    when: {{{}}}\n"])
 def test_what_needs_quotes_is_told_so(condition: str, layout: str) -> None:
     """YAML takes these for blocks, tags and aliases; its own words would send an operator the wrong way."""
-    found = mistakes("version: 1\nrules:\n  - name: rule\n    sign: none\n" + layout.format(condition))
-    assert len(found) == 1 and "not valid YAML" in found[0] and 'must stand in quotes: ">= 50"' in found[0], found
-    assert found[0].startswith(("5:", "6:")), found
+    (found,) = refusals(parse, "version: 1\nrules:\n  - name: rule\n    sign: none\n" + layout.format(condition))
+    assert found.code == "yaml.syntax" and found.line in (5, 6)
+    assert '">= 50"' in found.text  # what to write instead
 
 
 def test_all_mistakes_of_a_file_are_shown_in_its_order() -> None:
@@ -515,10 +509,7 @@ def test_a_rule_behind_one_that_takes_all_its_messages_is_an_error(first: str, s
         return f"  - {{name: {name}, sign: none" + (", " + keys[1:] if keys != "{}" else "}") + "\n"
 
     found = mistakes("version: 1\nrules:\n" + named("first", first) + named("second", second) + WEIGHTED)
-    assert found == [
-        "4:5: the rule 'second' is never reached: the rule 'first' on line 3 takes every message that it would take: "
-        "put the narrower rule first"
-    ]
+    assert found == ["4:5 policy.unreachable"]
 
 
 REACHABLE = [
@@ -553,18 +544,13 @@ rules:
 
 
 def test_a_rule_behind_several_that_take_its_messages_between_them_is_an_error_that_names_them() -> None:
-    assert mistakes(TOGETHER) == [
-        "7:5: the rule 'all' is never reached: the rules 'low' on line 4 and 'high' on line 6 together take every message "
-        "that it would take: put the narrower rule first"
-    ]
+    assert mistakes(TOGETHER) == ["7:5 policy.unreachable"]
 
 
 def test_a_rule_behind_very_many_that_take_its_messages_between_them_is_an_error() -> None:
     each = "".join(f"  - {{name: r{at}, when: {{client.ip: 192.0.2.{at * 4}/30}}, sign: none}}\n" for at in range(64))
     rules = f"{each}  - {{name: all, when: {{client.ip: 192.0.2.0/24}}, sign: none}}\n"
-    assert mistakes(f"version: 1\nrules:\n{rules}") == [
-        "67:5: the rule 'all' is never reached: 64 rules before it together take every message that it would take: put the narrower rule first"
-    ]
+    assert mistakes(f"version: 1\nrules:\n{rules}") == ["67:5 policy.unreachable"]
 
 
 def test_where_the_reason_is_too_hard_to_find_none_is_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -576,19 +562,16 @@ def test_where_the_reason_is_too_hard_to_find_none_is_made_up(monkeypatch: pytes
         try:
             parse("version: 1\nrules:\n" + rules)
         except ConfigError as error:
-            said |= {problem.text.partition("'a'")[2] for problem in error.problems}
-    assert said == {
-        ": rules before it take all that it would take, or its conditions exclude each other",
-        ": (spam is true or arrival.arc is fail or origin is local) and not (spam is true or arrival.arc is fail or origin is local) never match together",
-    }
+            (problem,) = error.problems
+            assert problem.code == "policy.unreachable" and problem.line == 3
+            said.add(problem.text)
+    assert len(said) == 2  # the conditions that exclude each other, or that nobody knows
 
 
 def test_rules_that_are_never_reached_are_told_where_nothing_else_is_wrong() -> None:
     """A mistake elsewhere may be the reason: a weight that is misspelt adds up to nothing."""
     rules = "rules: [{name: a, when: {risk: '> 5'}, sign: none}]\n"
-    assert mistakes(f"version: 1\nrisk: {{dmarc: {{fial: 7}}}}\n{rules}") == [
-        "2:16: unknown key 'fial'; did you mean 'fail'?"
-    ]
+    assert mistakes(f"version: 1\nrisk: {{dmarc: {{fial: 7}}}}\n{rules}") == ["2:16 yaml.unknown-key"]
 
 
 def nested(depth: int) -> str:
@@ -614,13 +597,11 @@ def test_long_and_deep_policies_load_quickly() -> None:
     deeper = f"  - {{name: a, sign: none, when: {deep}}}\n  - {{name: b, sign: none, when: {{all: [{deep}], client.helo: x.example}}}}\n"
     began = time.process_time()
     parse("version: 1\nrules:\n" + rules + WEIGHTED)
-    assert "never reached" in mistakes("version: 1\nrules:\n" + deeper + WEIGHTED)[0]
+    assert "policy.unreachable" in mistakes("version: 1\nrules:\n" + deeper + WEIGHTED)[0]
     assert time.process_time() - began < 5
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"policy\.yaml: No such file or directory"):
-        load(tmp_path / "policy.yaml")
+    assert told(refusals(load, tmp_path / "policy.yaml")) == ["file.cant-read"]
     (tmp_path / "policy.yaml").write_bytes(b"version: \xff")
-    with pytest.raises(ConfigError, match="1:10: not UTF-8"):
-        load(tmp_path / "policy.yaml")
+    assert told(refusals(load, tmp_path / "policy.yaml")) == ["1:10 yaml.not-utf-8"]
