@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from dkimgate.authres import methods
@@ -123,6 +123,16 @@ class Claim:
     def property(self, name: str) -> str | None:
         """The last value of that ptype.property, or None."""
         return next((value for key, value in reversed(self.properties) if key == name), None)
+
+    def only(self, name: str) -> str | None:
+        """The value of a ptype.property that is there once. Of one that is there twice, nobody knows which one is
+        meant: the sender may have written the other, where a verifier prints his words without quotation marks."""
+        values = [value for key, value in self.properties if key == name]
+        return values[0] if len(values) == 1 else None
+
+    def as_upstream(self, why: str) -> Claim:
+        """The same claim as one of anybody: it counts where it hurts. `why` says why it is not believed."""
+        return replace(self, standing=Standing.UPSTREAM, why=why)
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,6 +147,4 @@ def _asked_here(claim: Claim) -> Claim:
     SPF."""
     if claim.method != "dmarc" or not claim.is_believed() or result_words.dmarc_meaning(claim.result) != "none":
         return claim
-    return replace(
-        claim, standing=Standing.UPSTREAM, why="a sealer's none: whether there is a DMARC record is asked here"
-    )
+    return claim.as_upstream("a sealer's none: whether there is a DMARC record is asked here")

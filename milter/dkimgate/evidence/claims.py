@@ -86,9 +86,7 @@ def _not_by_the_sender(
     """The claims, those of ours made upstream that a sender may have brought about through our own verifiers."""
     if (odd := misled_verifiers.odd_words(message, route, in_zone, trust)) is not None:
         why = f"our authserv-id, but a sender may have written it through a verifier of ours: {odd}"
-        return [
-            replace(claim, standing=Standing.UPSTREAM, why=why) if claim.is_believed() else claim for claim in claims
-        ]
+        return [claim.as_upstream(why) if claim.is_believed() else claim for claim in claims]
     if misled_verifiers.offers_a_pass(message, zone, route.ours_above, trust):
         return grounds.stated(claims, "our own pass, but it may rest on an SPF result that the sender wrote")
     return claims

@@ -47,9 +47,8 @@ def entry_of(message: Message, route: Route) -> Entry:
         return Entry(message.connection.ip, message.connection.helo, message.envelope.sender)
     border = route.border_hop
     if border is None or route.ours_above < border.position or route.login_in_session:
-        return (
-            Entry()
-        )  # a user who logged in above the border may have made all that stands below, the border's field too
+        # a user who logged in above the border may have made all that stands below, the border's field too
+        return Entry()
     return Entry(border.ip, border.helo, _first_path(message, route, border))
 
 
@@ -79,7 +78,7 @@ def stated_spf(claims: Iterable[Claim]) -> Spf | None:
     worst = next((claim for claim in stated if claim.result != "pass"), stated[0] if stated else None)
     if worst is None:
         return None
-    mailfrom, helo = _only(worst, "smtp.mailfrom"), _only(worst, "smtp.helo")
+    mailfrom, helo = worst.only("smtp.mailfrom"), worst.only("smtp.helo")
     if any(key == "smtp.mailfrom" for key, _ in worst.properties):
         helo = None  # it was asked about the sender, whoever that is
     domain = domains.of_address(mailfrom or helo or "")
@@ -88,10 +87,3 @@ def stated_spf(claims: Iterable[Claim]) -> Spf | None:
     if result == "temperror" and not worst.is_believed():
         result = "fail"  # that it may have passed would help, and anybody can write it
     return Spf(result, domain, "mailfrom" if mailfrom else "helo", mailfrom or "", why="as a host of ours states")
-
-
-def _only(claim: Claim, name: str) -> str | None:
-    """The value of a property that is there once. Of one that is there twice, nobody knows which one is meant: the
-    sender may have written the other, where a verifier prints MAIL FROM without quotation marks."""
-    values = [value for key, value in claim.properties if key == name]
-    return values[0] if len(values) == 1 else None

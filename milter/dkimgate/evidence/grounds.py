@@ -16,7 +16,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 
 from dkimgate.evidence import result_words
 from dkimgate.evidence.route import Route
@@ -57,10 +56,7 @@ def of_the_arrival(claims: Iterable[Claim], message: Message, route: Route) -> l
     claims = list(claims)
     helping = {claim.position for claim in claims if _helps(claim)}
     later = {at for at in helping if at < newer or by_network or _tells_another(message.header[at].text, entry.ip)}
-    found = [
-        replace(claim, standing=Standing.UPSTREAM, why=_LATER) if claim.position in later and _helps(claim) else claim
-        for claim in claims
-    ]
+    found = [claim.as_upstream(_LATER) if claim.position in later and _helps(claim) else claim for claim in claims]
     return found if border is not None else list(without_spf(found, _OF_ANYBODY))
 
 
@@ -68,7 +64,7 @@ def without_spf(claims: Iterable[Claim], why: str) -> tuple[Claim, ...]:
     """The claims where SPF was asked of a client whose address says nothing of the author: no pass of it helps, and no
     pass of DMARC that for all that is known rests on it."""
     known = [
-        replace(claim, standing=Standing.UPSTREAM, why=f"our own word, but {why}")
+        claim.as_upstream(f"our own word, but {why}")
         if claim.method == "spf" and claim.result == "pass" and claim.is_believed()
         else claim
         for claim in claims
@@ -101,11 +97,9 @@ def _is_this_host(ip: str | None) -> bool:
 
 
 def domains_of(claim: Claim) -> list[str]:
-    """The domains that a result of SPF or DKIM speaks of. Of a property that is there twice, nobody knows which one is
-    meant."""
+    """The domains that a result of SPF or DKIM speaks of."""
     names = {"spf": ("smtp.mailfrom",), "dkim": ("header.d", "header.i")}.get(claim.method, ())
-    keys = [key for key, _ in claim.properties]
-    found = (domains.of_address(value) for name in names if keys.count(name) == 1 and (value := claim.property(name)))
+    found = (domains.of_address(value) for name in names if (value := claim.only(name)))
     return [domain for domain in found if domain is not None]
 
 
@@ -125,9 +119,7 @@ def stated(claims: Iterable[Claim], why: str) -> list[Claim]:
     found = {
         domain for claim in claims if claim.is_believed() and claim.result == "pass" for domain in domains_of(claim)
     }
-    return [
-        claim if _has_reason(claim, found) else replace(claim, standing=Standing.UPSTREAM, why=why) for claim in claims
-    ]
+    return [claim if _has_reason(claim, found) else claim.as_upstream(why) for claim in claims]
 
 
 def _has_reason(claim: Claim, found: set[str]) -> bool:
@@ -169,7 +161,7 @@ def pass_of_another(claim: Claim, author: str | None) -> str | None:
 
 def without_words(claims: Iterable[Claim], why: str) -> tuple[Claim, ...]:
     """The claims where no statement in a header field may help, but for those of passports."""
-    return tuple(replace(claim, standing=Standing.UPSTREAM, why=why) if _is_word(claim) else claim for claim in claims)
+    return tuple(claim.as_upstream(why) if _is_word(claim) else claim for claim in claims)
 
 
 def _is_word(claim: Claim) -> bool:
@@ -198,9 +190,7 @@ def _unproved(claim: Claim, author: str | None) -> Claim:
     if not _is_word(claim) or not result_words.helps(claim.result):
         return claim
     if claim.method == "dmarc":
-        return replace(
-            claim, standing=Standing.UPSTREAM, why="our own word, but nothing that was checked here is reason for it"
-        )
+        return claim.as_upstream("our own word, but nothing that was checked here is reason for it")
     if claim.method == "dkim" and author is not None and aligned_pass(claim, author):
-        return replace(claim, standing=Standing.UPSTREAM, why="our own word, but no such signature was verified here")
+        return claim.as_upstream("our own word, but no such signature was verified here")
     return claim

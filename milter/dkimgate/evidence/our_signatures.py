@@ -184,7 +184,7 @@ def _speaks_of_ours(claim: Claim, ours: Ours) -> bool:
     """
     if claim.method != "dkim" or claim.result != "pass" or not claim.is_believed():
         return False
-    told = {name: _once(claim, name) for name in ("header.d", "header.i", "header.s", "header.b")}
+    told = {name: claim.only(name) for name in ("header.d", "header.i", "header.s", "header.b")}
     domain = domains.of_address(told["header.d"] or told["header.i"] or "")
     if domain is None:
         return False
@@ -197,9 +197,3 @@ def _speaks_of_ours(claim: Claim, ours: Ours) -> bool:
         and base64.b64encode(named.tags.signature).startswith(start)
         for named in ours.named
     )
-
-
-def _once(claim: Claim, name: str) -> str | None:
-    """Of a property that is there twice, nobody knows which one is meant."""
-    values = [value for key, value in claim.properties if key == name]
-    return values[0] if len(values) == 1 else None

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 
 from dkimgate.arc.arc_set import ChainState
 from dkimgate.authres import methods
+from dkimgate.evidence import grounds
 from dkimgate.facts import Claim, Facts, Standing
-from dkimgate.message import domains
 
 _METHODS = ("spf", "dkim", "arc", "dmarc")
 _PROPERTIES = ("smtp.mailfrom", "smtp.helo", "header.d", "header.s", "header.a", "header.from", "policy.dmarc")
@@ -71,20 +71,9 @@ def _believed(facts: Facts, method: str, words: tuple[str, ...], arrival: str) -
     claims = [
         claim for claim in facts.claims if claim.method == method and claim.is_believed() and claim.result in words
     ]
-    claims.sort(key=lambda claim: not _supports(claim, facts.author))
+    # a pass that DMARC may rest on must not fall off the end
+    claims.sort(key=lambda claim: facts.author is None or not grounds.aligned_pass(claim, facts.author))
     return list(dict.fromkeys(map(_resinfo, claims)))[:_MOST] or ([f"{method}={arrival}"] if arrival != "none" else [])
-
-
-def _supports(claim: Claim, author: str | None) -> bool:
-    """A pass that DMARC may rest on: these must not fall off the end."""
-    if claim.result != "pass" or author is None:
-        return False
-    names = (claim.property("smtp.mailfrom"), claim.property("header.d"), claim.property("header.i"))
-    return any(domain is not None and domains.aligned(domain, author) for name in names if (domain := _domain(name)))
-
-
-def _domain(name: str | None) -> str | None:
-    return domains.of_address(name) if name else None
 
 
 def _dmarc(facts: Facts) -> list[str]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 from dkimgate.authres import methods
+from dkimgate.evidence import grounds
 from dkimgate.evidence.result_words import meaning
 from dkimgate.facts import Claim, Spam
 from dkimgate.message import domains
@@ -17,7 +18,6 @@ from dkimgate.passport.secrets import Secrets
 _SPLIT_AT = 1000  # octets; above this the names that results were found for are left out
 _DOMAINS = 4  # passes of one method that are told apart by domain
 _WORDS = frozenset(methods.words("spf"))  # of all methods: SPF has the most
-_FOUND_FOR = {"spf": ("smtp.mailfrom",), "dkim": ("header.d", "header.i")}
 _MOST_POINTS = 1e6
 
 
@@ -64,10 +64,8 @@ def _results(claims: list[Claim], method: str, author: str | None) -> list[Passp
     if method == "dmarc":
         return [PassportResult(method, word) for word in sorted({_dmarc_word(claim, author) for claim in mine})]
     words = {_word(claim.result) for claim in mine}
-    named = {_found_for(claim) for claim in mine if claim.result == "pass"} if method in _FOUND_FOR else set()
-    known = sorted(
-        (name for name in named if name), key=lambda name: (author is None or not domains.aligned(name, author), name)
-    )
+    named = {name for claim in mine if claim.result == "pass" for name in grounds.domains_of(claim)[:1]}
+    known = sorted(named, key=lambda name: (author is None or not domains.aligned(name, author), name))
     passes = [PassportResult(method, "pass", name) for name in known[:_DOMAINS]]
     return passes + [PassportResult(method, word) for word in sorted(words) if word != "pass" or not passes]
 
@@ -85,13 +83,6 @@ def _dmarc_word(claim: Claim, author: str | None) -> str:
     return word if word in HURTING or about_author else "unknown"
 
 
-def _found_for(claim: Claim) -> str | None:
-    keys = [key for key, _ in claim.properties]
-    # of a property that is there twice, nobody knows which one is meant
-    values = (claim.property(name) for name in _FOUND_FOR[claim.method] if keys.count(name) == 1)
-    return next((name for value in values if value and (name := domains.of_address(value))), None)
-
-
 def _list(results: list[PassportResult]) -> str:
     return ",".join(f"{r.result}:{r.domain}" if r.domain else r.result for r in results) or "-"
 
@@ -104,9 +95,8 @@ def _spam_tag(spam: Spam | None) -> str:
     if spam is None:
         return "-"
     required = min(max(spam.required, 0.001), _MOST_POINTS) if math.isfinite(spam.required) else 5.0
-    score = (
-        required if math.isnan(spam.score) else min(max(0.0, spam.score), _MOST_POINTS)
-    )  # in this order: -0.0 becomes 0.0
+    # in this order: -0.0 becomes 0.0
+    score = required if math.isnan(spam.score) else min(max(0.0, spam.score), _MOST_POINTS)
     return f"{score:.3f}/{required:.3f}/{'yes' if spam.spam else 'no'}"
 
 
