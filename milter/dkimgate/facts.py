@@ -372,3 +372,17 @@ class Assessment:
     sealed: bool = False
     unsealed: str | None = None
     changes: HeaderChanges = field(default_factory=HeaderChanges)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the MTA is to do. `fields` (name, value) go to the top of the header, the first of them topmost; `text` goes
+    with a refusal; `remove` are the positions, from the top, of fields that leave the header, `changed` those of fields
+    that get another value; `sender` is the new envelope sender, without angle brackets, None where it stays."""
+
+    disposition: Disposition = Disposition.ACCEPT
+    text: str | None = None
+    fields: tuple[tuple[str, bytes], ...] = ()
+    remove: tuple[int, ...] = ()
+    sender: str | None = None
+    changed: tuple[tuple[int, bytes], ...] = ()

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from dkimgate.config import dkimgate_yaml as configuration
@@ -14,24 +14,12 @@ from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.config.problem import Problem
 from dkimgate.config.yaml_file import ConfigError
 from dkimgate.daemon.server import serve
-from dkimgate.facts import Disposition
+from dkimgate.facts import Disposition, Outcome
 from dkimgate.message.message import Message
 from dkimgate.record.notice import Notice
 from dkimgate.srs import NotRestored
 
 SIGNED = (("DKIM-Signature", b" v=1; first;\n\tb=AAAA"), ("DKIM-Signature", b" v=1; second"))
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the double wants done."""
-
-    disposition: Disposition = Disposition.ACCEPT
-    text: str | None = None
-    fields: tuple[tuple[str, bytes], ...] = ()
-    remove: tuple[int, ...] = ()
-    sender: str | None = None
-    changed: tuple[tuple[int, bytes], ...] = ()
 
 
 OUTCOMES = {

@@ -12,7 +12,7 @@ from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.config.problem import Problem
 from dkimgate.daemon import session as module
 from dkimgate.daemon.session import ACTIONS, Session
-from dkimgate.facts import Disposition
+from dkimgate.facts import Disposition, Outcome
 from dkimgate.message.message import Message
 from dkimgate.srs import NotRestored
 
@@ -52,20 +52,10 @@ class MTA:
 
 
 @dataclass
-class Answer:
-    disposition: Disposition = Disposition.ACCEPT
-    text: str | None = None
-    fields: tuple[tuple[str, bytes], ...] = ()
-    remove: tuple[int, ...] = ()
-    sender: str | None = None
-    changed: tuple[tuple[int, bytes], ...] = ()
-
-
-@dataclass
 class Gate:
     """A gate that remembers what it was asked, and answers as it was told."""
 
-    answer: Answer = field(default_factory=Answer)
+    answer: Outcome = field(default_factory=Outcome)
     wants_body: bool = True
     config: Config = field(default_factory=Config)
     warnings: tuple[Problem, ...] = ()
@@ -85,7 +75,7 @@ class Gate:
     def body(self, chunk: bytes, /) -> None:
         self.told.append(f"body {chunk!r}")
 
-    def end(self) -> Answer:
+    def end(self) -> Outcome:
         self.told.append("end")
         return self.answer
 
@@ -240,7 +230,7 @@ def test_header_bytes_stay_as_they_are() -> None:
 
 
 def test_mta_that_eats_the_leading_space() -> None:
-    gate, mta = Gate(Answer(fields=(("DKIM-Signature", b" v=1"),))), MTA()
+    gate, mta = Gate(Outcome(fields=(("DKIM-Signature", b" v=1"),))), MTA()
     passed(opened(gate, mta, ALL & ~Milter.P_HDR_LEADSPC), mta, header=(("From", b"a@hosted.example"),))
     assert gate.messages[0].header[0].value == b" a@hosted.example"
     assert ("addheader", "DKIM-Signature", "v=1", 0) in mta.calls
@@ -288,7 +278,7 @@ def test_end_without_an_end_of_header_is_judged_all_the_same() -> None:
 
 
 def test_first_field_of_the_outcome_ends_topmost() -> None:
-    gate, mta = Gate(Answer(fields=(("A", b"1"), ("B", b" 2\r\n\t3")))), MTA()
+    gate, mta = Gate(Outcome(fields=(("A", b"1"), ("B", b" 2\r\n\t3")))), MTA()
     passed(opened(gate, mta), mta)
     assert [each for each in mta.calls if each[0] == "addheader"] == [
         ("addheader", "B", " 2\n\t3", 0),
@@ -301,7 +291,7 @@ EDITED = (("Subject", b" a"), ("X", b" 1"), ("subject", b" b"), ("x", b" 2"))
 
 def test_fields_are_changed_before_any_is_removed_and_the_last_goes_first() -> None:
     """So that every index is counted in the header as the MTA showed it."""
-    gate, mta = Gate(Answer(fields=(("A", b" 1"),), remove=(0, 1, 3), changed=((2, " ü\n c".encode()),))), MTA()
+    gate, mta = Gate(Outcome(fields=(("A", b" 1"),), remove=(0, 1, 3), changed=((2, " ü\n c".encode()),))), MTA()
     assert passed(opened(gate, mta), mta, header=EDITED) == Milter.ACCEPT
     assert [each for each in mta.calls if each[0] in ("chgheader", "addheader")] == [
         ("chgheader", "subject", 2, " ü\n c"),
@@ -313,7 +303,7 @@ def test_fields_are_changed_before_any_is_removed_and_the_last_goes_first() -> N
 
 
 def test_a_changed_value_gets_its_one_space_from_an_mta_that_eats_it() -> None:
-    gate, mta = Gate(Answer(changed=((0, b" [odd]  a"),))), MTA()
+    gate, mta = Gate(Outcome(changed=((0, b" [odd]  a"),))), MTA()
     passed(opened(gate, mta, ALL & ~Milter.P_HDR_LEADSPC), mta, header=EDITED)
     assert ("chgheader", "Subject", 1, "[odd]  a") in mta.calls
 
@@ -324,21 +314,21 @@ def test_a_changed_value_gets_its_one_space_from_an_mta_that_eats_it() -> None:
 )
 def test_what_cannot_be_changed_does_not_go_on(value: bytes, actions: int) -> None:
     """The signature is made over the changed header. `failed` defers the message, and the MTA forgets what it was asked for."""
-    gate, mta = Gate(Answer(fields=(("DKIM-Signature", b" 1"),), changed=((0, value),))), MTA()
+    gate, mta = Gate(Outcome(fields=(("DKIM-Signature", b" 1"),), changed=((0, value),))), MTA()
     with pytest.raises((RuntimeError, ValueError)):
         passed(opened(gate, mta, actions=actions), mta, header=EDITED)
     assert [each for each in mta.calls if each[0] in ("chgheader", "addheader")] == []
 
 
 def test_no_permission_to_add_fields_means_unsigned() -> None:
-    gate, mta = Gate(Answer(fields=(("A", b" 1"),))), MTA()
+    gate, mta = Gate(Outcome(fields=(("A", b" 1"),))), MTA()
     assert passed(opened(gate, mta, actions=Milter.QUARANTINE), mta) == Milter.ACCEPT
     assert mta.calls == []
 
 
 @pytest.mark.parametrize("disposition", [Disposition.ACCEPT, Disposition.HOLD])
 def test_sender_is_changed_in_angle_brackets(disposition: Disposition) -> None:
-    gate, mta = Gate(Answer(disposition, sender="SRS0=x=AA=hosted.example=friend@bounce.example")), MTA()
+    gate, mta = Gate(Outcome(disposition, sender="SRS0=x=AA=hosted.example=friend@bounce.example")), MTA()
     assert passed(opened(gate, mta), mta) == Milter.ACCEPT
     assert [each for each in mta.calls if each[0] == "chgfrom"] == [
         ("chgfrom", "<SRS0=x=AA=hosted.example=friend@bounce.example>")
@@ -347,14 +337,14 @@ def test_sender_is_changed_in_angle_brackets(disposition: Disposition) -> None:
 
 @pytest.mark.parametrize("disposition", [Disposition.DEFER, Disposition.REJECT, Disposition.DISCARD])
 def test_sender_of_what_does_not_go_on_stays(disposition: Disposition) -> None:
-    gate, mta = Gate(Answer(disposition, sender="x@bounce.example")), MTA()
+    gate, mta = Gate(Outcome(disposition, sender="x@bounce.example")), MTA()
     passed(opened(gate, mta), mta)
     assert not any(each[0] == "chgfrom" for each in mta.calls)
 
 
 @pytest.mark.parametrize("disposition", [Disposition.ACCEPT, Disposition.HOLD])
 def test_no_permission_to_change_the_sender_stops_the_message(disposition: Disposition) -> None:
-    gate, mta = Gate(Answer(disposition, sender="x@bounce.example", fields=(("A", b" 1"),), remove=(0,))), MTA()
+    gate, mta = Gate(Outcome(disposition, sender="x@bounce.example", fields=(("A", b" 1"),), remove=(0,))), MTA()
     session = opened(gate, mta, actions=0x1FF & ~Milter.CHGFROM)
     with pytest.raises(RuntimeError) as caught:
         passed(session, mta, header=(("X-A", b" 1"),))
@@ -367,7 +357,7 @@ def test_no_permission_to_change_the_sender_stops_the_message(disposition: Dispo
     ["", "a b@c.example", "a@b.example>\r\nRCPT TO:<x@y.example", "a@b.example\0", "ü@b.example", "<a@b.example>"],
 )
 def test_sender_that_is_not_one_address_is_not_sent(sender: str) -> None:
-    gate, mta = Gate(Answer(sender=sender)), MTA()
+    gate, mta = Gate(Outcome(sender=sender)), MTA()
     session = opened(gate, mta)
     with pytest.raises(ValueError, match="not one address"):
         passed(session, mta)
@@ -377,14 +367,14 @@ def test_sender_that_is_not_one_address_is_not_sent(sender: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "code", "reply"),
     [
-        (Answer(Disposition.REJECT, "no\r\n250 yes"), Milter.REJECT, ("550", "5.7.1", "no 250 yes")),
-        (Answer(Disposition.REJECT, "100 %"), Milter.REJECT, ("550", "5.7.1", "100 %%")),
-        (Answer(Disposition.DEFER, "spät"), Milter.TEMPFAIL, ("451", "4.7.1", "sp t")),
-        (Answer(Disposition.REJECT, "x" * 2000), Milter.REJECT, ("550", "5.7.1", "x" * 450)),
-        (Answer(Disposition.REJECT), Milter.REJECT, ("550", "5.7.1", "Message refused by policy")),
+        (Outcome(Disposition.REJECT, "no\r\n250 yes"), Milter.REJECT, ("550", "5.7.1", "no 250 yes")),
+        (Outcome(Disposition.REJECT, "100 %"), Milter.REJECT, ("550", "5.7.1", "100 %%")),
+        (Outcome(Disposition.DEFER, "spät"), Milter.TEMPFAIL, ("451", "4.7.1", "sp t")),
+        (Outcome(Disposition.REJECT, "x" * 2000), Milter.REJECT, ("550", "5.7.1", "x" * 450)),
+        (Outcome(Disposition.REJECT), Milter.REJECT, ("550", "5.7.1", "Message refused by policy")),
     ],
 )
-def test_refusals(answer: Answer, code: int, reply: tuple[str, ...]) -> None:
+def test_refusals(answer: Outcome, code: int, reply: tuple[str, ...]) -> None:
     gate, mta = Gate(answer), MTA()
     assert passed(opened(gate, mta), mta) == code
     assert mta.calls[-1] == ("setreply", *reply)

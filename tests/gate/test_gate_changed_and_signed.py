@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dkimgate.evidence import result_claims
-from dkimgate.facts import Claim, Decision, Disposition, Facts, Standing
-from dkimgate.gate.gate import Gate, Outcome
+from dkimgate.facts import Claim, Decision, Disposition, Facts, Outcome, Standing
+from dkimgate.gate.gate import Gate
 from dkimgate.gate.header_changes import leaving, plan
 from dkimgate.message.message import HeaderField, Message, split_message
 from tests.dkim_world import AUTHOR, BODY, Signer, check, pem, rsa_record

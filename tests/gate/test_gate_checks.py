@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from dkimgate.dns.resolver import FakeResolver
-from dkimgate.facts import Disposition
-from dkimgate.gate.gate import Gate, Outcome
+from dkimgate.facts import Disposition, Outcome
+from dkimgate.gate.gate import Gate
 from dkimgate.message.message import Connection, Envelope, Message, split_message
 from tests.arc.sealing import ZONE as ARC_ZONE
 from tests.arc.sealing import mail

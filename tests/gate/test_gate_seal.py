@@ -17,8 +17,8 @@ from dkimgate.arc.validate import Validation
 from dkimgate.config.yaml_file import ConfigError
 from dkimgate.dkim.keys import SigningKey
 from dkimgate.dns.resolver import FakeResolver
-from dkimgate.facts import Disposition
-from dkimgate.gate.gate import Gate, Outcome
+from dkimgate.facts import Disposition, Outcome
+from dkimgate.gate.gate import Gate
 from dkimgate.message.message import Connection, Envelope, HeaderField, Message
 from dkimgate.record.journal import JournalError
 from tests.arc.sealing import EDDA, FAIL, LETTER, LIST, PASS, RELAY, ZONE, Mail, chain_of, mail

@@ -9,8 +9,8 @@ from typing import Any
 
 from dkimgate.config import yaml_file
 from dkimgate.dns.resolver import FakeResolver
-from dkimgate.facts import Disposition
-from dkimgate.gate.gate import Gate, Outcome
+from dkimgate.facts import Disposition, Outcome
+from dkimgate.gate.gate import Gate
 from dkimgate.message.message import Connection, Envelope, HeaderField, Message, split_message
 from dkimgate.passport.secrets import new_secret
 from dkimgate.policy.language import loader

@@ -19,9 +19,9 @@ from dkimgate import srs
 from dkimgate.config.dkimgate_yaml import Config, Forwarder, Outgoing, Passport, Trust, Unalign, Verify
 from dkimgate.dkim.keys import signing_key
 from dkimgate.dns.resolver import FakeResolver
-from dkimgate.facts import Disposition
+from dkimgate.facts import Disposition, Outcome
 from dkimgate.gate import config_checks
-from dkimgate.gate.gate import Gate, Outcome
+from dkimgate.gate.gate import Gate
 from dkimgate.message.message import Connection, Envelope, HeaderField, Message, split_message
 from dkimgate.passport.secrets import Secret, Secrets
 from dkimgate.policy.language import loader

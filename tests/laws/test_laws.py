@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 from dkimgate import srs
 from dkimgate.config import dkimgate_yaml, yaml_file
 from dkimgate.evidence.gather import facts_of, see
-from dkimgate.facts import DMARC_RESULTS, Arrival, Disposition, Facts, Origin, Sign, Spam
-from dkimgate.gate import gate
+from dkimgate.facts import DMARC_RESULTS, Arrival, Disposition, Facts, Origin, Outcome, Sign, Spam
 from dkimgate.gate.gate import Gate
 from dkimgate.message.message import Message
 from dkimgate.policy import verdict
@@ -175,7 +174,7 @@ def _records(loaded: Gate) -> list[dict[str, Any]]:
     return [json.loads(line) for line in loaded.journal.file.read_text().splitlines()]
 
 
-def _pass(loaded: Gate, arrived: Message) -> gate.Outcome:
+def _pass(loaded: Gate, arrived: Message) -> Outcome:
     passage = loaded.judge(arrived)
     passage.body(b"Hello.\r\n")
     return passage.end()

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from dkimgate.dns.resolver import FakeResolver
-from dkimgate.facts import Disposition, Sign
+from dkimgate.facts import Disposition, Outcome, Sign
 from dkimgate.gate.gate import Gate
-from dkimgate.gate.passage import Outcome
 from dkimgate.message.author import author_of
 from dkimgate.message.message import Connection, Envelope, Message, split_message
 from dkimgate.policy.language.model import Rule

@@ -10,7 +10,8 @@ import pytest
 
 from dkimgate.authres.authentication_results import read
 from dkimgate.dns.resolver import FakeResolver
-from dkimgate.gate.gate import Gate, Outcome
+from dkimgate.facts import Outcome
+from dkimgate.gate.gate import Gate
 from dkimgate.message.message import Connection, Envelope, HeaderField, Message, split_message
 from dkimgate.passport.secrets import new_secret
 from tests.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, pem, zone

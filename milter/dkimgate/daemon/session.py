@@ -12,7 +12,7 @@ import Milter
 
 from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.config.problem import Problem
-from dkimgate.facts import Disposition
+from dkimgate.facts import Disposition, Outcome
 from dkimgate.log import Level, describe, log
 from dkimgate.message.message import Connection, Envelope, HeaderField, Message
 from dkimgate.srs import NotRestored
@@ -47,6 +47,14 @@ _MACROS = (
     (Milter.M_EOM, "i"),
 )
 
+# the steps that the MTA need not wait for, where it agrees
+_NO_REPLY: dict[str, int] = {
+    "envfrom": Milter.P_NR_MAIL,
+    "envrcpt": Milter.P_NR_RCPT,
+    "header": Milter.P_NR_HDR,
+    "eoh": Milter.P_NR_EOH,
+}
+
 _TRY_AGAIN = "This message could not be judged, try again later"
 
 
@@ -60,25 +68,6 @@ class Context(Protocol):
     def chgheader(self, name: str, index: int, value: str | None, /) -> None: ...
     def chgfrom(self, sender: str, /) -> None: ...
     def quarantine(self, reason: str, /) -> None: ...
-
-
-class Outcome(Protocol):
-    """What to tell the MTA. `fields` go to the top of the header, the first of them topmost; `remove` are positions,
-    from the top, and `changed` are positions with the values that they get; `sender` is the new envelope sender,
-    without angle brackets, or None where it stays."""
-
-    @property
-    def disposition(self) -> Disposition: ...
-    @property
-    def text(self) -> str | None: ...
-    @property
-    def fields(self) -> tuple[tuple[str, bytes], ...]: ...
-    @property
-    def remove(self) -> tuple[int, ...]: ...
-    @property
-    def sender(self) -> str | None: ...
-    @property
-    def changed(self) -> tuple[tuple[int, bytes], ...]: ...
 
 
 class Passage(Protocol):
@@ -161,12 +150,12 @@ class Session:
         self._forget()
         self._sender = _address(sender)
         self._auth = _macro(context, "{auth_authen}")
-        return self._no_reply(Milter.P_NR_MAIL)
+        return self._go_on("envfrom")
 
     def envrcpt(self, _context: Context, recipient: bytes, *_parameters: bytes) -> int:
         """RCPT TO."""
         self._recipients.append(_address(recipient))
-        return self._no_reply(Milter.P_NR_RCPT)
+        return self._go_on("envrcpt")
 
     def header(self, _context: Context, name: str, value: bytes) -> int:
         """One header field. Behind the limits nothing is kept: the message goes on, unsigned."""
@@ -179,12 +168,12 @@ class Session:
             # Without the option the MTA has eaten the one space that nearly every value begins with.
             space = b"" if self._options & Milter.P_HDR_LEADSPC else b" "
             self._header.append(HeaderField(name.encode("utf-8", "surrogateescape"), space + value))
-        return self._no_reply(Milter.P_NR_HDR)
+        return self._go_on("header")
 
     def eoh(self, context: Context) -> int:
         """The header is complete: the gate judges."""
         self._begin(context)
-        return self._no_reply(Milter.P_NR_EOH)
+        return self._go_on("eoh")
 
     def body(self, context: Context, chunk: bytes) -> int:
         """A piece of the body, CRLF line ends, cut anywhere."""
@@ -220,27 +209,18 @@ class Session:
         """The answer to the MTA when a callback raised `error`: this message is deferred, and no traceback leaves."""
         log(f"{step}: {describe(error)}: the message is deferred", Level.ERROR)
         self._broken = True
-        match step:
-            case "eom":
-                self._forget()
-                try:
-                    return _refuse(context, "451", "4.3.0", _TRY_AGAIN)
-                except Milter.error:
-                    return int(Milter.TEMPFAIL)
-            case "envfrom":
-                return self._no_reply(Milter.P_NR_MAIL)
-            case "envrcpt":
-                return self._no_reply(Milter.P_NR_RCPT)
-            case "header":
-                return self._no_reply(Milter.P_NR_HDR)
-            case "eoh":
-                return self._no_reply(Milter.P_NR_EOH)
-            case "negotiate":
-                return int(Milter.REJECT)
-        return int(Milter.CONTINUE)
+        if step == "negotiate":
+            return int(Milter.REJECT)
+        if step != "eom":
+            return self._go_on(step)
+        self._forget()
+        try:
+            return _refuse(context, "451", "4.3.0", _TRY_AGAIN)
+        except Milter.error:
+            return int(Milter.TEMPFAIL)
 
-    def _no_reply(self, option: int) -> int:
-        return int(Milter.NOREPLY if self._options & option else Milter.CONTINUE)
+    def _go_on(self, step: str) -> int:
+        return int(Milter.NOREPLY if self._options & _NO_REPLY.get(step, 0) else Milter.CONTINUE)
 
     def _begin(self, context: Context) -> Passage:
         """The passage of the message at hand; some MTAs send no end of header where there is no header."""
@@ -274,15 +254,11 @@ class Session:
                 return _refuse(context, "550", "5.7.1", outcome.text or "Message refused by policy")
             case Disposition.DISCARD:
                 return int(Milter.DISCARD)
-            case Disposition.HOLD:
-                self._change_sender(context, outcome.sender)
-                self._edit(context, outcome, header)
-                self._insert(context, outcome.fields)
-                context.quarantine(_plain(outcome.text or "held by policy"))
-            case Disposition.ACCEPT:
-                self._change_sender(context, outcome.sender)
-                self._edit(context, outcome, header)
-                self._insert(context, outcome.fields)
+        self._change_sender(context, outcome.sender)
+        self._edit(context, outcome, header)
+        self._insert(context, outcome.fields)
+        if outcome.disposition is Disposition.HOLD:
+            context.quarantine(_plain(outcome.text or "held by policy"))
         return int(Milter.ACCEPT)
 
     def _change_sender(self, context: Context, sender: str | None) -> None:

@@ -10,12 +10,9 @@ from dkimgate.facts import Assessment
 from dkimgate.gate.border import Border
 from dkimgate.gate.engine import Engine
 from dkimgate.gate.outward import Outward
-from dkimgate.gate.passage import Outcome, Passage
+from dkimgate.gate.passage import Passage
 from dkimgate.message.message import Message
 from dkimgate.postfix.way_out import Known
-
-__all__ = ["Gate", "Outcome"]
-
 
 _PIECE = 65_536  # a whole body goes in pieces too: canonicalization takes many times the memory of what it reads
 

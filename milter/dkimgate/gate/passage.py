@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from dkimgate.dkim.keys import SigningKey
 from dkimgate.dkim.sent_body import SentBody
 from dkimgate.evidence import spam
 from dkimgate.evidence.gather import Seen, see
-from dkimgate.facts import Assessment, Disposition
+from dkimgate.facts import Assessment, Disposition, Outcome
 from dkimgate.gate import sealer
 from dkimgate.gate.budget import AGAIN, DEFERRED, MOST_SECONDS
 from dkimgate.gate.engine import Engine
@@ -29,20 +29,6 @@ from dkimgate.record.journal import JournalError
 
 cpu_seconds = time.thread_time
 """CPU of this thread, in seconds; tests replace it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the MTA is to do. `fields` (name, value) go to the top of the header, the first of them topmost; `text` goes
-    with a refusal; `remove` are the positions, from the top, of fields that leave the header, `changed` those of fields
-    that get another value; `sender` is the new envelope sender, None where it stays."""
-
-    disposition: Disposition
-    text: str | None = None
-    fields: tuple[tuple[str, bytes], ...] = ()
-    remove: tuple[int, ...] = ()
-    sender: str | None = None
-    changed: tuple[tuple[int, bytes], ...] = ()
 
 
 class Passage:
