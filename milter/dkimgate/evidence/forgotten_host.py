@@ -8,7 +8,6 @@ container does behind the address of its host. Whoever says such a name and is n
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Collection
 
 from dkimgate.config.dkimgate_yaml import Trust
@@ -16,6 +15,7 @@ from dkimgate.dns.resolver import Address
 from dkimgate.evidence.route import Route
 from dkimgate.facts import Origin
 from dkimgate.message.message import Message
+from dkimgate.message.received import address_of
 
 WHY = (
     "the client is a host of ours by its name or address, so SPF of it says nothing of the author: trust.networks "
@@ -31,12 +31,4 @@ def handed_in(message: Message, route: Route, trust: Trust, addresses: Collectio
         ip, names = route.border_hop.ip, {route.border_hop.helo, *route.border_hop.names}
     else:
         return False
-    return any(map(trust.is_host, names)) or _address(ip) in addresses
-
-
-def _address(ip: str | None) -> Address | None:
-    try:
-        address = ipaddress.ip_address(ip or "")
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
+    return any(map(trust.is_host, names)) or address_of(ip) in addresses

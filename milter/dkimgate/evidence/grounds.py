@@ -13,7 +13,6 @@ it would earn the message something, a pass of theirs (or `none`: the author dom
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterable
 
@@ -22,7 +21,7 @@ from dkimgate.evidence.route import Route
 from dkimgate.facts import Claim, Standing
 from dkimgate.message import domains
 from dkimgate.message.message import Message
-from dkimgate.message.received import is_loopback
+from dkimgate.message.received import address_of, is_loopback
 
 _PROOFS = ("X-Dkimgate-Passport", "ARC-Authentication-Results")
 """Fields whose trusted claims are proved by themselves: the MAC of a passport, or the seal of a trusted sealer, was
@@ -78,17 +77,8 @@ def _helps(claim: Claim) -> bool:
 
 def _tells_another(text: str, ip: str | None) -> bool:
     """Does a field tell a client of another address?"""
-    client = _same(ip or "")
-    return any(_same(address) != client for address in _ADDRESS_TOLD.findall(text))
-
-
-def _same(address: str) -> str:
-    """The address as it is compared: one of IPv4 that an IPv6 socket took (RFC 4291 section 2.5.5.2) is one of IPv4."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return str(getattr(found, "ipv4_mapped", None) or found)
+    client = address_of(ip)
+    return any(client is None or address_of(told) != client for told in _ADDRESS_TOLD.findall(text))
 
 
 def _is_this_host(ip: str | None) -> bool:

@@ -105,14 +105,20 @@ class Hop:
         return is_loopback(self.ip) or (self.ip in self.of_itself and self.by is not None and self.by in self.names)
 
 
-def is_loopback(ip: str | None) -> bool:
-    """Is that an address by which a host talks to itself?"""
+def address_of(ip: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address, as it is compared: one of IPv4 that an IPv6 socket took (RFC 4291 section 2.5.5.2) is one of IPv4.
+    None for what is no address."""
     try:
         address = ipaddress.ip_address(ip or "")
     except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_loopback)
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def is_loopback(ip: str | None) -> bool:
+    """Is that an address by which a host talks to itself?"""
+    address = address_of(ip)
+    return address is not None and address.is_loopback
 
 
 @dataclass(slots=True)
