@@ -18,6 +18,7 @@ import re
 from dataclasses import dataclass
 
 from dkimgate.authres import methods
+from dkimgate.dkim import sign
 from dkimgate.facts import Spam
 from dkimgate.passport.secrets import Secret
 
@@ -29,8 +30,6 @@ HURTING = methods.hurting("spf")  # of all methods: SPF has the most
 """The results that hurt, of those that a passport may state."""
 LONGEST = 2048
 """Octets of a field that is read at all; ours have less than 1,024."""
-
-_LINE = 78
 
 _DIGEST = r"[A-Za-z0-9+/]{43}="
 _NAME = r"[A-Za-z0-9._-]{1,253}"
@@ -99,16 +98,8 @@ def mac(tags: dict[str, str], secret: Secret) -> str:
 def fold(tags: dict[str, str]) -> bytes:
     """The tags as a field's value, without white space in front. No value is ever cut: a long domain has its long
     line."""
-    lines = [""]
-    room = _LINE - len(FIELD_NAME) - len(": ")
-    for tag, value in tags.items():
-        piece = f"{tag}={value}" + ("" if tag == "b" else ";")
-        if lines[-1] and len(lines[-1]) + 1 + len(piece) > room:
-            lines.append(piece)
-            room = _LINE - 8  # a tab is as wide as eight letters
-        else:
-            lines[-1] += " " + piece if lines[-1] else piece
-    return "\n\t".join(lines).encode("ascii")
+    first, *others = [f" {tag}={value};".encode("ascii") for tag, value in tags.items()]
+    return sign.fold(FIELD_NAME.encode("ascii"), [first.lstrip(), *others]).removesuffix(b";")
 
 
 def parse(value: bytes) -> dict[str, str] | None:

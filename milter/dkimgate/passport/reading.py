@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from dkimgate.evidence import spam as spam_evidence
@@ -126,13 +126,7 @@ class PassportReading:
 
     def wants_body(self, allowed: Collection[Part] = ()) -> bool:
         """Could comparing the body make it help? If not, there is no need to read the body for the passport's sake."""
-        return (
-            self.ours
-            and not self.body_read
-            and not self.helps(allowed)
-            and self.outcome in _FITS
-            and self.changes <= set(allowed)
-        )
+        return not self.helps(allowed) and replace(self, body_read=True).helps(allowed)
 
 
 # --- reading
