@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import gzip
 import os
 import re
@@ -64,7 +65,7 @@ def _parse(text: bytes) -> Json | None:
 def files_of(file: Path) -> list[Path]:
     """The journal and what logrotate has made of it (`.1`, `.2.gz`, `-20260101.gz`), the oldest first."""
     older: list[tuple[str, int, Path]] = []
-    for path in file.parent.glob(glob_escape(file.name) + "*"):
+    for path in file.parent.glob(glob.escape(file.name) + "*"):
         match = _ROTATED.fullmatch(path.name[len(file.name) :])
         if match and match[1]:
             older.append(("", -int(match[1]), path))
@@ -73,11 +74,6 @@ def files_of(file: Path) -> list[Path]:
     # while a file is being compressed it stands there twice, and the packed one is not whole
     older = [each for each in older if each[2].suffix != ".gz" or not seen(each[2].with_suffix(""))]
     return [path for _, _, path in sorted(older)] + ([file] if seen(file) else [])
-
-
-def glob_escape(name: str) -> str:
-    """A file name as a pattern that only it matches."""
-    return re.sub(r"([*?[])", r"[\1]", name)
 
 
 def forwards(file: Path) -> Iterator[bytes]:
