@@ -253,7 +253,7 @@ def test_nothing_is_sealed_without_a_trace(tmp_path: Path, monkeypatch: pytest.M
     host = Host(tmp_path)
 
     def full(_: bytes) -> None:
-        raise JournalError("the disk is full", "try again later")
+        raise JournalError("the disk is full")
 
     monkeypatch.setattr(host.gate.journal, "write", full)
     assert host.send(arrived()).fields == ()

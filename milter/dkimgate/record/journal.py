@@ -35,12 +35,7 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK |
 
 
 class JournalError(Exception):
-    """A record that did not get to the operating system; `str()` says why, in one line, and `public` says it to
-    outsiders."""
-
-    def __init__(self, problem: str, public: str) -> None:
-        super().__init__(problem)
-        self.public = public
+    """A record that did not get to the operating system; `str()` says why, in one line."""
 
 
 def _to_log(text: str) -> None:
@@ -85,9 +80,9 @@ class Journal:
                 self._append(line)
             except OSError as error:
                 self._close()
-                problem, public = self._why(error), (error.strerror or "write error").lower()
+                problem = self._why(error)
             except _ShortError as error:
-                problem, public = f"{self.file}: {error}", "no space left on device"
+                problem = f"{self.file}: {error}"
             else:
                 self.notice.clear()
                 return
@@ -95,7 +90,7 @@ class Journal:
             self.notice.put(problem)
             self._unsaid += 1
             self._tell(problem)
-        raise JournalError(problem, public)
+        raise JournalError(problem)
 
     def close(self) -> None:
         """Close the file; a later write opens it again."""
