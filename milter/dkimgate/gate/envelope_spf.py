@@ -110,7 +110,7 @@ def _check(address: Address, local: str, domain: str, helo: str | None, lookup: 
     try:
         # void lookups don't count: the limit is a SHOULD that many receivers leave out, and with it the local part of a
         # sender could turn what passes there into an error here, by way of macros
-        query = Query(address, local, domain, helo, lookup, count_voids=False, lenient=True)
+        query = Query(address, local, domain, helo, lookup, strict=False)
         result = query.check()[0]
         if result == "permerror":
             # not to everybody: rspamd asks 30 questions where section 4.6.4 allows ten, others pass over a term that

@@ -49,10 +49,9 @@ def check_spf(ip: str | None, helo: str | None, sender: str | None, lookup: Look
     local, _, written = sender.rpartition("@") if sender else ("", "", helo or "")
     domain = _domain(written) if len(sender) <= LONGEST_SENDER and (not sender or "@" in sender) else None
     if domain is None:
-        return Spf(
-            "none", None, identity, sender, str(address), "no domain with SPF could be of that form"
-        )  # section 4.3
-    result, why = _evaluate(_OfAClient(address, local or "postmaster", domain, helo, lookup, count_voids=True))
+        why = "no domain with SPF could be of that form"  # section 4.3
+        return Spf("none", None, identity, sender, str(address), why)
+    result, why = _evaluate(_OfAClient(address, local or "postmaster", domain, helo, lookup, strict=True))
     return Spf(result, domain, identity, sender, str(address), why)
 
 

@@ -25,26 +25,19 @@ class Query(spf.query):  # type: ignore[misc]
     """pyspf's evaluation with the message's deadline and the common cache instead of pyspf's own lookups.
 
     `check()[0]` is the result in lower case. It may raise anything, TooLong for one: pyspf does so on records that it
-    did not foresee, and they are a stranger's. `count_voids`: more than two void lookups are a permerror, as section
-    4.6.4 recommends. `lenient`: behind a term that is a permerror the rest is read all the same, and `lenient_result`
-    says what comes of it.
+    did not foresee, and they are a stranger's. `strict`: more than two void lookups are a permerror, as section 4.6.4
+    recommends. Without it behind a term that is a permerror the rest is read all the same, and `lenient_result` says
+    what comes of it.
     """
 
     def __init__(
-        self,
-        address: Address,
-        local: str,
-        domain: str,
-        helo: str | None,
-        lookup: Lookup,
-        count_voids: bool,
-        lenient: bool = False,
+        self, address: Address, local: str, domain: str, helo: str | None, lookup: Lookup, *, strict: bool
     ) -> None:
-        super().__init__(i=str(address), s=f"{local}@{domain}", h=helo or "unknown", strict=not lenient)
+        super().__init__(i=str(address), s=f"{local}@{domain}", h=helo or "unknown", strict=strict)
         # pyspf splits at the first @, which a quoted local part may hold
         self.l, self.o, self.d = local, domain, domain
         self.lookup = lookup
-        self._count_voids = count_voids
+        self._count_voids = strict
 
     @property
     def lenient_result(self) -> str | None:
