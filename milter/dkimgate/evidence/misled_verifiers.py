@@ -94,16 +94,11 @@ def _not_of_a_form(text: str, reading: Reading) -> str | None:
     if plain_forms.form_of(text, reading) is not None:
         return None
     authserv_id, _, results = text.partition(";")
-    odd = (
-        part
-        for part in results.split(";")
-        if plain_forms.form_of(f"{authserv_id};{part}", _read(authserv_id, part)) is None
-    )
-    return next(odd, results)
-
-
-def _read(authserv_id: str, part: str) -> Reading:
-    return authentication_results.read(f"{authserv_id};{part}")
+    for part in results.split(";"):
+        alone = f"{authserv_id};{part}"
+        if plain_forms.form_of(alone, authentication_results.read(alone)) is None:
+            return part
+    return results
 
 
 def _odd_tags(field: bytes) -> Iterator[str]:
