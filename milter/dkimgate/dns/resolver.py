@@ -197,12 +197,10 @@ class Resolver:
         port: int = 53,
         deadline: float = 5.0,
         *,
-        questions: int = MOST_QUESTIONS,
         entries: int = CACHE_ENTRIES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._deadline = deadline
-        self._questions = questions
         self._clock = clock
         self._cache = _Cache(entries, clock)
         self._health = Health(clock)
@@ -210,7 +208,7 @@ class Resolver:
 
     def lookup(self) -> Lookup:
         """A fresh deadline and budget, for one message."""
-        return Lookup(self, self._deadline, self._questions, self._clock)
+        return Lookup(self, self._deadline, clock=self._clock)
 
     def cached(self, name: str, kind: Kind) -> Answer[object] | None:
         """What an earlier message learnt."""
