@@ -20,7 +20,6 @@ from dkimgate.gate.header_changes import MOST_REMOVED
 from dkimgate.gate.results_field import results_field
 from dkimgate.gate.stripping import strip
 from dkimgate.gate.way import Opened, Written
-from dkimgate.log import describe
 from dkimgate.message.message import Message
 from dkimgate.passport.field import FIELD_NAME
 from dkimgate.passport.issue import issue
@@ -35,6 +34,8 @@ RULE = "border"
 
 class Border:
     """A message that comes in by a border listener."""
+
+    writes = "stating the results"
 
     def __init__(self, engine: Engine, message: Message) -> None:
         self._engine = engine
@@ -85,12 +86,7 @@ class Border:
 
     def write(self, seen: Seen, assessment: Assessment, body: SentBody | None, now: float) -> Written:
         """State the results of what a stranger sent. What can't be stated is unknown on the way out."""
-        if body is None:
-            return Written()
-        try:
-            return Written(self._statements(seen, assessment, body.digest(), now))
-        except Exception as error:  # noqa: BLE001 - law 4
-            return Written(error=f"stating the results: {describe(error)}")
+        return Written(self._statements(seen, assessment, body.digest(), now)) if body is not None else Written()
 
     def _statements(
         self, seen: Seen, assessment: Assessment, body_hash: bytes, now: float

@@ -20,6 +20,7 @@ from dkimgate.passport.field import KEY as PASSPORT
 class Outward:
     """A message that leaves by this gate."""
 
+    writes = "signing"
     _questions: Questions  # set by `open`
 
     def __init__(self, engine: Engine, message: Message) -> None:

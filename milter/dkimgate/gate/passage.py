@@ -181,18 +181,14 @@ class Passage:
         """The fields that the message gets, and the keys that signed it. None once something went wrong."""
         if self._seen is None or self.assessment is None:
             return (), ()
+        made = Written()
+        if self._error is None:
+            try:
+                made = self._way.write(self._seen, self.assessment, self._body, self._now())
+            except Exception as error:  # noqa: BLE001 - law 4
+                self._fail(self._way.writes, error)
         if self._error is not None:
-            self.assessment = (
-                replace(self.assessment, unsealed=self._error) if sealer.wanted(self.assessment) else self.assessment
-            )
-            return (), ()
-        try:
-            made = self._way.write(self._seen, self.assessment, self._body, self._now())
-        except Exception as error:  # noqa: BLE001 - law 4
-            made = Written(error=f"signing: {describe(error)}")
-        if made.error is not None:
-            self._fail_with(made.error)
-            made = replace(made, unsealed=made.error if sealer.wanted(self.assessment) else None)
+            made = Written(unsealed=self._error if sealer.wanted(self.assessment) else None)
         if made.trouble is not None:
             self._tell(made.trouble, Level.ERROR)
         self.assessment = replace(self.assessment, sealed=made.sealed, unsealed=made.unsealed)
@@ -231,11 +227,8 @@ class Passage:
         self._record(())
 
     def _fail(self, doing: str, error: Exception) -> None:
-        self._fail_with(f"{doing}: {describe(error)}")
-
-    def _fail_with(self, error: str) -> None:
-        self._error = error
-        self._tell(f"{error}; the message leaves unsigned", Level.ERROR)
+        self._error = f"{doing}: {describe(error)}"
+        self._tell(f"{self._error}; the message leaves unsigned", Level.ERROR)
 
     def _record(self, signatures: tuple[SigningKey, ...]) -> bool:
         """Hand the record to the operating system. False: it could not be, and the journal has told the operator."""

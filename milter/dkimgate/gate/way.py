@@ -26,19 +26,20 @@ class Opened:
 @dataclass(frozen=True, slots=True)
 class Written:
     """The fields that a message gets, the first topmost, and the keys that signed. `unsealed`: why it gets no ARC set,
-    although the policy wants one. `error`: why it has neither signatures nor other fields. `trouble`: what else went
-    wrong, for the log."""
+    although the policy wants one. `trouble`: what went wrong with that, for the log."""
 
     fields: Fields = ()
     keys: tuple[SigningKey, ...] = ()
     sealed: bool = False
     unsealed: str | None = None
-    error: str | None = None
     trouble: str | None = None
 
 
 class Way(Protocol):
     """One message's way. A passage calls these in their order, and catches what they raise."""
+
+    writes: str
+    """What `write` does, for the log."""
 
     def open(self, seen: Seen, now: float) -> Opened:
         """Read what the header tells."""
