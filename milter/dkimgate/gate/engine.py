@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from dkimgate import srs
 from dkimgate.arc.arc_set import ALSO_SIGNED
@@ -44,6 +45,9 @@ from dkimgate.postfix import this_host, way_out
 from dkimgate.postfix.way_out import WayOut
 from dkimgate.record.journal import Journal
 from dkimgate.record.recordable import recordable
+
+Named = TypeVar("Named")
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,35 +109,12 @@ class Engine:
         if policy_file is not None:
             settings = settings.model_copy(update={"policy": policy_file})
         problems: list[Problem] = []
-        policy: Policy | None = None
-        keys: list[SigningKey] = []
-        warnings: list[Problem] = []
-        broken: list[Problem] = []
-        try:
-            given = policy_file is not None
-            policy = (
-                loader.load(settings.policy, ": name the policy with --policy FILE")
-                if given
-                else loader.load(settings.policy)
-            )
-        except ConfigError as error:
-            problems += error.problems
-        try:
-            keys, warnings, broken = load_usable(settings.keys)
-        except ConfigError as error:
-            problems += error.problems
-        secrets: Secrets | None = None
-        if settings.passport is not None:
-            try:
-                secrets = Secrets.load(settings.passport.secret_file)
-            except ConfigError as error:
-                problems += error.problems
-        srs_secrets: srs.Secrets | None = None
-        if settings.unalign is not None:
-            try:
-                srs_secrets = srs.Secrets.load(settings.unalign.secret_file)
-            except ConfigError as error:
-                problems += error.problems
+        given = partial(loader.load, remedy=": name the policy with --policy FILE")
+        policy = _read(loader.load if policy_file is None else given, settings.policy, problems)
+        keys, warnings, broken = _read(load_usable, settings.keys, problems) or ([], [], [])
+        passport, unalign = settings.passport, settings.unalign
+        secrets = _read(Secrets.load, passport.secret_file, problems) if passport is not None else None
+        srs_secrets = _read(srs.Secrets.load, unalign.secret_file, problems) if unalign is not None else None
         if policy is not None:
             proof = prove(policy)
             problems += report.problems(policy, proof)
@@ -394,6 +375,15 @@ class Engine:
         knows that."""
         origins = self.way_out.origins or ()
         return f"{sender}@{next(iter(origins))}" if len(origins) == 1 and is_bare(sender) else sender
+
+
+def _read(load: Callable[[Named], Read], named: Named, problems: list[Problem]) -> Read | None:
+    """What the configuration names; None where it has mistakes, which go to the others."""
+    try:
+        return load(named)
+    except ConfigError as error:
+        problems += error.problems
+        return None
 
 
 def _resolver(settings: Config) -> Resolver:
