@@ -16,8 +16,7 @@ import dkim
 import pytest
 
 from dkimgate.dns.resolver import FakeResolver
-from dkimgate.facts import Disposition, Sign
-from dkimgate.gate.passage import Outcome
+from dkimgate.facts import Disposition, Outcome, Sign
 from dkimgate.message.message import Connection
 from dkimgate.policy.language.model import Rule
 from tests.dkim_world import Signer, rsa_record
