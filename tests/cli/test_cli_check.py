@@ -57,9 +57,18 @@ def checked(folder: Path, config: str, capsys: pytest.CaptureFixture[str]) -> tu
     said = json.loads(capsys.readouterr().out)
     assert said["good"] == (status == 0)
     return status, [
-        f"{finding['level']}: {Problem(**{key: value for key, value in finding.items() if key != 'level'})}"
-        for finding in said["findings"]
-        if finding["code"] != "user.not-set"
+        f"{finding['level']}: {finding['code']}" for finding in said["findings"] if finding["code"] != "user.not-set"
+    ]
+
+
+def texts(folder: Path, code: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The words of the findings with that code, as a person sees them."""
+    cli.main(["check", "--config", str(folder / "dkimgate.yaml"), "--json"])
+    found = json.loads(capsys.readouterr().out)["findings"]
+    return [
+        str(Problem(**{key: value for key, value in each.items() if key != "level"}))
+        for each in found
+        if each["code"] == code
     ]
 
 
@@ -75,9 +84,7 @@ def test_a_good_configuration_has_no_findings(folder: Path, capsys: pytest.Captu
 def test_what_is_held_for_want_of_a_domain_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, (found,) = checked(folder, GOOD, capsys)
     assert status == 0
-    assert found.startswith(
-        "note: unalign: not set, so senders can't be rewritten: a message that the rule never-launder takes, and that would pass SPF, gets `hold`"
-    )
+    assert found == "note: unalign.not-set"
     launders_not = (
         (folder / "policy.yaml")
         .read_text()
@@ -87,7 +94,7 @@ def test_what_is_held_for_want_of_a_domain_is_told(folder: Path, capsys: pytest.
     (folder / "new.yaml").write_text(launders_not)
     assert cli.main(["check", "--config", str(folder / "dkimgate.yaml"), "--policy", str(folder / "new.yaml")]) == 0
     said = capsys.readouterr().out
-    assert "unalign: not set" not in said and "/new.yaml (mode: enforce" in said
+    assert "unalign.not-set" not in said and "/new.yaml (mode: enforce" in said
 
 
 def test_a_seal_on_what_local_accounts_can_write_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,45 +103,45 @@ def test_a_seal_on_what_local_accounts_can_write_is_told(folder: Path, capsys: p
     )
     status, found = checked(folder, GOOD + "forwarder: {domain: hosted.example}\n", capsys)
     assert status == 0
-    assert any(text.startswith("note: `seal: true` without `passport:`") for text in found)
+    assert "note: passport.none-with-seal" in found
 
 
 @pytest.mark.parametrize(
     ("old", "new", "status", "finding"),
     [
-        ("[mx.forwarder.example], auth", "[], auth", 1, "warning: trust.hosts is empty"),
-        ("ids: [mx.forwarder.example]", "ids: []", 1, "warning: trust.authserv_ids is empty"),
-        ("trust: {", "trust: {border_strips_forgeries: true, ", 1, "warning: trust.border_strips_forgeries is true"),
-        ("trust: {", "trust: {networks: [10.0.0.0/8], ", 1, "warning: trust.networks: 10.0.0.0/8: so large?"),
-        ("addresses: [192.0.2.10], ", "", 0, r"note: departure.addresses: unknown \(no Postfix on this host tells"),
-        ("[192.0.2.10]", "[]", 0, r"note: departure.addresses: unknown \(departure.addresses names none"),
-        (", helo: mx.forwarder.example", "", 0, "note: departure.helo: unknown"),
-        (", origin: forwarder.example", "", 0, "note: departure.origin: unknown"),
+        ("[mx.forwarder.example], auth", "[], auth", 1, "warning: trust.no-hosts"),
+        ("ids: [mx.forwarder.example]", "ids: []", 1, "warning: trust.no-authserv-ids"),
+        ("trust: {", "trust: {border_strips_forgeries: true, ", 1, "warning: trust.border-strips-forgeries"),
+        ("trust: {", "trust: {networks: [10.0.0.0/8], ", 1, "warning: trust.network-wide"),
+        ("addresses: [192.0.2.10], ", "", 0, "note: departure.addresses-unknown"),
+        ("[192.0.2.10]", "[]", 0, "note: departure.addresses-unknown"),
+        (", helo: mx.forwarder.example", "", 0, "note: departure.helo-unknown"),
+        (", origin: forwarder.example", "", 0, "note: departure.origin-unknown"),
         (
             "departure: {",
             "departure: {rewrites_senders: true, ",
             1,
-            r"warning: departure: Postfix may make any other sender of one behind the gate \(departure.rewrites_senders\)",
+            "warning: departure.rewrites-senders",
         ),
         (
             "helo: mx.forwarder.example",
             "helo: mx.hosted.example",
             1,
-            "warning: departure.helo mx.hosted.example may align with the hosted domain hosted.example",
+            "warning: departure.helo-aligned",
         ),
         (
             "file: decisions",
             "file: missing/decisions",
             2,
-            "problem: journal: .*missing: no such directory: .* all mail is deferred",
+            "problem: journal.unwritable",
         ),
-        ("keys:", "keys: []\n#", 1, "warning: keys: none"),
-        ("trust:", "socket_mode: '0666'\ntrust:", 1, "warning: socket_mode 0666"),
-        ("trust:", "socket_group: nosuchgroup\ntrust:", 2, "problem: socket_group: there is no group 'nosuchgroup'"),
-        ("trust: {hosts: [", "trust: {hosts: [192.0.2.1, ", 1, "warning: trust.hosts: 192.0.2.1: expected names"),
-        ("trust:", "user: nosuchuser\ntrust:", 2, "problem: user: there is no user 'nosuchuser'"),
-        ("trust:", "user: nobody\ntrust:", 2, "problem: .*key.pem: nobody (can't read this file|may not enter .*): "),
-        ("trust:", "user: nobody\ntrust:", 2, "problem: journal: .*nobody may not write here"),
+        ("keys:", "keys: []\n#", 1, "warning: keys.none"),
+        ("trust:", "socket_mode: '0666'\ntrust:", 1, "warning: socket-mode.open"),
+        ("trust:", "socket_group: nosuchgroup\ntrust:", 2, "problem: socket-group.missing"),
+        ("trust: {hosts: [", "trust: {hosts: [192.0.2.1, ", 1, "warning: trust.hosts-address"),
+        ("trust:", "user: nosuchuser\ntrust:", 2, "problem: user.missing"),
+        ("trust:", "user: nobody\ntrust:", 2, "problem: file."),
+        ("trust:", "user: nobody\ntrust:", 2, "problem: journal.unwritable"),
     ],
 )
 def test_findings(
@@ -143,7 +150,7 @@ def test_findings(
     assert old in GOOD
     found = checked(folder, GOOD.replace(old, new, 1), capsys)
     assert found[0] == status
-    assert any(re.match(finding, text) for text in found[1]), found[1]
+    assert any(text.startswith(finding) for text in found[1]), found[1]
 
 
 @pytest.mark.parametrize(
@@ -171,18 +178,17 @@ def test_postfix_of_this_host_is_one_of_ours(
     settings = Settings({"myhostname": here}, {"myhostname": services})
     monkeypatch.setattr(this_host, "this_host", lambda: System(lambda: settings))
     _, found = checked(folder, GOOD.replace("hosts: [mx.forwarder.example]", f"hosts: [{hosts}]"), capsys)
-    said = [text for text in found if "the Postfix of this host" in text]
-    assert len(said) == len(missing)
-    for text, name in zip(said, missing, strict=True):
-        assert text.startswith(f"warning: trust.hosts: the Postfix of this host calls itself {name} (")
+    assert found.count("warning: postfix.myhostname") == len(missing)
+    said = texts(folder, "postfix.myhostname", capsys)
+    assert all(name in text for text, name in zip(said, missing, strict=True))
 
 
 @pytest.mark.parametrize(
     ("limit", "told", "warned"),
     [
         ("102400", True, ""),
-        ("33554432", True, "to 16774681 or less"),
-        ("102400", False, "to 63000 or less, or install"),
+        ("33554432", True, "16774681"),
+        ("102400", False, "63000"),
         ("63000", False, ""),
     ],
 )
@@ -198,19 +204,16 @@ def test_header_fields_that_postfix_takes_and_libmilter_does_not(
     monkeypatch.setattr(this_host, "this_host", lambda: System(lambda: settings))
     monkeypatch.setattr(packets, "accept_large", lambda: told)
     _, found = checked(folder, GOOD, capsys)
-    said = [text for text in found if "header_size_limit" in text]
-    assert len(said) == bool(warned)
-    assert all(warned in text for text in said)
+    assert ("warning: postfix.header-size-limit" in found) is bool(warned)
+    assert all(warned in text for text in texts(folder, "postfix.header-size-limit", capsys))
 
 
 def test_a_port_that_all_the_world_reaches_is_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "dkimgate.yaml").write_text(
         f"listen: [inet:0.0.0.0:8891, inet:127.0.0.1:8892, 'inet6:[::1]:8893']\n{GOOD}"
     )
-    assert cli.main(["check", "--config", str(folder / "dkimgate.yaml")]) == 1
-    said = capsys.readouterr().out
-    assert "listen: inet:0.0.0.0:8891: whoever reaches" in said
-    assert said.count("whoever reaches") == 1
+    (said,) = texts(folder, "listen.open-port", capsys)
+    assert "inet:0.0.0.0:8891" in said
 
 
 def test_a_weak_key_and_one_of_a_kind_that_few_verify(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -219,8 +222,7 @@ def test_a_weak_key_and_one_of_a_kind_that_few_verify(folder: Path, capsys: pyte
     keys = "keys: [{domain: a.example, selector: w, file: weak.pem}, {domain: b.example, selector: e, file: ed.pem}]\n#"
     status, found = checked(folder, GOOD.replace("keys:", keys), capsys)
     assert status == 1
-    assert any("1024 bits is weak" in text for text in found)
-    assert any("b.example has only an Ed25519 key" in text for text in found)
+    assert {"warning: key.weak", "warning: keys.only-ed25519"} <= set(found)
 
 
 def test_observe_is_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -228,7 +230,7 @@ def test_observe_is_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) 
     policy.write_text(policy.read_text().replace("enforce", "observe"))
     status, found = checked(folder, GOOD, capsys)
     assert status == 1
-    assert any(text.startswith("warning: mode: observe") for text in found)
+    assert "warning: policy.observes" in found
 
 
 def test_a_rule_that_observes_is_a_warning_and_seen_in_the_overview(
@@ -239,7 +241,7 @@ def test_a_rule_that_observes_is_a_warning_and_seen_in_the_overview(
     )
     status, found = checked(folder, GOOD, capsys)
     assert status == 1
-    assert found[0].startswith("warning: mode: observe in watch: everything hosted that is taken there is SIGNED")
+    assert found[0] == "warning: policy.observes"
     assert cli.main(["check", "--config", str(folder / "dkimgate.yaml")]) == 1
     assert "watch    observes: sign: none, hold  when spam is true" in capsys.readouterr().out
 
@@ -249,13 +251,13 @@ def test_a_rule_that_observes_is_a_warning_and_seen_in_the_overview(
     [
         (
             "when: {spam: true}, disposition: reject",
-            "policy.yaml:3: the rule one says `disposition: reject`, also of mail .* bounces it",
+            "`disposition: reject`",
         ),
-        ("disposition: defer", "policy.yaml:3: the rule one says `disposition: defer`, also of mail .* maildrop queue"),
-        ("envelope: unalign, otherwise: reject", "policy.yaml:3: the rule one says `otherwise: reject`, also of mail"),
-        ("when: {origin: [inbound, forwarded]}, disposition: reject", "policy.yaml:3"),
-        ("when: {not: {origin: inbound}}, disposition: reject", "policy.yaml:3"),
-        ("when: {any: [{origin: inbound}, {spam: true}]}, disposition: reject", "policy.yaml:3"),
+        ("disposition: defer", "`disposition: defer`"),
+        ("envelope: unalign, otherwise: reject", "`otherwise: reject`"),
+        ("when: {origin: [inbound, forwarded]}, disposition: reject", "`disposition: reject`"),
+        ("when: {not: {origin: inbound}}, disposition: reject", "`disposition: reject`"),
+        ("when: {any: [{origin: inbound}, {spam: true}]}, disposition: reject", "`disposition: reject`"),
         ("when: {origin: inbound, spam: true}, disposition: reject", None),
         ("when: {origin: [submitted, inbound]}, disposition: defer", None),
         ("when: {not: {origin: [local, relayed, forwarded]}}, disposition: reject", None),
@@ -276,9 +278,10 @@ def test_a_refusal_that_nobody_hears_is_noted(
     (folder / "policy.yaml").write_text(
         f"version: 1\nrules:\n  - {{name: one, {rule}}}\ndefault: {{disposition: hold}}\n"
     )
-    noted = [text for text in checked(folder, GOOD, capsys)[1] if "sendmail(1)" in text]
+    checked(folder, GOOD, capsys)
+    noted = texts(folder, "policy.refusal-unheard", capsys)
     assert len(noted) == (finding is not None)
-    assert finding is None or re.match(rf"note: {folder}/{finding}", noted[0])
+    assert finding is None or (noted[0].startswith(f"{folder}/policy.yaml:3: ") and finding in noted[0])
 
 
 def test_the_overview(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -334,10 +337,12 @@ def test_a_policy_that_launders_does_not_start(folder: Path, capsys: pytest.Capt
     (folder / "dkimgate.yaml").write_text(f"listen: unix:{folder}/sock\n" + GOOD)
     assert cli.main(["check", "--config", str(folder / "dkimgate.yaml")]) == 2
     said = capsys.readouterr().err.splitlines()
-    assert said[0].endswith("arrived from outside with dmarc=fail and would get a signature of hosted.example:")
-    assert "policy.yaml:3: the rule 'all' launders" in said[0]
+    assert "policy.yaml:3: " in said[0] and "'all'" in said[0] and "dmarc=fail" in said[0]
     assert said[1].startswith("dkimgate:     MAIL FROM:<friend@hosted.example>")
-    assert "No rule ahead stops this message. Put one there, `when: {arrival.badly: true}`" in said[-1]
+    assert "arrival.badly: true" in said[-1]
+    assert cli.main(["check", "--json", "--config", str(folder / "dkimgate.yaml")]) == 2
+    (error,) = json.loads(capsys.readouterr().out)["errors"]
+    assert (error["code"], error["line"]) == ("policy.launders", 3) and error["file"].endswith("policy.yaml")
 
 
 HARD = ", ".join(f"{{client.helo: '*{a}?{b}*'}}" for a, b in zip("abcdefghijklmnop", "qrstuvwxyzabcdef", strict=True))
@@ -351,12 +356,9 @@ def test_a_policy_that_is_too_hard_to_prove_starts_with_a_warning(
     (folder / "policy.yaml").write_text(HARD)
     status, found = checked(folder, GOOD, capsys)
     assert status == 1
-    (said,) = [text for text in found if "could not be proved safe" in text]
-    assert (
-        said.startswith("warning: ")
-        and "policy.yaml:3: the rule 'hard'" in said
-        and "the globs of client.helo ('*a?q*'," in said
-    )
+    assert "warning: policy.unproved" in found
+    (said,) = texts(folder, "policy.unproved", capsys)
+    assert "policy.yaml:3: the rule 'hard'" in said and "client.helo ('*a?q*'," in said
     gate = Gate.load(folder / "dkimgate.yaml")  # as the daemon does, which logs its warnings
     assert [each.code for each in gate.warnings] == ["policy.unproved"]
     assert cli.main(["check", "--config", str(folder / "dkimgate.yaml")]) == 1
@@ -374,10 +376,7 @@ def test_a_laundering_that_is_allowed_is_a_warning(folder: Path, capsys: pytest.
     (folder / "policy.yaml").write_text(LAUNDERS + "allow_laundering: [all, default]\nlaundering_reason: the old way\n")
     status, found = checked(folder, GOOD, capsys)
     assert status == 1
-    assert (
-        "warning: allow_laundering: forgeries that the rule 'all' takes leave as authentic mail: the old way" in found
-    )
-    assert any(text.endswith("the rule 'default' launders nothing: take its name off") for text in found)
+    assert {"warning: policy.may-launder", "warning: policy.launders-nothing"} <= set(found)
 
 
 def test_what_keeps_the_daemon_from_starting_is_status_2(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -388,7 +387,7 @@ def test_what_keeps_the_daemon_from_starting_is_status_2(folder: Path, capsys: p
     said = capsys.readouterr()
     assert said.out == ""
     assert "policy.yaml:3:" in said.err
-    assert "key.pem: everyone can read the key" in said.err
+    assert "key.pem: " in said.err
 
 
 BORDER = GOOD + "\nlisten: [{socket: unix:/run/dkimgate/b.sock, role: border}]\n"
@@ -398,8 +397,8 @@ PASSPORT = "passport: {secret_file: passport.secret}\n"
 @pytest.mark.parametrize(
     ("configuration", "said"),
     [
-        (BORDER + PASSPORT + "verify: {when: never}\n", "warning: a border with `verify: {when: never}`"),
-        (GOOD + "\n" + PASSPORT, "note: `passport:` is set but no listener here has `role: border`"),
+        (BORDER + PASSPORT + "verify: {when: never}\n", "warning: verify.never-at-border"),
+        (GOOD + "\n" + PASSPORT, "note: passport.no-border"),
     ],
 )
 def test_a_border_that_lacks_something(
@@ -407,13 +406,13 @@ def test_a_border_that_lacks_something(
 ) -> None:
     (folder / "passport.secret").write_text(new_secret("2026a") + "\n")
     (folder / "passport.secret").chmod(0o600)
-    assert any(text.startswith(said) for text in checked(folder, configuration, capsys)[1])
+    assert said in checked(folder, configuration, capsys)[1]
 
 
 def test_a_border_without_a_passport_does_not_start(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "dkimgate.yaml").write_text(BORDER)
     assert cli.main(["check", "--config", str(folder / "dkimgate.yaml")]) == 2
-    assert "add `passport: {secret_file: ...}`" in capsys.readouterr().err
+    assert "`passport: {secret_file: ...}`" in capsys.readouterr().err
 
 
 SRS_LISTENER = "listen: [{socket: unix:/run/dkimgate/m.sock}, {socket: unix:/run/dkimgate/s.sock, role: srs}]\n"
@@ -425,12 +424,12 @@ SRS_LISTENER = "listen: [{socket: unix:/run/dkimgate/m.sock}, {socket: unix:/run
         (
             "unalign: {domain: bounce.forwarder.example, secret_file: srs.secret}\n",
             0,
-            "note: unalign.domain bounce.forwarder.example: no listener here has `role: srs`",
+            "note: unalign.no-srs-listener",
         ),
         (
             "unalign: {domain: bounce.forwarder.example, secret_file: srs.secret}\nuser: nobody\n" + SRS_LISTENER,
             2,
-            "problem: .*srs.secret: nobody (can't read this file|may not enter .*): ",
+            "problem: file.",
         ),
     ],
 )
@@ -441,14 +440,14 @@ def test_a_sender_domain_that_lacks_something(
     (folder / "srs.secret").write_text("vnHGgDCuQdEYRQNQFFq4Vw+B\n")
     found = checked(folder, GOOD + "\n" + configuration, capsys)
     assert found[0] == status
-    assert any(re.match(said, text) for text in found[1]), found[1]
+    assert any(text.startswith(said) for text in found[1]), found[1]
 
 
 def test_a_good_sender_domain_is_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "srs.secret").touch(mode=0o600)
     (folder / "srs.secret").write_text("vnHGgDCuQdEYRQNQFFq4Vw+B\n")
     configuration = GOOD + "\nunalign: {domain: bounce.forwarder.example, secret_file: srs.secret}\n" + SRS_LISTENER
-    assert [text for text in checked(folder, configuration, capsys)[1] if "unalign" in text] == []
+    assert [text for text in checked(folder, configuration, capsys)[1] if text.startswith("note: unalign")] == []
     assert cli.main(["check", "--config", str(folder / "dkimgate.yaml")]) == 0
     said = capsys.readouterr().out
     assert "unix:/run/dkimgate/s.sock (srs)" in said
@@ -467,7 +466,7 @@ def test_a_policy_does_not_remove_what_the_configuration_reads_as_verdicts(
     for fields, status in (("", 1), ("spam_fields: [{field: X-Acme-Verdict, pattern: '(?P<flag>bad)'}]\n", 2)):
         file.write_text(f"listen: unix:{folder}/sock\n{GOOD}{fields}")
         assert cli.main(["check", "--config", str(file)]) == status
-    assert "the rule 'tidy' removes x-acme-verdict, which" in capsys.readouterr().err
+    assert "'tidy'" in capsys.readouterr().err
 
 
 POSTFIX = {
@@ -489,28 +488,28 @@ BARE = GOOD.replace("departure:", "#") + "verify: {when: never, nameservers: [12
         (
             "203.0.113.10",
             {},
-            "note: departure.addresses: found 203.0.113.10 (the routes of this host",
+            "note: departure.addresses-found",
             "203.0.113.10 (found) as mx.forwarder.example",
             "SPF is looked up for mail from 203.0.113.10 (found: the routes",
         ),
         (
             "10.0.0.5",
             {},
-            "note: departure.addresses: unknown (mail may leave from 10.0.0.5,",
+            "note: departure.addresses-unknown",
             "unknown as mx.forwarder.example",
             "the addresses that mail leaves from are unknown (mail may leave from 10.0.0.5,",
         ),
         (
             "203.0.113.10",
             {"sender_canonical_maps": "hash:/etc/postfix/canonical"},
-            "warning: departure: Postfix may make any other sender of one behind the gate (sender_canonical_maps)",
+            "warning: departure.rewrites-senders",
             "203.0.113.10 (found) as mx.forwarder.example",
             "Postfix may make any other sender of one behind the gate (sender_canonical_maps)",
         ),
         (
             "203.0.113.10",
             {"smtp_helo_name": "mail.hosted.example"},
-            "warning: departure.helo mail.hosted.example may align with the hosted domain hosted.example",
+            "warning: departure.helo-aligned",
             "203.0.113.10 (found) as mail.hosted.example",
             "SPF is looked up",
         ),
@@ -530,7 +529,7 @@ def test_the_proof_says_what_it_rests_on(
     here = System(lambda: Settings({**POSTFIX, **more}), lambda: (ipaddress.ip_address(source),))
     monkeypatch.setattr(this_host, "this_host", lambda: here)
     _, found = checked(folder, BARE, capsys)
-    assert any(text.startswith(finding) for text in found), found
+    assert finding in found
     cli.main(["check", "--config", str(folder / "dkimgate.yaml")])
     said = " ".join(capsys.readouterr().out.split())
     assert f"leaves from {leaves}" in said
@@ -550,9 +549,4 @@ def test_masquerading_of_rewritten_senders_is_told(
     assert cli.main(["srs", "new-secret", "--out", str(folder / "srs.secret")]) == 0
     capsys.readouterr()
     _, found = checked(folder, BARE + "unalign: {domain: bounce.forwarder.example, secret_file: srs.secret}\n", capsys)
-    assert any(
-        text.startswith(
-            "warning: unalign.domain bounce.forwarder.example: Postfix's masquerade_domains makes forwarder.example"
-        )
-        for text in found
-    )
+    assert "warning: unalign.masqueraded" in found

@@ -10,6 +10,7 @@ import pytest
 
 from dkimgate.cli.check_networks import hidden6, of
 from dkimgate.config.dkimgate_yaml import Trust
+from tests.problems import told
 
 pytestmark = pytest.mark.skipif(sys.byteorder != "little", reason="the tables are of a little-endian machine")
 
@@ -25,25 +26,24 @@ SAID = [
     ("127.0.0.0/8", (), False, []),
     ("::1/128", (), False, []),
     ("192.0.2.7/32", (), False, []),
-    ("192.0.2.0/24", (), False, ["holds the gateway 192.0.2.1 of this host"]),
-    ("192.0.2.1/32", (), False, ["holds the gateway 192.0.2.1 of this host"]),
-    ("172.17.0.0/24", ("docker0",), False, ["holds the network of the bridge docker0"]),
-    ("172.17.0.1/32", ("docker0",), False, ["holds the network of the bridge docker0"]),
+    ("192.0.2.0/24", (), False, ["trust.network-with-strangers"]),
+    ("192.0.2.1/32", (), False, ["trust.network-with-strangers"]),
+    ("172.17.0.0/24", ("docker0",), False, ["trust.network-with-strangers"]),
+    ("172.17.0.1/32", ("docker0",), False, ["trust.network-with-strangers"]),
     ("172.17.0.0/24", (), False, []),  # an ordinary network
-    ("172.16.0.0/12", ("docker0",), False, ["holds the network of the bridge docker0", "so large?"]),
+    ("172.16.0.0/12", ("docker0",), False, ["trust.network-with-strangers", "trust.network-wide"]),
     ("172.16.0.0/12", ("docker0",), True, []),
-    ("10.0.0.0/23", (), False, ["so large?"]),
+    ("10.0.0.0/23", (), False, ["trust.network-wide"]),
     ("10.0.0.0/24", (), False, []),
-    ("2001:db8::/63", (), False, ["so large?"]),
+    ("2001:db8::/63", (), False, ["trust.network-wide"]),
     ("2001:db8::/64", (), False, []),
 ]
 
 
 @pytest.mark.parametrize(("network", "bridges", "wide", "said"), SAID)
 def test_a_trusted_network(network: str, bridges: tuple[str, ...], wide: bool, said: list[str]) -> None:
-    found = [finding.text for finding in of(Trust(networks=(network,), wide=wide), ROUTES, bridges)]
-    assert len(found) == len(said), found
-    assert all(words in text for words, text in zip(said, found, strict=True)), found
+    found = told(of(Trust(networks=(network,), wide=wide), ROUTES, bridges))
+    assert found == said
 
 
 @pytest.mark.parametrize(
@@ -82,10 +82,10 @@ ROUTES6 = (
 @pytest.mark.parametrize(
     ("network", "bridges", "wide", "said"),
     [
-        ("2001:db8:1::/64", (), False, ["holds the gateway 2001:db8:1::1 of this host"]),
+        ("2001:db8:1::/64", (), False, ["trust.network-with-strangers"]),
         ("2001:db8:1::7/128", (), False, []),
-        ("fd00:17::/64", ("docker0",), False, ["holds the network of the bridge docker0"]),
-        ("fd00:17::1/128", ("docker0",), False, ["holds the network of the bridge docker0"]),
+        ("fd00:17::/64", ("docker0",), False, ["trust.network-with-strangers"]),
+        ("fd00:17::1/128", ("docker0",), False, ["trust.network-with-strangers"]),
         ("fd00:17::/64", ("docker0",), True, []),
         ("fd00:17::/64", (), False, []),
         ("fd00:18::/64", ("docker0",), False, []),
@@ -93,9 +93,8 @@ ROUTES6 = (
     ],
 )
 def test_a_trusted_network_of_ipv6(network: str, bridges: tuple[str, ...], wide: bool, said: list[str]) -> None:
-    found = [finding.text for finding in of(Trust(networks=(network,), wide=wide), ROUTES, bridges, ROUTES6)]
-    assert len(found) == len(said), found
-    assert all(words in text for words, text in zip(said, found, strict=True)), found
+    found = told(of(Trust(networks=(network,), wide=wide), ROUTES, bridges, ROUTES6))
+    assert found == said
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,9 @@ MAIL = pwd.getpwnam("mail")
         (0, None, None),
         (65534, None, None),
         (MAIL.pw_uid, "mail", None),
-        (65534, "mail", "only root can become 'mail'"),
-        (0, "root", "root is no user to change to"),
-        (0, "no-such-user", "there is no user 'no-such-user'"),
+        (65534, "mail", "user.not-root"),
+        (0, "root", "user.root"),
+        (0, "no-such-user", "user.missing"),
     ],
 )
 def test_owner(
@@ -30,7 +30,8 @@ def test_owner(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: running_as)
     if isinstance(expected, str):
-        with pytest.raises(StartError, match=expected):
+        with pytest.raises(StartError) as refused:
             owner_of(Config(user=user))
+        assert refused.value.problem.code == expected
     else:
         assert owner_of(Config(user=user)) == expected

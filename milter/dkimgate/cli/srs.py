@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dkimgate import srs
@@ -44,12 +44,13 @@ exit status: 0 good; 1 an address that can't be restored (forged, too old, damag
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of one address. `action` is "rewritten", "restored", "unchanged" or "refused"; `why` goes with the
-    last two."""
+    """What became of one address. `action` is "rewritten", "restored", "unchanged" or "refused"; `why`, in words, and
+    its `code` go with the last two."""
 
     address: str
     action: str
     result: str | None = None
+    code: str | None = None
     why: str | None = None
 
 
@@ -85,13 +86,13 @@ def run(options: argparse.Namespace) -> int:
     settings = dkimgate_yaml.load(options.config)
     if settings.unalign is None:
         raise CommandError(
-            "srs.no-domain", "no SRS domain: add `unalign: {domain: ..., secret_file: ...}`", options.config
+            "srs.not-configured", "no SRS domain: add `unalign: {domain: ..., secret_file: ...}`", options.config
         )
     secrets = Secrets.load(settings.unalign.secret_file)
     answers = [answer(address, settings.unalign.domain, secrets, time.time()) for address in options.addresses]
     if options.json:
         for each in answers:
-            print(json.dumps({"address": each.address, "action": each.action, "result": each.result, "why": each.why}))
+            print(json.dumps(asdict(each)))
     else:
         styles = {"rewritten": GOOD, "restored": GOOD, "unchanged": DIM, "refused": BAD}
         Screen().table(
@@ -116,16 +117,22 @@ def answer(written: str, domain: str, secrets: Secrets, now: float) -> Answer:
         case NotRestored.NOT_OURS:
             pass
         case NotRestored.NOT_SRS:
-            return Answer(address, "unchanged", address, f"in our SRS domain {domain}, and no SRS address")
+            return Answer(
+                address, "unchanged", address, _code(restored), f"in our SRS domain {domain}, and no SRS address"
+            )
         case NotRestored():
-            return Answer(address, "refused", None, restored.value)
+            return Answer(address, "refused", None, _code(restored), restored.value)
     match srs.rewrite(address, domain, secrets, now):
-        case Refusal.NULL_SENDER:
-            return Answer(address, "unchanged", address, Refusal.NULL_SENDER.value)
+        case Refusal.NULL_SENDER as refusal:
+            return Answer(address, "unchanged", address, _code(refusal), refusal.value)
         case Refusal() as refusal:
-            return Answer(address, "refused", None, refusal.value)
+            return Answer(address, "refused", None, _code(refusal), refusal.value)
         case rewritten:
             return Answer(address, "rewritten", rewritten)
+
+
+def _code(why: Refusal | NotRestored) -> str:
+    return f"srs.{why.name.lower().replace('_', '-')}"
 
 
 def _new_secret(file: Path | None) -> int:
