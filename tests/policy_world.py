@@ -46,7 +46,7 @@ from dkimgate.policy.language.model import (
     Word,
     leaves,
 )
-from dkimgate.policy.language.vocabulary import FACTS
+from dkimgate.policy.language.vocabulary import CONDITIONS, FACTS
 from dkimgate.policy.proof import universe
 
 OPERATORS: tuple[Operator, ...] = ("<", "<=", ">", ">=", "==", "!=")
@@ -69,12 +69,20 @@ HOSTS = [
     "hosted.example",
     "*.hosted.example",
     "mail.hosted.example",
-    "?.example",
-    "partner.*",
-    "*host*",
-    "a*b",
+    "*.mail.hosted.example",
+    "partner.example",
 ]
-ADDRESSES = ["", "*@hosted.example", "friend@hosted.example", "*@*", "*", "friend@*", "?@a.example", "*.example@*"]
+TEXTS = [*HOSTS, "mail*", "m*", "mail.hosted*", "*@hosted.example", "a@b*"]
+ADDRESSES = [
+    "",
+    "*@hosted.example",
+    "friend@hosted.example",
+    "*",
+    "friend@*",
+    "x@*",
+    "x@a.example",
+    "*@mail.hosted.example",
+]
 THRESHOLDS = [0.0, 0.5, 1.0, 2.0, 4.99, 5.0, 9.5, 10.0, 49.99, 50.0, 50.01, 60.0, 100.0]
 OFTEN = [
     "origin", "origin", "arrival.dmarc", "arrival.dmarc", "arrival.badly", "arrival.badly", "spam", "risk", "risk", "risk", "from", "from",
@@ -86,7 +94,7 @@ def conditions(random: Random, depth: int = 2) -> Condition:
     """A condition."""
     kind = random.random()
     if depth == 0 or kind < 0.5:
-        return _leaf(random, random.choice(OFTEN if random.random() < 0.6 else sorted(FACTS)))
+        return _leaf(random, random.choice(OFTEN if random.random() < 0.6 else sorted(CONDITIONS)))
     if kind < 0.65:
         return Not(conditions(random, depth - 1))
     parts = tuple(conditions(random, depth - 1) for _ in range(random.randint(1, 3)))
@@ -115,7 +123,7 @@ def _atom(random: Random, name: str) -> Atom:
             return random.choice(atoms)
         case Kind.MAILBOX | Kind.MAILBOXES:
             return Glob(random.choice(ADDRESSES)) if random.random() < 0.5 else DomainGlob(random.choice(HOSTS))
-    return Glob(random.choice(HOSTS))
+    return Glob(random.choice(TEXTS if fact.kind is Kind.TEXT else HOSTS))
 
 
 def policies(random: Random) -> Policy:
@@ -199,10 +207,6 @@ class _Draw:
         self.senders = ["", "friend@hosted.example", "x", *_texts(atoms["sender"])]
         self.recipients = ["victim@receiver.example", *_texts(atoms["recipients"]), *_texts(atoms["recipients.all"])]
         self.addresses = ["203.0.113.9", *_addresses(atoms["client.ip"] + atoms["border.ip"])]
-        numbers = [
-            atom.number for name in ("spam.score", "spam.required") for atom in atoms[name] if isinstance(atom, Compare)
-        ]
-        self.scores = [0.0, 5.0, *_near(numbers)]
         ratios = [atom.number for atom in atoms["spam.ratio"] if isinstance(atom, Compare)]
         per = policy.weights.per_required
         ratios += [atom.number / per for atom in atoms["risk"] if isinstance(atom, Compare) and per]
@@ -212,8 +216,8 @@ class _Draw:
 
     def message(self) -> Facts:
         pick, chance = self.random.choice, self.random.random
-        required = pick([place for place in self.scores if place > 0])
-        score = pick(self.scores) if chance() < 0.4 else min(pick(self.ratios) * required, universe.MAX_SCORE)
+        required = pick((5.0, 1.0, 15.0))
+        score = pick(self.ratios) * required
         author = pick(self.domains) if chance() < 0.85 else None
         origin = pick(
             (Origin.FORWARDED, Origin.FORWARDED, Origin.INBOUND, Origin.SUBMITTED, Origin.LOCAL, Origin.RELAYED)
@@ -259,9 +263,7 @@ def _texts(atoms: list[Atom]) -> list[str]:
     for atom in atoms:
         if isinstance(atom, Glob | DomainGlob):
             front = "x@" if isinstance(atom, DomainGlob) else ""
-            found += [
-                front + atom.pattern.replace("?", "a").replace("*", filling) for filling in ("", "a", "b.c", "mail")
-            ]
+            found += [front + atom.pattern.replace("*", filling) for filling in ("", "a", "b.c", "mail")]
     return [text for text in dict.fromkeys(found) if not text.endswith(".") and text]
 
 

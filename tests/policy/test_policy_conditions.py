@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,9 +56,6 @@ HOLDS = [
     "arrival.badly: true",
     "spam: true",
     "spam: yes",
-    'spam.score: "> 14.8"',
-    "spam.score: 14.9",
-    'spam.required: "== 3"',
     'spam.ratio: ">= 4.96"',
     "upstream.dmarc: fail",
     "upstream.dmarc: present",
@@ -72,11 +68,11 @@ HOLDS = [
     "from: Hosted.Example.",
     'from: "*.example"',
     "from: [partner.example, hosted]",
-    "from: 'hosted.e?ample'",
     "sender: friend@hosted.example",
     "sender: hosted.example",
-    'sender: "*@hosted.*"',
+    'sender: "*@hosted.example"',
     'sender: "*"',
+    'sender: "friend@*"',
     "recipients: b.example",
     'recipients: "bob@*"',
     "recipients.all: [a.example, b.example]",
@@ -94,7 +90,7 @@ HOLDS = [
     'border.ip: "2001:db8::/32"',
     'border.by: "*.forwarder.example"',
     "arrival.pass_of: present",
-    'arrival.pass_of: "member.*"',
+    'arrival.pass_of: "*.example"',
     "header.from_equals_to: true",
     "header.return_path_mismatch: false",
     "header.message_id_missing: true",
@@ -168,7 +164,7 @@ ABSENT = [
     "from: hosted",
     'from: "*"',
     'sender: "*.example"',
-    'sender: "*@*"',
+    'sender: "*"',
 ]
 
 
@@ -291,32 +287,19 @@ GLOBS = [
     ("", "a", False),
     ("*", "", True),
     ("*", "a.b", True),
-    ("?", "", False),
-    ("?", "a", True),
     ("a*", "a", True),
-    ("*a", "ba", True),
-    ("*a", "ab", False),
-    ("*a*b*", "xaxbx", True),
-    ("*a*b*", "xbxax", False),
-    ("a?c", "abc", True),
-    ("a?c", "ac", False),
+    ("a*", "ba", False),
+    ("*.a", "b.a", True),
+    ("*.a", "c.b.a", True),
     ("*.a", ".a", True),
     ("*.a", "a", False),
-    ("a**b", "ab", True),
-    ("*ab", "aab", True),
-    ("*?b", "b", False),
+    ("*.a", "ba", False),
+    ("*@a", "b@a", True),
+    ("*@a", "b@c.a", False),
     ("[ab]", "a", False),
-    ("a\\*", "a\\x", True),
 ]
 
 
 @pytest.mark.parametrize(("pattern", "text", "matches"), GLOBS)
 def test_globs(pattern: str, text: str, matches: bool) -> None:
     assert globs.matches(pattern, text) is matches
-
-
-def test_no_text_makes_a_glob_slow() -> None:
-    """Backtracking would take longer than the universe has existed."""
-    began = time.process_time()
-    assert not globs.matches("*a" * 60 + "b", "a" * 2000)
-    assert time.process_time() - began < 2

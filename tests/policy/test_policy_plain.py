@@ -12,7 +12,7 @@ from dkimgate.policy.describe import plain_words
 from dkimgate.policy.language.fact import Kind
 from dkimgate.policy.language.loader import from_document, load
 from dkimgate.policy.language.model import Policy
-from dkimgate.policy.language.vocabulary import FACTS
+from dkimgate.policy.language.vocabulary import CONDITIONS
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -106,7 +106,7 @@ def test_what_happens(keys: str, said: list[str]) -> None:
 
 
 def test_there_are_words_for_every_fact_and_every_value() -> None:
-    for name, fact in FACTS.items():
+    for name, fact in CONDITIONS.items():
         values = {
             Kind.WORD: list(fact.words),
             Kind.FLAG: ["true", "false"],

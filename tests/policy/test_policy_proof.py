@@ -11,7 +11,6 @@ import pytest
 from dkimgate.config import yaml_file
 from dkimgate.config.yaml_file import ConfigError
 from dkimgate.facts import Arrival, Facts, HeaderSigns, Origin, Sign
-from dkimgate.message.message import Connection
 from dkimgate.policy import verdict
 from dkimgate.policy.decide import decide
 from dkimgate.policy.language.conditions import holds
@@ -73,7 +72,7 @@ SAFE = [
     "- {name: a, when: {arrival.badly: true, from: hosted, own_signature: true}, sign: author, envelope: unalign}\n",
     "- {name: a, when: {from: none}, sign: author, envelope: unalign}\n",
     "- {name: guard, when: {from: [hosted.example, '*.hosted.example']}, envelope: unalign}\n"
-    "- {name: a, when: {any: [{from: '*hosted.example', not: {from: '*.*'}}, {origin: submitted}]}, sign: author, disposition: hold}\n",
+    "- {name: a, when: {any: [{from: '*.mail.hosted.example'}, {from: hosted.example}, {origin: submitted}]}, sign: author}\n",
     "- {name: guard, when: {client.ip: [0.0.0.0/1, 128.0.0.0/1, '::/0']}, envelope: unalign}\n"
     "- {name: a, when: {any: [{client.ip: present, arrival.dmarc: fail}, {origin: submitted}]}, sign: author}\n",
 ]
@@ -90,7 +89,6 @@ UNSAFE = [
     ("the order swapped", SIGN + GUARD + KEEP, {"sign signature"}),
     ("spam forgotten", "- {name: a, when: {arrival.dmarc: pass}, sign: author}\n", {"a signature"}),
     ("and with none", "- {name: a, when: {arrival.dmarc: none}, sign: author}\n", {"a signature"}),
-    ("a score without what is required", "- {name: a, when: {arrival.dmarc: pass, spam.score: '< 5'}, sign: author}\n", {"a signature"}),
     ("a ratio off by a hair", "- {name: a, when: {arrival.dmarc: pass, spam.ratio: '<= 1'}, sign: author}\n", {"a signature"}),
     (
         "unknown forgotten",
@@ -114,14 +112,14 @@ UNSAFE = [
     ("half a network", "- {name: g, when: {client.ip: 192.0.2.0/25}, disposition: hold}\n- {name: a, when: {client.ip: 192.0.2.0/24}, sign: none}\n", {"a departure"}),
     ("a client without address", "- {name: g, when: {client.ip: [0.0.0.0/0, '::/0']}, disposition: hold}\n" + KEEP, {"keep departure"}),
     ("one address", "- {name: g, when: {not: {client.ip: 192.0.2.7}}, disposition: hold}\n" + KEEP, {"keep departure"}),
-    ("below, not the domain", "- {name: g, when: {from: '*.hosted.example'}, disposition: hold}\n- {name: a, when: {from: '*hosted.example'}, sign: none}\n", {"a departure"}),
+    ("below, not the domain", "- {name: g, when: {from: '*.hosted.example'}, disposition: hold}\n- {name: a, when: {from: [hosted.example, '*.hosted.example']}, sign: none}\n", {"a departure"}),
     (
-        "a domain that ends alike",
-        "- {name: g, when: {from: [hosted.example, '*.hosted.example']}, disposition: hold}\n- {name: a, when: {from: '*hosted.example'}, sign: none}\n",
+        "a domain below another",
+        "- {name: g, when: {from: [hosted.example, '*.mail.hosted.example']}, disposition: hold}\n- {name: a, when: {from: '*.hosted.example'}, sign: none}\n",
         {"a departure"},
     ),
-    ("a sender without domain", "- {name: g, when: {sender: ['', '*@*']}, disposition: hold}\n" + KEEP, {"keep departure"}),
-    ("the null sender", "- {name: g, when: {sender: '?*'}, disposition: hold}\n" + KEEP, {"keep departure"}),
+    ("a sender without domain", "- {name: g, when: {sender: ['', '*']}, disposition: hold}\n" + KEEP, {"keep departure"}),
+    ("the null sender", "- {name: g, when: {sender: '*'}, disposition: hold}\n" + KEEP, {"keep departure"}),
     ("one of two recipients", "- {name: g, when: {recipients.all: '*@a.example'}, disposition: hold}\n- {name: a, when: {recipients: '*@a.example'}, sign: none}\n", {"a departure"}),
     (
         "of three recipients",
@@ -206,16 +204,15 @@ UNREACHABLE = [
     "- {name: a, when: {origin: inbound, client.auth: present}, sign: none}\n",
     "- {name: a, when: {origin: local, border.by: '*'}, sign: none}\n",
     "- {name: a, when: {spam: true, spam.ratio: '< 1'}, sign: none}\n",
-    "- {name: a, when: {spam.score: '< 5', spam.required: '>= 5', spam: true}, sign: none}\n",
     "- {name: a, when: {arrival.dmarc: fail, risk: '< 40'}, sign: none}\n",
     "- {name: a, when: {arrival.badly: true, arrival.dmarc: pass, spam: false}, sign: none}\n",
     "- {name: a, when: {recipients: '*@a.example', recipients.all: '*@b.example'}, sign: none}\n",
     "- {name: a, when: {recipients: 'x@*', recipients.count: '<= 1', all: [{recipients: 'y@*'}]}, sign: none}\n",
-    "- {name: a, when: {from: '*_*'}, sign: none}\n",
+    "- {name: a, when: {client.tls: 'TLSv1.3*', not: {client.tls: 'TLSv1*'}}, sign: none}\n",
     "- {name: a, when: {from: 'a.example', not: {from: '*.example'}}, sign: none}\n",
-    "- {name: a, when: {sender: '*@b.example', not: {sender: '*b.example'}}, sign: none}\n",
+    "- {name: a, when: {sender: '*@b.example', not: {sender: [b.example, c.example]}}, sign: none}\n",
     "- {name: b, when: {client.ip: [192.0.2.0/25, 192.0.2.128/25]}, sign: none}\n- {name: a, when: {client.ip: 192.0.2.0/24}, sign: none}\n",
-    "- {name: b, when: {spam: true}, sign: none}\n- {name: c, when: {spam.score: '>= 5'}, sign: none}\n- {name: a, when: {spam.ratio: '>= 1.5'}, sign: none}\n",
+    "- {name: b, when: {spam: true}, sign: none}\n- {name: c, when: {spam.ratio: '>= 0.5'}, sign: none}\n- {name: a, when: {spam.ratio: '>= 1.5'}, sign: none}\n",
     "- {name: b, when: {from: hosted}, sign: none}\n- {name: a, when: {own_signature: true}, sign: none}\n",
 ]
 
@@ -246,7 +243,7 @@ def test_what_is_shipped_is_safe_or_says_that_it_is_not(file: Path) -> None:
         ("arrival.badly: true}, {risk", "spam: true}, {risk"),
         ("envelope: unalign", "envelope: keep"),
         ("arrival.dmarc: pass, from: hosted", "from: hosted"),
-        ("any: [{origin: [submitted, local]}, {client.relay: true}], risk", "client.helo: 'mail.*', risk"),
+        ("any: [{origin: [submitted, local]}, {client.relay: true}], risk", "client.helo: '*.mail.example', risk"),
     ],
 )
 def test_the_shipped_policy_weakened(old: str, new: str) -> None:
@@ -319,7 +316,7 @@ def test_laundering_that_is_allowed_is_no_problem_and_an_idle_allowance_is_told(
 
 def test_the_message_is_one_that_a_postmaster_knows() -> None:
     policy = parse(
-        "- {name: a, when: {origin: forwarded, arrival.dmarc: pass, spam.score: '> 14', from: hosted, arrival.arc: fail}, sign: author, envelope: unalign}\n"
+        "- {name: a, when: {origin: forwarded, arrival.dmarc: pass, spam.ratio: '> 2.9', from: hosted, arrival.arc: fail}, sign: author, envelope: unalign}\n"
     )
     said = str(report.laundering(policy, check(policy).launders[0]))
     assert said.splitlines()[:6] == [
@@ -332,20 +329,20 @@ def test_the_message_is_one_that_a_postmaster_knows() -> None:
     ]
 
 
-PAIRS = list(zip("abcdefghijklmnop", "qrstuvwxyzabcdef", strict=True))
-GLOBS = ", ".join(f"{{client.helo: '*{a}?{b}*'}}" for a, b in PAIRS)
-HARD = f"- {{name: easy, when: {{origin: local}}, sign: author}}\n- {{name: a, when: {{origin: inbound, all: [{GLOBS}]}}, sign: author}}\n"
+HARD_RISK = "risk:\n  dmarc: {fail: 900000.01, unknown: 800000.03}\n  spf: {fail: 700000.07}\n"
+"""Weights so large, of so many digits, that their sums are too many to look at."""
+HARD = "- {name: easy, when: {origin: local}, sign: author}\n- {name: a, when: {origin: inbound, risk: '>= 900000.01'}, sign: author}\n"
 
 
 def test_a_rule_that_is_too_hard_to_prove_is_no_error_but_a_warning_that_names_the_condition() -> None:
-    policy = parse(HARD)
+    policy = parse(HARD, HARD_RISK)
     proof = prove(policy)
     assert not proof.safe and not proof.launders and {each.rule.name for each in proof.unproved} == {"a"}
     assert report.problems(policy, proof) == [] and report.doubtful(policy, proof) == ["a"]
     (said,) = map(str, report.warnings(policy, proof))
     assert said.startswith(
-        "policy.yaml:5: the rule 'a' could not be proved safe: there are too many combinations of the globs of client.helo "
-        "('*a?q*', '*b?r*', '*c?s*', '*d?t*' and 3 more). It runs, and a message by which it would launder is refused"
+        "policy.yaml:7: the rule 'a' could not be proved safe: the weights and limits of risk are too large to add up. "
+        "It runs, and a message by which it would launder is refused"
     )
     forged = replace(
         Facts(),
@@ -356,8 +353,7 @@ def test_a_rule_that_is_too_hard_to_prove_is_no_error_but_a_warning_that_names_t
         spf_passes=True,
         unalignable=True,
     )
-    helo = "".join(f"{a}-{b}" for a, b in PAIRS)
-    reached = verdict.reach(replace(forged, client=Connection(helo=helo)), policy)
+    reached = verdict.reach(forged, policy)
     assert (
         reached.decision.rule == "a"
         and reached.made is Sign.NONE
@@ -367,15 +363,15 @@ def test_a_rule_that_is_too_hard_to_prove_is_no_error_but_a_warning_that_names_t
 
 
 def test_a_rule_that_only_observes_is_not_said_to_be_guarded() -> None:
-    policy = parse(HARD, f"mode: observe\n{RISK}")
+    policy = parse(HARD, f"mode: observe\n{HARD_RISK}")
     (said,) = map(str, report.warnings(policy, prove(policy)))
-    assert "). It runs. Simplify" in said and "refused" not in said
+    assert "add up. It runs. Simplify" in said and "refused" not in said
 
 
 def test_a_rule_beside_one_that_is_too_hard_still_is_an_error_where_it_launders() -> None:
-    policy = parse(HARD + "- {name: b, when: {origin: forwarded, from: hosted}, sign: author}\n")
+    policy = parse(HARD + "- {name: b, when: {origin: forwarded, from: hosted}, sign: author}\n", HARD_RISK)
     (said,) = map(str, report.problems(policy, prove(policy)))
-    assert said.startswith("policy.yaml:6: the rule 'b' launders")
+    assert said.startswith("policy.yaml:8: the rule 'b' launders")
     (doubt,) = map(str, report.warnings(policy, prove(policy)))
     assert "the rule 'a' could not be proved safe" in doubt
 
@@ -403,7 +399,7 @@ def test_conditions_that_combine_in_too_many_ways_are_named_with_their_line(monk
 
 
 def test_a_rule_that_launders_by_leave_is_not_doubted() -> None:
-    policy = parse(HARD, RISK + "allow_laundering: [a]\nlaundering_reason: the old server needs it\n")
+    policy = parse(HARD, HARD_RISK + "allow_laundering: [a]\nlaundering_reason: the old server needs it\n")
     proof = prove(policy)
     assert report.doubtful(policy, proof) == [] and report.problems(policy, proof) == []
     assert [*map(str, report.warnings(policy, proof))] == [

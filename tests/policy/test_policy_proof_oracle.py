@@ -66,8 +66,6 @@ def finite(condition: Condition | None) -> Condition | None:
         case Not(part):
             inner = finite(part)
             return None if inner is None else Not(inner)
-        case Leaf("spam.score" | "spam.required", atoms):
-            return Leaf("spam.ratio", atoms)
         case Leaf("sender", (Glob(""),)):
             return condition
         case Leaf(name, atoms):

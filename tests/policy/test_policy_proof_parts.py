@@ -1,4 +1,4 @@
-"""What the proof is made of: globs against every short text, ranges against sets, sums against every combination, and what a message
+"""What the proof is made of: the texts that a policy tells apart against every short text, ranges against sets, sums against every combination, and what a message
 can be against what evidence gathers."""
 
 from __future__ import annotations
@@ -16,53 +16,65 @@ from dkimgate.config.dkimgate_yaml import Config, Trust
 from dkimgate.evidence.gather import facts_of, see
 from dkimgate.facts import Facts, Standing
 from dkimgate.message.message import Connection, Envelope, Message, split_message
-from dkimgate.policy.language.model import Compare, DomainGlob, Glob, Operator, Weights
+from dkimgate.policy.language import globs
+from dkimgate.policy.language.fact import Kind
+from dkimgate.policy.language.model import Compare, DomainGlob, Glob, Operator, Policy, Weights
 from dkimgate.policy.proof import universe
 from dkimgate.policy.proof.arithmetic import Arithmetic
 from dkimgate.policy.proof.budget import Budget, TooHardError
-from dkimgate.policy.proof.language import ANYTHING, Language, Wanted, Writing, writable
+from dkimgate.policy.proof.formula import Formulas
 from dkimgate.policy.proof.ranges import Cents, Counts, Floats, Ranges, rank, union, unrank
-from dkimgate.policy.proof.search import everything
+from dkimgate.policy.proof.texts import distinct, is_text, matched
 from tests.headers import AUTHOR, BORDER, CONFIG, OUTSIDE, REINJECTED, message
 
+EVERYTHING = Formulas(Policy()).everything()
 CORPUS = Path(__file__).parents[1] / "evidence" / "corpus"
+KINDS = [Kind.AUTHOR, Kind.MAILBOX, Kind.HOST, Kind.TEXT]
+ENDS = {Kind.TEXT: "", Kind.MAILBOX: "@"}
 SHORT = ["".join(chars) for length in range(6) for chars in product("ab.@", repeat=length)]
 
 
-def _pattern(random: Random) -> Glob | DomainGlob:
-    text = "".join(random.choice("ab.**?@") for _ in range(random.randint(0, 5)))
-    return DomainGlob(text.replace("@", "b")) if random.random() < 0.4 else Glob(text)
+def _pattern(random: Random, kind: Kind) -> Glob | DomainGlob:
+    """A pattern that a policy may compare with a fact of that kind."""
+    while True:
+        text = "".join(random.choice("ab.**@") for _ in range(random.randint(0, 5)))
+        if kind is Kind.MAILBOX and "@" not in text and text:
+            if globs.is_glob(text):
+                return DomainGlob(text)
+        elif globs.is_glob(text, ENDS.get(kind)):
+            return Glob(text)
 
 
-@pytest.mark.parametrize("writing", Writing)
-@pytest.mark.parametrize("seed", range(6))
-def test_globs_against_every_short_text(writing: Writing, seed: int) -> None:
-    random = Random(f"{writing}{seed}")
-    for _ in range(8):
-        language = Language(writing, [_pattern(random) for _ in range(6)])
-        wanted: Wanted = ANYTHING
-        for _ in range(random.randint(0, 2)):
-            wanted = language.with_some(wanted, language.set_of(random.sample(language.patterns, random.randint(1, 2))))
-        for _ in range(random.randint(0, 3)):
-            wanted = language.with_none(wanted, language.set_of(random.sample(language.patterns, 1)))
-        found = language.text(wanted)
-        assert found is None or language.accepts(wanted, found)
-        short = next((text for text in SHORT if language.accepts(wanted, text)), None)
-        assert found is not None or short is None, (language.patterns, wanted, short)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(12))
+def test_every_short_text_has_one_that_stands_for_it(kind: Kind, seed: int) -> None:
+    random = Random(f"{kind}{seed}")
+    for _ in range(4):
+        patterns = [_pattern(random, kind) for _ in range(random.randint(1, 7))]
+        texts = distinct(kind, patterns)
+        told = [matched(patterns, text) for text in texts]
+        assert all(is_text(kind, text) for text in texts) and len(set(told)) == len(told)
+        for text in SHORT:
+            if is_text(kind, text):
+                assert matched(patterns, text) in told, (patterns, text)
 
 
-def test_a_walk_finds_what_no_guess_does() -> None:
-    language = Language(Writing.DOMAIN, [Glob("*a*b*"), Glob("*b*a*"), Glob("*aa*"), Glob("*.*"), Glob("?????*")])
-    a_b, b_a, double, dotted, long = (1 << at for at in range(5))
-    found = language.text(Wanted(frozenset({a_b, b_a}), double | dotted | long))
-    assert found in {"aba", "bab", "abxa", "baxb", "axba", "bxab"}
-    assert language.text(Wanted(frozenset({a_b, b_a, double}), long | dotted)) in {"aaba", "abaa", "baab"}
-    assert language.text(Wanted(frozenset({dotted}), a_b)) is not None
-    assert (
-        not writable(Writing.DOMAIN, "-a")
-        and not writable(Writing.DOMAIN, "a..b")
-        and writable(Writing.DOMAIN, "a-b.c")
-    )
+@given(
+    st.lists(
+        st.sampled_from(["a", "b.a", "*.a", "*.b.a", "*@a", "*@b.a", "x@a", "x@*", "x@b@*", "*", "", "mail", "*.mail"])
+    ),
+    st.from_regex(r"[xab.@mail]{0,12}", fullmatch=True),
+)
+def test_and_every_longer_one(patterns: list[str], text: str) -> None:
+    made = [Glob(each) if "@" in each or not each else DomainGlob(each) for each in patterns]
+    if is_text(Kind.MAILBOX, text):
+        assert matched(made, text) in [matched(made, each) for each in distinct(Kind.MAILBOX, made)]
+
+
+def test_texts_are_legal_and_plain() -> None:
+    assert not is_text(Kind.AUTHOR, "-a") and not is_text(Kind.AUTHOR, "a..b") and is_text(Kind.AUTHOR, "a-b.c")
+    assert distinct(Kind.AUTHOR, [], ["hosted.example"]) == ("hosted.example",)
+    assert distinct(Kind.HOST, [Glob("*.mail.example")]) == ("friend", "friend.mail.example")
 
 
 ranges = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=4).map(lambda pairs: union(*pairs))
@@ -136,7 +148,7 @@ def test_sums_against_every_combination(seed: int) -> None:
     choices += [[0.0, given_["header.date_missing"]], [0.0, given_["header.no_received"]]]
     totals = {round(sum(combination) * 100) for combination in product(*choices)}
     for cents in range(0, 4000 * unit, unit if unit > 1 else 1):
-        state = everything()
+        state = EVERYTHING.copy()
         state["risk"] = union((cents, cents))
         assert (sums.solved(state) is not None) is (cents in totals), cents
 
@@ -146,7 +158,7 @@ def test_sums_that_take_long_are_paid_for() -> None:
     weights = Weights(
         (("dmarc=fail", 40000.01), ("spf=fail", 30000.11), ("dkim=fail", 23456.79), ("header.date_missing", 4444.47))
     )
-    sums, state = Arithmetic(weights, True, Budget(100)), everything()
+    sums, state = Arithmetic(weights, True, Budget(100)), EVERYTHING.copy()
     state["risk"] = union((5_000_001, 5_000_001))
     with pytest.raises(TooHardError):
         sums.solved(state)

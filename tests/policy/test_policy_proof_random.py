@@ -142,7 +142,7 @@ def _customers(random: Random, index: int) -> Rule:
             All((author, Any((network, passed)), Not(Leaf("spam", (Flag(True),))))),
             All((Leaf("sender", (DomainGlob(domain),)), Leaf("origin", (Word("submitted"), Word("local"))), below)),
             All((Leaf("recipients", (Glob(f"*@{domain}"),)), Leaf("spam.ratio", (Compare(">=", random.random()),)))),
-            All((Leaf("client.helo", (Glob(f"*dyn{index}*"),)), Leaf("origin", (Word("inbound"),)))),
+            All((Leaf("client.helo", (Glob(f"*.dyn{index}.example"),)), Leaf("origin", (Word("inbound"),)))),
             Any(
                 (
                     All((author, Leaf("client.name", (Glob(f"*.{domain}"),)))),

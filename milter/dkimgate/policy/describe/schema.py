@@ -14,7 +14,7 @@ from dkimgate.facts import Disposition, Sign
 from dkimgate.policy.describe import key_meanings
 from dkimgate.policy.language import actions, loader, parse
 from dkimgate.policy.language.fact import Fact, Kind
-from dkimgate.policy.language.vocabulary import DISPOSITIONS, FACTS, SIGNS
+from dkimgate.policy.language.vocabulary import CONDITIONS, DISPOSITIONS, FACTS, SIGNS
 from dkimgate.policy.risk import MAX_PART
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -76,8 +76,8 @@ def _weights(names: dict[str, str]) -> Schema:
 def _when() -> Schema:
     branch = {"$ref": "#/$defs/when"}
     several = {"type": "array", "items": branch, "minItems": 1}
-    facts = {name: _fact(fact) for name, fact in FACTS.items()}
-    told = {name: fact.meaning for name, fact in FACTS.items()} | key_meanings.BRANCHES
+    facts = {name: _fact(fact) for name, fact in CONDITIONS.items()}
+    told = {name: fact.meaning for name, fact in CONDITIONS.items()} | key_meanings.BRANCHES
     return _mapping({**facts, "any": several, "all": several, "not": branch}, told)
 
 

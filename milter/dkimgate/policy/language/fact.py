@@ -19,7 +19,7 @@ class Kind(Enum):
     WORD = auto()  # one of a few words
     FLAG = auto()  # true or false
     NUMBER = auto()  # compared: "< 50"
-    TEXT = auto()  # globs
+    TEXT = auto()  # globs, also `begin*`
     HOST = auto()  # globs over a host name
     AUTHOR = auto()  # hosted, none, globs over a domain
     MAILBOX = auto()  # globs over an address, or over its domain
@@ -54,6 +54,7 @@ class Fact:
     - `whole` of a NUMBER: it has no fraction.
     - `optional`: a message may be without the fact, and then no condition on it holds.
     - `examples`: texts that one can read, for messages that the proof makes up.
+    - `told`: texts and test cases name it, and conditions name another: that one.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Fact:
     whole: bool = False
     optional: bool = False
     examples: tuple[str, ...] = ()
+    told: str = ""
 
     @property
     def place(self) -> str:

@@ -105,16 +105,19 @@ ROWS = (
     Fact(
         "spam.score",
         Kind.NUMBER,
-        "the worst spam score in the header; 0 if there is none",
+        "the worst spam score in the header; 0 if there is none. Only texts and test cases name it",
         plain=("its spam score", ""),
         at="arrival.spam.score",
+        told="spam.ratio",
     ),
     Fact(
         "spam.required",
         Kind.NUMBER,
-        "the limit of that filter: from this score on it is spam; 5 if no limit is stated",
+        "the limit of that filter: from this score on it is spam; 5 if no limit is stated. Only texts and test cases "
+        "name it",
         plain=("the score from which the filter calls it spam", ""),
         at="arrival.spam.required",
+        told="spam.ratio",
     ),
     Fact(
         "spam.ratio",
@@ -167,6 +170,7 @@ ROWS = (
         compute=_recipients_of,
         at="recipients",
         optional=True,
+        examples=("victim@receiver.example", "user@hosted.example"),
     ),
     Fact(
         "recipients.all",

@@ -44,7 +44,7 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class Glob:
-    """The whole text matches: `*` stands for any characters, `?` for one. The pattern is in lower case."""
+    """The whole text matches; see `globs`. The pattern is in lower case."""
 
     pattern: str
 

@@ -10,6 +10,7 @@ from typing import cast
 
 from dkimgate.config.wrong_values import shown, trap
 from dkimgate.config.yaml_file import Where, nearest
+from dkimgate.policy.language import globs
 from dkimgate.policy.language.fact import Fact, Kind
 from dkimgate.policy.language.model import (
     All,
@@ -30,7 +31,7 @@ from dkimgate.policy.language.model import (
     Word,
 )
 from dkimgate.policy.language.problems import Problems
-from dkimgate.policy.language.vocabulary import FACTS
+from dkimgate.policy.language.vocabulary import CONDITIONS, FACTS
 from dkimgate.policy.proof import universe
 
 MAX_DEPTH = 20
@@ -74,6 +75,10 @@ def _part(problems: Problems, where: Where, key: str, value: object, depth: int)
         if branches is None:
             return None
         return Any(branches, line) if key == "any" else All(branches, line)
+    if key in FACTS and key not in CONDITIONS:
+        told = FACTS[key].told
+        problems.add(where, "condition.unknown-fact", f"{key}: a condition compares {told}: {FACTS[told].meaning}")
+        return None
     if key not in FACTS:
         problems.add(where, "condition.unknown-fact", f"unknown fact {key!r}{fact_hint(key)}")
         return None
@@ -98,13 +103,13 @@ def _list_of_conditions(
 
 def fact_hint(key: str) -> str:
     """Facts are written in full: `arrival.dmarc`, neither `dmarc` nor a mapping under `arrival`."""
-    inside = [name for name in FACTS if name.startswith(f"{key}.")]
-    last = [name for name in FACTS if name.endswith(f".{key}")]
+    inside = [name for name in CONDITIONS if name.startswith(f"{key}.")]
+    last = [name for name in CONDITIONS if name.endswith(f".{key}")]
     if inside:
         return f": write one of {', '.join(inside)}"
     if last:
         return f"; did you mean {' or '.join(map(repr, last))}?"
-    return nearest(key, (*FACTS, *_BRANCHES))
+    return nearest(key, (*CONDITIONS, *_BRANCHES))
 
 
 def _atoms(problems: Problems, where: Where, name: str, value: object) -> tuple[Atom, ...] | None:
@@ -137,7 +142,7 @@ def _expected(fact: Fact) -> str:
         case Kind.HOST:
             return "a host name such as mx.partner.example or *.partner.example"
         case Kind.TEXT:
-            return "text; * and ? are wildcards"
+            return "text, with `*` at its end for all that begins so, or *@partner.example"
 
 
 def _atom(problems: Problems, where: Where, name: str, fact: Fact, value: object) -> Atom | None:
@@ -211,6 +216,8 @@ def _pattern(fact: Fact, value: str) -> Atom | str:
         return f"a pattern has at most {MAX_PATTERN} characters"
     if any(ord(character) < 32 or ord(character) == 127 for character in pattern):
         return f"expected {_expected(fact)}, found control characters"
+    if not globs.is_glob(pattern, _MAY_END.get(fact.kind)):
+        return _wild(fact, pattern)
     match fact.kind:
         case Kind.AUTHOR:
             return _author(fact, pattern)
@@ -222,6 +229,20 @@ def _pattern(fact: Fact, value: str) -> Atom | str:
     return Glob(pattern) if pattern else f"expected {_expected(fact)}, found nothing"
 
 
+_MAY_END = {Kind.TEXT: "", Kind.MAILBOX: "@", Kind.MAILBOXES: "@"}
+"""What a text ends in, ahead of a `*` at its end; other facts have none there."""
+
+
+def _wild(fact: Fact, pattern: str) -> str:
+    """What to write instead."""
+    if pattern.startswith("*@*"):
+        return f"write {pattern[2:]!r}: a pattern without @ is compared with the domain"
+    places = "everything ahead of a domain, as in *.partner.example and *@partner.example"
+    ends = {"": ", or everything behind a beginning, as in TLSv1.3*", "@": ", or any domain, as in friend@*"}
+    end = ends.get(_MAY_END.get(fact.kind, "-"), "")
+    return f"{pattern!r}: a `*` stands for {places}{end}; there is no other wildcard"
+
+
 def _author(fact: Fact, pattern: str) -> Atom | str:
     if pattern == "hosted":
         return Hosted()
@@ -231,8 +252,8 @@ def _author(fact: Fact, pattern: str) -> Atom | str:
         return f"this is the author domain, not an address: write {pattern.rpartition('@')[2]!r}, or use sender"
     if not pattern.isascii():
         return "the author domain is compared in A-labels: write it as xn--..."
-    misspelled = not re.search(r"[.*?]", pattern) and difflib.get_close_matches(pattern, ("hosted", "none"), 1, 0.7)
-    if misspelled or not re.fullmatch(r"[a-z0-9_.*?-]+", pattern):
+    misspelled = not re.search(r"[.*]", pattern) and difflib.get_close_matches(pattern, ("hosted", "none"), 1, 0.7)
+    if misspelled or not re.fullmatch(r"[a-z0-9_.*-]+", pattern):
         return f"expected {_expected(fact)}, found {pattern!r}"
     return Glob(pattern)
 
@@ -248,7 +269,7 @@ def _mailbox(fact: Fact, pattern: str) -> Atom | str:
         return f"this never matches: write {pattern[1:]!r} for every address of the domain"
     if "@" in pattern:
         return Glob(pattern)
-    if not pattern or not re.search(r"[.*?]", pattern) or re.search(r"\s", pattern):
+    if not pattern or not re.search(r"[.*]", pattern) or re.search(r"\s", pattern):
         null = ', or "" for the null sender' if fact.kind is Kind.MAILBOX else ""
         return f"expected {_expected(fact)}{null}, found {pattern!r}"
     return DomainGlob(pattern)

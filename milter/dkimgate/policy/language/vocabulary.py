@@ -15,6 +15,9 @@ DISPOSITIONS = tuple(str(disposition) for disposition in Disposition)
 
 FACTS: dict[str, Fact] = {fact.name: fact for fact in ROWS}
 
+CONDITIONS = {name: fact for name, fact in FACTS.items() if not fact.told}
+"""Those that a condition names."""
+
 
 def value_of(fact: str, facts: Facts, risk: Risk) -> Value:
     """The value of the fact of that name. Raises KeyError for a name that is not in FACTS."""

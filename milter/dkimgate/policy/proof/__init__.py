@@ -2,11 +2,10 @@
 here is one.
 
 `search` looks for a witness: a message that a rule takes and that the rules before it leave. It narrows what each fact
-may still be (`stores`): words and flags to a few, numbers and addresses to ranges (`ranges`), texts to what some globs
-match and others don't (`language`), the risk to sums of weights that exist (`arithmetic`). `formula` holds the
-conditions of a policy as the search takes them, `universe` every message that can be. `witness` makes one message of
-what is left. `prover` answers the questions that `laws` and `subsumption` ask, and `report` says in words what came of
-them.
+may still be (`stores`): words, flags and texts to a few (`texts` has those that a policy can tell apart), numbers and
+addresses to ranges (`ranges`), the risk to sums of weights that exist (`arithmetic`). `formula` holds the conditions of
+a policy as the search takes them, `universe` every message that can be. `witness` makes one message of what is left.
+`prover` answers the questions that `laws` and `subsumption` ask, and `report` says in words what came of them.
 
 Where no witness is found, there is none. Where one is found, `decide` and `predict` have confirmed it.
 """

@@ -1,5 +1,5 @@
-"""The numbers of a message: spam score, what is required, their ratio, and the risk that adds it to the weights of
-words and flags.
+"""The risk of a message: the sum of the weights of its words and flags, and of its spam score as a share of what is
+required.
 
 A risk is a sum of parts of two decimals each, so in hundredths it is a sum of whole numbers: which sums exist is a set
 of bits, and whether one of them lies within a policy's limits is exact. `propagated` draws the cheap conclusions while
@@ -9,7 +9,6 @@ the search goes on; `solved` decides when everything else is settled.
 from __future__ import annotations
 
 import bisect
-import functools
 import math
 from dataclasses import dataclass
 
@@ -17,17 +16,15 @@ from dkimgate.policy.language.model import Weights
 from dkimgate.policy.proof import universe
 from dkimgate.policy.proof.budget import Budget, TooHardError
 from dkimgate.policy.proof.ranges import Ranges, rank, union, unrank
-from dkimgate.policy.proof.stores import Store
+from dkimgate.policy.proof.stores import State
 from dkimgate.policy.risk import DIGITS, MAX_PART
-
-State = dict[str, Store]
 
 _MAX_SUM = 50_000_000  # hundredths: half a million is more than anybody gives to what he fears
 _SUMS_A_STEP = 50_000  # so many take about as long as a step of the search
 
 _SIGNS = tuple(flag for flag in universe.FLAGS if flag.startswith("header."))
 
-KEYS = frozenset({"risk", *universe.NUMBERS, *universe.WORDS, *_SIGNS}) - {"origin"}
+KEYS = frozenset({"risk", "spam.ratio", *universe.WORDS, *_SIGNS}) - {"origin"}
 """The facts that depend on each other here."""
 
 
@@ -61,17 +58,7 @@ class Arithmetic:
     def propagated(self, state: State) -> set[str] | None:
         """Narrow the numbers of the state; the keys of what was narrowed, or None: nothing is left."""
         changed: set[str] = set()
-        score, required, ratio = (
-            _ranges(state, "spam.score"),
-            _ranges(state, "spam.required"),
-            _ranges(state, "spam.ratio"),
-        )
-        between = union((_ratio(score.first, required.last), _ratio(score.last, required.first)))
-        if not _narrow(state, "spam.ratio", ratio & between, changed):
-            return None
-        if self._risk_matters and not self._narrow_risk(state, changed):
-            return None
-        return changed
+        return changed if not self._risk_matters or self._narrow_risk(state, changed) else None
 
     def _narrow_risk(self, state: State, changed: set[str]) -> bool:
         while True:
@@ -113,27 +100,23 @@ class Arithmetic:
     def solved(self, state: State) -> dict[str, int] | None:
         """A value for each number, and the bit of a value for each fact that has a weight; None where there are none
         such."""
-        ratios = _boxes(state)
+        ratios = _ranges(state, "spam.ratio")
         if not self._risk_matters:
             chosen = {part.key: _first(_mask(state, part.key)) for part in self._parts}
-            return next(
-                ({**chosen, **numbers} for box in ratios if (numbers := box.solved(box.ratios)) is not None), None
-            )
+            return {**chosen, "spam.ratio": plainest(*ratios.parts[0])}
         targets = _ranges(state, "risk").parts
-        boxes = [(box, self._spam(box.ratios.first), self._spam(box.ratios.last)) for box in ratios]
-        wanted = [(first - high, last - low) for _, low, high in boxes for first, last in targets]
+        spans = [(each, self._spam(each[0]), self._spam(each[1])) for each in ratios.parts]
+        wanted = [(first - high, last - low) for _, low, high in spans for first, last in targets]
         words = self._words(state, [(max(first, 0), last) for first, last in wanted if last >= 0])
         if words is None:
             return None
         total = sum(part.cents[words[part.key].bit_length() - 1] for part in self._parts)
-        for box, low, high in boxes:
+        for span, low, high in spans:
             for first, last in targets:
                 least, most = max(low, first - total), min(high, last - total)
-                if least > most:
-                    continue
-                found = box.solved(box.ratios & union((self._least_ratio(least), self._most_ratio(most))))
-                if found is not None:
-                    return {**words, **found}
+                fitting = union(span) & union((self._least_ratio(least), self._most_ratio(most)))
+                if least <= most and fitting:
+                    return {**words, "spam.ratio": plainest(*fitting.parts[0])}
         return None
 
     def _words(self, state: State, targets: list[tuple[int, int]]) -> dict[str, int] | None:
@@ -187,7 +170,7 @@ class Arithmetic:
     def _most_ratio(self, cents: int) -> int:
         """The rank of the highest ratio that adds at most so much; -1 where none does."""
         if cents not in self._most_ratios:
-            ratios = range(universe.NUMBERS["spam.ratio"].last + 1)
+            ratios = range(universe.RATIOS.last + 1)
             self._most_ratios[cents] = bisect.bisect_right(ratios, cents, key=self._spam) - 1
         return self._most_ratios[cents]
 
@@ -224,11 +207,6 @@ def _narrow(state: State, key: str, narrow: Ranges, changed: set[str]) -> bool:
     return bool(narrow)
 
 
-def _ratio(score: int, required: int) -> int:
-    """The rank of the ratio of a score and a required score of these ranks, as `risk.spam_ratio` has it."""
-    return rank(min(unrank(score) / unrank(required), MAX_PART))
-
-
 def _first(mask: int) -> int:
     return mask & -mask
 
@@ -247,49 +225,6 @@ def _hits(sums: int, targets: list[tuple[int, int]], top: int) -> bool:
         if sums >> first & ((1 << last - first + 1) - 1):
             return True
     return False
-
-
-@dataclass(frozen=True, slots=True)
-class _Box:
-    """A range of scores and one of required scores, by rank, and the ratios of interest that may lie between them."""
-
-    score: tuple[int, int]
-    required: tuple[int, int]
-    ratios: Ranges
-
-    def solved(self, ratios: Ranges) -> dict[str, int] | None:
-        """A score and a required score whose ratio is among `ratios`, the plainest that are readily found."""
-        for first, last in ratios.parts:
-            for required in self._requireds(first, last):
-                scores = range(self.score[0], self.score[1] + 1)
-                ratio_of = functools.partial(_ratio, required=required)
-                low = self.score[0] + bisect.bisect_left(scores, first, key=ratio_of)
-                high = self.score[0] + bisect.bisect_right(scores, last, key=ratio_of) - 1
-                if low <= high:
-                    score = plainest(low, high)
-                    return {"spam.score": score, "spam.required": required, "spam.ratio": _ratio(score, required)}
-        return None
-
-    def _requireds(self, first: int, last: int) -> list[int]:
-        """Required scores to try. With the highest, and with the one that gives the highest score a ratio in range,
-        every range of more than a few neighbouring floats is met."""
-        low, high = self.required
-        usual = [place for place in (rank(5.0), plainest(low, high)) if low <= place <= high]
-        fitting = low + bisect.bisect_left(
-            range(low, high + 1), -last, key=lambda required: -_ratio(self.score[1], required)
-        )
-        return list(dict.fromkeys([*usual, high, low, *([fitting] if fitting <= high else [])]))
-
-
-def _boxes(state: State) -> list[_Box]:
-    found = []
-    for score in _ranges(state, "spam.score").parts:
-        for required in _ranges(state, "spam.required").parts:
-            between = union((_ratio(score[0], required[1]), _ratio(score[1], required[0])))
-            ratios = _ranges(state, "spam.ratio") & between
-            if ratios:
-                found.append(_Box(score, required, ratios))
-    return found
 
 
 def plainest(first: int, last: int) -> int:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 from dkimgate.policy.describe.explain import short
-from dkimgate.policy.language.fact import Kind
+from dkimgate.policy.language.conditions import leaf_holds
+from dkimgate.policy.language.fact import Kind, Value
 from dkimgate.policy.language.model import (
     All,
     Any,
     Atom,
     Compare,
     Condition,
-    DomainGlob,
     Flag,
-    Glob,
-    Hosted,
     Leaf,
-    NoAuthor,
     Not,
     Policy,
     Present,
@@ -28,10 +24,9 @@ from dkimgate.policy.language.model import (
 )
 from dkimgate.policy.language.vocabulary import FACTS
 from dkimgate.policy.proof import stores, universe
-from dkimgate.policy.proof.budget import Budget
-from dkimgate.policy.proof.language import Language, Writing
 from dkimgate.policy.proof.ranges import ADDRESSES, PRESENT_ADDRESSES, network_range, rank, union
-from dkimgate.policy.proof.stores import HOSTED, NONE, PLAIN, Literal
+from dkimgate.policy.proof.stores import Literal, State
+from dkimgate.policy.proof.texts import values_of
 
 
 class And:
@@ -67,29 +62,38 @@ TRUE = And(())
 FALSE = Or(())
 
 
-@dataclass(slots=True)
 class Formulas:
-    """The conditions of one policy as formulas, over the languages of its globs."""
+    """The conditions of one policy as formulas. `values`: for each fact that is a word, a flag or a text the values
+    that it may have, as the bits of a store; "recipients" is what each of them may be."""
 
-    languages: dict[str, Language]
-    literals: dict[Leaf, Formula]
-
-    @classmethod
-    def of(cls, policy: Policy, budget: Budget) -> Formulas:
+    def __init__(self, policy: Policy) -> None:
         """For the rules of a policy, and for what is asked about them."""
-        found: dict[str, list[Glob | DomainGlob]] = {name: [] for name in (*universe.TEXTS, "recipients")}
+        named: dict[str, list[Atom]] = {name: [] for name in universe.TEXTS}
         conditions = [rule.when for rule in policy.rules if rule.when is not None]
         for condition in (*conditions, *universe.TIES):
             for leaf in leaves(condition):
                 name = "recipients" if leaf.fact == "recipients.all" else leaf.fact
-                if name in found:
-                    found[name] += [atom for atom in leaf.atoms if isinstance(atom, Glob | DomainGlob)]
-        texts = {**universe.TEXTS, "recipients": (Writing.MAILBOX, True, universe.READABLE_RECIPIENTS)}
-        languages = {
-            name: Language(writing, found[name], readable, budget, name)
-            for name, (writing, _, readable) in texts.items()
+                if name in named:
+                    named[name] += leaf.atoms
+        self.patterns = {name: tuple(dict.fromkeys(atoms)) for name, atoms in named.items()}
+        self.values: dict[str, tuple[Value, ...]] = {
+            **universe.WORDS,
+            **dict.fromkeys(universe.FLAGS, (False, True)),
+            **{name: values_of(FACTS[name], atoms) for name, atoms in self.patterns.items()},
         }
-        return cls(languages, {})
+        self._literals: dict[Leaf, Formula] = {}
+
+    def everything(self) -> State:
+        """Any message at all."""
+        state: State = {name: every(values) for name, values in self.values.items()}
+        recipients = stores.Recipients(universe.COUNTS, every(self.values["recipients"]))
+        return {
+            **state,
+            "spam.ratio": universe.RATIOS,
+            "risk": universe.RISKS,
+            **dict.fromkeys(universe.NETWORKS, ADDRESSES),
+            "recipients": recipients,
+        }
 
     def formula(self, condition: Condition | None, holds: bool = True) -> Formula:
         """The condition, or that it does not hold."""
@@ -107,9 +111,9 @@ class Formulas:
     def _leaf(self, leaf: Leaf, holds: bool) -> Formula:
         if leaf.fact == "arrival.badly":
             return self.formula(_meaning_of_badly(leaf), holds)
-        if leaf not in self.literals:
-            self.literals[leaf] = self._literal(leaf)
-        formula = self.literals[leaf]
+        if leaf not in self._literals:
+            self._literals[leaf] = self._literal(leaf)
+        formula = self._literals[leaf]
         if isinstance(formula, Literal):
             return formula if holds else formula.opposite
         return formula if holds else FALSE if formula is TRUE else TRUE
@@ -120,43 +124,34 @@ class Formulas:
         if present and not fact.optional:
             return TRUE
         match fact.kind:
-            case Kind.WORD:
-                return _word(name, atoms, present)
-            case Kind.FLAG:
-                flags = {atom.wanted for atom in atoms if isinstance(atom, Flag)}
-                if name == "spam":
-                    return _spam(flags)
-                return stores.words(name, sum(1 << flag for flag in flags), 3)
             case Kind.NUMBER:
-                return self._number(name, tuple(atom for atom in atoms if isinstance(atom, Compare)))
+                return _number(name, tuple(atom for atom in atoms if isinstance(atom, Compare)))
+            case Kind.FLAG if name == "spam":
+                return _spam({atom.wanted for atom in atoms if isinstance(atom, Flag)})
             case Kind.ADDRESS:
                 networks = union(*(network_range(atom.network) for atom in atoms if isinstance(atom, Within)))
                 wanted = PRESENT_ADDRESSES if present else PRESENT_ADDRESSES & networks
                 return stores.numbers(name, wanted, ADDRESSES)
             case Kind.MAILBOXES:
-                language = self.languages["recipients"]
-                patterns = language.set_of(atom for atom in atoms if isinstance(atom, Glob | DomainGlob))
+                texts = self.values["recipients"]
+                mask = sum(1 << at for at, text in enumerate(texts) if leaf_holds(leaf, (str(text),)))
                 make = stores.all_recipients if name == "recipients.all" else stores.any_recipient
-                return make("recipients", language, patterns, present)
-        return self._text(name, atoms, present)
+                return make("recipients", mask, every(texts))
+        values = self.values[name]
+        mask = sum(1 << at for at, value in enumerate(values) if leaf_holds(leaf, value))
+        return stores.values(name, mask, every(values))
 
-    def _number(self, name: str, compares: tuple[Compare, ...]) -> Formula:
-        ranges = universe.matching(name, compares)
-        if name == "recipients.count":
-            return stores.count("recipients", self.languages["recipients"], ranges, universe.COUNTS)
-        return stores.numbers(name, ranges, universe.RISKS if name == "risk" else universe.NUMBERS[name])
 
-    def _text(self, name: str, atoms: tuple[Atom, ...], present: bool) -> Formula:
-        language = self.languages[name]
-        # an author is never an address
-        kinds = (Glob,) if name == "from" else (Glob, DomainGlob)
-        patterns = language.set_of(atom for atom in atoms if isinstance(atom, kinds))
-        cases = {NONE} if any(isinstance(atom, NoAuthor) for atom in atoms) and name == "from" else set()
-        if any(isinstance(atom, Hosted) for atom in atoms) and name == "from":
-            cases.add(HOSTED)
-        if present:
-            cases |= {PLAIN}
-        return stores.text(name, language, frozenset(cases), patterns)
+def every(values: Sequence[Value]) -> int:
+    """The bits of all of them."""
+    return (1 << len(values)) - 1
+
+
+def _number(name: str, compares: tuple[Compare, ...]) -> Formula:
+    ranges = universe.matching(name, compares)
+    if name == "recipients.count":
+        return stores.count("recipients", ranges, universe.COUNTS)
+    return stores.numbers(name, ranges, universe.RISKS if name == "risk" else universe.RATIOS)
 
 
 def _meaning_of_badly(leaf: Leaf) -> Condition:
@@ -168,18 +163,10 @@ def _meaning_of_badly(leaf: Leaf) -> Condition:
     return Any(tuple(parts), leaf.line)
 
 
-def _word(name: str, atoms: tuple[Atom, ...], present: bool) -> Formula:
-    among = universe.WORDS[name]
-    wanted = {atom.word for atom in atoms if isinstance(atom, Word)}
-    mask = sum(1 << at for at, word in enumerate(among) if word is not None and (present or word in wanted))
-    return stores.words(name, mask, (1 << len(among)) - 1)
-
-
 def _spam(flags: set[bool]) -> Formula:
-    every = universe.NUMBERS["spam.ratio"]
-    yes = every & union((rank(1.0), every.last))
-    wanted = (yes.parts if True in flags else ()) + (every.without(yes).parts if False in flags else ())
-    return stores.numbers("spam.ratio", union(*wanted), every)
+    yes = universe.RATIOS & union((rank(1.0), universe.RATIOS.last))
+    wanted = (yes.parts if True in flags else ()) + (universe.RATIOS.without(yes).parts if False in flags else ())
+    return stores.numbers("spam.ratio", union(*wanted), universe.RATIOS)
 
 
 def _and(formulas: list[Formula]) -> Formula:

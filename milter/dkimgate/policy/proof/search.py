@@ -11,12 +11,10 @@ from collections.abc import Sequence
 from dkimgate.facts import Facts
 from dkimgate.policy.language.model import Policy, leaves
 from dkimgate.policy.proof import universe
-from dkimgate.policy.proof.arithmetic import KEYS, Arithmetic, State
+from dkimgate.policy.proof.arithmetic import KEYS, Arithmetic
 from dkimgate.policy.proof.budget import Budget
 from dkimgate.policy.proof.formula import And, Formula, Formulas, Or
-from dkimgate.policy.proof.language import Wanted
-from dkimgate.policy.proof.ranges import ADDRESSES
-from dkimgate.policy.proof.stores import HOSTED, NONE, PLAIN, Literal, Recipients, Texts
+from dkimgate.policy.proof.stores import Literal, State
 from dkimgate.policy.proof.witness import witness_of
 
 
@@ -25,11 +23,11 @@ class Search:
 
     def __init__(self, policy: Policy, budget: Budget) -> None:
         self._budget = budget
-        self.formulas = Formulas.of(policy, budget)
+        self.formulas = Formulas(policy)
         named = {leaf.fact for rule in policy.rules if rule.when is not None for leaf in leaves(rule.when)}
         named |= {name for name, _ in policy.weights.parts}  # header.NAME is the name of the fact, too
         self._arithmetic = Arithmetic(policy.weights, "risk" in named, budget)
-        self._start = everything()
+        self._start = self.formulas.everything()
         self._ties = [self.formulas.formula(tie) for tie in universe.ties_of(named)]
 
     def witness(self, formulas: Sequence[Formula]) -> Facts | None:
@@ -42,7 +40,7 @@ class Search:
             if left is None:
                 continue
             if not left:
-                facts = witness_of(state, self.formulas.languages, self._arithmetic)
+                facts = witness_of(state, self.formulas, self._arithmetic)
                 if facts is not None:
                     return facts
                 continue
@@ -152,21 +150,7 @@ def _oddity(formula: Formula) -> int:
 
 def _is_plain(literal: Literal) -> bool:
     plain = _PLAIN.get(literal.key)
-    return not getattr(literal, "positive", True) if plain is None else literal.entailed(plain) is True
-
-
-def everything() -> State:
-    """Any message at all."""
-    state: State = {name: (1 << len(words)) - 1 for name, words in universe.WORDS.items()}
-    state |= dict.fromkeys(universe.FLAGS, 3)
-    state |= universe.NUMBERS
-    state["risk"] = universe.RISKS
-    state |= dict.fromkeys(universe.NETWORKS, ADDRESSES)
-    for name, (_, optional, _) in universe.TEXTS.items():
-        cases = ((HOSTED, Wanted()),) if name == "from" else ()
-        state[name] = Texts((*cases, (PLAIN, Wanted()), *(((NONE, None),) if optional else ())))
-    state["recipients"] = Recipients(universe.COUNTS)
-    return state
+    return not literal.positive if plain is None else literal.entailed(plain) is True
 
 
 _PLAIN: State = dict.fromkeys((*universe.WORDS, *universe.FLAGS), 1)

@@ -30,9 +30,9 @@ from dkimgate.policy.language.model import (
     leaves,
 )
 from dkimgate.policy.language.vocabulary import FACTS, put, value_of
-from dkimgate.policy.proof.language import Writing, writable
-from dkimgate.policy.proof.ranges import Cents, Counts, Floats, Ranges, rank, union, unrank
-from dkimgate.policy.risk import MAX_PART
+from dkimgate.policy.proof.ranges import Cents, Counts, Floats, Ranges, rank, union
+from dkimgate.policy.proof.texts import is_text
+from dkimgate.policy.risk import MAX_PART, spam_ratio
 
 WORDS: dict[str, tuple[str | None, ...]] = {
     fact.name: (*((None,) if fact.optional else ()), *(fact.found or fact.words))
@@ -43,16 +43,9 @@ WORDS: dict[str, tuple[str | None, ...]] = {
 
 FLAGS = tuple(fact.name for fact in FACTS.values() if fact.kind is Kind.FLAG and fact.place)
 
-MAX_SCORE = 1e12
-"""Of spam scores, and of what filters require: evidence reads twelve digits."""
-
-NUMBERS: dict[str, Ranges] = {
-    "spam.score": union((0, rank(MAX_SCORE))),
-    "spam.required": union((1, rank(MAX_SCORE))),  # more than 0
-    "spam.ratio": union((0, rank(MAX_PART))),
-}
-"""By the rank of the float. Spam is what has a ratio of 1 or more: a field that says so has a score of at least what it
-requires."""
+RATIOS = union((0, rank(MAX_PART)))
+"""Spam score / required, by the rank of the float. Spam is what has a ratio of 1 or more: a field that says so has a
+score of at least what it requires."""
 
 RISKS = union((0, 100_000_000_000))
 """In hundredths."""
@@ -68,7 +61,7 @@ def matching(name: str, compares: tuple[Compare, ...]) -> Ranges:
             return Cents().matching(compares, RISKS)
         case "recipients.count":
             return Counts().matching(compares, COUNTS)
-    return Floats().matching(compares, NUMBERS[name])
+    return Floats().matching(compares, RATIOS)
 
 
 def most(name: str) -> float:
@@ -78,25 +71,16 @@ def most(name: str) -> float:
             return RISKS.last / 100
         case "recipients.count":
             return COUNTS.last
-    return unrank(NUMBERS[name].last)
+    return MAX_PART
 
 
 NETWORKS = tuple(fact.name for fact in FACTS.values() if fact.kind is Kind.ADDRESS)
 
-_WRITING = {
-    Kind.AUTHOR: Writing.DOMAIN,
-    Kind.MAILBOX: Writing.MAILBOX,
-    Kind.HOST: Writing.HOST,
-    Kind.TEXT: Writing.TEXT,
-}
-TEXTS: dict[str, tuple[Writing, bool, tuple[str, ...]]] = {
-    fact.name: (_WRITING[fact.kind], fact.optional or fact.kind is Kind.AUTHOR, fact.examples)
+TEXTS = tuple(
+    fact.name
     for fact in FACTS.values()
-    if fact.kind in _WRITING
-}
-"""How a text is written, whether a message may be without it, and texts that one can read."""
-
-READABLE_RECIPIENTS = ("victim@receiver.example", "user@hosted.example")
+    if fact.kind in (Kind.AUTHOR, Kind.MAILBOX, Kind.HOST, Kind.TEXT, Kind.MAILBOXES) and fact.name != "recipients.all"
+)
 
 
 def _is(fact: str, *words: str) -> Leaf:
@@ -162,15 +146,13 @@ def is_possible(facts: Facts) -> str | None:
     for name, words in WORDS.items():
         if value_of(name, facts, unweighted) not in words:
             return f"{name} is {value_of(name, facts, unweighted)}"
-    if not 0 <= spam.score <= MAX_SCORE or not 0 < spam.required <= MAX_SCORE:
-        return "a spam score beyond its range"
     if spam.flag and spam.score < spam.required:
         return "spam below what is required for it"
     if len(facts.recipients) > COUNTS.last:
         return "too many recipients"
     if facts.border is not None and not value_of("border.by", facts, unweighted):
         return "a border without a name"
-    if facts.author is not None and not writable(Writing.DOMAIN, facts.author):
+    if facts.author is not None and not is_text(Kind.AUTHOR, facts.author):
         return f"the author domain {facts.author!a}"
     if facts.hosted is not None and facts.author is None:
         return "hosted without an author domain"
@@ -180,15 +162,20 @@ def is_possible(facts: Facts) -> str | None:
 def message(values: dict[str, typing.Any]) -> Facts:
     """The facts that have these values, by the names of `WORDS`, `FLAGS` and the others here; everything else as it is
     by default."""
-    author, is_hosted = values["from"]
-    by, score, required = values["border.by"], values["spam.score"], values["spam.required"]
+    author, by, spam = values["from"], values["border.by"], _spam(values["spam.ratio"])
     blank = Facts(
-        author=author,
-        author_problem=None if author else "2 From fields",
-        hosted=author if is_hosted else None,
+        author=author.domain,
+        author_problem=None if author.domain else "2 From fields",
+        hosted=author.domain if author.hosted else None,
         border=Border("", None) if by is not None else None,
-        arrival=Arrival(spam=Spam(score >= required)),
+        arrival=Arrival(spam=spam),
         spf_source="lookup" if values["outgoing.spf_passes"] else "unaligned",
     )
     known = {name: value for name, value in values.items() if by is not None or not name.startswith("border.")}
     return put(blank, {**known, "origin": Origin(values["origin"])})
+
+
+def _spam(ratio: float) -> Spam:
+    """A verdict of that ratio. Of 5, as SpamAssassin has it, if that gives this very number."""
+    usual = Spam(ratio >= 1, ratio * Spam().required)
+    return usual if spam_ratio(usual) == ratio else Spam(ratio >= 1, ratio, 1.0)

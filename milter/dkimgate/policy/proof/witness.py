@@ -6,39 +6,37 @@ import ipaddress
 import typing
 
 from dkimgate.facts import Facts, Origin
+from dkimgate.policy.language.fact import Value
 from dkimgate.policy.proof import universe
-from dkimgate.policy.proof.arithmetic import Arithmetic, State
-from dkimgate.policy.proof.language import Language
+from dkimgate.policy.proof.arithmetic import Arithmetic
+from dkimgate.policy.proof.formula import Formulas
 from dkimgate.policy.proof.ranges import ABSENT, PRESENT_ADDRESSES, Ranges, address_of, number_of, union, unrank
-from dkimgate.policy.proof.stores import HOSTED, NONE, PLAIN, Recipients, Texts, different
+from dkimgate.policy.proof.stores import Recipients, State, different
+from dkimgate.policy.proof.texts import matched
 
 _LIAR, _USER, _OWN = "192.0.2.66", "198.51.100.7", "127.0.0.1"
 _CLIENTS = {Origin.INBOUND: _LIAR, Origin.SUBMITTED: _USER}
 _ADDRESSES = (_LIAR, _USER, "203.0.113.5", "2001:db8::66", _OWN)
 
 
-def witness_of(state: State, languages: dict[str, Language], arithmetic: Arithmetic) -> Facts | None:
+def witness_of(state: State, formulas: Formulas, arithmetic: Arithmetic) -> Facts | None:
     """The facts of a message that the state describes; None where the numbers of none fit together."""
     numbers = arithmetic.solved(state)
     if numbers is None:
         return None
     if universe.WORDS["arrival.dmarc"][_bit({**state, **numbers}, "arrival.dmarc")] == "pass":
         state, numbers = _with_reasons(state, numbers, arithmetic)
-    settled: State = {**state, **{key: bit for key, bit in numbers.items() if key not in universe.NUMBERS}}
-    values: dict[str, typing.Any] = {name: words[_bit(settled, name)] for name, words in universe.WORDS.items()}
-    values |= {name: bool(_bit(settled, name)) for name in universe.FLAGS}
-    values |= {name: unrank(numbers[name]) for name in universe.NUMBERS}
+    settled: State = {**state, **{key: bit for key, bit in numbers.items() if key != "spam.ratio"}}
+    values: dict[str, typing.Any] = {
+        name: known[_bit(settled, name)] for name, known in formulas.values.items() if name != "recipients"
+    }
+    values["spam.ratio"] = unrank(numbers["spam.ratio"])
     origin = Origin(values["origin"])
-    for name, language in languages.items():
-        if name == "client.auth":
-            values[name] = _text(state, name, language, (PLAIN, NONE) if origin is Origin.SUBMITTED else (NONE, PLAIN))
-        elif name == "border.by":
-            values[name] = _text(state, name, language, (PLAIN, NONE) if origin is Origin.FORWARDED else (NONE, PLAIN))
-        elif name not in ("from", "sender", "recipients"):
-            values[name] = _text(state, name, language, (NONE, PLAIN))
-    values["from"] = _author(state, languages["from"])
-    values["sender"] = _text(state, "sender", languages["sender"], (PLAIN,), f"friend@{values['from'][0]}")
-    values["recipients"] = _recipients(state, languages["recipients"])
+    for name, wanted in (("client.auth", Origin.SUBMITTED), ("border.by", Origin.FORWARDED)):
+        if values[name] is None and origin is wanted:
+            values[name] = _present(state, formulas, name)
+    values["sender"] = _alike(formulas, "sender", values["sender"], f"friend@{values['from'].domain}")
+    values["recipients"] = _recipients(state, formulas)
     values["client.ip"] = _address(state, "client.ip", _CLIENTS.get(origin, _OWN))
     values["border.ip"] = None if values["border.by"] is None else _address(state, "border.ip", _LIAR)
     return universe.message(values)
@@ -63,32 +61,27 @@ def _bit(state: State, key: str) -> int:
     return (store & -store).bit_length() - 1
 
 
-def _text(state: State, key: str, language: Language, cases: tuple[str, ...], preferred: str = "") -> str | None:
-    store = state[key]
-    assert isinstance(store, Texts)
-    left = dict(store.cases)
-    wanted = left[next(case for case in cases if case in left)]
-    if wanted is None:
-        return None
-    return preferred if preferred and language.accepts(wanted, preferred) else language.text(wanted)
+def _present(state: State, formulas: Formulas, name: str) -> Value:
+    """The first text that is left, where one is; else the message is without the fact."""
+    store = state[name]
+    assert isinstance(store, int)
+    left = [value for at, value in enumerate(formulas.values[name]) if store >> at & 1]
+    return next((value for value in left if value is not None), None)
 
 
-def _author(state: State, language: Language) -> tuple[str | None, bool]:
-    store = state["from"]
-    assert isinstance(store, Texts)
-    left = dict(store.cases)
-    case = next(case for case in (HOSTED, PLAIN, NONE) if case in left)
-    return _text(
-        state, "from", language, (case,), "hosted.example" if case == HOSTED else "partner.example"
-    ), case == HOSTED
+def _alike(formulas: Formulas, name: str, text: str, preferred: str) -> str:
+    """The preferred text, if no condition of the policy tells it from the other one."""
+    atoms = formulas.patterns[name]
+    return preferred if matched(atoms, preferred) == matched(atoms, text) else text
 
 
-def _recipients(state: State, language: Language) -> tuple[str, ...]:
+def _recipients(state: State, formulas: Formulas) -> tuple[str, ...]:
     store = state["recipients"]
     assert isinstance(store, Recipients)
-    texts = different(language, store)
-    if texts is None:
+    bits = different(store) if store.counts.last else None
+    if bits is None:
         return ()
+    texts = tuple(str(formulas.values["recipients"][bit.bit_length() - 1]) for bit in bits)
     number = (store.counts & union((len(texts), universe.COUNTS.last))).first
     return texts + texts[:1] * (number - len(texts))
 
