@@ -28,6 +28,7 @@ help:
 	@echo "make test     all tests, with real servers in a network namespace of their own"
 	@echo "make check    style, types and the tests that need no servers: under a minute"
 	@echo "make coverage  lines and branches that the tests without servers don't take: a few minutes"
+	@echo "make mutants  MODULE=policy/guard.py: which small faults in that module does no test see? Minutes to an hour"
 	@echo "make laws     the laws over EXAMPLES=100000 random policies and messages each: an hour on two cores"
 	@echo "make install  into /opt/dkimgate and /etc/dkimgate (see systemd/README.md); starts nothing"
 	@echo "make format   put the code into shape"
@@ -51,6 +52,12 @@ test: check test-packages
 .PHONY: coverage
 coverage: $(VENV)/dev check-packages
 	$(BIN)/pytest -q -n 3 --dist worksteal -m "not servers and not heavy" --cov=dkimgate --cov-branch --cov-report=term-missing:skip-covered
+
+# MODULE: one or more paths below milter/dkimgate; TESTS: in the place of those that tests/mutants/plan.py names; MUTANTS: options
+MODULE ?= policy/guard.py
+.PHONY: mutants
+mutants: $(VENV)/dev check-packages
+	PYTHONPATH=tests $(BIN)/python -m mutants.run $(MODULE) $(if $(TESTS),--tests $(TESTS)) $(MUTANTS)
 
 # the laws over what is drawn at random: 2,000 examples each in `make test`, the same each time; here others, and for as long as
 # one likes
