@@ -57,7 +57,7 @@ coverage: $(VENV)/dev check-packages
 MODULE ?= policy/guard.py
 .PHONY: mutants
 mutants: $(VENV)/dev check-packages
-	PYTHONPATH=tests $(BIN)/python -m mutants.run $(MODULE) $(if $(TESTS),--tests $(TESTS)) $(MUTANTS)
+	$(BIN)/python -m tests.mutants.run $(MODULE) $(if $(TESTS),--tests $(TESTS)) $(MUTANTS)
 
 # the laws over what is drawn at random: 2,000 examples each in `make test`, the same each time; here others, and for as long as
 # one likes

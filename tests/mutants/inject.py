@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
-from mutants.mutations import Mutant
+from tests.mutants.mutations import Mutant
 
 
 def watch(path: Path) -> set[str]:

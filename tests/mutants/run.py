@@ -25,8 +25,8 @@ from pathlib import Path
 import pytest
 from _pytest.runner import runtestprotocol
 
-from mutants import inject, plan
-from mutants.mutations import Mutant, mutants
+from tests.mutants import inject, plan
+from tests.mutants.mutations import Mutant, mutants
 
 LONGEST = 5.0
 """Seconds of tests for one mutant, as they take without a fault: the quickest that fit into it are run."""

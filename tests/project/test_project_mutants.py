@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mutants import plan
-from mutants.mutations import mutants
+from tests.mutants import plan
+from tests.mutants.mutations import mutants
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "milter/dkimgate"
