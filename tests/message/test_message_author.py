@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from dkimgate.message.author import LONGEST_FROM, Author, author_of
+from dkimgate.message.author import LONGEST_FROM, Author, author_of, author_of_ours, kind_of_problem
 from dkimgate.message.message import HeaderField, split_message
 
 BSLASH = "\\"
@@ -146,6 +146,7 @@ TRICKS: list[tuple[str | bytes, str]] = [
     ("<j@>", "no address"),
     ("<j>", "no address"),
     ("j@d.bücher.example\t", "white space behind an address beyond ASCII"),
+    ("j@d.bücher.example ", "white space behind an address beyond ASCII"),
     ("j at d.example", "no address"),
     # several mailboxes, groups, routes
     ("a@bank.example, j@d.example", "comma"),
@@ -408,7 +409,16 @@ def test_a_field_in_which_others_see_a_second_field(field: HeaderField, words: s
     assert author.problem is not None and words in author.problem and repr(field.name.decode())[1:-1] in author.problem
 
 
-@pytest.mark.parametrize("value", [b" x\n \n y", b" x\n\t", b"\n \n x", b" x\n \n Content preview: from: a"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        b" x\n \n y",
+        b" x\n\t",
+        b"\n \n x",
+        b" x\n \n Content preview: from: a",
+        b" x\n \n from\n : a",  # a name and its colon stand on one line (RFC 5322 section 2.2)
+    ],
+)
 def test_a_blank_fold_in_another_field_hides_no_author(value: bytes) -> None:
     blank = HeaderField(b"X-Spam-Report", value)
     assert author_of([blank, GOOD]).domain == "d.example"
@@ -420,6 +430,31 @@ def test_a_blank_fold_in_another_field_hides_no_author(value: bytes) -> None:
 )
 def test_a_blank_fold_above_what_could_be_from_does(value: bytes) -> None:
     assert author_of([HeaderField(b"X-Spam-Report", value), GOOD]).domain is None
+
+
+def test_the_longest_from_that_is_read() -> None:
+    for length, domain in ((LONGEST_FROM, "d.example"), (LONGEST_FROM + 1, None)):
+        address = b" <j@d.example>"
+        field = HeaderField(b"From", b" " * (length - len(address)) + address)
+        assert author_of([field], 0).domain == domain
+        two = HeaderField(b"From", b" " * (length - 25) + b"j@d.example, k@d.example,")
+        assert (len(two.value), author_of_ours([two], 0).domain) == (length, domain)
+
+
+@pytest.mark.parametrize(
+    ("problem", "kind"),
+    [
+        ("a bare CR in 'X-A'", "a bare CR in"),
+        ('the name of the From field is written "From\'": not every', "the name of the From field is written"),
+        ("2 From fields", ""),
+        ("an encoded-word in From (U+0000)", "an encoded-word in From"),
+        ("readers may find more than one domain in From: a.example", "readers may find more than one domain in From"),
+        ("x" * 59 + " y", "x" * 59),
+        ("no From field", "no From field"),
+    ],
+)
+def test_problems_are_counted_by_their_kind(problem: str, kind: str) -> None:
+    assert kind_of_problem(problem) == kind
 
 
 def test_it_reads_what_split_message_gives() -> None:

@@ -100,6 +100,16 @@ def test_what_could_be_read_otherwise_has_none(value: bytes) -> None:
     assert author.domain is None and author.problem
 
 
+def test_a_line_that_postfix_breaks_has_none_either() -> None:
+    """It reads otherwise at the next host. So does a line of nothing but white space, which ends the header for some."""
+    for width, domain in ((998, "d.example"), (999, None)):
+        behind = b"a@d.example, b@d.example"
+        field = HeaderField(b"From", b" " * (width - len(b"From:") - len(behind)) + behind)
+        assert author_of_ours([field]).domain == domain
+    assert own(b"a@d.example,\n b@d.example") == "d.example"
+    assert own(b"a@d.example,\n \n b@d.example") is None
+
+
 @pytest.mark.parametrize("second", [b"From", b"from ", b"Fr\xa0om"])
 def test_two_fields_have_none(second: bytes) -> None:
     fields = [HeaderField(b"From", b" u@d.example"), HeaderField(second, b" u@d.example")]

@@ -77,6 +77,13 @@ WITHHELD = [
         "the forwarder's domain is aligned with the author domain hosted.example",
     ),
     (Sign.AUTHOR, replace(OURS, forwarder_aligns=True), None),
+    (
+        Sign.AUTHOR,
+        replace(OURS, own_signature=True),
+        "it bears a valid signature of ours for hosted.example already",
+    ),
+    (Sign.FORWARDER, replace(OURS, own_signature=True), None),
+    (Sign.AUTHOR, replace(OURS, author=None), "there is no single author domain: unknown why"),
 ]
 
 
@@ -119,6 +126,20 @@ def test_no_promotion_whatever_the_policy_says(facts: Facts, why: str | None) ->
     assert refuses_signature(facts, Decision("nothing", Sign.NONE)) is None
 
 
+def test_only_the_rules_that_allow_laundering_names_may_launder() -> None:
+    """`allow_laundering` is the operator's word for one rule, and holds for both doors."""
+    policy = parse(
+        "  - {name: list, when: {sender: 'list@*'}, sign: author}\n  - {name: others, sign: author}\n",
+        "allow_laundering: [list]\nlaundering_reason: members check it",
+    )
+    forged = replace(BY_SPF, unalignable=True)
+    for facts, excused in ((replace(forged, sender="list@hosted.example"), True), (forged, False)):
+        decision = decide(facts, policy)
+        assert decision.laundering == ("members check it" if excused else None)
+        assert (refuses_signature(facts, decision) is None) is excused
+        assert (refuses_envelope(facts, decision) is None) is excused
+
+
 BY_SPF = replace(OUTSIDE, arrival=Arrival("fail"), spf_passes=True)
 WITH_SPF = "its envelope would pass SPF, though it came from outside with dmarc={}"
 
@@ -157,6 +178,39 @@ def test_the_second_door_has_a_guard_too(facts: Facts, why: str | None) -> None:
         replace(accepting, laundering="the operator says so"),
     ):
         assert refuses_envelope(facts, safe) is None
+
+
+KEEP, UNALIGN = EnvelopeAction.KEEP, EnvelopeAction.UNALIGN
+ACCEPT, HOLD, REJECT = Disposition.ACCEPT, Disposition.HOLD, Disposition.REJECT
+
+
+@pytest.mark.parametrize(
+    ("envelope", "spf_passes", "unalignable", "wanted", "otherwise", "decided"),
+    [
+        (KEEP, True, True, ACCEPT, None, (KEEP, ACCEPT)),
+        (UNALIGN, False, False, ACCEPT, None, (KEEP, ACCEPT)),
+        (UNALIGN, False, True, ACCEPT, REJECT, (KEEP, ACCEPT)),
+        (UNALIGN, True, True, ACCEPT, REJECT, (UNALIGN, ACCEPT)),
+        (UNALIGN, True, True, HOLD, None, (UNALIGN, HOLD)),
+        # the sender can't be rewritten: it does not leave, whatever the rule would do otherwise
+        (UNALIGN, True, False, ACCEPT, None, (KEEP, HOLD)),
+        (UNALIGN, True, False, ACCEPT, REJECT, (KEEP, REJECT)),
+        # it does not leave anyway
+        (UNALIGN, True, False, REJECT, None, (KEEP, REJECT)),
+        (UNALIGN, True, False, HOLD, REJECT, (KEEP, HOLD)),
+    ],
+)
+def test_what_unalign_takes_never_leaves_with_an_envelope_that_passes(
+    envelope: EnvelopeAction,
+    spf_passes: bool,
+    unalignable: bool,
+    wanted: Disposition,
+    otherwise: Disposition | None,
+    decided: tuple[EnvelopeAction, Disposition],
+) -> None:
+    rule = Rule("rule", None, Sign.NONE, disposition=wanted, envelope=envelope, otherwise=otherwise)
+    decision = decide(replace(OURS, spf_passes=spf_passes, unalignable=unalignable), Policy(rules=(rule,)))
+    assert (decision.envelope, decision.disposition) == decided
 
 
 def test_both_doors_are_told() -> None:

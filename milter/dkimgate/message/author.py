@@ -81,7 +81,7 @@ def author_of_ours(header: Sequence[HeaderField], longest_line: int = LONGEST_LI
     return Author(domain=domain, address=address)
 
 
-_PARTICULAR = re.compile(r"['\"].*|[0-9(:].*", re.DOTALL)
+_PARTICULAR = re.compile(r"['\"0-9(:].*", re.DOTALL)
 
 
 def kind_of_problem(problem: str) -> str:
@@ -131,7 +131,7 @@ def _hides_from(value: bytes) -> bool:
     there finds no From at all, nor a signature that holds, and so gives the message no credit.
     """
     blank = _BLANK_FOLD.search(value)
-    return blank is not None and _LIKE_FROM.search(value, max(blank.end() - 1, 0)) is not None
+    return blank is not None and _LIKE_FROM.search(value, blank.end() - 1) is not None
 
 
 def _single_field(field: HeaderField) -> None:
