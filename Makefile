@@ -7,6 +7,8 @@ BIN    := $(VENV)/bin
 
 # Debian's servers are there, and an ordinary user's PATH leaves them out
 export PATH := $(PATH):/usr/sbin:/sbin
+# the tests start Python a hundred times: it keeps what it compiles, also where a container says that it should not
+export PYTHONDONTWRITEBYTECODE :=
 
 # what builds pymilter, which every command needs
 BASE_PACKAGES := python3 python3-venv python3-dev gcc libc6-dev libmilter-dev

@@ -6,6 +6,7 @@ Properties draw the same examples each time, but where `DKIMGATE_SEED` is `fresh
 
 from __future__ import annotations
 
+import functools
 import os
 import pwd
 import signal
@@ -15,12 +16,17 @@ import pytest
 from hypothesis import settings
 
 from dkimgate.config import dkimgate_yaml, secret_file
+from dkimgate.policy.language import loader
+from dkimgate.policy.proof import subsumption
 from dkimgate.postfix import this_host
 
 settings.register_profile(
     "dkimgate", deadline=None, derandomize=os.environ.get("DKIMGATE_SEED") != "fresh", database=None
 )
 settings.load_profile("dkimgate")
+
+# Whether the rules of a policy can be reached depends on nothing but the policy, and takes 50 ms; the tests load the shipped one hundreds of times
+setattr(loader, "unreachable", functools.cache(subsumption.unreachable))  # noqa: B010 - mypy refuses to assign to a function
 
 # nohup(1), some CI and a shell's `&` start us with signals ignored, and programs inherit that: what a test interrupts would then go on
 # for ever. A handler is not inherited (execve(2)): programs begin with the default.

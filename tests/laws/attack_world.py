@@ -103,6 +103,19 @@ class Wiring:
     borders: bool = False
     loses: tuple[str, ...] = ()
 
+    @property
+    def configuration(self) -> str:
+        """dkimgate.yaml."""
+        return (
+            "listen:\n  - {socket: inet:127.0.0.1:8891, role: border}\n  - inet:127.0.0.1:8892\n"
+            "trust: {hosts: [mx.forwarder.example, '*.mail.forwarder.example'], authserv_ids: [mx.forwarder.example],\n"
+            '  networks: [127.0.0.0/8, "::1/128", 203.0.113.10/32, 203.0.113.11/32, 172.17.0.0/16], relays: [203.0.113.10],\n'
+            f"  arc_sealers: [lists.example], border_strips_forgeries: {str(self.strips).lower()}}}\n"
+            "keys: [{domain: hosted.example, selector: gate, file: key.pem}]\n"
+            f"verify: {{when: {self.verify}, body_limit: 100000}}\n"
+            f"passport: {{secret_file: passport.secret, required: {str(self.borders).lower()}}}\njournal: {{file: decisions.jsonl}}\n"
+        )
+
 
 WIRINGS = {
     "verified": Wiring(DMARC + DKIM + "{}"),
@@ -204,15 +217,7 @@ class Forwarder:
         for name in ("key.pem", "passport.secret"):
             (folder / name).chmod(0o600)
         (folder / "policy.yaml").write_text(SHIPPED.read_text())
-        (folder / "dkimgate.yaml").write_text(
-            "listen:\n  - {socket: inet:127.0.0.1:8891, role: border}\n  - inet:127.0.0.1:8892\n"
-            "trust: {hosts: [mx.forwarder.example, '*.mail.forwarder.example'], authserv_ids: [mx.forwarder.example],\n"
-            '  networks: [127.0.0.0/8, "::1/128", 203.0.113.10/32, 203.0.113.11/32, 172.17.0.0/16], relays: [203.0.113.10],\n'
-            f"  arc_sealers: [lists.example], border_strips_forgeries: {str(wiring.strips).lower()}}}\n"
-            "keys: [{domain: hosted.example, selector: gate, file: key.pem}]\n"
-            f"verify: {{when: {wiring.verify}, body_limit: 100000}}\n"
-            f"passport: {{secret_file: passport.secret, required: {str(wiring.borders).lower()}}}\njournal: {{file: decisions.jsonl}}\n"
-        )
+        (folder / "dkimgate.yaml").write_text(wiring.configuration)
         self.wiring = wiring
         self.gate = Gate.load(folder / "dkimgate.yaml")
         if policy == "careless":
@@ -220,10 +225,18 @@ class Forwarder:
         self.now = NOW
         self.gate.now = lambda: self.now
         self.passages = 0
+        self._read = 0
 
     def records(self) -> list[dict[str, Any]]:
+        """Those that were written since this was called last."""
         file = self.gate.journal.file
-        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        if not file.exists():
+            return []
+        with file.open("rb") as journal:
+            journal.seek(self._read)
+            lines = journal.readlines()
+            self._read = journal.tell()
+        return [json.loads(line) for line in lines]
 
     def passes(self, message: Message, body: bytes) -> Outcome:
         self.passages += 1

@@ -149,18 +149,30 @@ def sources() -> dict[str, str]:
 
 
 @functools.cache
+def _uses() -> dict[tuple[str, str], set[str]]:
+    """How every name is used in calls like `name.match(`: by the module that calls, and by the module that the name is taken from."""
+    uses: dict[tuple[str, str], set[str]] = {}
+    for module, source in sources().items():
+        for owner, attribute, method in re.findall(rf"(?:\b(\w+)\.)?\b(\w+)\.({_METHODS})\(", source):
+            where = owner or module
+            uses.setdefault((where, attribute), set()).add(method)
+    return uses
+
+
+@functools.cache
 def patterns() -> tuple[Named, ...]:
     """Every compiled pattern that a module of the package holds, alone or inside of something, and every one that stands in a call."""
     seen: dict[int, Named] = {}
-    everything = "".join(sources().values())
-    for name, source in sources().items():
+    for name in sources():
         for attribute, value in vars(importlib.import_module(name)).items():
             for inner, pattern in _held(value, 0):
                 full = f"{name.removeprefix('dkimgate.')}.{attribute}{inner}"
-                named = rf"(?<![\w.]){re.escape(attribute)}\.({_METHODS})\("
-                elsewhere = rf"\b{name.rpartition('.')[2]}\.{re.escape(attribute)}\.({_METHODS})\("
-                used = re.findall(named, source) + re.findall(elsewhere, everything)
-                seen.setdefault(id(pattern), Named(full, pattern, tuple(sorted(set(used))) or ("finditer",)))
+                used = {
+                    method
+                    for where in (name, name.rpartition(".")[2])
+                    for method in _uses().get((where, attribute), ())
+                }
+                seen.setdefault(id(pattern), Named(full, pattern, tuple(sorted(used)) or ("finditer",)))
     return (*seen.values(), *_in_calls())
 
 

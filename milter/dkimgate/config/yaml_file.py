@@ -105,8 +105,19 @@ def parse(text: str, file: Path) -> Document:
     places: dict[Where, tuple[int, int]] = {}
     problems: list[Problem] = []
     try:
-        node = yaml.compose(text, Loader=_Loader)
-        data = yaml.load(text, Loader=_Loader)
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        if node is not None:  # before it becomes data, which merges what `<<` names
+            _collect(node, (), places, problems, file, frozenset())
+        data = loader.construct_document(node) if node is not None else None
+    except _TooMany:
+        raise ConfigError(
+            Problem(
+                "yaml.too-large",
+                f"more than {MOST_VALUES} values: do aliases (*) repeat others that repeat others?",
+                file,
+            )
+        ) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = (mark.line + 1, mark.column + 1) if mark else (None, None)
@@ -127,17 +138,6 @@ def parse(text: str, file: Path) -> Document:
     except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
         first = str(error).splitlines()[0] if str(error) else "nested too deeply"
         raise ConfigError(Problem("yaml.syntax", f"not valid YAML: {first}", file)) from None
-    if node is not None:
-        try:
-            _collect(node, (), places, problems, file, frozenset())
-        except _TooMany:
-            raise ConfigError(
-                Problem(
-                    "yaml.too-large",
-                    f"more than {MOST_VALUES} values: do aliases (*) repeat others that repeat others?",
-                    file,
-                )
-            ) from None
     if problems:
         raise ConfigError(*problems)
     return Document(file, data, places, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest())

@@ -3,6 +3,7 @@ here is one."""
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from dkimgate.facts import DMARC_RESULTS, Decision, EnvelopeAction, Facts, Sign
@@ -67,8 +68,10 @@ _BROKEN: dict[Law, Condition] = {
 the second law breaks the first as well, so of the second only the envelope is left."""
 
 
+@functools.lru_cache(maxsize=8)
 def prove(policy: Policy) -> Proof:
-    """Prove that the policy can't launder, or find out by which messages it does: in a second or two."""
+    """Prove that the policy can't launder, or find out by which messages it does: in a second or two. A command asks
+    more than once of the same policy."""
     prover = Prover(policy)
     launders: list[Laundering] = []
     unproved: list[Unproved] = []
