@@ -8,6 +8,7 @@ import itertools
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ from dkimgate.evidence.route import hops_below
 from dkimgate.gate import stripping
 from dkimgate.gate.envelope_spf import envelope_domains
 from dkimgate.message import domains, encoded_word
-from dkimgate.message.message import Envelope, HeaderField, Message, split_message
+from dkimgate.message.message import Connection, Envelope, HeaderField, Message, split_message
 from dkimgate.postfix.way_out import WayOut
 from dkimgate.record.journal_reader import Reader
 from dkimgate.spf.check import check_spf
@@ -239,6 +240,28 @@ def forwarders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Forwarder]
     return made
 
 
+KINDS = (
+    ("authentication-results", "mx.forwarder.example; dmarc=fail header.from=hosted.example"),
+    ("authentication-results", "mx.forwarder.example; spf=pass smtp.mailfrom=a"),
+    ("dkim-signature", "v=1; a=rsa-sha256; d=hosted.example; s=gate; h=from:from:to; bh=AAAA; b=AAAA"),
+    ("dkim-signature", "v=1; a=rsa-sha256; d=hosted.example; i==28@hosted.example"),
+    ("arc-seal", "i=1; a=rsa-sha256; cv=none; d=lists.example; s=s; b=AAAA"),
+    ("arc-authentication-results", "i=1; mx; dmarc=pass"),
+    ("received", "from a (b [192.0.2.1]) by mx.forwarder.example with ESMTP"),
+    ("received", "by mx.forwarder.example with local"),
+    ("received-spf", "pass (x) helo=a"),
+    ("x-spam-status", "No, score=-9.9"),
+    ("x-spam-status", "No, score=0 required=9"),
+    ("x-spam-score", "99"),
+    ("x-spam-score", "5.9"),
+    ("x-dkimgate-passport", "v=1"),
+    ("from", "a@hosted.example"),
+    ("to", "a@hosted.example"),
+    ("x", "y"),
+)
+"""Fields that somebody may write thousands of."""
+
+
 @pytest.mark.parametrize(
     "wiring",
     [
@@ -246,42 +269,60 @@ def forwarders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Forwarder]
         *(pytest.param(wiring, marks=pytest.mark.heavy) for wiring in ("border", "inbound, never checked")),
     ],
 )
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("authentication-results", "mx.forwarder.example; dmarc=fail header.from=hosted.example"),
-        ("authentication-results", "mx.forwarder.example; spf=pass smtp.mailfrom=a"),
-        ("dkim-signature", "v=1; a=rsa-sha256; d=hosted.example; s=gate; h=from:from:to; bh=AAAA; b=AAAA"),
-        ("dkim-signature", "v=1; a=rsa-sha256; d=hosted.example; i==28@hosted.example"),
-        ("arc-seal", "i=1; a=rsa-sha256; cv=none; d=lists.example; s=s; b=AAAA"),
-        ("arc-authentication-results", "i=1; mx; dmarc=pass"),
-        ("received", "from a (b [192.0.2.1]) by mx.forwarder.example with ESMTP"),
-        ("received", "by mx.forwarder.example with local"),
-        ("received-spf", "pass (x) helo=a"),
-        ("x-spam-status", "No, score=-9.9"),
-        ("x-spam-score", "99"),
-        ("x-dkimgate-passport", "v=1"),
-        ("from", "a@hosted.example"),
-        ("to", "a@hosted.example"),
-        ("x", "y"),
-    ],
-)
+@pytest.mark.parametrize(("name", "value"), KINDS)
 def test_four_times_the_fields_take_four_times_the_time(
     wiring: str, name: str, value: str, forwarders: dict[str, Forwarder]
 ) -> None:
-    forwarder = forwarders[wiring]
-    above, _ = split_message(BORDER.encode() + AUTHOR + b"\n")
+    client = STRANGER if wiring != "checked always" else REINJECTED
     role = "border" if wiring == "border" else "gate"
+    assert _slow_fields(forwarders[wiring], ((name, value),), False, client, role) is None
+
+
+def _pairs() -> list[Any]:
+    """Each twenty-fourth is the quick form, and those of one filter, whose fields are compared with one another."""
+    return [
+        pytest.param(
+            (one, other),
+            above,
+            marks=()
+            if (one[0].startswith("x-spam") and other[0].startswith("x-spam")) or at % 24 == 0
+            else pytest.mark.heavy,
+            id=f"{one[0]}={one[1][:24]}, {other[0]}={other[1][:24]}, {'above' if above else 'below'}",
+        )
+        for at, (above, one, other) in enumerate(
+            (above, one, other) for above in (True, False) for one, other in itertools.combinations(KINDS, 2)
+        )
+    ]
+
+
+@pytest.mark.parametrize(("kinds", "above"), _pairs())
+def test_of_two_kinds_too(kinds: tuple[tuple[str, str], ...], above: bool, forwarders: dict[str, Forwarder]) -> None:
+    """What is compared with one another may take the product of both. `above`: where hosts of ours write, and whoever may call sendmail(1)."""
+    assert _slow_fields(forwarders["checked always"], kinds, above, size=8000, floor=4e-5) is None
+
+
+def _slow_fields(
+    forwarder: Forwarder,
+    kinds: tuple[tuple[str, str], ...],
+    above: bool,
+    client: Connection = REINJECTED,
+    role: str = "gate",
+    size: int = 4000,
+    floor: float = 1e-4,
+) -> str | None:
+    """As many fields as there are letters, one kind behind the other."""
+    border, _ = split_message(BORDER.encode() + AUTHOR + b"\n")
 
     def run(text: str) -> None:
-        fields = tuple(HeaderField(name.encode(), b" " + value.encode()) for _ in text)
-        client = STRANGER if wiring != "checked always" else REINJECTED
+        fields = tuple(
+            HeaderField(name.encode(), b" " + value.encode()) for name, value in kinds for _ in text[:: len(kinds)]
+        )
+        header = (*fields, *border) if above else (*border, *fields)
         forwarder.passes(
-            Message(client, Envelope("friend@hosted.example", ("v@b.example",)), (*above, *fields), "4F2B", None, role),
-            b"x\r\n",
+            Message(client, Envelope("friend@hosted.example", ("v@b.example",)), header, "4F2B", None, role), b"x\r\n"
         )
 
-    assert linear.grows(run, linear.Text("", "f", ""), 4000, 1e-4) is None
+    return linear.grows(run, linear.Text("", "f", ""), size, floor)
 
 
 def test_many_names_in_one_signature(forwarders: dict[str, Forwarder]) -> None:

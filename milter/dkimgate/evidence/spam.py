@@ -88,20 +88,19 @@ def _runs(header: Sequence[HeaderField], ours_above: int) -> Iterator[range]:
 
 
 def _share_limit(found: dict[int, _Read], run: range) -> None:
-    """Some fields of a run name the score from which on it is spam. Where they all name the same, it also holds for the
-    fields beside them that state the same score and name no such limit."""
+    """Some fields of a run name the score from which on it is spam. Where they all state one verdict, its limit also
+    holds for the fields beside them that state the same score and name no such limit."""
     read = [found[position] for position in run if position in found]
-    naming = [each.spam for each in read if each.names_required]
-    if len({spam.required for spam in naming}) != 1:
+    named = {(each.spam.score, each.spam.required) for each in read if each.names_required}
+    if len(named) != 1:
         return
+    ((score, required),) = named
     for position in run:
         each = found.get(position)
         if each is None or not each.beside or each.names_required or each.spam.flag:
             continue
-        if any(
-            -0.1 < spam.score - each.spam.score < 1 for spam in naming
-        ):  # a bar has as many characters as there are whole points
-            found[position] = replace(each, spam=replace(each.spam, required=naming[0].required))
+        if -0.1 < score - each.spam.score < 1:  # a bar has as many characters as there are whole points
+            found[position] = replace(each, spam=replace(each.spam, required=required))
 
 
 def verdict_of(field: HeaderField) -> Spam | None:
