@@ -7,8 +7,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from dkimgate.config.problem import Problem
-from dkimgate.config.yaml_file import ConfigError
+from dkimgate.config.problem import ConfigError, Problem
 
 
 class Coded(Protocol):

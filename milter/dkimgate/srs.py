@@ -26,8 +26,7 @@ from enum import Enum
 from pathlib import Path
 
 from dkimgate.config import secret_file
-from dkimgate.config.problem import Problem
-from dkimgate.config.yaml_file import ConfigError
+from dkimgate.config.problem import ConfigError, Problem
 
 VALID_DAYS = 21
 """How long bounces may take, in days; the same as libsrs2's."""

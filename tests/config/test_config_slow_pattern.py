@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from dkimgate.config import dkimgate_yaml
+from dkimgate.config.problem import ConfigError
 from dkimgate.config.slow_pattern import slowness
-from dkimgate.config.yaml_file import ConfigError
 
 SLOW = [
     r"(?P<flag>junk)|x*x*x*x*y",

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from dkimgate.config import dkimgate_yaml as configuration
 from dkimgate.config.dkimgate_yaml import Config
-from dkimgate.config.problem import Problem
-from dkimgate.config.yaml_file import ConfigError
+from dkimgate.config.problem import ConfigError, Problem
 from dkimgate.daemon.server import serve
 from dkimgate.facts import Disposition, Outcome
 from dkimgate.message.message import Message

@@ -9,6 +9,7 @@ import pytest
 
 from dkimgate.config import authserv, dkimgate_yaml, yaml_file
 from dkimgate.config.dkimgate_yaml import Config, Trust
+from dkimgate.config.problem import ConfigError
 from dkimgate.evidence.gather import facts_of, see
 from dkimgate.facts import Facts
 from dkimgate.gate import config_checks
@@ -136,7 +137,7 @@ def test_a_job_id_that_is_not_configured_is_told() -> None:
 
 @pytest.mark.parametrize("entry", ["*", "/*", "*.", "mx*.example", "mx/*/*", "*.*.example", "*x.example", "mx/1*", ""])
 def test_a_star_elsewhere_is_a_mistake(entry: str) -> None:
-    with pytest.raises(yaml_file.ConfigError, match='expected a name, "NAME/\\*" for that name with a job id'):
+    with pytest.raises(ConfigError, match='expected a name, "NAME/\\*" for that name with a job id'):
         dkimgate_yaml.from_document(yaml_file.parse(f"trust: {{authserv_ids: ['{entry}']}}\n", Path("dkimgate.yaml")))
 
 

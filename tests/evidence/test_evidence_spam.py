@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dkimgate.config import dkimgate_yaml, yaml_file
 from dkimgate.config.dkimgate_yaml import Config, SpamField
+from dkimgate.config.problem import ConfigError
 from dkimgate.evidence import spam
 from dkimgate.evidence.gather import facts_of, see
 from dkimgate.evidence.spam_fields import FIELDS
@@ -456,7 +457,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("entry", "text"), MISTAKES)
 def test_a_mistake_in_a_field_of_the_operator(entry: str, text: str) -> None:
-    with pytest.raises(yaml_file.ConfigError) as refused:
+    with pytest.raises(ConfigError) as refused:
         dkimgate_yaml.from_document(yaml_file.parse(f"spam_fields: [{entry}]\n", Path("dkimgate.yaml")))
     assert text in str(refused.value)
     assert str(refused.value).startswith("dkimgate.yaml:1:")

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from dkimgate.arc.validate import Validation
-from dkimgate.config.yaml_file import ConfigError
+from dkimgate.config.problem import ConfigError
 from dkimgate.dkim.keys import SigningKey
 from dkimgate.dns.resolver import FakeResolver
 from dkimgate.facts import Disposition, Outcome

@@ -15,6 +15,7 @@ from random import Random
 import yaml
 
 from dkimgate.config import yaml_file
+from dkimgate.config.problem import ConfigError
 from dkimgate.facts import (
     DMARC_RESULTS,
     Arrival,
@@ -104,7 +105,7 @@ def loaded(policy: Policy) -> Policy | None:
     """The policy as the loader reads it from a file; None where it finds mistakes, such as a rule that is never reached."""
     try:
         return loader.from_document(yaml_file.parse(text_of(policy), Path("generated.yaml")))
-    except yaml_file.ConfigError:
+    except ConfigError:
         return None
 
 

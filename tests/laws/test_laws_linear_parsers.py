@@ -14,6 +14,7 @@ import pytest
 
 from dkimgate import srs
 from dkimgate.config import yaml_file
+from dkimgate.config.problem import ConfigError
 from dkimgate.dkim import published
 from dkimgate.dkim.canonical import BodyHash, relaxed_field
 from dkimgate.dkim.public_key import published_key
@@ -162,7 +163,7 @@ def _dns(kind: str) -> Callable[[str], object]:
 
 
 def _yaml(text: str) -> None:
-    with contextlib.suppress(yaml_file.ConfigError):
+    with contextlib.suppress(ConfigError):
         yaml_file.parse(text, Path("x.yaml"))
 
 

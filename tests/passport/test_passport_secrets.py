@@ -30,7 +30,7 @@ def _file(tmp_path: Path, text: str | bytes, mode: int = 0o600) -> Path:
 
 def _run(*words: str | Path) -> int:
     parser = argparse.ArgumentParser(prog="dkimgate")
-    add_parser(parser.add_subparsers(required=True))
+    add_parser(parser.add_subparsers(required=True), "")
     args = parser.parse_args([str(word) for word in words])
     status = args.run(args)
     assert isinstance(status, int)

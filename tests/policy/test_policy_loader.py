@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dkimgate.config import yaml_file
-from dkimgate.config.yaml_file import ConfigError
+from dkimgate.config.problem import ConfigError
 from dkimgate.facts import Disposition, Sign
 from dkimgate.policy.language import loader
 from dkimgate.policy.language.loader import from_document, load

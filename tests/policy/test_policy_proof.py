@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from dkimgate.config import yaml_file
-from dkimgate.config.yaml_file import ConfigError
+from dkimgate.config.problem import ConfigError
 from dkimgate.facts import Arrival, Facts, HeaderSigns, Origin, Sign
 from dkimgate.policy import verdict
 from dkimgate.policy.decide import decide

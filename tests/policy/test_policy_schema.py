@@ -13,8 +13,9 @@ import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from dkimgate.config.problem import ConfigError
 from dkimgate.config.values import FIELD_NAME
-from dkimgate.config.yaml_file import ConfigError, Document
+from dkimgate.config.yaml_file import Document
 from dkimgate.facts import DMARC_RESULTS
 from dkimgate.policy.describe import key_meanings
 from dkimgate.policy.describe.schema import schema

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import sys
@@ -12,13 +13,23 @@ from pathlib import Path
 from typing import Any
 
 from dkimgate import __version__
-from dkimgate.cli import backtest, check, demo, explain, keys, log, passport, policy, run, srs
 from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import CommandError, complain
-from dkimgate.config.problem import Problem
-from dkimgate.config.yaml_file import ConfigError
+from dkimgate.config.problem import ConfigError, Problem
 
-_COMMANDS = (demo, explain, check, keys, passport, srs, policy, run, log, backtest)
+# each is a module here. Only the one that is called is imported: of the others a line of help is enough
+_COMMANDS = {
+    "demo": "show on built-in messages what the gate does (start here)",
+    "explain": "what the gate would do with a message, and why",
+    "check": "load everything and say what a postmaster should know",
+    "keys": "make signing keys, and compare them with DNS",
+    "passport": "make the secrets that passports are signed with",
+    "srs": "rewrite envelope senders, or restore rewritten ones",
+    "policy": "test a policy, show it to people, describe its format to editors",
+    "run": "the daemon, in the foreground",
+    "log": "read the decision journal",
+    "backtest": "what another policy would have done with the messages of the journal",
+}
 
 _EPILOG = """\
 first steps:
@@ -43,8 +54,8 @@ class _Parser(argparse.ArgumentParser):
         return found, unknown
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def parser(called: str | None = None) -> argparse.ArgumentParser:
+    """The command line: the whole, or as much of it as the command that is called needs."""
     top = _Parser(
         prog="dkimgate",
         description="A Postfix milter that lets a message be DKIM-signed only if it has earned it.",
@@ -53,8 +64,11 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"dkimgate {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in _COMMANDS:
-        command.add_parser(commands)
+    for name, text in _COMMANDS.items():
+        if called in (None, name):
+            importlib.import_module(f"dkimgate.cli.{name}").add_parser(commands, text)
+        else:
+            commands.add_parser(name, help=text)
     return top
 
 
@@ -65,7 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if reconfigure:
             # a terminal that knows no UTF-8 still gets its lines
             reconfigure(errors="backslashreplace")
-    options = parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = parser(next((word for word in words if not word.startswith("-")), "")).parse_args(words)
     try:
         status: int = options.run(options)
         sys.stdout.flush()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dkimgate.config import dkimgate_yaml, secret_file
-from dkimgate.config.yaml_file import ConfigError
+from dkimgate.config.problem import ConfigError
 
 
 def account() -> str:

@@ -54,11 +54,11 @@ _AUTHOR_COLUMNS = (
 )
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], text: str) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "backtest",
-        help="what another policy would have done with the messages of the journal",
+        help=text,
         description="Decide the messages of the journal again under another policy, and show what would have been "
         "otherwise.",
         epilog=_EPILOG,

@@ -43,11 +43,11 @@ start, or nothing could be looked at
 """
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], text: str) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "check",
-        help="load everything and say what a postmaster should know",
+        help=text,
         description="Load configuration, policy and keys as the daemon would, and say what a postmaster should know.",
         epilog=_EPILOG,
         formatter_class=Formatter,

@@ -126,11 +126,11 @@ class Shown:
         return "; ".join(wrong) or None
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], text: str) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "demo",
-        help="show on built-in messages what the gate does (start here)",
+        help=text,
         description="Show on built-in messages what the gate does and what happens without it. No Postfix, no "
         "configuration.",
         epilog=_EPILOG,

@@ -37,11 +37,11 @@ exit status: 0 good; 1 a message that arrived badly would be seen as dmarc=pass 
 """
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], text: str) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "explain",
-        help="what the gate would do with a message, and why",
+        help=text,
         description="Say what the gate would do with stored messages, and why: route, claims, arrival, risk, rules, "
         "decision.",
         epilog=_EPILOG,

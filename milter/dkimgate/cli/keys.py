@@ -25,8 +25,7 @@ from dkimgate.cli.account import account
 from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import complain
 from dkimgate.config import dkimgate_yaml, files, secret_file, values
-from dkimgate.config.problem import Problem
-from dkimgate.config.yaml_file import ConfigError
+from dkimgate.config.problem import ConfigError, Problem
 from dkimgate.dkim.keys import PrivateKey, SigningKey, signing_key
 from dkimgate.dkim.published import KeyFinding, KeyStatus, judge
 from dkimgate.dmarc.strict import strictness
@@ -64,12 +63,12 @@ examples:
 """
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], text: str) -> None:
     """Add `keys` with its sub-commands to the command line."""
     layout = Formatter
     parser = commands.add_parser(
         "keys",
-        help="make signing keys, and compare them with DNS",
+        help=text,
         description=__doc__,
         epilog=_KEYS_HELP,
         formatter_class=layout,

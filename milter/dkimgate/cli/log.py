@@ -17,7 +17,7 @@ from dkimgate.cli.show import show, summary
 from dkimgate.cli.times import moment
 from dkimgate.config import dkimgate_yaml
 from dkimgate.config.files import cant_read, seen
-from dkimgate.config.yaml_file import ConfigError
+from dkimgate.config.problem import ConfigError
 from dkimgate.record.journal_reader import Reader, backwards, files_of, follow, forwards
 from dkimgate.record.record import Json, RecordError, read
 
@@ -57,11 +57,11 @@ _EMPTY = "no records yet"
 _WIDTHS = (20, 12, 20, 9, 30, 10, 20, 22, 12)
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], text: str) -> None:
     """Add the command with its sub-commands."""
     parser = commands.add_parser(
         "log",
-        help="read the decision journal",
+        help=text,
         description="Read the decision journal: one record a message, with everything the decision was made from.",
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)

@@ -34,12 +34,12 @@ examples:
 """
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], text: str) -> None:
     """Add `passport` with its sub-command to the command line."""
     layout = Formatter
     parser = commands.add_parser(
         "passport",
-        help="make the secrets that passports are signed with",
+        help=text,
         description=__doc__,
         epilog=_HELP,
         formatter_class=layout,

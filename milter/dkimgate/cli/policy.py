@@ -55,12 +55,10 @@ exit status: 0
 """
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], text: str) -> None:
     """Add `policy` with its sub-commands to the command line."""
     layout = Formatter
-    parser = commands.add_parser(
-        "policy", help="test a policy, show it to people, describe its format to editors", description=__doc__
-    )
+    parser = commands.add_parser("policy", help=text, description=__doc__)
     actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     test = actions.add_parser(

@@ -15,8 +15,8 @@ from dkimgate import srs
 from dkimgate.cli import stored
 from dkimgate.cli.screen import BAD, DIM, GOOD, TITLE, Cell, Screen, complain
 from dkimgate.config import yaml_file
-from dkimgate.config.problem import Problem
-from dkimgate.config.yaml_file import ConfigError, nearest
+from dkimgate.config.problem import ConfigError, Problem
+from dkimgate.config.yaml_file import nearest
 from dkimgate.dkim.keys import signing_key
 from dkimgate.facts import Assessment
 from dkimgate.gate.gate import Gate

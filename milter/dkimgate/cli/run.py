@@ -11,8 +11,7 @@ from dkimgate.cli.help_text import Formatter
 from dkimgate.config import credentials, dkimgate_yaml
 from dkimgate.config.dkimgate_yaml import DEFAULT_FILE
 from dkimgate.config.permissions import hindrance, process_hindrance
-from dkimgate.config.problem import Problem
-from dkimgate.config.yaml_file import ConfigError
+from dkimgate.config.problem import ConfigError, Problem
 from dkimgate.daemon import privileges
 from dkimgate.daemon.attempt import attempts
 from dkimgate.daemon.server import serve
@@ -37,11 +36,9 @@ unit does so first, so that `systemctl reload` of something broken fails.
 """
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], text: str) -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser(
-        "run", help="the daemon, in the foreground", description=_DESCRIPTION, formatter_class=Formatter
-    )
+    parser = commands.add_parser("run", help=text, description=_DESCRIPTION, formatter_class=Formatter)
     parser.add_argument(
         "--config", metavar="FILE", type=Path, default=DEFAULT_FILE, help="configuration file (default: %(default)s)"
     )

@@ -54,11 +54,11 @@ class Answer:
     why: str | None = None
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], text: str) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "srs",
-        help="rewrite envelope senders, or restore rewritten ones",
+        help=text,
         usage=_USAGE,
         description=_DESCRIPTION,
         epilog=_EPILOG,

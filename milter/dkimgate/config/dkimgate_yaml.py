@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
 from dkimgate.config import authserv, wrong_kind, yaml_file
-from dkimgate.config.problem import BadValue, Problem
+from dkimgate.config.problem import BadValue, ConfigError, Problem
 from dkimgate.config.values import (
     AddressText,
     AuthservId,
@@ -361,7 +361,7 @@ def load_whole(file: Path) -> Config:
     """`load`, for a daemon: a file that is empty, or says nothing of what every daemon needs, is refused."""
     document = yaml_file.read(file, ": name the configuration with --config FILE")
     if document.data is None:
-        raise yaml_file.ConfigError(
+        raise ConfigError(
             Problem(
                 "config.empty",
                 f"the file is empty, or all of it is commented out: expected at least {', '.join(_STATED)}",
@@ -375,7 +375,7 @@ def load_whole(file: Path) -> Config:
         if key not in document.data
     ]
     if missing:
-        raise yaml_file.ConfigError(*missing)
+        raise ConfigError(*missing)
     return settings
 
 

@@ -27,6 +27,14 @@ class Problem:
         return {"code": self.code, "text": self.text, "file": file, "line": self.line, "column": self.column}
 
 
+class ConfigError(Exception):
+    """One or more problems with what an operator wrote. `str()` is ready to print: a line for each problem."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
 class BadValue(ValueError):
     """A value that can't be used: `str()` says what was expected, `code` is that of its Problem."""
 

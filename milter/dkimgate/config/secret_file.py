@@ -14,8 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 from dkimgate.config import credentials, files, permissions
-from dkimgate.config.problem import Problem
-from dkimgate.config.yaml_file import ConfigError
+from dkimgate.config.problem import ConfigError, Problem
 
 ACCOUNT = "dkimgate"
 """The account that `make install` makes for the daemon."""

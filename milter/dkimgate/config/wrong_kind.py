@@ -3,8 +3,8 @@ name."""
 
 from __future__ import annotations
 
-from dkimgate.config.problem import Problem
-from dkimgate.config.yaml_file import ConfigError, Document
+from dkimgate.config.problem import ConfigError, Problem
+from dkimgate.config.yaml_file import Document
 
 CONFIGURATION, POLICY, CASES = "a configuration", "a policy", "a file of test cases"
 _MARKS = {CONFIGURATION: {"listen", "keys"}, POLICY: {"rules"}, CASES: {"cases"}}

@@ -15,18 +15,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from dkimgate.config import files, wrong_values, yaml_hints
-from dkimgate.config.problem import Problem
+from dkimgate.config.problem import ConfigError, Problem
 
 Where = tuple[str | int, ...]
 """The way to a value: keys and list indexes from the top of the document."""
-
-
-class ConfigError(Exception):
-    """One or more problems with what an operator wrote. `str()` is ready to print: a line for each problem."""
-
-    def __init__(self, *problems: Problem) -> None:
-        super().__init__("\n".join(map(str, problems)))
-        self.problems = problems
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dkimgate.config import dkimgate_yaml as configuration
 from dkimgate.config.dkimgate_yaml import Config
-from dkimgate.config.yaml_file import ConfigError
+from dkimgate.config.problem import ConfigError
 from dkimgate.daemon import privileges, socketmap, sockets, worker
 from dkimgate.daemon.changed import changes
 from dkimgate.daemon.notify import notify, reloading, watchdog_interval

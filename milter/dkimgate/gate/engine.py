@@ -14,8 +14,7 @@ from dkimgate.arc.arc_set import ALSO_SIGNED
 from dkimgate.arc.state import has_chain
 from dkimgate.config import dkimgate_yaml
 from dkimgate.config.dkimgate_yaml import Config
-from dkimgate.config.problem import Problem
-from dkimgate.config.yaml_file import ConfigError
+from dkimgate.config.problem import ConfigError, Problem
 from dkimgate.dkim.canonical import BodyForms
 from dkimgate.dkim.content import asks_simple
 from dkimgate.dkim.keys import SigningKey

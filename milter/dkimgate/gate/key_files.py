@@ -15,8 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from dkimgate.config import dkimgate_yaml, secret_file
-from dkimgate.config.problem import Problem
-from dkimgate.config.yaml_file import ConfigError
+from dkimgate.config.problem import ConfigError, Problem
 from dkimgate.dkim.keys import LEAST_BITS, MOST_BITS, SAFE_BITS, PrivateKey, SigningKey, signing_key
 
 _MISSING = "correct `file`, or make the key with dkimgate keys new"

@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dkimgate.config import secret_file
-from dkimgate.config.problem import BadValue, Problem
-from dkimgate.config.yaml_file import ConfigError
+from dkimgate.config.problem import BadValue, ConfigError, Problem
 
 LEAST_OCTETS = 32
 """Octets of a secret: as many as the hash of its HMAC has (RFC 2104 section 3)."""

@@ -7,8 +7,9 @@ from collections.abc import Collection
 
 import yaml
 
+from dkimgate.config.problem import ConfigError
 from dkimgate.config.wrong_values import shown, trap
-from dkimgate.config.yaml_file import ConfigError, Document, Where, nearest
+from dkimgate.config.yaml_file import Document, Where, nearest
 
 
 class Problems:

@@ -11,10 +11,10 @@ from pydantic import Field
 
 from dkimgate.config import dkimgate_yaml, files, wrong_kind, yaml_file
 from dkimgate.config.dkimgate_yaml import Config, Forwarder, Section, SpamField, Trust, Verify
-from dkimgate.config.problem import Problem
+from dkimgate.config.problem import ConfigError, Problem
 from dkimgate.config.values import Domain, FilePath
 from dkimgate.config.wrong_values import shown, trap
-from dkimgate.config.yaml_file import ConfigError, Where
+from dkimgate.config.yaml_file import Where
 from dkimgate.message.message import split_message
 from dkimgate.policy.language.problems import Problems
 from dkimgate.policy.testing import expectations, stated_facts
