@@ -65,6 +65,7 @@ ORDINARY = [
     '"Sales @ Acme Inc." <j@d.example>',
     '"John (@john)" <j@d.example>',
     "j@d.example (John Doe)",
+    "j@d.example\t(John Doe)",
     "j@d.example (Acme Inc., Sales)",
     "j@d.example\n (John Doe)",
     "<j@d.example> (John Doe)",
@@ -115,6 +116,7 @@ OTHER_DOMAINS = [
     ("J <j@xn--bcher-kva.example>", "xn--bcher-kva.example"),
     ("j@XN--BCHER-KVA.example", "xn--bcher-kva.example"),
     ('"j@bücher.example" <j@bücher.example>', "xn--bcher-kva.example"),
+    ('"j@xn--bcher-kva.example" <j@bücher.example>', "xn--bcher-kva.example"),
     ("j@例え.example", "xn--r8jz45g.example"),
     ("j@" + ".".join(["a" * 60] * 4) + ".example", ".".join(["a" * 60] * 4) + ".example"),
 ]
@@ -133,6 +135,9 @@ def test_the_domain_is_given_in_a_labels(value: str, domain: str) -> None:
     assert (read(value).domain, read(value).problem) == (domain, None)
 
 
+BIDI_CONTROL = [chr(code) for code in (0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))]
+"""The characters that have the property of this name (Unicode Standard Annex 9)."""
+
 TRICKS: list[tuple[str | bytes, str]] = [
     # nothing there
     ("", "From is empty"),
@@ -145,6 +150,8 @@ TRICKS: list[tuple[str | bytes, str]] = [
     ("<@d.example>", "no address"),
     ("<j@>", "no address"),
     ("<j>", "no address"),
+    ("j@d.example (a) b)", "closing parenthesis"),
+    ("j@d.example (a) (b)", "text behind the address"),
     ("j@d.bücher.example\t", "white space behind an address beyond ASCII"),
     ("j@d.bücher.example ", "white space behind an address beyond ASCII"),
     ("j at d.example", "no address"),
@@ -316,6 +323,7 @@ TRICKS: list[tuple[str | bytes, str]] = [
     ("J\u2028<a@bank.example> <j@d.example>", "control character"),
     ("\u202eJ <j@d.example>", "text direction"),
     ("\u2067J\u2069 <j@d.example>", "text direction"),
+    *((f"J{char} <j@d.example>", "text direction") for char in BIDI_CONTROL),
     ("\u200fJ <j@d.example>", "text direction"),
     ("J <j@d.example>\n \n", "bare LF"),
     ("J <j@d.example>\n ", "white space in From"),
