@@ -103,6 +103,7 @@ ORDINARY = [
     "=?utf-8?Q?j=40d.example?= <j@d.example>",
     "=?utf-8?Q?Sales_=40_Acme?= <j@d.example>",
     "=?utf-8?Q??= <j@d.example>",
+    "x" * 310 + "@d.example",  # 320 characters
     "\n " + "\n ".join(["=?utf-8?Q?" + "=C3=B6" * 10 + "?="] * 30) + " <j@d.example>",
     '"' + "Long Name " * 90 + '" <j@d.example>',
 ]
@@ -150,6 +151,8 @@ TRICKS: list[tuple[str | bytes, str]] = [
     ("<@d.example>", "no address"),
     ("<j@>", "no address"),
     ("<j>", "no address"),
+    ('"John"Doe <j@d.example>', "beside quotation marks"),
+    ('John"Doe" <j@d.example>', "beside quotation marks"),
     ("j@d.example (a) b)", "closing parenthesis"),
     ("j@d.example (a) (b)", "text behind the address"),
     ("j@d.bücher.example\t", "white space behind an address beyond ASCII"),
@@ -224,6 +227,7 @@ TRICKS: list[tuple[str | bytes, str]] = [
     ('<j@"d.example">', "quotation marks"),
     (f'"{BSLASH}" <a@bank.example>, {BSLASH}"" <j@d.example>', "angle brackets in"),
     ('"a@bank.example" <j@d.example>', "another address"),
+    ('"a@e.example" <j@d.example>', "another address"),  # as long as the author domain
     ('"j@d.example.bank.example" <j@d.example>', "another address"),
     ('"j@d.example-bank.example" <j@d.example>', "another address"),
     ('"j@d.example@bank.example" <j@d.example>', "another address"),
@@ -289,6 +293,8 @@ TRICKS: list[tuple[str | bytes, str]] = [
     ("x=?utf-8?Q?a=40bank.example?=x <j@d.example>", "another address"),
     ("=?utf-8?Q?=3D=3Futf-8=3FQ=3Fa=3D40bank.example=3F=3D?= <j@d.example>", "malformed encoded-word"),
     ("=?utf-8?Q?=3Ca=3E?= <j@d.example>", "angle brackets in"),
+    ("=?utf-8?Q?=3Ca?= <j@d.example>", "angle brackets in"),
+    ("=?utf-8?Q?a=3E?= <j@d.example>", "angle brackets in"),
     ("=?utf-8?Q?J=0D=0AFrom=3A_a=40bank.example?= <j@d.example>", "control character"),
     ("=?utf-8?Q?J=0A?= <j@d.example>", "control character"),
     ("=?utf-8?Q?J=00?= <j@d.example>", "control character"),

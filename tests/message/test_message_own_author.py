@@ -31,6 +31,14 @@ OURS = [
     b"=?x-unknown?Q?J=FCrgen?= <u@d.example>",
     b"=?gb2312?B?1tC5?= <u@d.example>",
     b'<"john doe"@d.example>',
+    b'"u@d.example" (x) <u@d.example>',
+    b"u@d.example\t(x) <u@d.example>",
+    b"<a> <b>, u@d.example, <u@d.example>",
+    b"Jos\xe9<u@d.example>",  # < is no second octet of any charset
+    b"=?utf-8?Q?Really=3F_=3D?= (x) <u@d.example>",
+    b"=?x-unknown?q?J=FC?= =?x-unknown?q?rgen?= (x) <u@d.example>",
+    b"=?x-unknown?b?SvxyZ2Vu?= (x) <u@d.example>",
+    b"<old name> (alice@ext.example) <u@d.example>",
     "שלום\u200f <u@d.example>".encode(),
 ]
 FOREIGN = [
@@ -48,6 +56,41 @@ FOREIGN = [
     b"=?x-unknown?Q?ceo=40ext.example?= <u@d.example>",
     b"u@[192.0.2.1]",
     "<ceo\uff20ext.example> <u@d.example>".encode(),
+    # parentheses that don't enclose a comment for everybody
+    b"(a> ceo@ext.example) <u@d.example>",
+    b"(a < ceo@ext.example) <u@d.example>",
+    b"(a \\(b) ceo@ext.example (c\\) d) <u@d.example>",
+    b"( (ceo@ext.example) <u@d.example>",
+    b") (ceo@ext.example) <u@d.example>",
+    # angle brackets with an address ahead of others without
+    b"<u@d.example> <x>",
+    b"a@d.example, b@ext.example, c@d.example",
+    *(b"u@d.example x" + special + b" <u@d.example>" for special in (b",", b":", b";", b"(", b")", b"[", b"]")),
+    b"a, u@d.example x, y <u@d.example>",
+    # no @ for a reader of double octets
+    b"j\xe9@d.example",
+    # an encoded-word only for a reader that drops what is not ASCII
+    b"=\xff?utf-8?Q?ceo=40ext.example?= <u@d.example>",
+    # malformed, or one inside another
+    b"=?utf-8?Q?x y <u@d.example>",
+    b"=?utf 8?Q?x?= <u@d.example>",
+    b"=?utf-8?Q?=3D=3Futf-8=3FQ=3Fceo=3D40ext.example=3F=3D?= <u@d.example>",
+    # the white space between encoded-words is none of the text (RFC 2047 section 6.2)
+    b"=?utf-8?Q?u=40d.example?= =?utf-8?Q?x?= <u@d.example>",
+    b"=?utf-8?Q?u=40d.example?=\t=?utf-8?Q?x?= <u@d.example>",
+    b"=?utf-8?B?eEBleHQuZXhhbXBsZQ?= <u@d.example>",
+    b"=?utf-8?b?eEBleHQuZXhhbXBsZQ==?= <u@d.example>",
+    # what a charset can't decode takes nothing away from the rest
+    b"=?utf-7?Q?ceo+AEA-ext.example_=FF?= <u@d.example>",
+    # a comment only for a reader that replaces full-width forms
+    "\uff08ceo@ext.example\uff09 <u@d.example>".encode(),
+    # another domain only for a reader that drops quotation marks
+    b'u@d.example"".ext.example',
+    b'"John <u@d.example>',
+    b"J\x1b <u@d.example>",
+    b"J\x7f <u@d.example>",
+    "J\u2028 <u@d.example>".encode(),
+    "J\u2029 <u@d.example>".encode(),
     b'"(" ceo@ext.example ")" <u@d.example>',
     b"=?utf-8?Q?=28?= ceo@ext.example =?utf-8?Q?=29?= <u@d.example>",
     b"(a <ceo@ext.example>) <u@d.example>",
@@ -90,8 +133,31 @@ def test_what_every_reader_reads_alike_has_an_author_where_it_is_ours(value: byt
     )
 
 
-def test_underscores_in_a_domain() -> None:
-    assert own(b"u@a_b.d.example") == "a_b.d.example"
+@pytest.mark.parametrize(
+    "domain", ["a_b.d.example", "_a.d.example", "a_1.d.example", "a_b-c.d.example", "a_b.d-1.example", "a_b.example9-c"]
+)
+def test_underscores_in_a_domain(domain: str) -> None:
+    assert own(b"u@" + domain.encode()) == domain
+
+
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [
+        (b" Doe, John <u@d.example>", "u@d.example"),
+        (b" a@d.example, B.c@D.example", "B.c@D.example"),
+        (b" a@d.example, b @d.example", "b@d.example"),
+        (b" a@d.example, b\t@d.example", "b@d.example"),
+        (b" a@d.example, " + b"x" * 64 + b"@d.example", "x" * 64 + "@d.example"),
+        (b" a@d.example, y" + b"x" * 64 + b"@d.example", "x" * 64 + "@d.example"),
+        # no white space behind the colon of From
+        (b"<u@d.example>,", "u@d.example"),
+        (b"u@d.example,", "u@d.example"),
+        (b"<u@d.example,x>", None),
+        (b"@ext.example, u@d.example", None),
+    ],
+)
+def test_the_address_is_the_last_one(value: bytes, address: str | None) -> None:
+    assert author_of_ours([HeaderField(b"From", value)], 0).address == address
 
 
 @pytest.mark.parametrize("value", FOREIGN)

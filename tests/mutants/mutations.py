@@ -323,7 +323,7 @@ def _pattern_faults(node: ast.Constant, text: _Text) -> Iterator[Fault]:
             yield from _if_pattern(node, text, (start, stop, ""))
         elif found.startswith("["):
             first = 2 if found.startswith("[^") else 1
-            for member in re.finditer(r"\\.|.-[^\]]|[^\\]", found[first:-1]):
+            for member in re.finditer(r"(?:\\x..|\\.|[^\\])(?:-(?:\\x..|\\.|[^\\]))?", found[first:-1]):
                 shorter = found[: first + member.start()] + found[first + member.end() :]
                 yield from _if_pattern(node, text, (start, stop, shorter))
 

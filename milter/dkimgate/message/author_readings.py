@@ -13,7 +13,6 @@ An account may be stolen: a From in which any reader could find a foreign domain
 from __future__ import annotations
 
 import base64
-import binascii
 import codecs
 import quopri
 import re
@@ -93,7 +92,7 @@ def _word(word: re.Match[str], known: bool) -> str:
         octets = base64.b64decode(raw + b"==") if word[2] in "bB" else quopri.decodestring(raw, header=True)
         name = word[1].partition("*")[0]
         return octets.decode(codecs.lookup(name).name if known else "latin-1", "replace").replace("\0", "")
-    except (LookupError, ValueError, binascii.Error, AssertionError):
+    except (LookupError, ValueError, AssertionError):
         return ""  # other readers show it as it stands, which is another of the texts
 
 
