@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 
 from dkimgate.config import dkimgate_yaml
 from dkimgate.config.problem import Problem
-from dkimgate.dkim.keys import signing_key
+from dkimgate.dkim.keys import PrivateKey, signing_key
 from dkimgate.gate import key_files
 from dkimgate.gate.key_files import load_key, load_keys, load_usable
 from tests.needs import need_program
@@ -267,3 +267,64 @@ def test_one_broken_key_does_not_take_the_others_along(tmp_path: Path) -> None:
     keys, _, broken = load_usable((good, entry(tmp_path / "gone.pem", "gone")))
     assert [key.selector for key in keys] == ["good"]
     assert [(each.code, each.file) for each in broken] == [("file.cant-read", tmp_path / "gone.pem")]
+
+
+def _der(number: int) -> bytes:
+    """An INTEGER of ASN.1 that is not negative."""
+    octets = number.to_bytes(number.bit_length() // 8 + 1, "big")
+    return b"\x02" + _length(octets)
+
+
+def _length(content: bytes) -> bytes:
+    if len(content) < 0x80:
+        return bytes([len(content)]) + content
+    size = len(content).to_bytes(2, "big").lstrip(b"\0")
+    return bytes([0x80 + len(size)]) + size + content
+
+
+NUMBERS = RSA.private_numbers()
+PARTS = {
+    "n": NUMBERS.public_numbers.n,
+    "e": NUMBERS.public_numbers.e,
+    "d": NUMBERS.d,
+    "p": NUMBERS.p,
+    "q": NUMBERS.q,
+    "d mod (p-1)": NUMBERS.dmp1,
+    "d mod (q-1)": NUMBERS.dmq1,
+    "1/q mod p": NUMBERS.iqmp,
+}
+
+
+def _pem(parts: dict[str, int]) -> bytes:
+    """An RSA key of PKCS#1 that holds these numbers (RFC 8017 appendix A.1.2)."""
+    data = b"\x30" + _length(b"".join(map(_der, (0, *parts.values()))))
+    label = b"RSA PRIVATE " + b"KEY-----"
+    return b"-----BEGIN " + label + b"\n" + base64.encodebytes(data) + b"-----END " + label + b"\n"
+
+
+def test_the_numbers_of_an_rsa_key_are_read(tmp_path: Path) -> None:
+    assert load_key(entry(write(tmp_path, _pem(PARTS)))).bits == 2048
+
+
+@pytest.mark.parametrize("bit", [1, 2, 7, 13])
+@pytest.mark.parametrize("name", PARTS)
+def test_a_key_with_one_number_that_is_damaged_is_refused(tmp_path: Path, name: str, bit: int) -> None:
+    damaged = {**PARTS, name: PARTS[name] ^ 1 << bit}
+    assert refusal(write(tmp_path, _pem(damaged))).code == "key.damaged"
+
+
+def test_a_file_of_many_domains_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(tmp_path, PEMS["rsa PKCS#8"])
+    read: list[Path] = []
+    parse = key_files._parse
+
+    def counted(data: bytes, file: Path) -> PrivateKey:
+        read.append(file)
+        return parse(data, file)
+
+    monkeypatch.setattr(key_files, "_parse", counted)
+    keys = tuple(
+        dkimgate_yaml.Key(domain=f"customer{n}.example", selector="default", file=str(file)) for n in range(20)
+    )
+    loaded, _ = load_keys(keys)
+    assert [key.domain for key in loaded] == [key.domain for key in keys] and read == [file]
