@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from dkimgate.dkim.verify import CheckedSignature, check_signatures
-from dkimgate.dns.resolver import FakeResolver
 from dkimgate.message.message import split_message
 from tests.bodies import forms
+from tests.fake_dns import FakeResolver
 
 NOW = 1_800_000_000
 AUTHOR = "hosted.example"

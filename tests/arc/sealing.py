@@ -17,9 +17,9 @@ from dkim.canonicalization import CanonicalizationPolicy
 
 from dkimgate.arc.validate import Chain, validate
 from dkimgate.dkim.keys import SigningKey, signing_key
-from dkimgate.dns.resolver import FakeResolver
 from dkimgate.message.message import HeaderField, split_message
 from tests.bodies import forms
+from tests.fake_dns import FakeResolver
 
 NOW = 1_790_000_000.0
 SIGNED = "from:to:subject:date:message-id"

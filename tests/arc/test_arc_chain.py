@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from dkimgate.arc.validate import Validation, validate
 from dkimgate.dkim.keys import SigningKey, signing_key
-from dkimgate.dns.resolver import FakeResolver
 from dkimgate.message.message import HeaderField
 from tests.arc.sealing import (
     EDDA,
@@ -35,6 +34,7 @@ from tests.arc.sealing import (
     mail,
 )
 from tests.bodies import forms
+from tests.fake_dns import FakeResolver
 
 RECORDS = {key.name.encode() + b".": key.public_record().encode() for key in KEYS}
 

@@ -19,11 +19,11 @@ from dkimgate.arc.validate import Validation
 from dkimgate.dkim.canonical import BodyHash
 from dkimgate.dkim.keys import SigningKey
 from dkimgate.dkim.sign import sign
-from dkimgate.dns.resolver import FakeResolver
 from dkimgate.message.message import HeaderField
 from tests.arc.sealing import EDDA, KEYS, LETTER, LIST, NOW, PASS, RELAY, SIGNED, ZONE, Mail, chain_of, mail
 from tests.arc.test_arc_chain import RECORDS, arc_signed, dkimpy
 from tests.bodies import forms
+from tests.fake_dns import FakeResolver
 
 RESULTS = "mx.forwarder.example; arc=none smtp.remote-ip=192.0.2.66; spf=fail smtp.mailfrom=author.example; dmarc=fail header.from=author.example"
 

@@ -17,6 +17,7 @@ from dkimgate import cli
 from dkimgate.cli import demo, demo_world
 from dkimgate.message.message import split_message
 from dkimgate.policy.language import loader
+from tests.fake_dns import FakeResolver
 
 ROOT = Path(__file__).parents[2]
 
@@ -75,7 +76,7 @@ def test_a_wrong_outcome_is_status_1(
 
 def test_the_receiver_is_not_fooled() -> None:
     keys = demo_world.Keys.new()
-    receiver = demo_world.Receiver(keys.zone())
+    receiver = demo_world.Receiver(FakeResolver(keys.zone()).lookup)
     header, body = split_message(demo_world.demo_file("cron.eml"))
     friend = demo_world.sign_as_friend(header, body, keys.friend)
     raw = (

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from dkimgate.dkim.public_key import KeyProblem, NoKey, published_key
-from dkimgate.dns.resolver import FakeResolver
 from tests.dkim_world import BODY, HEADER, Signer, check, rsa_key, rsa_record, zone
+from tests.fake_dns import FakeResolver
 
 NAME = "s._domainkey.hosted.example"
 

@@ -18,7 +18,6 @@ from dkimgate.authres.methods import DkimResult
 from dkimgate.dkim import signature as dkim_signature
 from dkimgate.dkim.content import Content, asks_simple
 from dkimgate.dkim.verify import check_signatures
-from dkimgate.dns.resolver import FakeResolver
 from dkimgate.evidence.result_claims import of_signature
 from dkimgate.facts import Standing
 from dkimgate.message.message import HeaderField, split_message
@@ -38,6 +37,7 @@ from tests.dkim_world import (
     rsa_record,
     zone,
 )
+from tests.fake_dns import FakeResolver
 
 BODIES = {
     "plain": BODY,

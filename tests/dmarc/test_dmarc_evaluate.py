@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from dkimgate.dkim.verify import CheckedSignature
 from dkimgate.dmarc import walk
 from dkimgate.dmarc.evaluate import BOTH, RESULTS, RFC7489, RFC9989, Dmarc, check_dmarc, prepare
-from dkimgate.dns.resolver import FakeResolver
 from dkimgate.evidence.result_claims import of_dmarc
 from dkimgate.facts import Standing
 from dkimgate.spf.check import Spf
+from tests.fake_dns import FakeResolver
 
 NONE = Spf("none", None)
 

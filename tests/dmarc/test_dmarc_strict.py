@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dkimgate.dmarc.strict import Strict, strictness
-from dkimgate.dns.resolver import FakeResolver
+from tests.fake_dns import FakeResolver
 from tests.gate.sending_world import gate, leaves, mail
 
 WWW = b"From: u@www.hosted.example\nTo: victim@receiver.example\nSubject: t\nMessage-ID: <t@hosted.example>\n\nhi\n"

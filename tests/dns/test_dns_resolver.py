@@ -19,7 +19,8 @@ import dns.resolver
 import dns.rrset
 import pytest
 
-from dkimgate.dns.resolver import FAILURE_TTL, Answer, FakeResolver, Lookup, Resolver, Status
+from dkimgate.dns.resolver import FAILURE_TTL, Answer, Lookup, Resolver, Status
+from tests.fake_dns import FakeResolver
 
 LOOPBACK = ip_address("127.0.0.1")
 ZONE = {

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from dkimgate.arc.validate import Chain, Validation, validate
 from dkimgate.authres import authentication_results
 from dkimgate.config.dkimgate_yaml import Trust
-from dkimgate.dns.resolver import FakeResolver
 from dkimgate.evidence.arc_claims import MOST_RESULTS, claims
 from dkimgate.evidence.claims import arrival_of
 from dkimgate.facts import Claim, Spam, Standing
@@ -19,6 +18,7 @@ from dkimgate.message.author import author_of
 from dkimgate.message.message import HeaderField
 from tests.arc.sealing import FAIL, LETTER, LIST, NOW, PASS, RELAY, SIGNED, STRANGER, ZONE, Dns, Mail, chain_of, mail
 from tests.bodies import forms
+from tests.fake_dns import FakeResolver
 
 AUTHOR = "author.example"
 SEALERS = ("lists.example", "*.relay.example")

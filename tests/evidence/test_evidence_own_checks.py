@@ -6,7 +6,6 @@ import pytest
 
 from dkimgate.dkim.verify import check_signatures
 from dkimgate.dmarc.evaluate import check_dmarc, prepare
-from dkimgate.dns.resolver import FakeResolver
 from dkimgate.evidence import result_claims
 from dkimgate.evidence.claims import arrival_of
 from dkimgate.evidence.entry_session import entry_of
@@ -17,6 +16,7 @@ from dkimgate.message.message import Connection, Envelope, Message, split_messag
 from dkimgate.spf.check import check_spf
 from tests.bodies import forms
 from tests.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, zone
+from tests.fake_dns import FakeResolver
 from tests.headers import TRUST
 
 BORDER = b"Received: from c.example (c.example [%s]) by mx.forwarder.example (Postfix) with ESMTP id 4F2A; Sat, 21 Nov 2026 16:20:25 +0000\r\n"

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from dkimgate.config.dkimgate_yaml import Config, Trust
 from dkimgate.dkim.keys import signing_key
 from dkimgate.dmarc.evaluate import RESULTS, check_dmarc
-from dkimgate.dns.resolver import Answer, FakeResolver, Kind, Lookup, Status
+from dkimgate.dns.resolver import Answer, Kind, Lookup, Status
 from dkimgate.evidence import checks_here
 from dkimgate.evidence.claims import arrival_of
 from dkimgate.evidence.entry_session import stated_spf
@@ -28,6 +28,7 @@ from dkimgate.spf.check import check_spf
 from tests.arc.sealing import mail
 from tests.bodies import forms
 from tests.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, zone
+from tests.fake_dns import FakeResolver
 
 IP = "198.51.100.66"
 REVERSE = "66.100.51.198.in-addr.arpa"

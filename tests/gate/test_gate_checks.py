@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from dkimgate.dns.resolver import FakeResolver
 from dkimgate.facts import Disposition, Outcome
 from dkimgate.gate.gate import Gate
 from dkimgate.message.message import Connection, Envelope, Message, split_message
 from tests.arc.sealing import ZONE as ARC_ZONE
 from tests.arc.sealing import mail
 from tests.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, pem, zone
+from tests.fake_dns import FakeResolver
 from tests.headers import BORDER, REINJECTED
 
 POLICY = Path(__file__).parents[2] / "config" / "policy.yaml"

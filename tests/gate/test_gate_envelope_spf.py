@@ -10,10 +10,11 @@ import spf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dkimgate.dns.resolver import Address, FakeResolver, Lookup
+from dkimgate.dns.resolver import Address, Lookup
 from dkimgate.gate import envelope_spf
 from dkimgate.gate.envelope_spf import outgoing_spf
 from dkimgate.postfix.way_out import WayOut
+from tests.fake_dns import FakeResolver
 
 OURS = ip_address("192.0.2.10")
 OURS6 = ip_address("2001:db8::10")

@@ -16,13 +16,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from dkimgate.arc.validate import Validation
 from dkimgate.config.problem import ConfigError
 from dkimgate.dkim.keys import SigningKey
-from dkimgate.dns.resolver import FakeResolver
 from dkimgate.facts import Disposition, Outcome
 from dkimgate.gate.gate import Gate
 from dkimgate.message.message import Connection, Envelope, HeaderField, Message
 from dkimgate.record.journal import JournalError
 from tests.arc.sealing import EDDA, FAIL, LETTER, LIST, PASS, RELAY, ZONE, Mail, chain_of, mail
 from tests.arc.test_arc_chain import RECORDS
+from tests.fake_dns import FakeResolver
 from tests.headers import BORDER, OUTSIDE, REINJECTED
 from tests.problems import refusals, told
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from dkimgate import srs
 from dkimgate.config.dkimgate_yaml import Config, Listener
-from dkimgate.dns.resolver import FakeResolver
 from dkimgate.facts import Facts, HeaderSigns
 from dkimgate.gate import config_checks
 from dkimgate.gate.gate import Gate
 from dkimgate.gate.stripping import strip
 from dkimgate.message.message import Connection, Envelope, HeaderField, Message
 from dkimgate.passport.secrets import Secret, Secrets
+from tests.fake_dns import FakeResolver
 from tests.laws import generated_messages as world
 from tests.laws import outsider
 from tests.laws.attack_world import NOW

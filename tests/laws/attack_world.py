@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from dkimgate.config import yaml_file
-from dkimgate.dns.resolver import FakeResolver
 from dkimgate.facts import Disposition, Outcome
 from dkimgate.gate.gate import Gate
 from dkimgate.message.message import Connection, Envelope, HeaderField, Message, split_message
@@ -16,6 +15,7 @@ from dkimgate.passport.secrets import new_secret
 from dkimgate.policy.language import loader
 from tests.arc.sealing import ZONE as ARC_ZONE
 from tests.dkim_world import ed25519_record, pem, rsa_record
+from tests.fake_dns import FakeResolver
 
 NOW = 1_790_000_000.0
 SHIPPED = Path(__file__).parents[2] / "config" / "policy.yaml"

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from dkimgate import srs
 from dkimgate.config.dkimgate_yaml import Config, Forwarder, Outgoing, Passport, Trust, Unalign, Verify
 from dkimgate.dkim.keys import signing_key
-from dkimgate.dns.resolver import FakeResolver
 from dkimgate.facts import Disposition, Outcome
 from dkimgate.gate import config_checks
 from dkimgate.gate.gate import Gate
@@ -30,6 +29,7 @@ from dkimgate.policy.proof import prove
 from tests import smtp_model
 from tests.arc.sealing import LIST, mail
 from tests.dkim_world import Signer, rsa_key, rsa_record
+from tests.fake_dns import FakeResolver
 from tests.laws.attack_fields import FAKE_PASSPORT, OTHERS, RESULTS, ROUTES
 from tests.laws.attack_world import (
     AMAVIS,

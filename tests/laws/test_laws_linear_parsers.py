@@ -20,7 +20,6 @@ from dkimgate.dkim.canonical import BodyHash, relaxed_field
 from dkimgate.dkim.public_key import published_key
 from dkimgate.dkim.verify import check_signatures
 from dkimgate.dmarc import record
-from dkimgate.dns.resolver import FakeResolver
 from dkimgate.evidence import spam_fields
 from dkimgate.evidence.gather import see
 from dkimgate.evidence.route import hops_below
@@ -33,6 +32,7 @@ from dkimgate.record.journal_reader import Reader
 from dkimgate.spf.check import check_spf
 from dkimgate.srs import Secrets
 from tests.bodies import forms
+from tests.fake_dns import FakeResolver
 from tests.headers import CONFIG, REINJECTED, TRUST
 from tests.laws import linear
 from tests.laws.attack_world import AUTHOR, BORDER, NOW, STRANGER, WIRINGS, Forwarder

@@ -15,11 +15,11 @@ from typing import Any
 import dkim
 import pytest
 
-from dkimgate.dns.resolver import FakeResolver
 from dkimgate.facts import Disposition, Outcome, Sign
 from dkimgate.message.message import Connection
 from dkimgate.policy.language.model import Rule
 from tests.dkim_world import Signer, rsa_record
+from tests.fake_dns import FakeResolver
 from tests.laws.attack_world import BORDER, HOSTED_KEY, REINJECTED, STRANGER, ZONE
 from tests.laws.test_laws_second_door import FORWARDERS, OURS, Door
 

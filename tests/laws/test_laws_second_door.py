@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from dkimgate.dns.resolver import FakeResolver
 from dkimgate.facts import Disposition, Outcome, Sign
 from dkimgate.gate.gate import Gate
 from dkimgate.message.author import author_of
@@ -19,6 +18,7 @@ from dkimgate.policy.language.model import Rule
 from dkimgate.srs import new_secret
 from tests.arc.sealing import LIST, mail
 from tests.dkim_world import Signer, pem
+from tests.fake_dns import FakeResolver
 from tests.laws.attack_authors import AUTHORS
 from tests.laws.attack_world import AUTHOR, BORDER, HOSTED_KEY, NOW, REINJECTED, SHIPPED, STRANGER, ZONE
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate.dns.resolver import FakeResolver
 from dkimgate.message.message import Envelope, HeaderField, Message
+from tests.fake_dns import FakeResolver
 from tests.laws.attack_authors import AUTHORS, TOO_MUCH
 from tests.laws.attack_fields import OTHERS, RESULTS, ROUTES, SPAM
 from tests.laws.attack_passports import CHANGES, FORGED, HONEST, Change, Comeback

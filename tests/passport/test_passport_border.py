@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from dkimgate.authres.authentication_results import read
-from dkimgate.dns.resolver import FakeResolver
 from dkimgate.facts import Outcome
 from dkimgate.gate.gate import Gate
 from dkimgate.message.message import Connection, Envelope, HeaderField, Message, split_message
 from dkimgate.passport.secrets import new_secret
 from tests.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, pem, zone
+from tests.fake_dns import FakeResolver
 from tests.headers import BORDER, REINJECTED
 
 POLICY = Path(__file__).parents[2] / "config" / "policy.yaml"

@@ -11,13 +11,14 @@ import pytest
 
 from dkimgate.config import dkimgate_yaml
 from dkimgate.config.dkimgate_yaml import Outgoing
-from dkimgate.dns.resolver import Address, FakeResolver
+from dkimgate.dns.resolver import Address
 from dkimgate.gate.gate import Gate
 from dkimgate.message.message import Connection, Envelope, Message, split_message
 from dkimgate.postfix import this_host
 from dkimgate.postfix.settings import Settings
 from dkimgate.postfix.this_host import System
 from dkimgate.postfix.way_out import MOST_DOMAINS, Known, WayOut, configured, find
+from tests.fake_dns import FakeResolver
 
 V4, V6 = "203.0.113.10", "2001:db8::10"
 DEFAULTS = {

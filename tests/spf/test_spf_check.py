@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dkimgate.dns.resolver import FakeResolver
 from dkimgate.evidence.entry_session import Entry, entry_of
 from dkimgate.evidence.result_claims import of_spf
 from dkimgate.evidence.route import route_of
 from dkimgate.facts import Origin, Standing
 from dkimgate.message.message import Connection
 from dkimgate.spf.check import RESULTS, check_spf
+from tests.fake_dns import FakeResolver
 from tests.headers import AUTHOR, BORDER, OUTSIDE, REINJECTED, TRUST, message
 
 CLIENT = "192.0.2.66"

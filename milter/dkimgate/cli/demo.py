@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import json
 import tempfile
 import time
@@ -25,6 +26,7 @@ from dkimgate.cli.demo_world import (
 from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import BAD, DIM, GOOD, Cell, CommandError, Screen
 from dkimgate.cli.show import arrival, arrived_badly, number
+from dkimgate.dns.resolver import Resolver
 from dkimgate.facts import EnvelopeAction
 from dkimgate.message.message import Connection, Envelope, Message, split_message
 from dkimgate.postfix.milter_client import MilterClient, MilterError
@@ -165,9 +167,9 @@ def run(options: argparse.Namespace) -> int:
 def play() -> list[Shown]:
     """Every message through a daemon with the gate and one without. Raises OSError, MilterError, CommandError."""
     keys = Keys.new()
-    receiver = Receiver(keys.zone())
-    with tempfile.TemporaryDirectory(prefix="dkimgate-demo-") as name, name_server(receiver.zone) as port:
+    with tempfile.TemporaryDirectory(prefix="dkimgate-demo-") as name, name_server(keys.zone()) as port:
         folder = Path(name)
+        receiver = Receiver(Resolver([ipaddress.IPv4Address("127.0.0.1")], port).lookup)
         files = {mode: write_configuration(folder, mode, keys, port) for mode in ("enforce", "observe")}
         with daemons(files) as addresses:
             departed = {

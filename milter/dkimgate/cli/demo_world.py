@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import resources
@@ -32,7 +32,7 @@ from dkimgate.cli.screen import CommandError
 from dkimgate.dkim.canonical import BodyHash
 from dkimgate.dkim.keys import PrivateKey, SigningKey, signing_key
 from dkimgate.dkim.sign import sign
-from dkimgate.dns.resolver import FakeResolver
+from dkimgate.dns.resolver import Lookup
 from dkimgate.gate.envelope_spf import outgoing_spf
 from dkimgate.message import domains
 from dkimgate.message.author import author_of
@@ -104,7 +104,7 @@ def sign_as_friend(header: tuple[HeaderField, ...], body: bytes, key: SigningKey
 class Receiver:
     """The next host: it knows nothing of dkimgate, only what it gets and what DNS says."""
 
-    zone: dict[str, dict[str, list[str]]]
+    lookup: Callable[[], Lookup]
 
     def dmarc(self, message: bytes, sender: str) -> str:
         """Its DMARC result: pass by an aligned DKIM signature that dkimpy verifies, or by aligned SPF; else fail."""
@@ -112,7 +112,7 @@ class Receiver:
         author = author_of(header).domain or ""
         signatures = sum(field.key == "dkim-signature" for field in header)
         signed = any(self._verifies(message, index, author) for index in range(signatures))
-        spf, _ = outgoing_spf(sender, _WAY_OUT, author, FakeResolver(self.zone).lookup())
+        spf, _ = outgoing_spf(sender, _WAY_OUT, author, self.lookup())
         return "pass" if signed or spf else "fail"
 
     def _verifies(self, message: bytes, index: int, author: str) -> bool:
@@ -125,8 +125,7 @@ class Receiver:
 
     def _txt(self, name: bytes | str, timeout: float = 5.0) -> bytes | None:
         text = name.decode("ascii") if isinstance(name, bytes) else name
-        found = self.zone.get(text.rstrip(".").lower(), {}).get("TXT")
-        return found[0].encode("ascii") if found else None
+        return next(iter(self.lookup().txt(text).values), None)
 
 
 @contextmanager

@@ -6,9 +6,9 @@ import ipaddress
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, Literal, Protocol, TypeVar, cast
 
@@ -296,50 +296,3 @@ def _reason(error: Exception) -> str:
         case dns.resolver.NoNameservers():
             return "no name server could answer"
     return str(error) or type(error).__name__
-
-
-@dataclass
-class FakeResolver:
-    """A zone instead of the DNS, for tests: `FakeResolver({"a.example": {"TXT": ["v=spf1 -all"], "MX": ["10
-    mx.a.example"]}})`.
-
-    Names are in lower case. Questions about the names in `failing` fail; all that reach the zone are noted in `asked`.
-    """
-
-    zone: Mapping[str, Mapping[str, Sequence[str]]]
-    failing: frozenset[str] = frozenset()
-    deadline: float = 5.0
-    questions: int = MOST_QUESTIONS
-    clock: Callable[[], float] = time.monotonic
-    asked: list[tuple[str, str]] = field(default_factory=list)
-
-    def lookup(self) -> Lookup:
-        """As of a Resolver."""
-        return Lookup(self, self.deadline, self.questions, self.clock)
-
-    def cached(self, name: str, kind: Kind) -> Answer[object] | None:
-        """Nothing, ever."""
-        return None
-
-    def ask(self, name: str, kind: Kind, seconds: float) -> Answer[object]:
-        """Look into the zone."""
-        self.asked.append((name, kind))
-        if name in self.failing:
-            return Answer(Status.FAILED, why=f"{kind} {name}: failing")
-        values = tuple(_from_zone(kind, text) for text in self.zone.get(name, {}).get(kind, ()))
-        if values:
-            return Answer(Status.FOUND, values)
-        below = any(known == name or known.endswith(f".{name}") for known in self.zone)
-        return _NOTHING if below else _NO_NAME
-
-
-def _from_zone(kind: Kind, text: str) -> object:
-    match kind:
-        case "TXT":
-            return text.encode("utf-8")
-        case "MX":
-            preference, _, name = text.partition(" ")
-            return int(preference), name.rstrip(".")
-        case "PTR":
-            return text.rstrip(".")
-    return ipaddress.ip_address(text)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dkimgate.config import yaml_file
-from dkimgate.dns.resolver import FakeResolver
 from dkimgate.facts import Assessment
 from dkimgate.gate.gate import Gate
 from dkimgate.message.message import Connection, Envelope, HeaderField, Message
@@ -17,6 +16,7 @@ from dkimgate.policy.verdict import reach
 from tests.dkim_world import pem
 from tests.evidence.echoes import zone
 from tests.evidence.echoes.table import Row
+from tests.fake_dns import FakeResolver
 
 CONFIG = Path(__file__).parents[3] / "config"
 NOW = 1_800_000_000.0
