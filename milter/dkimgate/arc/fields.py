@@ -52,11 +52,6 @@ class Located:
         tag = self.tags.get(name)
         return tag.text if tag else None
 
-    def unsigned(self) -> HeaderField:
-        """The field as it was signed: with an empty `b=` (RFC 6376 section 3.7)."""
-        tag, value = self.tags["b"], self.field.value
-        return HeaderField(self.field.name, value[: tag.start] + value[tag.end :])
-
 
 @dataclass(frozen=True, slots=True)
 class FieldSet:
@@ -76,7 +71,7 @@ class ArcSignature:
     domain: str
     selector: str
     octets: bytes
-    unsigned: HeaderField
+    field: HeaderField
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +83,14 @@ class Seal(ArcSignature):
 
 @dataclass(frozen=True, slots=True)
 class MessageSignature(ArcSignature):
-    """An ARC-Message-Signature (section 4.1.2). `names`: what `h=` lists, in lower case; `expires` in seconds since
-    1970."""
+    """An ARC-Message-Signature (section 4.1.2). `names`: what `h=` lists, in lower case; the forms are "simple" or
+    "relaxed"; `expires` in seconds since 1970."""
 
     position: int
     names: tuple[bytes, ...]
     body_hash: bytes
-    simple_header: bool
-    simple_body: bool
+    header_form: str
+    body_form: str
     expires: int | None
 
 
@@ -196,12 +191,12 @@ def message_signature_of(located: Located) -> MessageSignature:
         raise Broken("h= does not list From")
     if SEAL.encode() in names:
         raise Broken("h= lists ARC-Seal")
-    simple_header, simple_body = _canonicalization(located.get("c"))
+    header_form, body_form = _canonicalization(located.get("c"))
     signed, expires = _number(located, "t"), _number(located, "x")
     if signed is not None and expires is not None and expires < signed:
         raise Broken("x= is before t=")
     body_hash = _base64(located, "bh")
-    return MessageSignature(*_common(located), located.position, names, body_hash, simple_header, simple_body, expires)
+    return MessageSignature(*_common(located), located.position, names, body_hash, header_form, body_form, expires)
 
 
 def _common(located: Located) -> tuple[str, str, str, bytes, HeaderField]:
@@ -215,7 +210,7 @@ def _common(located: Located) -> tuple[str, str, str, bytes, HeaderField]:
     selector = located["s"].lower()
     if not _SELECTOR.fullmatch(selector):
         raise Broken("s= is no selector")
-    return algorithm, domain, selector, octets, located.unsigned()
+    return algorithm, domain, selector, octets, located.field
 
 
 _SELECTOR = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
@@ -242,17 +237,16 @@ def _words(text: str) -> list[str]:
     return [word.strip(" \t\r\n").lower() for word in text.split(":")]
 
 
-def _canonicalization(text: str | None) -> tuple[bool, bool]:
-    """Are header and body in simple form?
+def _canonicalization(text: str | None) -> tuple[str, str]:
+    """The forms of header and body.
 
     Where nothing is said, both are relaxed: RFC 6376 section 3.5 has simple, but ARC grew up with relaxed, and other
     validators and their common test suite take that.
     """
     if text is None:
-        return False, False
+        return "relaxed", "relaxed"
     header, slash, body = text.partition("/")
-    body = body if slash else "simple"
-    for word in (header, body):
-        if word not in ("simple", "relaxed"):
-            raise Broken("c= is not made of simple and relaxed")
-    return header == "simple", body == "simple"
+    forms = header, body if slash else "simple"
+    if not set(forms) <= {"simple", "relaxed"}:
+        raise Broken("c= is not made of simple and relaxed")
+    return forms

@@ -20,8 +20,9 @@ from dkimgate.arc.fields import (
     seal_of,
     split_results,
 )
-from dkimgate.arc.verify import Signed, Unanswered
+from dkimgate.arc.verify import Unanswered, check_message, check_seals, uncovered
 from dkimgate.dkim.canonical import BodyForms
+from dkimgate.dkim.content import Content
 from dkimgate.dns.resolver import Lookup
 from dkimgate.message import domains
 from dkimgate.message.message import HeaderField
@@ -102,18 +103,18 @@ def validate(header: Sequence[HeaderField], body: BodyForms, lookup: Lookup, now
         sets = tuple(_public(each, seal) for each, seal in zip(fields, seals, strict=True))
         _check_statuses(seals)
         newest = _message_signature(fields[-1])
-        signed = Signed(header, body)
+        content = Content(header, body)
         now = time.time() if now is None else now
         with _saying(f"the ARC-Message-Signature of {newest.domain}"):
-            signed.check_message(newest, now, lookup)
-        signed.check_seals(fields, seals, lookup)
+            check_message(content, newest, now, lookup)
+        check_seals(content, fields, seals, lookup)
     except Broken as broken:
         return Chain(Validation.FAIL, str(broken), sets, results=results)
     except Unanswered as unanswered:
         return Chain(Validation.TEMPERROR, str(unanswered), sets, results=results)
     why = f"every seal verifies, the newest of {sets[-1].sealer}"
-    oldest = _oldest_pass(signed, fields, now, lookup)
-    return Chain(Validation.PASS, why, sets, oldest, signed.uncovered(newest, SHOWN), results)
+    oldest = _oldest_pass(content, fields, now, lookup)
+    return Chain(Validation.PASS, why, sets, oldest, uncovered(content, newest, SHOWN), results)
 
 
 def validate_seals(header: Sequence[HeaderField], lookup: Lookup) -> Chain:
@@ -125,7 +126,7 @@ def validate_seals(header: Sequence[HeaderField], lookup: Lookup) -> Chain:
         fields = field_sets(header)
         seals = [_seal(each) for each in fields]
         _check_statuses(seals)
-        Signed(header, None).check_seals(fields, seals, lookup)
+        check_seals(Content(header, None), fields, seals, lookup)
     except Broken as broken:
         return Chain(Validation.FAIL, str(broken))
     except Unanswered as unanswered:
@@ -171,11 +172,11 @@ def _check_statuses(seals: Sequence[Seal]) -> None:
             raise Broken(f"cv={seal.cv} in the ARC-Seal of instance {instance}")
 
 
-def _oldest_pass(signed: Signed, sets: Sequence[FieldSet], now: float, lookup: Lookup) -> int:
+def _oldest_pass(content: Content, sets: Sequence[FieldSet], now: float, lookup: Lookup) -> int:
     """The lowest instance down to which the message signatures verify, 0 if all do. The newest does."""
     for fields in reversed(sets[:-1]):
         try:
-            signed.check_message(_message_signature(fields), now, lookup)
+            check_message(content, _message_signature(fields), now, lookup)
         except (Broken, Unanswered):
             return fields.instance + 1
     return 0

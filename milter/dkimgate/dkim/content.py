@@ -6,12 +6,13 @@ Both forms of the body are hashed as it streams by, the simple one only if a sig
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from dkimgate.dkim import tag_list
 from dkimgate.dkim.canonical import BodyForm, BodyForms, relaxed_field
-from dkimgate.dkim.signature import Tags, without_signature
+from dkimgate.dkim.signature import without_signature
 from dkimgate.message.message import HeaderField
 
 SIGNATURES = ("dkim-signature", "arc-message-signature")
@@ -31,13 +32,16 @@ def _is_relaxed(value: bytes) -> bool:
 
 
 class Content:
-    """A message as its signatures see it. `body` is None where none is looked at."""
+    """A message as its signatures see it, those of DKIM and ARC. `body` is None where none is looked at. What several
+    signatures cover is made canonical once. Not for several threads."""
 
     def __init__(self, header: Sequence[HeaderField], body: BodyForms | None) -> None:
+        self._header = header
         self._body = body
-        self._fields: dict[bytes, list[HeaderField]] = defaultdict(list)
-        for field in header:
-            self._fields[_key(field.name)].append(field)
+        self._relaxed: dict[int, bytes] = {}
+        self._positions: dict[bytes, list[int]] = defaultdict(list)
+        for position, field in enumerate(header):
+            self._positions[field.name.rstrip(b" \t").lower()].append(position)
 
     def body(self, form: str) -> BodyForm:
         """The body in that form, "simple" or "relaxed". Raises ValueError where it was not made."""
@@ -45,30 +49,40 @@ class Content:
             raise ValueError("there is no body to look at")
         return self._body.form(form)
 
-    def header(self, tags: Tags, field: HeaderField) -> bytes:
-        """The octets that b= signs: the fields that h= names, of each name the lowest first, then the signature without
-        b=.
+    def digest(self, names: Iterable[bytes], form: str, field: HeaderField, own: int | None = None) -> bytes:
+        """SHA-256 of what b= signs: the fields that h= names, of each name the lowest first, then the signature without
+        b=. `form` is "simple" or "relaxed".
 
-        A name that stands more often in h= than in the header is signed as absent.
+        A name that stands more often in h= than in the header is signed as absent. `own`: the position of the
+        signature, where h= may name others of its kind.
         """
-        canonical = relaxed_field if tags.header_form == "relaxed" else simple_field
-        taken: dict[bytes, int] = defaultdict(int)
-        lines: list[bytes] = []
-        for name in tags.names:
-            fields = self._fields.get(name, [])
-            taken[name] += 1
-            if taken[name] <= len(fields):
-                lines.append(canonical(fields[-taken[name]]))
-        lines.append(canonical(HeaderField(field.name, without_signature(field.value))))
-        return b"\r\n".join(lines)
+        signed = hashlib.sha256()
+        lowest: dict[bytes, Iterator[int]] = {}
+        for name in names:
+            if name not in lowest:
+                lowest[name] = (at for at in reversed(self._positions.get(name, ())) if at != own)
+            position = next(lowest[name], None)
+            if position is not None:
+                taken = self.relaxed(position) if form == "relaxed" else simple_field(self._header[position])
+                signed.update(taken + b"\r\n")
+        bare = unsigned(field)
+        signed.update(relaxed_field(bare) if form == "relaxed" else simple_field(bare))
+        return signed.digest()
+
+    def relaxed(self, position: int) -> bytes:
+        """A field of the header in relaxed form, without a line end."""
+        if position not in self._relaxed:
+            self._relaxed[position] = relaxed_field(self._header[position])
+        return self._relaxed[position]
 
     def count(self, name: bytes) -> int:
         """How many fields of that name (in lower case) there are."""
-        return len(self._fields.get(name, []))
+        return len(self._positions.get(name, ()))
 
 
-def _key(name: bytes) -> bytes:
-    return name.rstrip(b" \t").lower()
+def unsigned(field: HeaderField) -> HeaderField:
+    """A signature as it was signed (section 3.7)."""
+    return HeaderField(field.name, without_signature(field.value))
 
 
 def simple_field(field: HeaderField) -> bytes:

@@ -7,7 +7,6 @@ instead.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -152,7 +151,7 @@ def _signed(
     found = replace(found, key_bits=key.bits)
     if key.testing:
         return replace(found, result="neutral", why="the key is for tests (t=y): as if there were no signature")
-    if not key.verifies(tags.signature, hashlib.sha256(content.header(tags, field)).digest()):
+    if not key.verifies(tags.signature, content.digest(tags.names, tags.header_form, field)):
         return replace(found, result="fail", why="the signature does not fit header and key")
     return replace(found, result="pass")
 

@@ -11,7 +11,6 @@ The public half of our key verifies, and no DNS is asked.
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -132,8 +131,8 @@ def _verifies(named: Named, content: Content, now: float) -> bool:
         return False
     if content.count(b"from") != 1:
         return False
-    signed = hashlib.sha256(content.header(tags, named.field))
-    return PublicKey(named.key.private.public_key()).verifies(tags.signature, signed.digest())
+    signed = content.digest(tags.names, tags.header_form, named.field)
+    return PublicKey(named.key.private.public_key()).verifies(tags.signature, signed)
 
 
 def discounted(
