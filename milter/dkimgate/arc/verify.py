@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dkimgate.arc.fields import ArcSignature, Broken, FieldSet, MessageSignature, Seal
 from dkimgate.dkim.canonical import relaxed_field
 from dkimgate.dkim.content import Content, unsigned
-from dkimgate.dkim.public_key import KeyProblem, NoKey, published_key
+from dkimgate.dkim.public_key import NoKey, published_key
 from dkimgate.dns.resolver import Lookup
 
 
@@ -67,7 +67,7 @@ def check(signature: ArcSignature, digest: bytes, lookup: Lookup) -> None:
     """
     key = published_key(signature.domain, signature.selector, signature.algorithm, lookup)
     if isinstance(key, NoKey):
-        if key.problem is KeyProblem.UNANSWERED:
+        if key.result == "temperror":
             raise Unanswered(f"no answer from DNS for {signature.selector}._domainkey.{signature.domain}: {key.why}")
         raise Broken(key.why)
     if not key.verifies(signature.octets, digest):

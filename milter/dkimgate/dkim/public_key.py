@@ -7,7 +7,6 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -31,23 +30,13 @@ LONGEST_RECORD = 8192
 """Octets of a key record that are read; one of an 8192-bit key takes 1,450."""
 
 
-class KeyProblem(StrEnum):
-    """Why there is no key to verify with."""
-
-    UNANSWERED = "unanswered"  # DNS failed, so nobody knows
-    MISSING = "missing"
-    SEVERAL = "several"  # a verifier may take any of them, so none is taken (section 3.6.2.2)
-    REVOKED = "revoked"
-    UNFIT = "unfit"  # not for this algorithm, or not for mail
-    UNREADABLE = "unreadable"
-    WEAK = "weak"  # too short (RFC 8301 section 3.2), or too dear to use
-
-
 @dataclass(frozen=True, slots=True)
 class NoKey:
-    """There is no key; `why` in words that may follow a colon."""
+    """There is no key to verify with. `result`: what a signature by it comes to, "temperror" where DNS failed, so that
+    nobody knows, "policy" where the key is too short (RFC 8301 section 3.2) or too dear to use, else "permerror". `why`
+    in words that may follow a colon."""
 
-    problem: KeyProblem
+    result: str
     why: str
 
 
@@ -88,12 +77,12 @@ def published_key(domain: str, selector: str, algorithm: str, lookup: Lookup) ->
     name = f"{selector}._domainkey.{domain}"
     answer = lookup.txt(name)
     if answer.status is Status.FAILED:
-        return NoKey(KeyProblem.UNANSWERED, answer.why)
+        return NoKey("temperror", answer.why)
     records = [found for text in answer.values if (found := _record(text)) is not None]
     if not records:
-        return NoKey(KeyProblem.MISSING, f"{name} has no key record")
+        return NoKey("permerror", f"{name} has no key record")
     if len(records) > 1:
-        return NoKey(KeyProblem.SEVERAL, f"{name} has several key records")
+        return NoKey("permerror", f"{name} has several key records")
     unfit = _unfit(records[0], algorithm)
     if unfit is not None:
         return unfit
@@ -111,13 +100,13 @@ def _record(text: bytes) -> dict[str, str] | None:
 
 def _unfit(record: dict[str, str], algorithm: str) -> NoKey | None:
     if not record["p"]:
-        return NoKey(KeyProblem.REVOKED, "the key is revoked")
+        return NoKey("permerror", "the key is revoked")
     if f"{record.get('k', 'rsa').lower()}-sha256" != algorithm:
-        return NoKey(KeyProblem.UNFIT, f"the key in DNS is of another kind than a={algorithm}")
+        return NoKey("permerror", f"the key in DNS is of another kind than a={algorithm}")
     if "h" in record and "sha256" not in _words(record["h"]):
-        return NoKey(KeyProblem.UNFIT, "the key is not for sha256")
+        return NoKey("permerror", "the key is not for sha256")
     if "s" in record and not {"*", "email"} & _words(record["s"]):
-        return NoKey(KeyProblem.UNFIT, "the key is not for mail")
+        return NoKey("permerror", "the key is not for mail")
     return None
 
 
@@ -128,13 +117,13 @@ def _decoded(text: str, algorithm: str) -> RSAPublicKey | Ed25519PublicKey | NoK
             return Ed25519PublicKey.from_public_bytes(octets)
         key = load_der_public_key(octets)
     except (binascii.Error, ValueError, UnsupportedAlgorithm):
-        return NoKey(KeyProblem.UNREADABLE, "the key in DNS can't be read")
+        return NoKey("permerror", "the key in DNS can't be read")
     if not isinstance(key, RSAPublicKey):
-        return NoKey(KeyProblem.UNREADABLE, "the key in DNS is not RSA")
+        return NoKey("permerror", "the key in DNS is not RSA")
     if not LEAST_BITS <= key.key_size <= MOST_BITS:
-        return NoKey(KeyProblem.WEAK, f"an RSA key of {key.key_size} bits: {LEAST_BITS} to {MOST_BITS} are accepted")
+        return NoKey("policy", f"an RSA key of {key.key_size} bits: {LEAST_BITS} to {MOST_BITS} are accepted")
     if key.public_numbers().e.bit_length() > MOST_EXPONENT_BITS:
-        return NoKey(KeyProblem.WEAK, "an RSA key with an exponent that nobody uses in earnest")
+        return NoKey("policy", "an RSA key with an exponent that nobody uses in earnest")
     return key
 
 

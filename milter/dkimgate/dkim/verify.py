@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from dkimgate.dkim import signature
 from dkimgate.dkim.canonical import BodyForms
 from dkimgate.dkim.content import Content
-from dkimgate.dkim.public_key import KeyProblem, NoKey, PublicKey, published_key
+from dkimgate.dkim.public_key import NoKey, PublicKey, published_key
 from dkimgate.dkim.signature import Refused, Tags
 from dkimgate.dns.resolver import Lookup
 from dkimgate.message import domains
@@ -159,9 +159,7 @@ def _signed(
 def _key(tags: Tags, lookup: Lookup) -> PublicKey:
     key = published_key(tags.domain, tags.selector, tags.algorithm, lookup)
     if isinstance(key, NoKey):
-        raise Refused(
-            {KeyProblem.UNANSWERED: "temperror", KeyProblem.WEAK: "policy"}.get(key.problem, "permerror"), key.why
-        )
+        raise Refused(key.result, key.why)
     if key.exact and tags.identity != tags.domain:
         raise Refused("permerror", "the key forbids sub-domains in i= (t=s)")
     return key
