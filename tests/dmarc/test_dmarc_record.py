@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dkimgate.dmarc.record import POLICIES, Record, find, lowered, parse
+from dkimgate.dmarc.record import POLICIES, Record, lowered, parse
+from dkimgate.dmarc.walk import record_at
+from tests.fake_dns import FakeResolver
 
 GOOD = {
     "v=DMARC1; p=none; rua=mailto:dmarc-feedback@hosted.example": Record(policy="none", reports=True),
@@ -77,12 +79,17 @@ def test_what_is_no_record(text: str) -> None:
     assert parse(text.encode()) is None
 
 
+def found(texts: list[bytes]) -> Record | None:
+    zone = {"_dmarc.a.example": {"TXT": [text.decode() for text in texts]}}
+    return record_at("a.example", FakeResolver(zone).lookup())
+
+
 def test_several_records_are_none_but_strangers_do_not_count() -> None:
     one, two = b"v=DMARC1; p=reject", b"v=DMARC1; p=none"
-    assert find([one, two]) is None
-    assert find([one, one]) is None
-    assert find([b"other=1", one, b"v=spf1 -all"]) == Record(policy="reject")
-    assert find([]) is None
+    assert found([one, two]) is None
+    assert found([one, one]) is None
+    assert found([b"other=1", one, b"v=spf1 -all"]) == Record(policy="reject")
+    assert found([]) is None
 
 
 def test_test_mode_lowers_a_policy_by_one() -> None:

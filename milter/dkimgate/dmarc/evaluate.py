@@ -6,8 +6,8 @@ has not earned our signature, so by default both are evaluated and the worse res
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from dkimgate.dkim.verify import CheckedSignature
 from dkimgate.dmarc import record as dmarc_record
@@ -92,10 +92,9 @@ def check_dmarc(
         verdicts = [Evaluation(reading, "permerror", "no single author domain") for reading in readings]
     else:
         identifiers = _identifiers(spf, signatures)
-        by = {RFC9989: _by_tree, RFC7489: _by_list}
-        verdicts = [by[reading](author, identifiers, spf is not None, lookup) for reading in readings]
+        verdicts = [_evaluated(reading, author, identifiers, spf is not None, lookup) for reading in readings]
         if all(verdict.result == "none" for verdict in verdicts):
-            verdicts = [find(author, identifiers, spf is not None, lookup) for find in by.values()]
+            verdicts = [_evaluated(reading, author, identifiers, spf is not None, lookup) for reading in BOTH]
     return Dmarc(author, tuple(sorted(verdicts, key=lambda verdict: -RESULTS.index(verdict.result))))
 
 
@@ -111,18 +110,26 @@ def _identifiers(spf: Spf | None, signatures: Sequence[CheckedSignature]) -> tup
     return tuple(sorted(dict.fromkeys(found), key=lambda identifier: not identifier.sure))
 
 
-def _by_tree(author: str, identifiers: tuple[Identifier, ...], spf_checked: bool, lookup: Lookup) -> Evaluation:
-    """RFC 9989 section 5.3."""
+def _evaluated(
+    reading: str, author: str, identifiers: tuple[Identifier, ...], spf_checked: bool, lookup: Lookup
+) -> Evaluation:
+    """By RFC 9989 section 5.3, or by RFC 7489 section 6.6."""
+    by_tree = reading == RFC9989
     try:
-        found = walk.tree_policy_of(author, lookup)
+        found = (walk.tree_policy_of if by_tree else walk.listed_policy_of)(author, lookup)
     except Unanswered as failure:
-        return Evaluation(RFC9989, "temperror", str(failure))
+        return Evaluation(reading, "temperror", str(failure))
     if found is None:
-        return Evaluation(RFC9989, "none", "no DMARC record")
-    policy = _tree_policy(author, found, lookup)
-    return _verdict(
-        RFC9989, author, found, policy, identifiers, spf_checked, lambda domain: _tree_aligned(domain, author, lookup)
-    )
+        return Evaluation(reading, "none", "no DMARC record")
+    where = f"DMARC record at {found.domain}"
+    no_policy = found.record.no_policy if by_tree else _no_listed_policy(found.record)
+    if no_policy is not None:  # bad, and nobody to report to, or several records: DMARC does not apply
+        return Evaluation(reading, "none", f"{where}: {no_policy}", domain=found.domain)
+    if found.record.problem is not None:
+        return Evaluation(reading, "permerror", f"{where}: {found.record.problem}", domain=found.domain)
+    policy = _tree_policy(author, found, lookup) if by_tree else _listed_policy(author, found)
+    result, why = _result(author, found.record, identifiers, spf_checked, by_tree, lookup)
+    return Evaluation(reading, result, why, policy, found.domain)
 
 
 def _tree_policy(author: str, found: Found, lookup: Lookup) -> str:
@@ -149,69 +156,52 @@ def _tree_aligned(domain: str, author: str, lookup: Lookup) -> bool:
     return walk.organizational(domain, walk.walk(domain, lookup)) == organization
 
 
-def _by_list(author: str, identifiers: tuple[Identifier, ...], spf_checked: bool, lookup: Lookup) -> Evaluation:
-    """RFC 7489 section 6.6."""
-    try:
-        found = walk.listed_policy_of(author, lookup)
-    except Unanswered as failure:
-        return Evaluation(RFC7489, "temperror", str(failure))
-    if found is None:
-        return Evaluation(RFC7489, "none", "no DMARC record")
-    if found.record.only_np:
-        found = replace(found, record=replace(found.record, no_policy=None))
+def _no_listed_policy(record: Record) -> str | None:
+    """Why DMARC does not apply by RFC 7489, which knows no np=. Section 6.6.3 has the reasons of RFC 9989 section
+    4.10.1, and one more in step 6: no valid p=, and nobody to report to. RFC 9989 takes the same record for p=none."""
+    if record.no_policy is not None and not record.only_np:
+        return record.no_policy
+    if record.policy is None and record.problem is None and not record.reports:
+        return "no p=, which RFC 7489 requires, and no address for reports"
+    return None
+
+
+def _listed_policy(author: str, found: Found) -> str:
     record = found.record
-    if record.policy is None and record.problem is None and record.no_policy is None and not record.reports:
-        # section 6.6.3, step 6: no valid p=, and nobody to report to. RFC 9989 takes the same record for p=none.
-        why = f"DMARC record at {found.domain}: no p=, which RFC 7489 requires, and no address for reports"
-        return Evaluation(RFC7489, "none", why, domain=found.domain)
-    policy = (record.subdomains if found.domain != author else None) or record.policy or "none"
-    return _verdict(
-        RFC7489, author, found, policy, identifiers, spf_checked, lambda domain: domains.aligned(domain, author)
-    )
+    return (record.subdomains if found.domain != author else None) or record.policy or "none"
 
 
-def _verdict(
-    reading: str,
+def _result(
     author: str,
-    found: Found,
-    policy: str,
+    record: Record,
     identifiers: tuple[Identifier, ...],
     spf_checked: bool,
-    relaxed: Callable[[str], bool],
-) -> Evaluation:
-    """Pass if anything authenticated aligns; temperror if something might have that DNS failed for."""
-    if found.record.no_policy is not None:
-        # RFC 9989 section 4.10.1, RFC 7489 section 6.6.3: a bad policy and nobody to report to, or several records:
-        # DMARC does not apply
-        return Evaluation(
-            reading, "none", f"DMARC record at {found.domain}: {found.record.no_policy}", domain=found.domain
-        )
-    if found.record.problem is not None:
-        return Evaluation(
-            reading, "permerror", f"DMARC record at {found.domain}: {found.record.problem}", domain=found.domain
-        )
+    by_tree: bool,
+    lookup: Lookup,
+) -> tuple[str, str]:
+    """The result, and why: pass if anything authenticated aligns; temperror if something might have that DNS failed
+    for."""
     doubt: str | None = None
     for identifier in identifiers:
         try:
-            aligned = _aligned(identifier, author, found.record, relaxed)
+            aligned = _aligned(identifier, author, record, by_tree, lookup)
         except Unanswered as failure:
             doubt = doubt or str(failure)
             continue
         if aligned and identifier.sure:
-            return Evaluation(reading, "pass", f"{identifier.method} of {identifier.domain}", policy, found.domain)
+            return "pass", f"{identifier.method} of {identifier.domain}"
         if aligned:
             doubt = doubt or f"DNS failed for {identifier.method} of {identifier.domain}"
     if doubt is not None:
-        return Evaluation(reading, "temperror", doubt, policy, found.domain)
+        return "temperror", doubt
     if not spf_checked:
-        return Evaluation(
-            reading, "unknown", "no aligned DKIM signature, and SPF was not checked", policy, found.domain
-        )
-    return Evaluation(reading, "fail", "nothing aligned passes", policy, found.domain)
+        return "unknown", "no aligned DKIM signature, and SPF was not checked"
+    return "fail", "nothing aligned passes"
 
 
-def _aligned(identifier: Identifier, author: str, record: Record, relaxed: Callable[[str], bool]) -> bool:
+def _aligned(identifier: Identifier, author: str, record: Record, by_tree: bool, lookup: Lookup) -> bool:
     if identifier.domain == author:
         return True
-    strict = record.strict_dkim if identifier.method == "dkim" else record.strict_spf
-    return not strict and relaxed(identifier.domain)
+    if record.strict_dkim if identifier.method == "dkim" else record.strict_spf:
+        return False
+    return _tree_aligned(identifier.domain, author, lookup) if by_tree else domains.aligned(identifier.domain, author)

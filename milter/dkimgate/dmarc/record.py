@@ -4,7 +4,7 @@ anybody."""
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dkimgate.dkim import tag_list
@@ -42,19 +42,8 @@ class Record:
     only_np: bool = False
 
 
-def find(texts: Sequence[bytes]) -> Record | None:
-    """The record among the TXT records of one name: those of another kind don't count, and several are none (RFC 9989
-    section 4.10)."""
-    records = _records(texts)
-    return records[0] if len(records) == 1 else None
-
-
-def are_several(texts: Sequence[bytes]) -> bool:
-    """More than one of these is a DMARC record."""
-    return len(_records(texts)) > 1
-
-
-def _records(texts: Sequence[bytes]) -> list[Record]:
+def records(texts: Iterable[bytes]) -> list[Record]:
+    """The records among the TXT records of one name: those of another kind don't count."""
     return [record for record in map(parse, texts) if record is not None]
 
 

@@ -36,15 +36,16 @@ def targets(domain: str) -> Iterator[str]:
 
 
 def record_at(domain: str, lookup: Lookup) -> Record | None:
-    """The policy record of exactly that domain. Raises Unanswered."""
-    return dmarc_record.find(_texts_at(domain, lookup))
+    """The policy record of exactly that domain; several are none (RFC 9989 section 4.10). Raises Unanswered."""
+    found = _records_at(domain, lookup)
+    return found[0] if len(found) == 1 else None
 
 
-def _texts_at(domain: str, lookup: Lookup) -> tuple[bytes, ...]:
+def _records_at(domain: str, lookup: Lookup) -> list[Record]:
     answer = lookup.txt(f"_dmarc.{domain}")
     if answer.status is Status.FAILED:
         raise Unanswered(answer.why)
-    return tuple(answer.values)
+    return dmarc_record.records(answer.values)
 
 
 def walk(domain: str, lookup: Lookup) -> tuple[Found, ...]:
@@ -117,12 +118,11 @@ def listed_policy_of(author: str, lookup: Lookup) -> Found | None:
     `no_policy` says so.
     """
     for domain in dict.fromkeys((author, domains.organizational(author))):
-        texts = _texts_at(domain, lookup)
-        if dmarc_record.are_several(texts):
+        records = _records_at(domain, lookup)
+        if len(records) > 1:
             return Found(domain, Record(no_policy="several records stand there, so none of them counts"))
-        record = dmarc_record.find(texts)
-        if record is not None:
-            return Found(domain, record)
+        if records:
+            return Found(domain, records[0])
     return None
 
 
