@@ -22,16 +22,11 @@ class Origin(StrEnum):
     FORWARDED = "forwarded"  # a border hop stands in its route
     INBOUND = "inbound"  # this session is the border
 
-    @property
-    def outside(self) -> bool:
-        """It came through a border of ours. Of what was relayed, only `Facts.outside` and `Route.outside` can tell."""
-        return self in (Origin.FORWARDED, Origin.INBOUND)
-
 
 def is_outside(origin: Origin, relay: bool) -> bool:
     """What the laws call "from outside", for all that have to know. `relay`: every client that relayed it stands in
     trust.relays."""
-    return origin.outside or (origin is Origin.RELAYED and not relay)
+    return origin in (Origin.FORWARDED, Origin.INBOUND) or (origin is Origin.RELAYED and not relay)
 
 
 class Standing(StrEnum):

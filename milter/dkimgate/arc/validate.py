@@ -52,14 +52,11 @@ class Results:
 
 @dataclass(frozen=True, slots=True)
 class ArcSet:
-    """One set: who sealed it (`d=` and `s=` of its seal), who signed the message with it (`d=`), its `cv=`, its
-    results."""
+    """One set: who sealed it (`d=` of its seal), who signed the message with it (`d=`), and its results. `position` is
+    that of the seal."""
 
-    instance: int
     sealer: str
-    selector: str
     signer: str | None
-    cv: str
     results: Results
     position: int
 
@@ -160,7 +157,7 @@ def _message_signature(fields: FieldSet) -> MessageSignature:
 def _public(fields: FieldSet, seal: Seal) -> ArcSet:
     signer = domains.a_label(fields.message_signature.get("d") or "")
     results = Results(fields.results.position, fields.instance, fields.results.text)
-    return ArcSet(fields.instance, seal.domain, seal.selector, signer, seal.cv, results, fields.seal.position)
+    return ArcSet(seal.domain, signer, results, fields.seal.position)
 
 
 def _check_statuses(seals: Sequence[Seal]) -> None:

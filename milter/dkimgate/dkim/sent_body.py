@@ -45,11 +45,6 @@ class SentBody:
         self.broken = False
         self.eight_bit = False
 
-    @property
-    def hashed(self) -> bool:
-        """It has hashes."""
-        return self._arrived is not None
-
     def update(self, chunk: bytes) -> None:
         """Take the next piece."""
         self._octets += len(chunk)

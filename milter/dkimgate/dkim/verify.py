@@ -31,9 +31,8 @@ class CheckedSignature:
     """What was found out about one signature. `result` is one of `DkimResult`; without `domain` the field can't be
     read.
 
-    `aligned`: by relaxed alignment with the author domain (whatever the result). `limited`: l= leaves octets of the
-    body unsigned, so that anybody may have written them; such a signature is never a pass here. `key_bits` is None
-    where no usable key was fetched.
+    `limited`: l= leaves octets of the body unsigned, so that anybody may have written them; such a signature is never a
+    pass here. `key_bits` is None where no usable key was fetched.
     """
 
     position: int
@@ -42,9 +41,7 @@ class CheckedSignature:
     domain: str | None = None
     selector: str | None = None
     algorithm: str | None = None
-    aligned: bool = False
     limited: bool = False
-    expired: bool = False
     key_bits: int | None = None
 
 
@@ -66,9 +63,7 @@ def check_signatures(
     fields that are left the topmost MOST_READ are looked at, and `most` of them verified.
     """
     content = Content(header[above:], body)
-    return tuple(
-        _check(at, field, content, author, lookup, now) for at, field, _ in _ranked(header, author, above)[:most]
-    )
+    return tuple(_check(at, field, content, lookup, now) for at, field, _ in _ranked(header, author, above)[:most])
 
 
 def ask_for_keys(
@@ -104,20 +99,11 @@ def _may_align(domain: str | None, author: str | None) -> bool:
     return domain is not None and author is not None and domains.may_align(domain, author)
 
 
-def _check(
-    position: int, field: HeaderField, content: Content, author: str | None, lookup: Lookup, now: float
-) -> CheckedSignature:
+def _check(position: int, field: HeaderField, content: Content, lookup: Lookup, now: float) -> CheckedSignature:
     found = CheckedSignature(position, "permerror")
     try:
         tags = signature.read(field.value)
-        found = replace(
-            found,
-            domain=tags.domain,
-            selector=tags.selector,
-            algorithm=tags.algorithm,
-            aligned=author is not None and domains.aligned(tags.domain, author),
-            expired=signature.expired(tags.expires, now),
-        )
+        found = replace(found, domain=tags.domain, selector=tags.selector, algorithm=tags.algorithm)
         signature.acceptable(tags, now)
         if content.count(b"from") != 1:
             raise Refused("permerror", f"{content.count(b'from')} From fields")

@@ -154,7 +154,7 @@ class _Walk:
                 self._hops.append(hop)
                 return self._handed_in() or self._ended(Origin.FORWARDED, stranger)
             inside = _is_inside(hop, self._trust)
-            hop = replace(hop, ours=True, inside=inside)
+            hop = replace(hop, ours=True)
             self._hops.append(hop)
             if hop.login or (hop.mapi and len(self._hops) == len(received)):
                 self._login, self._client = self._login or hop, None

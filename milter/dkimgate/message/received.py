@@ -70,7 +70,7 @@ class Hop:
     `named`: every address that the from clause names, the client's own words among them; `names`: every word there that
     may be the client's name. `of_itself`: addresses and names that the by clause gives the host itself.
 
-    `ours`: a host of ours wrote the field. `inside`: and its client was ours too. These two the route finds out.
+    `ours`: a host of ours wrote the field, which the route finds out.
     """
 
     position: int
@@ -80,7 +80,6 @@ class Hop:
     protocol: str | None = None
     local: bool = False
     ours: bool = False
-    inside: bool = False
     named: tuple[str, ...] = ()
     login: bool = False
     mapi: bool = False

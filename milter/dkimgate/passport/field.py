@@ -69,7 +69,6 @@ class Passport:
     """What one field says. `time` in seconds since 1970; `host`, `queue_id`, `author` and `spam` are None where it says
     nothing."""
 
-    key: str
     time: int
     host: str | None
     queue_id: str | None
@@ -117,7 +116,7 @@ def passport_of(tags: dict[str, str]) -> Passport:
     """The meaning of tags that `parse` gave. Whether they may be believed is not asked here."""
     some = {tag: text if text != "-" else None for tag, text in tags.items()}
     results = [_result(method, text) for method in METHODS for text in (some[method] or "").split(",") if text]
-    return Passport(tags["k"], int(tags["t"]), some["h"], some["q"], some["a"], tuple(results), _spam(some["spam"]))
+    return Passport(int(tags["t"]), some["h"], some["q"], some["a"], tuple(results), _spam(some["spam"]))
 
 
 def _result(method: str, text: str) -> PassportResult:
