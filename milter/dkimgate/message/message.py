@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, field
 
 
@@ -38,32 +37,22 @@ class Envelope:
     recipients: tuple[str, ...] = ()
 
 
-_LONGEST_KNOWN = 64  # octets: longer names are nobody's habit, and would only fill the cache
-
-
-def _key(name: bytes) -> str:
-    return name.strip(b" \t\r\n\0").decode("latin-1").lower()
-
-
-_known_key = functools.lru_cache(maxsize=4096)(_key)
-
-
 @dataclass(frozen=True, slots=True)
 class HeaderField:
     """One header field as raw bytes.
 
     `value` is everything behind the colon: leading white space included, folds as LF and white space (the milter
     protocol's form), no line end at its end. `name` may carry white space behind it (`From : x`), and in what an
-    attacker sends any other octet.
+    attacker sends any other octet. `key` is the name as receivers compare it: without white space around it, in lower
+    case.
     """
 
     name: bytes
     value: bytes
+    key: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def key(self) -> str:
-        """The name as receivers compare it: without white space around it, in lower case."""
-        return _known_key(self.name) if len(self.name) <= _LONGEST_KNOWN else _key(self.name)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", self.name.strip(b" \t\r\n\0").decode("latin-1").lower())
 
     @property
     def text(self) -> str:
