@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from dkimgate.config.dkimgate_yaml import Config
@@ -45,103 +45,83 @@ def aligned_with(domain: str, others: Iterable[str]) -> list[str]:
     return sorted(other for other in others if domains.may_align(domain, other))
 
 
-def _forwarder(file: Path, settings: Config, policy: Policy) -> list[Problem]:
-    asked = [
-        what
-        for what, is_asked in (("sign: forwarder", policy.uses_forwarder), ("seal: true", policy.seals))
-        if is_asked
-    ]
-    if not asked:
-        return []
+def _forwarder(file: Path, settings: Config, policy: Policy) -> Iterator[Problem]:
+    if not (policy.uses_forwarder or policy.seals):
+        return
     if settings.forwarder is None:
-        text = f"the policy says `{asked[0]}`, so the configuration must say `forwarder: {{domain: ...}}`"
-        return [Problem("forwarder.not-set", text, file)]
+        asked = "sign: forwarder" if policy.uses_forwarder else "seal: true"
+        text = f"the policy says `{asked}`, so the configuration must say `forwarder: {{domain: ...}}`"
+        yield Problem("forwarder.not-set", text, file)
+        return
     domain = settings.forwarder.domain
-    if domain not in {key.domain for key in settings.keys}:
-        return [Problem("forwarder.no-key", f"forwarder.domain {domain} has no key under `keys:`", file)]
     aligned = aligned_with(domain, hosted_domains(settings))
-    if aligned and policy.uses_forwarder:
+    if domain not in {key.domain for key in settings.keys}:
+        yield Problem("forwarder.no-key", f"forwarder.domain {domain} has no key under `keys:`", file)
+    elif aligned and policy.uses_forwarder:
         text = (
             f"forwarder.domain {domain} may align with the hosted domain {aligned[0]}: take a domain that no mailbox "
             "uses"
         )
-        return [Problem("forwarder.aligned", text, file)]
-    return []
+        yield Problem("forwarder.aligned", text, file)
 
 
-def _envelope(file: Path, settings: Config, policy: Policy) -> list[Problem]:
+def _envelope(file: Path, settings: Config, policy: Policy) -> Iterator[Problem]:
     """Whoever wants senders rewritten says to what, or what becomes of the message instead."""
-    if settings.unalign is not None:
-        return []
-    return [
-        Problem(
-            "unalign.not-configured",
-            f"the rule {rule.name!r} says `envelope: unalign`, but {file} names no domain for it: add `unalign: "
-            "{domain: ..., secret_file: ...}` there, or `otherwise: hold` (defer, reject) to the rule",
-            Path(policy.file),
-            rule.line,
-        )
-        for rule in policy.all_rules
-        if rule.envelope is EnvelopeAction.UNALIGN and rule.disposition.leaves and rule.otherwise is None
-    ]
+    for rule in policy.all_rules if settings.unalign is None else ():
+        if rule.envelope is EnvelopeAction.UNALIGN and rule.disposition.leaves and rule.otherwise is None:
+            text = (
+                f"the rule {rule.name!r} says `envelope: unalign`, but {file} names no domain for it: add `unalign: "
+                "{domain: ..., secret_file: ...}` there, or `otherwise: hold` (defer, reject) to the rule"
+            )
+            yield Problem("unalign.not-configured", text, Path(policy.file), rule.line)
 
 
-def _removed(file: Path, settings: Config, policy: Policy) -> list[Problem]:
+def _removed(file: Path, settings: Config, policy: Policy) -> Iterator[Problem]:
     """A policy does not take off what the configuration says holds verdicts: a message that passes again would be
     signed without them."""
     verdicts = {field.field.lower() for field in settings.spam_fields}
-    return [
-        Problem(
-            "policy.remove-verdict",
-            f"the rule {rule.name!r} removes {name}, which {file} says holds a spam verdict (spam_fields)",
-            Path(policy.file),
-            rule.line,
-        )
-        for rule in policy.all_rules
-        for name in rule.remove
-        if name.lower() in verdicts
-    ]
+    for rule in policy.all_rules:
+        for name in rule.remove:
+            if name.lower() in verdicts:
+                text = f"the rule {rule.name!r} removes {name}, which {file} says holds a spam verdict (spam_fields)"
+                yield Problem("policy.remove-verdict", text, Path(policy.file), rule.line)
 
 
-def _unalign(file: Path, settings: Config) -> list[Problem]:
+def _unalign(file: Path, settings: Config) -> Iterator[Problem]:
     if settings.unalign is None:
-        return []
+        return
     domain = settings.unalign.domain
     aligned = aligned_with(domain, hosted_domains(settings))
-    if not aligned:
-        return []
-    text = (
-        f"unalign.domain {domain} may align with the hosted domain {aligned[0]}, so a rewritten sender could pass "
-        "for it: take one below a domain that no mailbox uses"
-    )
-    return [Problem("unalign.aligned", text, file)]
+    if aligned:
+        text = (
+            f"unalign.domain {domain} may align with the hosted domain {aligned[0]}, so a rewritten sender could pass "
+            "for it: take one below a domain that no mailbox uses"
+        )
+        yield Problem("unalign.aligned", text, file)
 
 
-def _border(file: Path, settings: Config) -> list[Problem]:
+def _border(file: Path, settings: Config) -> Iterator[Problem]:
     if "border" not in settings.roles:
-        return []
-    found = []
+        return
     if not settings.trust.authserv_names or not settings.trust.authserv_names[0].isascii():
         text = (
             "a listener with `role: border` states results under the first name in trust.authserv_ids that is no "
             "pattern: name one (in A-labels, xn--...)"
         )
-        found.append(Problem("border.no-authserv-id", text, file))
+        yield Problem("border.no-authserv-id", text, file)
     if settings.passport is None:
         text = (
             "a listener with `role: border` takes fields off that say spam or fail, and keeps what they said in a "
             "passport: add `passport: {secret_file: ...}`, with the file that `dkimgate passport new-secret --out "
             "FILE` makes"
         )
-        found.append(Problem("border.no-passport", text, file))
-    return found
+        yield Problem("border.no-passport", text, file)
 
 
-def _srs(file: Path, settings: Config) -> list[Problem]:
-    if settings.unalign is not None or "srs" not in settings.roles:
-        return []
-    text = (
-        "a listener with `role: srs` restores senders that were rewritten: add `unalign: {domain: ..., secret_file: "
-        "...}`"
-    )
-    return [Problem("srs.not-configured", text, file)]
+def _srs(file: Path, settings: Config) -> Iterator[Problem]:
+    if settings.unalign is None and "srs" in settings.roles:
+        text = (
+            "a listener with `role: srs` restores senders that were rewritten: add `unalign: {domain: ..., "
+            "secret_file: ...}`"
+        )
+        yield Problem("srs.not-configured", text, file)
