@@ -80,15 +80,6 @@ class Part(StrEnum):
 
 _FITS = (Validity.VALID, Validity.UNREAD, Validity.CHANGED)
 _AUTHENTIC = (*_FITS, Validity.STALE, Validity.FUTURE, Validity.REPLAYED)
-# of several fields that don't fit, the one that tells an operator most
-_TELLING = (
-    Validity.REPLAYED,
-    Validity.STALE,
-    Validity.FUTURE,
-    Validity.UNKNOWN_KEY,
-    Validity.FORGED,
-    Validity.MALFORMED,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +121,6 @@ class PassportReading:
 
 
 # --- reading
-# ----------------------------------------------------------------------------------------------------------------------
 
 
 def read(
@@ -148,8 +138,7 @@ def read(
     fields = tuple(_judge(position, field, binding, secrets, now, max_age, body_hash) for position, field in standing)
     fitting = [field for field in fields if field.outcome in _FITS]
     if not fitting:
-        outcomes = {field.outcome for field in fields}
-        return PassportReading(next(outcome for outcome in _TELLING if outcome in outcomes), fields)
+        return PassportReading(fields[0].outcome, fields)
     changes = frozenset(part for field in fitting for part in field.changes)
     if len({(f.passport.results, f.passport.spam) for f in fitting if f.passport}) > 1:
         return PassportReading(Validity.SEVERAL, fields, changes, body_hash is not None)
@@ -197,7 +186,6 @@ def _changes(tags: dict[str, str], binding: Binding, body_hash: bytes | None) ->
 
 
 # --- what it comes to
-# ----------------------------------------------------------------------------------------------------------------------
 
 
 def claims(reading: PassportReading, allowed: Collection[Part] = ()) -> tuple[Claim, ...]:
