@@ -91,7 +91,6 @@ def kind_of_problem(problem: str) -> str:
 
 
 # --- the header: which field is From
-# ---------------------------------------------------------------------------------------------
 
 _NOT_NAME = re.compile(rb"[^!-9;-~]")
 _BARE_LF = re.compile(rb"\n(?![ \t])")
@@ -151,7 +150,6 @@ def _name(field: HeaderField) -> str:
 
 
 # --- the value: octets to one line of text
-# -----------------------------------------------------------------------------------------
 
 
 def _readable(value: bytes) -> str:
@@ -186,7 +184,6 @@ def _without_controls(text: str, where: str) -> None:
 
 
 # --- the text: its tokens
-# ------------------------------------------------------------------------------------------------------------
 
 _TOKEN = re.compile(
     r"""
@@ -232,7 +229,6 @@ def _tokens(text: str) -> list[_Token]:
 
 
 # --- the tokens: one mailbox
-# -------------------------------------------------------------------------------------------------------
 
 _OUTSIDE = {
     ",": "From holds a comma outside quotation marks: more than one mailbox, or a name that needs quotation marks",
@@ -354,7 +350,6 @@ def _behind(tokens: list[_Token]) -> None:
 
 
 # --- the display text: nothing that becomes another address
-# -------------------------------------------------------------------------------
 
 _DOT = re.compile(r"[.\u3002]")
 _WORD = re.compile(r"\w")

@@ -44,7 +44,6 @@ def one_domain(value: bytes) -> tuple[str, str]:
 
 
 # --- the texts that readers may see
-# -------------------------------------------------------------------------------------------------
 
 
 def _texts(value: bytes) -> Iterator[str]:
@@ -127,7 +126,6 @@ def _without_comments(text: str, before: int) -> str:
 
 
 # --- what one text holds
-# ---------------------------------------------------------------------------------------------------------------
 
 _RUN = re.compile(r"[^\s()<>\[\],;:\\\"@]*+")
 _ENDS = frozenset(' \t<>,"')  # and no semicolon: rspamd takes it into the domain
