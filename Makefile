@@ -35,6 +35,7 @@ help:
 	@echo "make install  into /opt/dkimgate and /etc/dkimgate (see systemd/README.md); starts nothing"
 	@echo "make format   put the code into shape"
 	@echo "make reference  write the tables of config/configuration.md and config/policy.md anew"
+	@echo "make texts     write the words of all errors, and the help, anew into tests/texts: for review"
 	@echo "make lock     resolve the dependencies of pyproject.toml anew into requirements*.txt"
 	@echo "make clean    remove what the others made"
 
@@ -122,6 +123,10 @@ $(VENV)/dev: requirements-dev.txt $(VENV)/runtime
 reference: $(VENV)/runtime
 	$(BIN)/python -m dkimgate.config.reference config/configuration.md
 	$(BIN)/python -m dkimgate.policy.describe.reference config/policy.md
+
+.PHONY: texts
+texts: $(VENV)/dev
+	$(BIN)/python -m tests.texts.write
 
 lock: $(VENV)/built
 	@$(BIN)/pip install -q uv

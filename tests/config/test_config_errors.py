@@ -74,7 +74,7 @@ def test_a_wrong_value(text: str, expected: str, tmp_path: Path) -> None:
     assert mistakes(text + "\n", tmp_path) == [expected]
 
 
-NO_YAML = [
+NO_YAML: list[tuple[str | bytes, str, str]] = [
     (b"user: a\n# f\xfcr uns\n", "2:4", "yaml.not-utf-8"),
     ("user: a\nlisten: \0\n", "2", "yaml.character"),
     (

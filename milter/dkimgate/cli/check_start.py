@@ -86,7 +86,7 @@ def tried(file: Path, settings: Config) -> Iterator[Finding]:
                 command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_SECONDS, check=False
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            why = str(error)
+            why = getattr(error, "strerror", None) or str(error)
         else:
             if done.returncode == 0 or (done.returncode == 1 and done.stdout):
                 yield from _failed(done.stdout, ours, f"in the sandbox of {UNIT}")

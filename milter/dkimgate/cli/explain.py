@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
         try:
             message, body = _message(name, connection, options)
         except CommandError as error:
-            complain(str(error))
+            complain(error.problem)
             status = 2
             continue
         passage = gate.rehearse(message, body, stored.arrived(message))
