@@ -47,6 +47,7 @@ class Proof:
         return not self.launders and not self.unproved
 
 
+_FAILED = Leaf("arrival.dmarc", (Word("fail"),))
 _BROKEN: dict[Law, Condition] = {
     Law.SIGNATURE: All(
         (
@@ -86,11 +87,20 @@ def prove(policy: Policy) -> Proof:
                 continue
             if facts is None:
                 continue
+            facts = _failed(prover, index, law) or facts
             if breaks(law, facts, decide(facts, policy)):
                 launders.append(Laundering(rule, law, facts))
             else:
                 unproved.append(Unproved(rule, law, "the message that was found does not do what it should"))
     return Proof(tuple(launders), tuple(unproved))
+
+
+def _failed(prover: Prover, index: int, law: Law) -> Facts | None:
+    """A message of which it is known that DMARC failed, where the rule takes such a one: it is the worst to show."""
+    try:
+        return prover.witness(index, _BROKEN[law], _FAILED)
+    except TooHardError:
+        return None
 
 
 def _may_break(law: Law, rule: Rule) -> bool:

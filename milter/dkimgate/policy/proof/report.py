@@ -41,11 +41,12 @@ def warnings(policy: Policy, proof: Proof) -> list[Problem]:
     hard: dict[str, Problem] = {}
     for each in _doubtful(policy, proof):
         hard.setdefault(each.rule.name, unproved(policy, each))
+    failed = {each.rule.name for each in proof.launders if each.witness.arrival.dmarc == "fail"}
     allowed = [
         Problem(
-            "policy.may-launder",
-            f"allow_laundering: forgeries that the rule {name!r} takes leave as authentic mail: "
-            f"{policy.laundering_reason}",
+            "policy.launders-failed" if name in failed else "policy.may-launder",
+            f"allow_laundering: forgeries that the rule {name!r} takes leave as authentic mail"
+            f"{', also those with dmarc=fail' if name in failed else ''}: {policy.laundering_reason}",
         )
         if name in busy
         else Problem(
