@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel
 
 from dkimgate.config import dkimgate_yaml, yaml_file
+from dkimgate.config.marks import MarkedPart
 from dkimgate.facts import DMARC_RESULTS, Arrival, Facts, HeaderSigns, Origin, Sign, Spam, Upstream
 from dkimgate.policy.decide import decide
 from dkimgate.policy.describe import reference
@@ -201,11 +202,16 @@ def test_the_examples_were_found() -> None:
 
 
 def test_the_table_of_facts_in_the_reference_is_of_today() -> None:
-    assert reference.PART.renewed(REFERENCE) == REFERENCE, "run `make reference`"
-    table = REFERENCE.partition("### The facts")[2].partition(reference.PART.end)[0]
+    for part in reference.PARTS:
+        assert part.renewed(REFERENCE) == REFERENCE, "run `make reference`"
+    table = REFERENCE.partition("### The facts")[2].partition(reference.PARTS[-1].end)[0]
     assert set(re.findall(r"(?m)^\| `([a-z_.]+)` \|", table)) == set(FACTS)
 
 
-def test_a_stale_table_of_facts_would_be_seen() -> None:
-    stale = REFERENCE.replace("| `arrival.dmarc` | word:", "| `arrival.dmarc` | glob:")
-    assert stale != REFERENCE and reference.PART.renewed(stale) == REFERENCE
+@pytest.mark.parametrize(
+    ("part", "row"),
+    zip(reference.PARTS, ("| `rules` | a", "| `sign` | `author`", "| `arrival.dmarc` | word:"), strict=True),
+)
+def test_a_stale_table_would_be_seen(part: MarkedPart, row: str) -> None:
+    stale = REFERENCE.replace(row, "| `old` |")
+    assert stale != REFERENCE and part.renewed(stale) == REFERENCE

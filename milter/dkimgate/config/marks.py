@@ -34,7 +34,10 @@ class MarkedPart:
         return before + begin + self.text() + end + after
 
 
-def write(part: MarkedPart) -> None:
-    """Renew the document that the command line names."""
+def write(*parts: MarkedPart) -> None:
+    """Renew the parts of the document that the command line names."""
     file = Path(sys.argv[1])
-    file.write_text(part.renewed(file.read_text("utf-8")), "utf-8")
+    document = file.read_text("utf-8")
+    for part in parts:
+        document = part.renewed(document)
+    file.write_text(document, "utf-8")

@@ -1,57 +1,88 @@
-"""What the keys of a policy mean, in a sentence or two: what an editor shows beside them."""
+"""What the keys of a policy mean: the tables of config/policy.md, and what an editor shows beside a key."""
 
 from __future__ import annotations
 
+import re
+from typing import NamedTuple
+
+_LINK = re.compile(r"\[([^]]+)\]\([^)]+\)")
+
+
+class Key(NamedTuple):
+    """A key: its meaning, and what holds without it, both in Markdown."""
+
+    meaning: str
+    without: str
+
+    @property
+    def description(self) -> str:
+        """For an editor, which shows no links."""
+        return _LINK.sub(r"\1", f"{self.meaning}. Without it: {self.without}.")
+
+
 POLICY = {
-    "version": "The version of this format: 1.",
-    "mode": "`enforce` (the default): the policy decides. `observe`: everything is signed as if there were no gate, "
-    "and records tell "
-    "what the policy would have done.",
-    "risk": "The weights that make up the risk: every entry whose fact a message has adds its weight. Nothing is ever "
-    "subtracted.",
-    "rules": "The first rule whose every condition matches decides, alone: put the narrow rules first.",
-    "default": "What is done where no rule matches: the keys of a rule but `name` and `when`. Without it: `{sign: "
-    "none}`.",
-    "allow_laundering": "The names of rules that may make forgeries look good. Needs `laundering_reason`.",
-    "laundering_reason": "Why they may, in plain words: it stands in every record of these rules.",
+    "version": Key("the version of the format; always `1`", "an error"),
+    "mode": Key(
+        "`enforce`: the policy decides. `observe`: all hosted mail is signed as if there were no gate, and the "
+        "records tell what the policy would have done",
+        "`enforce`",
+    ),
+    "risk": Key("the weights that make up the risk", "the risk is always 0"),
+    "rules": Key("a list of rules. The first rule that matches decides", "an error"),
+    "default": Key(
+        "the action if no rule matches. It takes the keys of a rule, but not `name` and `when`", "`{sign: none}`"
+    ),
+    "allow_laundering": Key(
+        "the names of the rules that may launder, see [The proof](proof.md). It needs `laundering_reason`",
+        "no rule may",
+    ),
+    "laundering_reason": Key(
+        "why they may, in plain words. Every record of these rules contains it", "an error if `allow_laundering` is set"
+    ),
 }
 
 RULE = {
-    "name": "One word. It stands in the record of every message that the rule decided.",
-    "when": "Facts and what is wanted of them; all must match. Without it, the rule takes every message that comes so "
-    "far.",
-    "sign": "`author`: with every key of yours that is aligned with the author domain. `forwarder`: with your own "
-    "domain, unaligned. "
-    "`none` (the default): not at all.",
-    "seal": "`true`: the message gets an ARC set.",
-    "envelope": "`unalign`: where the envelope sender would pass SPF, aligned with the author domain, at the next "
-    "hop, it is rewritten. "
-    "`keep` (the default): it stays.",
-    "otherwise": "What `envelope: unalign` does with a message whose sender can't be rewritten. `hold` without it.",
-    "disposition": "`accept` (the default), `hold` (Postfix's hold queue), `defer` (4xx), `reject` (5xx) or `discard`.",
-    "text": "What the sender is told by `defer` and `reject`, or why it was held: one line of ASCII, without a reply "
-    "code. It may name "
-    "facts: `{arrival.dmarc}`.",
-    "tag": "What is put in front of the subject. It may name facts: `[dmarc={arrival.dmarc}]`.",
-    "add": "Header fields to add. Their texts may name facts: `{X-Arrived-With: 'dmarc={arrival.dmarc}'}`.",
-    "remove": "Names of header fields to take off.",
-    "mode": "`observe`: what this rule takes is signed as if there were no gate, and recorded as the rule would have "
-    "it.",
+    "name": Key("one word. The record names the rule that decided. The name `default` is taken", "an error"),
+    "when": Key("the conditions, see [Conditions](#conditions)", "the rule matches every message that reaches it"),
+    "sign": Key("`author`, `forwarder` or `none`", "`none`"),
+    "seal": Key("`true`: add an ARC set", "`false`"),
+    "envelope": Key(
+        "`unalign`: rewrite the envelope sender, if it would pass SPF at the next hop, aligned with the author domain",
+        "`keep`",
+    ),
+    "otherwise": Key(
+        "`hold`, `defer`, `reject` or `discard`: what `envelope: unalign` does if the sender can't be rewritten",
+        "`hold`",
+    ),
+    "disposition": Key("`accept`, `hold`, `defer`, `reject` or `discard`", "`accept`"),
+    "text": Key(
+        "the text of the reply to `defer` and `reject`, or the reason for `hold`: one line of ASCII, 200 characters "
+        "at most, without a reply code. It may name facts: `{arrival.dmarc}`",
+        "a text of dkimgate's own",
+    ),
+    "tag": Key('text in front of the subject, such as `"[dmarc={arrival.dmarc}]"`', "the subject does not change"),
+    "add": Key('header fields to add, such as `{X-Arrived-With: "dmarc={arrival.dmarc}"}`', "none"),
+    "remove": Key("names of header fields to remove, such as `[X-Priority]`", "none"),
+    "mode": Key(
+        "`observe`: messages that match this rule are signed as if there were no gate; the records tell what the "
+        "rule would have done",
+        "the mode of the policy",
+    ),
 }
 
 BRANCHES = {
-    "any": "At least one of these matches, each a mapping of facts.",
-    "all": "All of these match, each a mapping of facts.",
-    "not": "This does not match: a mapping of facts.",
+    "any": "at least one of these mappings of facts matches",
+    "all": "all of these mappings of facts match",
+    "not": "this mapping of facts does not match",
 }
 
 RISK = {
-    "dmarc": "What a DMARC result on arrival adds.",
-    "spf": "What an SPF result on arrival adds.",
-    "dkim": "What a DKIM result on arrival adds.",
-    "arc": "What the state of the ARC chain on arrival adds.",
-    "spam": "`per_required` x score / required, never below 0: what a message adds where the scanner begins to call "
-    "it spam.",
-    "upstream": "What bad results add that hosts which aren't ours state.",
-    "header": "What oddities of the header add.",
+    "dmarc": "the weight of each DMARC result on arrival",
+    "spf": "the weight of each SPF result on arrival",
+    "dkim": "the weight of each DKIM result on arrival",
+    "arc": "the weight of each state of the ARC chain on arrival",
+    "spam": "`per_required` times score / required, at least 0: a message with exactly the required score adds "
+    "`per_required`",
+    "upstream": "the weight of each bad result that hosts state which are not yours",
+    "header": "the weight of each flag of the header that is true",
 }

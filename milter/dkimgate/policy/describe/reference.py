@@ -1,8 +1,12 @@
-"""The table of facts in config/policy.md, made from the table of facts. `make reference` writes it anew."""
+"""The tables of keys and of facts in config/policy.md. `make reference` writes them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from dkimgate.config import marks
+from dkimgate.policy.describe import key_meanings
+from dkimgate.policy.describe.key_meanings import Key
 from dkimgate.policy.language.fact import Fact, Kind
 from dkimgate.policy.language.vocabulary import FACTS
 
@@ -26,7 +30,16 @@ def _kind(fact: Fact) -> str:
     return written + ("; may be absent" if fact.optional else "")
 
 
-PART = marks.MarkedPart("the table of facts", table)
+def _keys(keys: Mapping[str, Key]) -> str:
+    rows = [f"| `{name}` | {key.meaning} | {key.without} |\n" for name, key in keys.items()]
+    return "| key | meaning | without it |\n| --- | --- | --- |\n" + "".join(rows)
+
+
+PARTS = (
+    marks.MarkedPart("the keys of a policy", lambda: _keys(key_meanings.POLICY)),
+    marks.MarkedPart("the keys of a rule", lambda: _keys(key_meanings.RULE)),
+    marks.MarkedPart("the table of facts", table),
+)
 
 if __name__ == "__main__":
-    marks.write(PART)
+    marks.write(*PARTS)

@@ -41,11 +41,15 @@ def schema() -> Schema:
         "$schema": DIALECT,
         "title": "dkimgate policy",
         "description": "Which messages have earned a DKIM signature.",
-        **_mapping(_top(), key_meanings.POLICY),
+        **_mapping(_top(), _told(key_meanings.POLICY)),
         "required": ["version", "rules"],
         "dependentRequired": {"allow_laundering": ["laundering_reason"], "laundering_reason": ["allow_laundering"]},
         "$defs": {"when": _when(), "action": _action(), "rule": _rule()},
     }
+
+
+def _told(keys: dict[str, key_meanings.Key]) -> dict[str, str]:
+    return {name: key.description for name, key in keys.items()}
 
 
 def _mapping(properties: dict[str, Schema], told: dict[str, str]) -> Schema:
@@ -131,14 +135,14 @@ def _one_or_several(one: Schema, most: int) -> Schema:
 
 
 def _action() -> Schema:
-    return {**_mapping(_actions(), key_meanings.RULE), "allOf": _sense()}
+    return {**_mapping(_actions(), _told(key_meanings.RULE)), "allOf": _sense()}
 
 
 def _rule() -> Schema:
     name: Schema = {"type": "string", "pattern": f"^{loader.NAME.pattern}$", "not": {"const": "default"}}
     properties: dict[str, Schema] = {"name": name, "when": {"$ref": "#/$defs/when"}, **_actions()}
     return {
-        **_mapping(properties, key_meanings.RULE),
+        **_mapping(properties, _told(key_meanings.RULE)),
         "required": ["name"],
         "anyOf": [{"required": [key]} for key in actions.CHOICES],
         "allOf": _sense(),
