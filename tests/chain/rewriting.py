@@ -65,11 +65,13 @@ class Host:
     daemon: Daemon
     environment: dict[str, str]
 
-    def send(self, sender: str, author: str, client: str = STRANGER, *, held: bool = False) -> Seen:
+    def send(
+        self, sender: str, author: str, client: str = STRANGER, *, recipient: str = world.VICTIM, held: bool = False
+    ) -> Seen:
         """Hand in one message; `sender` stands in MAIL FROM between the angle brackets, `author` is the value of From. What is held comes to
         no next host."""
         self._forget()
-        lines = [f"EHLO {world.ATTACKER}", f"MAIL FROM:<{sender}>", f"RCPT TO:<{world.VICTIM}>", "DATA"]
+        lines = [f"EHLO {world.ATTACKER}", f"MAIL FROM:<{sender}>", f"RCPT TO:<{recipient}>", "DATA"]
         text = [
             f"From: {author}",
             f"To: {world.VICTIM}",
@@ -158,8 +160,10 @@ def started(
             "mydestination": "",
             "smtp_dns_support_level": "disabled",
             "smtp_host_lookup": "native",
+            "inet_interfaces": "127.0.0.1",  # else postalias(1), which the gate asks outside of the namespace, does nothing
         }
-        postfix.configure(base | settings, services)
+        own = () if "inet_interfaces" in settings else (f"{postfix.address}:smtp inet n - n - - smtpd",)
+        postfix.configure(base | settings, (*services, *own))
         secret = folder / "srs.secret"
         secret.touch(mode=0o600)
         secret.write_text(new_secret() + "\n")

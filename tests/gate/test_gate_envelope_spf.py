@@ -125,10 +125,10 @@ def test_behind_a_pass_nothing_more_is_evaluated(monkeypatch: pytest.MonkeyPatch
     real = envelope_spf._check
 
     def counted(
-        address: Address, local: str, domain: str, helo: str | None, lookup: Lookup
+        address: Address, local: str, domain: str, helo: str | None, lookup: Lookup, unknown: frozenset[str]
     ) -> envelope_spf.EnvelopeSpf:
         checked.append(address)
-        return real(address, local, domain, helo, lookup)
+        return real(address, local, domain, helo, lookup, unknown)
 
     monkeypatch.setattr(envelope_spf, "_check", counted)
     assert ask("friend@hosted.example", "hosted.example", addresses=(OTHER, OURS, OURS6))[0] == (True, "lookup")
@@ -344,3 +344,66 @@ def test_no_sender_and_no_record_raises(local: str, record: list[str]) -> None:
     passes, source = outgoing_spf(f"{local}@x.example", way((OURS, OURS6)), "x.example", dns.lookup())
     assert source in ("lookup", "assumed") and isinstance(passes, bool)
     assert outgoing_spf(local, way(helo=local), "x.example", dns.lookup())[1] in ("lookup", "assumed", "unaligned")
+
+
+MACROS = [f"%{{{macro}}}" for macro in (*"slodiphvcrt", *"LSH", "l1r-", "h2", "s+")]
+"""Of RFC 7208 section 7.2. Not every receiver knows that c, r and t are for explanations."""
+MACRO_TERMS = (
+    "exists:{}.hosted.example",
+    "include:{}.hosted.example",
+    "a:{}.hosted.example",
+    "redirect={}.hosted.example",
+)
+TYPED = ("ceo@hosted.example", '"ceo"@hosted.example', '"c\\eo"@hosted.example')
+"""As MAIL FROM is typed. Postfix sends the same sender for each (tests/chain/test_chain_rewriting.py)."""
+WAYS_OUT: dict[str, dict[str, object]] = {
+    "all is known": {},
+    "the name in EHLO is not": {"helo": None},
+    "local(8) may put in an owner": {"owners": ("hash:/etc/aliases",), "origins": frozenset({"hosted.example"})},
+}
+
+
+@pytest.mark.parametrize("way_out", WAYS_OUT)
+@pytest.mark.parametrize("typed", TYPED)
+@pytest.mark.parametrize("term", MACRO_TERMS)
+def test_law_1_a_record_with_macros_passes_here_where_it_passes_there(term: str, typed: str, way_out: str) -> None:
+    """pyspf expands the macro of what the next host sees: that name exists, so SPF passes there."""
+    there = spf.query(
+        i=str(OURS), s="owner-list@hosted.example" if "owner" in way_out else "ceo@hosted.example", h=HELO
+    )
+    there.p, there.r, there.t = "unknown", "mx.receiver.example", "1"  # section 7.3: where the client has no name
+    for macro in MACROS:
+        name = str(there.expand(macro, stripdot=False))
+        terms = term.format(macro) + (" -all" if "redirect" not in term else "")
+        zone: dict[str, dict[str, list[str]]] = {
+            "hosted.example": {"TXT": [f"v=spf1 {terms}"]},
+            f"{name.lower()}.hosted.example": {"TXT": ["v=spf1 +all"], "A": [str(OURS)]},
+        }
+        asked = way(**WAYS_OUT[way_out])  # type: ignore[arg-type]
+        assert outgoing_spf(typed, asked, "hosted.example", FakeResolver(zone).lookup())[0] is True, macro
+
+
+@pytest.mark.parametrize("typed", TYPED)
+def test_of_a_record_without_macros_the_local_part_is_nothing(typed: str) -> None:
+    domain = typed.replace("hosted", "elsewhere")
+    assert ask(domain, "elsewhere.example")[0] == (False, "lookup")
+    assert ask("friend@byexists.example", "byexists.example", (OTHER,))[0] == (False, "lookup"), "all of it is known"
+
+
+@pytest.mark.parametrize("sender", ["eve@attacker.example", "", "ceo@hosted.example"])
+@pytest.mark.parametrize(
+    ("origins", "author", "passes"),
+    [
+        (frozenset({"hosted.example"}), "hosted.example", (True, "lookup")),
+        (frozenset({"mx.hosted.example"}), "hosted.example", (False, "lookup")),
+        (frozenset({"elsewhere.example"}), "elsewhere.example", (False, "lookup")),
+        (frozenset({"nobody.example"}), "elsewhere.example", (False, "unaligned")),
+        (None, "elsewhere.example", (True, "assumed")),
+    ],
+)
+def test_law_1_whoever_is_the_sender_local_8_may_put_an_owner_in_his_place(
+    origins: frozenset[str] | None, author: str, passes: tuple[bool, str], sender: str
+) -> None:
+    if sender.endswith(author):
+        passes = (True, passes[1] if origins else "assumed")
+    assert ask(sender, author, owners=("hash:/etc/aliases",), origins=origins)[0] == passes

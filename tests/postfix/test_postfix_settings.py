@@ -105,3 +105,35 @@ def test_the_real_one_answers() -> None:
     assert settings.text("myhostname")
     assert set(postfix.NAMES) <= set(settings.values)
     assert not any(value.startswith("$") for value in settings.values.values())
+
+
+LISTED = {
+    "hash:/etc/aliases": "list:\tvictim@receiver.example\nowner-list:\tceo",
+    "texthash:/x": "Owner-List::\tceo",
+    "inline:{ {list = v@x, w@x}, {owner-list = ceo} }": "owner-list:\tceo",
+    "hash:/none": "list:\tvictim@receiver.example\nmailman-owner:\tx\nx-owner-list:\ty",
+    "inline:{{a=b}}": "",
+    "ldap:/etc/postfix/ldap": None,
+}
+"""Tables, and what `postalias -s` lists of them; None: it can't."""
+
+
+@pytest.mark.parametrize("special", ["yes", "no"])
+def test_tables_that_may_hold_owners_of_aliases_are_known(special: str, tmp_path: Path) -> None:
+    """Of those of any service. Where it can't be known, that is told."""
+    tables = list(LISTED)
+    main = f"owner_request_special = {special}\nalias_maps = {', '.join(tables[:4])}\n"
+    postconf = program(tmp_path, main, f"local/unix/alias_maps = {' '.join(tables[4:])} {tables[0]}\n")
+    cases = "".join(f"'{table}') printf '{text}\\n';;\n" for table, text in LISTED.items() if text is not None)
+    postalias = tmp_path / "postalias"
+    postalias.write_text(f'#!/bin/sh\n[ "$1" = -s ] || exit 1\ncase $2 in {cases} *) exit 1;; esac\n')
+    postalias.chmod(0o755)
+    settings = ask(postconf=postconf)
+    assert settings is not None
+    known = {tables[0]: True, tables[1]: True, tables[2]: True, tables[5]: False}
+    assert settings.owners == (known if special == "yes" else {})
+
+
+def test_without_postalias_nobody_knows_what_a_table_holds(tmp_path: Path) -> None:
+    settings = ask(postconf=program(tmp_path, "owner_request_special = yes\nalias_maps = hash:/etc/aliases\n"))
+    assert settings is not None and settings.owners == {"hash:/etc/aliases": False}

@@ -325,3 +325,17 @@ def test_the_second_door_of_a_domain_without_a_key(
 def test_the_address_list_may_be_empty_and_that_is_not_the_same_as_none() -> None:
     assert dkimgate_yaml.Config().departure.addresses is None
     assert Outgoing(addresses=()).addresses == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "owners"), [(None, ("hash:/a", "ldap:b")), (False, ("hash:/a",)), (True, ("hash:/a", "ldap:b"))]
+)
+def test_owners_of_aliases_that_were_seen_are_there_whatever_is_said(
+    said: bool | None, owners: tuple[str, ...]
+) -> None:
+    """`rewrites_senders: false` vouches for tables that can't be read."""
+    for expand in ("no", "yes"):
+        settings = Settings({**DEFAULTS, "expand_owner_alias": expand}, owners={"hash:/a": True, "ldap:b": False})
+        way = found(System(lambda settings=settings: settings), Outgoing(rewrites_senders=said))  # type: ignore[misc]
+        assert way.owners == owners
+        assert ("expand_owner_alias" in way.rewritten_by) is (said is None and expand == "yes")

@@ -54,6 +54,18 @@ def findings(gate: Gate) -> Iterator[Finding]:
                 "another name "
                 "(smtp_helo_name)",
             )
+    if way.owners and "expand_owner_alias" not in way.rewritten_by:
+        hosted = config_checks.hosted_domains(settings)
+        origins = " or ".join(sorted(way.origins or ())) or "any domain"
+        theirs = way.origins is None or any(config_checks.aligned_with(origin, hosted) for origin in way.origins)
+        yield Finding(
+            "warning" if theirs else "note",
+            "departure.owner-aliases",
+            f"departure: local(8) may forward with the sender owner-NAME@$myorigin, for "
+            f"{', '.join(way.owners)} in alias_maps holds owner- aliases, or can't be listed. So every sender is taken "
+            f"to pass SPF where the author is of {origins}, and none can be rewritten. Forward with "
+            f"virtual_alias_maps instead, or set owner_request_special = no",
+        )
     if settings.unalign is not None and way.cut(settings.unalign.domain) != settings.unalign.domain:
         domain, cut = settings.unalign.domain, way.cut(settings.unalign.domain)
         yield Finding(
@@ -81,4 +93,5 @@ def as_json(way: WayOut) -> dict[str, object]:
         "helo": list(way.helos),
         "origin": sorted(way.origins) if way.origins is not None else None,
         "rewritten_by": list(way.rewritten_by),
+        "owner_aliases": list(way.owners),
     }

@@ -358,16 +358,15 @@ class Engine:
         """The sender rewritten to one that is aligned with no hosted domain, nor with the author domain (the
         forwarder's own may be it); None where that can't be, or nobody knows the author domain, or what Postfix would
         make of it."""
-        if self.config.unalign is None or self.srs_secrets is None or self.way_out.rewritten_by:
+        if self.config.unalign is None or self.srs_secrets is None or author is None:
             return None
-        domain = self.config.unalign.domain
-        names = (domain, self.way_out.cut(domain))
-        if author is None or any(domains.may_align(name, author) for name in names):
+        made = srs.rewrite(self._completed(sender), self.config.unalign.domain, self.srs_secrets, now)
+        if not isinstance(made, str):
             return None
-        if self._in_one_organization(names, author, self.resolver.lookup()):
+        names = envelope_domains(made, self.way_out)
+        if names is None or any(domains.may_align(name, author) for name in names):
             return None
-        made = srs.rewrite(self._completed(sender), domain, self.srs_secrets, now)
-        return made if isinstance(made, str) else None
+        return None if self._in_one_organization(names, author, self.resolver.lookup()) else made
 
     def _completed(self, sender: str) -> str:
         """With the domain that Postfix would append, so that its bounce finds the same way home; without, where nobody

@@ -26,15 +26,21 @@ _PLAIN = re.compile(
     rf'(?:"(?:[^"\\]|\\.)*"|[^{_SPECIAL}]+)@([^{_SPECIAL}!%]+|\[[^{_SPECIAL}]*(?::[^{_SPECIAL}]*)*\])', re.DOTALL
 )
 _LOCAL = re.compile(rf"[^{_SPECIAL}!%]+")
+_ATOMS = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)  # what no MTA writes otherwise
+
+# letters of macros (RFC 7208 section 7.2)
+_LOCAL_PART, _EHLO, _OF_THE_RECEIVER = frozenset("ls"), frozenset("h"), frozenset("crt")
 
 
 def envelope_domains(sender: str, way: WayOut) -> frozenset[str] | None:
     """The domains that SPF may look at, as `domains.readings` has them: the sender's, or the names in EHLO where that
-    is null; and what Postfix makes of it behind the gate (ADDRESS_REWRITING_README). None where nobody can say, because
-    MTAs may make any other address of what is written."""
+    is null; and what Postfix makes of it behind the gate (ADDRESS_REWRITING_README), or puts in its place (aliases(5)).
+    None where nobody can say, because MTAs may make any other address of what is written."""
     written = None if way.rewritten_by else _written(sender.strip(" \t\r\n"), way)
-    if written is None:
+    owners = way.origins if way.owners else frozenset[str]()
+    if written is None or owners is None:
         return None
+    written |= owners
     names = frozenset(name for domain in written for name in domains.readings(domain))
     return None if "" in names else names | {way.cut(name) for name in names}  # masquerade_exceptions spare some
 
@@ -70,8 +76,8 @@ def outgoing_spf(sender: str, way: WayOut, author: str | None, lookup: Lookup | 
     asked.
 
     Where the envelope is not aligned, nobody is asked either. Where nothing can be asked (no addresses known, no name
-    in EHLO), or DNS was asked and failed, or the record has an error, or nobody can say what domain Postfix makes of
-    the sender, SPF passes, whoever the author is: the domain of another whose mail leaves by us too names us in its
+    in EHLO), or DNS was asked and failed, or the record has an error, or nobody can say what Postfix makes of the
+    sender, SPF passes, whoever the author is: the domain of another whose mail leaves by us too names us in its
     record as ours do, and somebody who wants a forgery to pass must gain nothing by making DNS fail, nor by writing an
     address oddly.
     """
@@ -84,12 +90,14 @@ def outgoing_spf(sender: str, way: WayOut, author: str | None, lookup: Lookup | 
     if lookup is None or not way.addresses:
         return True, ASSUMED
     local = sender.rpartition("@")[0] or sender or "postmaster"
+    exact = not way.owners and _ATOMS.fullmatch(local) is not None
+    macros = _OF_THE_RECEIVER if exact else _OF_THE_RECEIVER | _LOCAL_PART
     # of the null sender each name is asked about as the one that was said
     asked = [(name, name if not sender else helo) for name in aligned for helo in (way.helos or (None,))]
     unknown = False
     for name, helo in dict.fromkeys(asked):
         for address in way.addresses:
-            result = _check(address, local, name, helo, lookup)
+            result = _check(address, local, name, helo, lookup, macros if helo else macros | _EHLO)
             if result is EnvelopeSpf.PASS:
                 return True, LOOKUP  # the others cost a record's evaluation each
             unknown = unknown or result in (EnvelopeSpf.TEMPERROR, EnvelopeSpf.PERMERROR)
@@ -105,8 +113,16 @@ class EnvelopeSpf(StrEnum):
     OTHER = "other"  # none, neutral, softfail, fail: DMARC takes none of them for a pass
 
 
-def _check(address: Address, local: str, domain: str, helo: str | None, lookup: Lookup) -> EnvelopeSpf:
-    """SPF of one address and one domain."""
+def _check(
+    address: Address,
+    local: str,
+    domain: str,
+    helo: str | None,
+    lookup: Lookup,
+    unknown: frozenset[str] = _OF_THE_RECEIVER,
+) -> EnvelopeSpf:
+    """SPF of one address and one domain. `unknown`: the letters of macros for which nobody here knows what stands
+    there."""
     try:
         # void lookups don't count: the limit is a SHOULD that many receivers leave out, and with it the local part of a
         # sender could turn what passes there into an error here, by way of macros
@@ -116,6 +132,8 @@ def _check(address: Address, local: str, domain: str, helo: str | None, lookup: 
             # not to everybody: rspamd asks 30 questions where section 4.6.4 allows ten, others pass over a term that
             # they don't know
             result = query.lenient_result or result
+        if result != "pass" and not query.macros.isdisjoint(unknown):
+            return EnvelopeSpf.TEMPERROR
     except Exception:  # noqa: BLE001 - pyspf raises what it likes on records that it did not foresee, and they are a stranger's
         return EnvelopeSpf.TEMPERROR
     return EnvelopeSpf(result) if result in ("pass", "temperror", "permerror") else EnvelopeSpf.OTHER

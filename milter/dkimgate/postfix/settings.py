@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 SECONDS = 5.0
@@ -27,6 +27,7 @@ NAMES = (
     # what becomes of addresses behind a milter (ADDRESS_REWRITING_README)
     *("append_at_myorigin", "append_dot_mydomain", "canonical_maps", "canonical_classes", "sender_canonical_maps"),
     *("sender_canonical_classes", "masquerade_domains", "masquerade_classes", "smtp_generic_maps"),
+    *("alias_maps", "owner_request_special", "expand_owner_alias"),
     # what becomes of the message behind it
     *(
         "smtp_header_checks",
@@ -45,11 +46,13 @@ class Settings:
     """Parameters of Postfix, by name, with every `$name` in them expanded.
 
     `values` are those of main.cf, or Postfix's defaults; a parameter that this Postfix doesn't have is missing.
-    `services` are the values that master.cf gives to single services (`-o name=value`), each once.
+    `services` are the values that master.cf gives to single services (`-o name=value`), each once. `owners` are the
+    tables of alias_maps that hold `owner-` aliases, or (False) may hold some, for they can't be listed.
     """
 
     values: Mapping[str, str]
     services: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    owners: Mapping[str, bool] = field(default_factory=dict)
 
     def text(self, name: str) -> str:
         """What main.cf says, without white space around it; empty where it says nothing."""
@@ -95,7 +98,29 @@ def ask(names: Iterable[str] = NAMES, seconds: float = SECONDS, postconf: str | 
         value = value.strip()
         if name in values and value not in overridden.get(name, ()):
             overridden[name] = (*overridden.get(name, ()), value)
-    return Settings(values, overridden)
+    found = Settings(values, overridden)
+    return replace(found, owners=_owners(found, str(Path(program).with_name("postalias")), end))
+
+
+_TABLE = re.compile(r"(?:[^\s,{}]|\{(?:[^{}]|\{[^{}]*\})*\})+")  # inline:{ {list = a, b} } is one
+_OWNER = re.compile(r"^owner-", re.IGNORECASE | re.MULTILINE)
+
+
+def _owners(settings: Settings, postalias: str, end: float) -> dict[str, bool]:
+    """Settings.owners. `end`: when postalias(1), which lists a table in 5 ms, must be done."""
+    if not settings.may_be("owner_request_special", "yes"):
+        return {}
+    tables = [table for text in settings.every("alias_maps") for table in _TABLE.findall(text)]
+    silent = [table for table in tables if table.startswith("nis:") and not _has_nis()]  # in Postfix's own default
+    listed = {t: _run([postalias, "-s", t], end - time.monotonic()) for t in tables if t not in silent}
+    return {table: keys is not None for table, keys in listed.items() if keys is None or _OWNER.search(keys)}
+
+
+def _has_nis() -> bool:
+    try:
+        return Path("/proc/sys/kernel/domainname").read_text().strip() not in ("", "(none)")
+    except OSError:
+        return True
 
 
 def _run(command: list[str], seconds: float) -> str | None:

@@ -61,6 +61,8 @@ class WayOut:
     append to a sender without one, None where nobody knows. `suffixes` are what it may append to a domain without a
     dot, "" for nothing; None where nobody knows. `masquerades` is masquerade_domains: whose sub-domains it may cut off.
     `rewritten_by` names the parameters by which it may make any other sender, in tables that are not seen from here.
+    `owners` are the tables of aliases with which local(8) may forward in the name of an alias's owner, which is a
+    sender without a domain (aliases(5)).
     """
 
     addresses: tuple[Address, ...] = ()
@@ -71,6 +73,7 @@ class WayOut:
     suffixes: frozenset[str] | None = None
     masquerades: tuple[str, ...] = ()
     rewritten_by: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
 
     def cut(self, name: str) -> str:
         """What masquerade_domains leaves of a domain, in lower case: the first item that fits decides, and `!` in front
@@ -143,6 +146,7 @@ def find(outgoing: Outgoing, ours: Iterable[str], system: System, lookup: Lookup
         _suffixes(settings),
         _masquerades(settings),
         _rewritten_by(settings, outgoing.rewrites_senders),
+        _owners(settings, outgoing.rewrites_senders),
     )
 
 
@@ -216,7 +220,16 @@ def _rewritten_by(settings: Settings | None, said: bool | None) -> tuple[str, ..
             found.append(tables)
     if settings.every("smtp_generic_maps"):
         found.append("smtp_generic_maps")
+    if settings.owners and settings.may_be("expand_owner_alias", "yes"):
+        found.append("expand_owner_alias")
     return tuple(found)
+
+
+def _owners(settings: Settings | None, said: bool | None) -> tuple[str, ...]:
+    """Who says that senders stay as they are is believed of the tables that can't be listed."""
+    if settings is None:
+        return ()
+    return tuple(table for table, seen in settings.owners.items() if seen or said is not False)
 
 
 # --- the addresses

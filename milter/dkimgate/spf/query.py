@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import SupportsIndex, TypeVar
 
 import spf
@@ -17,6 +18,9 @@ LONGEST_RECORD = 4096
 """Octets of a record that is evaluated; RFC 7208 section 3.4 wants it below 512."""
 
 
+_MACRO = re.compile(r"%\{([a-zA-Z])")
+
+
 class TooLong(Exception):
     """A record of more than LONGEST_RECORD octets: what it says is not looked at."""
 
@@ -27,7 +31,8 @@ class Query(spf.query):  # type: ignore[misc]
     `check()[0]` is the result in lower case. It may raise anything, TooLong for one: pyspf does so on records that it
     did not foresee, and they are a stranger's. `strict`: more than two void lookups are a permerror, as section 4.6.4
     recommends. Without it behind a term that is a permerror the rest is read all the same, and `lenient_result` says
-    what comes of it.
+    what comes of it. `macros`: the letters in lower case of those that were read, and the result hangs on what they
+    stand for (RFC 7208 section 7.2).
     """
 
     def __init__(
@@ -37,6 +42,7 @@ class Query(spf.query):  # type: ignore[misc]
         # pyspf splits at the first @, which a quoted local part may hold
         self.l, self.o, self.d = local, domain, domain
         self.lookup = lookup
+        self.macros: set[str] = set()
         self._count_voids = strict
 
     @property
@@ -83,6 +89,7 @@ class Query(spf.query):  # type: ignore[misc]
     def expand(self, text: str, stripdot: bool = True) -> object:
         """The text with its macros replaced (RFC 7208 section 7). pyspf looks through all of it once for each label
         that it has."""
+        self.macros.update(letter.lower() for letter in _MACRO.findall(text))
         return super().expand(_OneLabel(text), stripdot)
 
     def get_explanation(self, spec: str) -> None:
