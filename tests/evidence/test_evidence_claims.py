@@ -1,0 +1,194 @@
+"""Claims and their standing, one property of law 2 a test: where only we can have written, and what the worst of it is."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+import pytest
+
+from dkimgate.config.dkimgate_yaml import Config, Trust
+from dkimgate.evidence.claims import MAX_CLAIMS, MAX_FIELDS
+from dkimgate.evidence.gather import facts_of, see
+from dkimgate.evidence.route import route_of
+from dkimgate.facts import Facts, Origin, Standing
+from dkimgate.message.message import Connection, HeaderField, Message
+from tests.headers import AUTHOR, BORDER, OUTSIDE, REINJECTED, TRUST, message
+
+STRIPS = TRUST.model_copy(update={"border_strips_forgeries": True})
+PASS = "Authentication-Results: mx.forwarder.example; dmarc=pass (p=reject dis=none) header.from=hosted.example\n"
+LOGGED_IN = Connection(ip="192.0.2.66", name="pc", helo="pc", auth="user")
+LOGIN = (
+    "Received: from pc (pc [192.0.2.66])\n\tby mx.forwarder.example (Postfix) with ESMTPSA id 4F2C; "
+    "Sat, 21 Nov 2026 16:20:25 +0000 (UTC)\n"
+)
+
+
+def facts(arrived: str | Message, connection: Connection = REINJECTED, trust: Trust = STRIPS) -> Facts:
+    config = Config(trust=trust)
+    read = message(arrived, connection) if isinstance(arrived, str) else arrived
+    return facts_of(see(read, config), config, ["hosted.example"], lambda author: (False, "lookup"))
+
+
+def standings(of: Facts) -> set[Standing]:
+    return {claim.standing for claim in of.claims if claim.method == "dmarc"}
+
+
+# --- where only we can have written
+
+
+@pytest.mark.parametrize("trust", [TRUST, STRIPS])
+@pytest.mark.parametrize(
+    "header",
+    [
+        PASS + AUTHOR,
+        PASS + BORDER + AUTHOR,
+        BORDER + PASS + AUTHOR,
+        LOGIN + PASS + AUTHOR,
+        PASS + LOGIN + AUTHOR,
+        PASS + BORDER + PASS + AUTHOR,
+    ],
+)
+def test_of_what_a_user_hands_in_no_field_is_ours(header: str, trust: Trust) -> None:
+    """He wrote all of it, Received fields too."""
+    read = facts(header, LOGGED_IN, trust)
+    assert standings(read) == {Standing.UPSTREAM}
+    assert read.arrival.dmarc != "pass"
+
+
+def test_of_two_logins_the_newest_counts() -> None:
+    """What stands below it, another login too, the user wrote."""
+    for header in (LOGIN + PASS + LOGIN + AUTHOR, LOGIN + PASS + BORDER + AUTHOR):
+        read = facts(header, trust=TRUST)
+        assert standings(read) == {Standing.UPSTREAM}
+        assert read.arrival.dmarc != "pass"
+    assert route_of(message(LOGIN + LOGIN + AUTHOR), TRUST).login == 0
+
+
+def test_a_field_of_ours_helps_at_the_top_only_of_what_a_border_of_ours_has_stripped() -> None:
+    """A milter of ours ran ahead in this session: then the stranger's forgeries are gone. In the border itself they are not yet, and of
+    what was made on this host nobody took any off."""
+    assert standings(facts(PASS + AUTHOR, OUTSIDE)) == {Standing.TRUSTED}
+    assert standings(facts(PASS + AUTHOR, OUTSIDE, TRUST)) == {Standing.UPSTREAM}
+    arrived = message(PASS + AUTHOR, OUTSIDE)
+    at_the_border = Message(arrived.connection, arrived.envelope, arrived.header, arrived.queue_id, role="border")
+    assert standings(facts(at_the_border)) == {Standing.UPSTREAM}
+    for header in (PASS + AUTHOR, AUTHOR + PASS):
+        assert standings(facts(header)) == {Standing.UPSTREAM}
+
+
+def test_a_header_of_nothing_else_is_read() -> None:
+    for header in (PASS, PASS + PASS, BORDER + PASS):
+        assert len(facts(header, OUTSIDE).claims) == header.count("dmarc=")
+
+
+def test_a_field_that_leaves_the_grammar_is_not_trusted_wherever_it_stands() -> None:
+    """Its lesser evil is no answer to another's fail."""
+    broken = "Authentication-Results: mx.forwarder.example; dmarc=permerror (\n"
+    read = facts(broken + BORDER + "Authentication-Results: mx.else.example; dmarc=fail\n" + AUTHOR)
+    assert standings(read) == {Standing.UPSTREAM}
+    assert read.arrival.dmarc == "fail"
+
+
+# --- what is read
+
+
+def test_a_received_spf_that_nobody_can_read_claims_nothing() -> None:
+    assert facts(BORDER + "Received-SPF: (((\n" + AUTHOR).claims == ()
+
+
+def test_a_spam_claim_tells_the_score_and_the_limit() -> None:
+    claims = facts("X-Spam-Status: Yes, score=14.9 required=3.0\n" + BORDER + AUTHOR).claims
+    assert [(claim.method, claim.result, claim.property("score"), claim.property("required")) for claim in claims] == [
+        ("spam", "yes", "14.9", "3")
+    ]
+
+
+def test_the_name_of_a_field_is_told_without_what_surrounds_it() -> None:
+    arrived = message(BORDER + AUTHOR)
+    padded = HeaderField(b"Authentication-Results \t\0", b" mx.else.example; dmarc=fail")
+    read = facts(Message(arrived.connection, arrived.envelope, (*arrived.header, padded), "1"))
+    assert [claim.field for claim in read.claims] == ["Authentication-Results"]
+
+
+def test_of_too_many_claims_the_worst_stay_in_their_order() -> None:
+    good = "Authentication-Results: mx.else.example" + "; dkim=pass header.d=a.example" * 100 + "\n"
+    bad = "Authentication-Results: mx.else.example; spf=softfail; dmarc=fail\n"
+    read = facts(bad + BORDER + good * (MAX_CLAIMS // 100) + bad + AUTHOR)
+    assert len(read.claims) == MAX_CLAIMS
+    assert [claim.position for claim in read.claims] == sorted(claim.position for claim in read.claims)
+    assert [claim.result for claim in read.claims if claim.result != "pass"] == ["softfail", "fail"] * 2
+
+
+@pytest.mark.parametrize(("fields", "results"), [(MAX_FIELDS, 1), (1, MAX_CLAIMS)])
+def test_behind_so_many_fields_or_claims_only_what_hurts_is_read(fields: int, results: int) -> None:
+    several = ("Authentication-Results: mx.else.example" + "; x=y" * results + "\n") * fields
+    both = "Authentication-Results: mx.else.example; dkim=pass; spf=fail\n"
+    above = "".join(("Authentication-Results: mx.else.example" + "; x=y" * results + "\n") * (fields - 1))
+    assert {claim.result for claim in facts(several + both + AUTHOR).claims} == {"y", "fail"}
+    assert {claim.result for claim in facts(above + both + AUTHOR).claims} >= {"pass", "fail"}
+
+
+# --- what it comes to
+
+
+@pytest.mark.parametrize(
+    ("method", "results", "worst"),
+    [
+        ("spf", ("softfail", "fail"), "fail"),
+        ("spf", ("temperror", "fail", "permerror"), "fail"),
+        ("dkim", ("temperror", "fail"), "fail"),
+        ("dkim", ("neutral", "permerror"), "permerror"),
+        ("spf", ("pass", "softfail"), "softfail"),
+    ],
+)
+def test_of_what_others_say_the_worst_counts(method: str, results: tuple[str, ...], worst: str) -> None:
+    for said in (results, results[::-1]):
+        fields = "".join(f"Authentication-Results: mx.else.example; {method}={result}\n" for result in said)
+        assert getattr(facts(BORDER + fields + AUTHOR).arrival, method) == worst
+
+
+def test_upstream_is_the_worst_that_other_hosts_say() -> None:
+    for said in (("permerror", "fail"), ("fail", "temperror"), ("pass", "fail")):
+        fields = "".join(f"Authentication-Results: mx.else.example; dmarc={result}\n" for result in said)
+        assert facts(BORDER + fields + AUTHOR).upstream.dmarc == "fail"
+    assert facts(BORDER + "Authentication-Results: mx.else.example; dmarc=pass\n" + AUTHOR).upstream.dmarc is None
+
+
+def test_where_the_author_domain_has_passed_no_other_one_is_told() -> None:
+    other = PASS.replace("hosted.example", "list.example")
+    assert facts(other + BORDER + AUTHOR).arrival.pass_of == "list.example"
+    assert (facts(PASS + BORDER + AUTHOR).arrival.dmarc, facts(PASS + BORDER + AUTHOR).arrival.pass_of) == (
+        "pass",
+        None,
+    )
+
+
+# --- the route
+
+
+def test_a_delivery_field_without_any_hop_tells_of_a_journey() -> None:
+    for name in ("Delivered-To", "X-Original-To"):
+        assert route_of(message(f"{name}: bob@hosted.example\n" + AUTHOR), TRUST).origin is Origin.FORWARDED
+
+
+@pytest.mark.parametrize("helo", ["relay.mail.forwarder.example", "Relay.mail.forwarder.example.", "[192.0.2.7]"])
+def test_a_client_is_known_by_each_of_its_names(helo: str) -> None:
+    """A host of ours that names itself in HELO as it does behind `by`."""
+    trust = TRUST.model_copy(update={"networks": (ip_network("192.0.2.7/32"),), "hosts": (*TRUST.hosts, "192.0.2.7")})
+    client = Connection(ip="192.0.2.7", name="unknown", helo=helo)
+    by = helo.lower().strip("[].")
+    header = f"Received: from a (a [203.0.113.9])\n\tby {by} (Postfix) with ESMTP id 1; x\n" + AUTHOR
+    route = route_of(message(header, client), trust)
+    assert route.border is not None and route.border.by == by
+    stranger = Connection(ip="192.0.2.7", name="unknown", helo="other.mail.forwarder.example")
+    assert route_of(message(header.replace(by, "mx.forwarder.example"), stranger), trust).border is None
+
+
+def test_a_relay_that_nobody_names_ends_what_is_ours() -> None:
+    """Its own field at position 0 is ours, and all below may be a stranger's."""
+    trust = TRUST.model_copy(update={"networks": (ip_network("203.0.113.0/24"), ip_network("127.0.0.0/8"))})
+    hop = "Received: from web (web [203.0.113.9])\n\tby mx.forwarder.example (Postfix) with ESMTP id 1; x\n"
+    route = route_of(message(hop + AUTHOR), trust)
+    assert (route.origin, route.relay, route.unnamed, route.entered) == (Origin.RELAYED, False, 0, 1)
+    direct = route_of(message(AUTHOR, Connection(ip="203.0.113.9", name="web", helo="web")), trust)
+    assert (direct.origin, direct.unnamed, direct.entered) == (Origin.RELAYED, -1, 0)
