@@ -157,13 +157,18 @@ def test_on_top_of_a_broken_chain(tmp_path: Path) -> None:
 def test_a_list_of_ours_may_change_what_came_in_with_a_whole_chain(tmp_path: Path) -> None:
     letter = mail().sealed(LIST).changed(b"Lunch", b"[list] Lunch").raw
     said = (
-        b"Authentication-Results: mx.forwarder.example; arc=pass; dmarc=pass header.from=author.example\n"
-        + BORDER.encode()
+        b"Authentication-Results: mx.forwarder.example; arc=pass; spf=pass smtp.mailfrom=author.example;"
+        b" dmarc=pass header.from=author.example\n" + BORDER.encode()
     )
     host = Host(tmp_path)
     assert verified(host.forward(mail(said + letter))) == "pass"
     assert "cv=pass" in host.forward(mail(said + letter)).header[0].text
-    for stranger in (said.replace(b"mx.forwarder", b"mx.stranger"), BORDER.encode() + said.partition(b"\n")[0] + b"\n"):
+    failed = said.replace(b"dmarc=pass", b"dmarc=fail")
+    for stranger in (
+        failed,
+        said.replace(b"mx.forwarder", b"mx.stranger"),
+        BORDER.encode() + said.partition(b"\n")[0] + b"\n",
+    ):
         assert "cv=fail" in host.forward(mail(stranger + letter)).header[0].text
 
 

@@ -30,8 +30,8 @@ def chain_state(
 
     `header` and `body` (None where it is too large to be looked at) are those of the message as it came to us, before
     anything is changed here. `now` is in seconds since 1970. `whole`: a host of ours found the chain whole when the
-    message came in. What has happened to the message since, on a mailing list of ours, is ours to answer for: the seals
-    must still hold then, the newest message signature need not (section 5.1, step 4).
+    message came in with a DMARC pass. What has happened to it since, on a mailing list of ours, is ours to answer for:
+    the seals must still hold then, the newest message signature need not (section 5.1, step 4).
 
     Of a chain that can't be taken apart, the instance is the highest that can be read in any field (section 5.1, step
     3).

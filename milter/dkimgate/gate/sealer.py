@@ -46,7 +46,9 @@ class Sealer:
         """
         if message.problem is not None:
             return message.problem
-        state = chain_state(message.header, body, facts.arrival.arc == "pass", lookup, now)
+        # no chain is bound to that word: what else arrived badly could bring one that somebody put in its place
+        whole = facts.arrival.arc == "pass" and facts.arrival.dmarc == "pass"
+        state = chain_state(message.header, body, whole, lookup, now)
         if isinstance(state, str):
             return state
         return arc_set.seal(
