@@ -43,7 +43,7 @@ from dkimgate.policy.proof import prove, report
 from dkimgate.postfix import this_host, way_out
 from dkimgate.postfix.way_out import WayOut
 from dkimgate.record.journal import Journal
-from dkimgate.record.recordable import recordable
+from dkimgate.record.recordable import cut, recordable
 
 Named = TypeVar("Named")
 Read = TypeVar("Read")
@@ -226,7 +226,7 @@ class Engine:
     def _departing(self, assessment: Assessment, found: Sending) -> Assessment:
         if found == assessment.facts.sending:
             return assessment
-        facts = recordable(replace(assessment.facts, sending=found))
+        facts = replace(assessment.facts, sending=cut(found))
         return replace(assessment, facts=facts, departure=verdict.departs(facts, assessment.decision))
 
     def decided(self, facts: Facts, rewritten: str | None = None) -> Assessment:
