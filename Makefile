@@ -23,6 +23,9 @@ TEST_PACKAGES := postfix opendkim opendkim-tools opendmarc spamassassin spamd sp
                  iproute2 util-linux sasl2-bin libsasl2-modules logrotate postsrsd \
                  $(VERIFIERS) $(READERS)
 
+# what the bench compares with, and what compiles its load
+PEERS := opendkim rspamd dkimpy-milter postfix gcc libc6-dev libmilter-dev openssl
+
 .PHONY: demo test check laws format lock clean help
 
 help:
@@ -32,6 +35,7 @@ help:
 	@echo "make coverage  lines and branches that the tests without servers don't take: a few minutes"
 	@echo "make mutants  MODULE=policy/guard.py: which small faults in that module does no test see? Minutes to an hour"
 	@echo "make laws     the laws over EXAMPLES=100000 random policies and messages each: an hour on two cores"
+	@echo "make bench    how fast it is beside OpenDKIM, rspamd and dkimpy-milter: minutes; QUICK=1: one (see tests/README.md)"
 	@echo "make install  into /opt/dkimgate and /etc/dkimgate (see systemd/README.md); starts nothing"
 	@echo "make format   put the code into shape"
 	@echo "make reference  write the tables of config/configuration.md and config/policy.md anew"
@@ -69,6 +73,16 @@ EXAMPLES ?= 100000
 laws: $(VENV)/dev
 	DKIMGATE_SEED=$${DKIMGATE_SEED:-fresh} DKIMGATE_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q -n auto --dist worksteal -m heavy $(LAWS)
 
+# QUICK=1: a minute. TABLES="start sizes": other tables (`.venv/bin/python -m tests.bench --help`), TABLES=all: each of them.
+# CHART=FILE: where to write the chart. The machine should have nothing else to do.
+.PHONY: bench
+bench: $(VENV)/dev bench-packages build/bench/milter_load build/bench/nothing_milter
+	$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(if $(CHART),--svg $(CHART)) $(TABLES)
+
+build/bench/%: tests/bench/%.c
+	@mkdir -p build/bench
+	gcc -O2 -Wall -Wextra -o $@ $< -lmilter -pthread
+
 format: $(VENV)/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -93,7 +107,7 @@ if [ -n "$$missing" ]; then \
 fi
 endef
 
-.PHONY: base-packages check-packages test-packages
+.PHONY: base-packages check-packages test-packages bench-packages
 base-packages:
 	$(call install,$(BASE_PACKAGES))
 
@@ -102,6 +116,9 @@ check-packages:
 
 test-packages:
 	$(call install,$(TEST_PACKAGES))
+
+bench-packages:
+	$(call install,$(PEERS))
 
 $(VENV)/built: requirements-build.txt | base-packages
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -1,0 +1,33 @@
+"""The chart of the README, from a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from statistics import median
+from typing import Any
+
+from tests.bench.chart import Bar, chart
+
+_SHOWN = ("OpenDKIM", "rspamd, signing only", "dkimpy-milter", "dkimgate", "dkimgate, refused")
+
+
+def picture(report: Mapping[str, Any]) -> str:
+    """Messages a second, and CPU a message in RSA signatures, with machine and date."""
+    told = report["tables"]["rate"]
+    cases = {name: told["cases"][name] for name in _SHOWN if name in told["cases"]}
+    unit = median(told["rsa2048_seconds"])
+    rates = [(name, median(case["rates"])) for name, case in cases.items()]
+    costs = [(name, median(case["cpu_seconds"]) / unit) for name, case in cases.items()]
+    parts = [
+        ("Messages a second (more is better)", [_bar(name, value, f"{value:.0f}") for name, value in rates]),
+        (
+            "CPU a message, in bare RSA-2048 signatures (less is better)",
+            [_bar(name, value, f"{value:.1f}") for name, value in costs],
+        ),
+    ]
+    caption = f"5 KB, RSA-2048, relaxed/relaxed, 8 connections. {report['date']}, {report['machine']}."
+    return chart(parts, caption)
+
+
+def _bar(name: str, value: float, text: str) -> Bar:
+    return Bar(name, value, text, ours=name.startswith("dkimgate"))
