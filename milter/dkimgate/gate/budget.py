@@ -19,6 +19,7 @@ DEFERRED = f"deferred once: it cost more than {MOST_SECONDS:g} s of CPU"
 
 _DAY = 86_400.0
 _MOST_KNOWN = 1000
+_MOST_RECEIVED = 20  # from the top: those that hosts of ours have written
 _NAMES = ("message-id", "from", "date", "subject")
 
 
@@ -35,21 +36,26 @@ class Costly:
         if not self._known:
             return False
         with self._lock:
-            at = self._known.get(_digest(message))
-        return at is not None and 0 <= now - at < _DAY
+            known = [self._known[mark] for mark in _marks(message) if mark in self._known]
+        return any(0 <= now - at < _DAY for at in known)
 
     def remember(self, message: Message, now: float) -> None:
         """It is deferred now."""
         with self._lock:
-            while len(self._known) >= _MOST_KNOWN:
-                del self._known[next(iter(self._known))]
-            self._known[_digest(message)] = now
+            for mark in _marks(message):
+                while len(self._known) >= _MOST_KNOWN:
+                    del self._known[next(iter(self._known))]
+                self._known[mark] = now
 
 
-def _digest(message: Message) -> bytes:
-    """What a message is known by when it comes again, by whatever queue id and with whatever trace fields."""
-    digest = hashlib.sha256()
+def _marks(message: Message) -> list[bytes]:
+    """What a message is known by when it comes again, by whatever queue id and with whatever trace fields: by the
+    client, and any one of its Received fields. A filter of ours writes another one each time. But that of the hop by
+    which the message entered stays, and no sender can foretell that of another's mail, as he can the rest."""
+    client = message.connection
+    same = hashlib.sha256(f"{client.ip} {client.auth}\n".encode("utf-8", "surrogateescape"))
     for field in message.header:
         if field.key in _NAMES:
-            digest.update(field.value[:4096] + b"\n")
-    return digest.digest()
+            same.update(field.value[:4096] + b"\n")
+    received = [field.value for field in message.header if field.key == "received"][:_MOST_RECEIVED]
+    return [hashlib.sha256(same.digest() + value).digest() for value in received or [b""]]
