@@ -64,6 +64,28 @@ def test_of_two_logins_the_newest_counts() -> None:
     assert route_of(message(LOGIN + LOGIN + AUTHOR), TRUST).login == 0
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mx.forwarder.example",
+        " MX.Forwarder.Example ",
+        "mx.forwarder.example (amavisd-new)",
+        "(a) mx.forwarder.example",
+        "mx.forwarder.example 1",
+        '"mx.forwarder.example"',
+        "mx.forwarder.example/4F2C",
+        "a.mail.forwarder.example (x)",
+    ],
+)
+def test_what_bears_a_result_of_ours_below_a_login_was_taken_in_before(name: str) -> None:
+    """A user redirects it. Who handed it in at first is not told any more; a forgery would be signed for his sake."""
+    trust = TRUST.model_copy(update={"authserv_ids": ("mx.forwarder.example", "*.mail.forwarder.example")})
+    header = LOGIN + f"Authentication-Results: {name}; dmarc=fail header.from=hosted.example\n" + AUTHOR
+    assert route_of(message(header), trust).origin is Origin.FORWARDED
+    customer = LOGIN + "Authentication-Results: mx.customer.example; spf=pass smtp.helo=mx.forwarder.example\n" + AUTHOR
+    assert route_of(message(customer), trust).origin is Origin.SUBMITTED, "and a host of a customer's is none of ours"
+
+
 def test_a_field_of_ours_helps_at_the_top_only_of_what_a_border_of_ours_has_stripped() -> None:
     """A milter of ours ran ahead in this session: then the stranger's forgeries are gone. In the border itself they are not yet, and of
     what was made on this host nobody took any off."""

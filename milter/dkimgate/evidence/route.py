@@ -93,13 +93,7 @@ class _Client:
         """May that field be his? A host has many names for itself, so where he isn't `here`, the field must bear one of
         those by which we know him, or his address."""
         known = self.names - _NO_NAMES
-        return (
-            self.here
-            or hop.nameless
-            or hop.by in known
-            or self.ip in hop.of_itself
-            or not known.isdisjoint(hop.of_itself)
-        )
+        return self.here or hop.by in known or self.ip in hop.of_itself or not known.isdisjoint(hop.of_itself)
 
 
 _NO_NAMES = frozenset(("unknown", *LOOPBACK_NAMES))
@@ -206,7 +200,7 @@ class _Walk:
         # below the login: results of ours tell that a user redirects what we took in. In a mailbox of Exchange there is
         # mail of anybody's, so what it redirects may bear results of any host
         trace = trace or next(
-            (_name(f) for f in header[at:] if (f.key in _JOURNEY if self._login.mapi else self._is_our_result(f))),
+            (_name(f) for f in header[at:] if (f.key in _JOURNEY if self._login.mapi else self._may_be_our_result(f))),
             None,
         )
         return (
@@ -232,6 +226,12 @@ class _Walk:
 
     def _is_our_result(self, field: HeaderField) -> bool:
         return sources.RESULTS.holds(field.key) and self._trust.is_authserv_id(field.text.partition(";")[0].strip())
+
+    def _may_be_our_result(self, field: HeaderField) -> bool:
+        """The same of a field that hurts: our name may stand there in any form, and with more beside it. amavisd writes
+        a comment behind it, others a version (RFC 8601 section 2.2)."""
+        head = field.text.partition(";")[0].lower()
+        return sources.RESULTS.holds(field.key) and any(name in head for name in self._trust.authserv_spellings)
 
     def _stated_well(self, login: int) -> bool:
         """A submission host whose OpenDMARC sees its own users' mail too finds `pass` or `none`, of the author domain.
