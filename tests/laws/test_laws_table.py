@@ -17,7 +17,7 @@ from tests.fake_dns import FakeResolver
 from tests.laws.attack_authors import AUTHORS, TOO_MUCH
 from tests.laws.attack_fields import OTHERS, RESULTS, ROUTES, SPAM
 from tests.laws.attack_passports import CHANGES, FORGED, HONEST, Change, Comeback
-from tests.laws.attack_signed import ENVELOPES, SEALS, SHARED, SIGNATURES, SIGNED, TRUSTED, sealed
+from tests.laws.attack_signed import BY_SHARED, ENVELOPES, SEALS, SHARED, SIGNATURES, SIGNED, TRUSTED, sealed
 from tests.laws.attack_world import BODY, LOGIN, NOW, POLICIES, STRANGER, WIRINGS, ZONE, Attempt, Forwarder, aligned
 
 TABLES = {
@@ -121,7 +121,7 @@ def test_no_wiring_stands_idle() -> None:
 HONEST_MAIL = {
     "from a program of ours": Attempt(border="", wiring="checked by the gate"),
     "with a login": Attempt(border="", wiring="checked by the gate", client=LOGIN),
-    "passed at the border": Attempt(wiring="verified, SPF passes"),
+    "passed at the border": Attempt(wiring="verified, SPF passes", border=BY_SHARED),
     "signed by its author, checked by the gate": Attempt(SIGNED),
     "signed by its author, checked always": Attempt(SIGNED, "checked always"),
     "signed by its author, inbound": Attempt(SIGNED, "inbound"),
@@ -139,9 +139,11 @@ HONEST_MAIL = {
     "sealed by the list that we trust": sealed(TRUSTED),
     "sealed by the list that we trust, through the border": sealed(TRUSTED, "border"),
     "with verdicts of other hosts below": Attempt(
-        "Authentication-Results: mx.other.example; dmarc=pass header.from=hosted.example\n", "verified, SPF passes"
+        "Authentication-Results: mx.other.example; dmarc=pass header.from=hosted.example\n",
+        "verified, SPF passes",
+        border=BY_SHARED,
     ),
-    "with ham below": Attempt("X-Spam-Status: No, score=0.1 required=5.0\n", "verified, SPF passes"),
+    "with ham below": Attempt("X-Spam-Status: No, score=0.1 required=5.0\n", "verified, SPF passes", border=BY_SHARED),
 }
 
 

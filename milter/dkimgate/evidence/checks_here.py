@@ -109,6 +109,11 @@ def _proof(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now: flo
 def _dmarc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
     author = seen.domain
     entry = entry_of(seen.message, seen.route)
+    stated = stated_spf(seen.claims) if entry.sender is None else None
+    if stated is not None and stated.result == "pass":
+        # verifiers read SPF records in their own ways (rspamd takes `?include:` for `include:`): a pass of theirs tells
+        # who the sender was, and is asked about here
+        entry, stated = replace(entry, sender=stated.sender), None
     spf = check_spf(entry.ip, entry.helo, entry.sender, lookup)
     if spf is not None and spf.result == "pass" and seen.by_host_of_ours:
         spf = replace(spf, result="neutral", why=forgotten_host.WHY)
@@ -118,7 +123,7 @@ def _dmarc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, n
     )
     claims += [result_claims.of_signature(signature) for signature in signatures]
     readings = BOTH if config.verify.dmarc == "both" else (config.verify.dmarc,)
-    dmarc = result_claims.of_dmarc(check_dmarc(author, spf or stated_spf(seen.claims), signatures, lookup, readings))
+    dmarc = result_claims.of_dmarc(check_dmarc(author, spf or stated, signatures, lookup, readings))
     return (*claims, dmarc) if dmarc is not None else tuple(claims)
 
 

@@ -2,13 +2,10 @@
 reason enough for it.
 
 Our own verifiers may have been talked into it, and a local program may have removed what shows that. So where believing
-it would earn the message something, a pass of theirs (or `none`: the author domain has no record) needs one of these:
-
-- what this process has verified: an aligned DKIM signature or aligned SPF, by which DMARC passes (RFC 9989), or a
-  passport of our border;
-- a pass of SPF for the very author domain, in a field of ours of the exact form that its verifier writes for plain
-  words, with nothing odd in any other field of ours, in the envelope, in EHLO or in the signatures that there are. Only
-  such a claim is trusted.
+it would earn the message something, a pass of theirs (or `none`: the author domain has no record) needs what this
+process has verified: an aligned DKIM signature or aligned SPF, by which DMARC passes (RFC 9989), or a passport of our
+border. SPF is asked of the border's client; where only a field of ours tells the sender, that has to be of the exact
+form that its verifier writes for plain words.
 """
 
 from __future__ import annotations
@@ -163,13 +160,14 @@ def _proved(claims: tuple[Claim, ...], author: str | None) -> bool:
     """Something other than our verifiers' DMARC word tells that it is so."""
     if author is None:
         return False
-    for claim in claims:
-        helps = claim.method == "dmarc" and result_words.helps(claim.result) and claim.is_believed()
-        if helps and not _is_word(claim) and pass_of_another(claim, author) is None:
-            return True
-        if _spf_word_of(claim, author):
-            return True
-    return False
+    return any(
+        claim.method == "dmarc"
+        and result_words.helps(claim.result)
+        and claim.is_believed()
+        and not _is_word(claim)
+        and pass_of_another(claim, author) is None
+        for claim in claims
+    )
 
 
 def _spf_word_of(claim: Claim, domain: str) -> bool:
