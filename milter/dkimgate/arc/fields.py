@@ -184,9 +184,9 @@ def message_signature_of(located: Located) -> MessageSignature:
     """
     if located.get("l") is not None:
         raise Broken("l= leaves a part of the body to anyone")
-    if "dns/txt" not in _words(located.get("q") or "dns/txt"):
+    if "dns/txt" not in tag_list.words(located.get("q") or "dns/txt"):
         raise Broken("q= names no way to the key but dns/txt")
-    names = tuple(word.encode("utf-8") for word in _words(located["h"]) if word)
+    names = tuple(word.encode("utf-8") for word in tag_list.words(located["h"]) if word)
     if b"from" not in names:
         raise Broken("h= does not list From")
     if SEAL.encode() in names:
@@ -231,10 +231,6 @@ def _base64(located: Located, name: str) -> bytes:
         return base64.b64decode(re.sub(r"[ \t\r\n]+", "", located[name]), validate=True)
     except ValueError:  # binascii.Error is one
         raise Broken(f"{name}= is not base64") from None
-
-
-def _words(text: str) -> list[str]:
-    return [word.strip(" \t\r\n").lower() for word in text.split(":")]
 
 
 def _canonicalization(text: str | None) -> tuple[str, str]:

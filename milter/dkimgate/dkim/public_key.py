@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from dkimgate.dkim import tag_list
 from dkimgate.dkim.keys import LEAST_BITS
 from dkimgate.dkim.published import parse_tags
 from dkimgate.dns.resolver import Lookup, Status
@@ -87,7 +88,7 @@ def published_key(domain: str, selector: str, algorithm: str, lookup: Lookup) ->
     if unfit is not None:
         return unfit
     key = _decoded(records[0]["p"], algorithm)
-    flags = _words(records[0].get("t", ""))
+    flags = tag_list.words(records[0].get("t", ""))
     return key if isinstance(key, NoKey) else PublicKey(key, "y" in flags, "s" in flags)
 
 
@@ -103,9 +104,9 @@ def _unfit(record: dict[str, str], algorithm: str) -> NoKey | None:
         return NoKey("permerror", "the key is revoked")
     if f"{record.get('k', 'rsa').lower()}-sha256" != algorithm:
         return NoKey("permerror", f"the key in DNS is of another kind than a={algorithm}")
-    if "h" in record and "sha256" not in _words(record["h"]):
+    if "h" in record and "sha256" not in tag_list.words(record["h"]):
         return NoKey("permerror", "the key is not for sha256")
-    if "s" in record and not {"*", "email"} & _words(record["s"]):
+    if "s" in record and {"*", "email"}.isdisjoint(tag_list.words(record["s"])):
         return NoKey("permerror", "the key is not for mail")
     return None
 
@@ -125,7 +126,3 @@ def _decoded(text: str, algorithm: str) -> RSAPublicKey | Ed25519PublicKey | NoK
     if key.public_numbers().e.bit_length() > MOST_EXPONENT_BITS:
         return NoKey("policy", "an RSA key with an exponent that nobody uses in earnest")
     return key
-
-
-def _words(value: str) -> set[str]:
-    return {word.strip().lower() for word in value.split(":")}

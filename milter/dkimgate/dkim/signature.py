@@ -73,7 +73,7 @@ def read(value: bytes) -> Tags:
         raise Refused("neutral", f"no {missing[0]}=")
     if tags["v"] != "1":
         raise Refused("neutral", f"v={tags['v'][:20]} is no version that is known")
-    if "q" in tags and "dns/txt" not in [method.strip().lower() for method in tags["q"].split(":")]:
+    if "q" in tags and "dns/txt" not in tag_list.words(tags["q"]):
         raise Refused("neutral", "q= without dns/txt")
     header_form, slash, body_form = tags.get("c", "simple/simple").lower().partition("/")
     if header_form not in _FORMS or (slash and body_form not in _FORMS):
@@ -86,7 +86,7 @@ def read(value: bytes) -> Tags:
         identity=_identity(tags.get("i"), domain),
         header_form=header_form,
         body_form=body_form or "simple",
-        names=_names(tags["h"]),
+        names=tuple(name.encode("utf-8") for name in tag_list.words(tags["h"])),
         body_hash=_base64(tags["bh"], "bh"),
         signature=_base64(tags["b"], "b"),
         length=_number(tags, "l", 76),
@@ -121,10 +121,6 @@ def without_signature(value: bytes) -> bytes:
     """The value with that of b= deleted, and the white space around it (section 3.7)."""
     signature = next((tag for tag in tag_list.loose(value) if tag.name == "b"), None)
     return value if signature is None else value[: signature.start] + value[signature.end :]
-
-
-def _names(text: str) -> tuple[bytes, ...]:
-    return tuple(name.strip(" \t\r\n").lower().encode("utf-8") for name in text.split(":"))
 
 
 def _name(text: str, tag: str) -> str:

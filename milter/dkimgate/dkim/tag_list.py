@@ -54,6 +54,11 @@ def loose(value: bytes) -> list[Tag]:
     return [tag for _, tag in _parts(value) if tag is not None]
 
 
+def words(text: str) -> list[str]:
+    """The items of a value that is a list with colons, in lower case."""
+    return [word.strip(" \t\r\n").lower() for word in text.split(":")]
+
+
 def _parts(value: bytes) -> list[tuple[bytes, Tag | None]]:
     """The parts between the semicolons, each with its tag; white space behind the last semicolon is none."""
     parts = value.split(b";")

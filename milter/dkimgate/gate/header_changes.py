@@ -328,7 +328,7 @@ def _signature(position: int, field: HeaderField) -> _Signature:
         tags = {name: tag.text for name, tag in tag_list.strict(field.value).items()}
     except tag_list.Invalid:
         return _Signature(position, field.key)
-    names = [name.strip(" \t\r\n").lower() for name in tags.get("h", "").split(":")]
+    names = tag_list.words(tags.get("h", ""))
     return _Signature(
         position,
         field.key,
