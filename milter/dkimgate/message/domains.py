@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import encodings.idna
 import functools
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 import idna
 from publicsuffixlist import PublicSuffixList
@@ -67,23 +68,12 @@ def readings(domain: str) -> frozenset[str]:
     plain = domain.strip(" \t\r\n<>").rstrip(".").lower()
     if plain.isascii() or len(plain) > _LONGEST_NAME:
         return frozenset({plain})
-    found = {plain, _quietly(_ascii_2003, plain), _quietly(_ascii_uts46, plain)}
+    found = {plain}
+    with contextlib.suppress(UnicodeError):
+        found.add(plain.encode("idna").decode("ascii").lower())  # as IDNA 2003 has it
+    with contextlib.suppress(UnicodeError):
+        found.add(idna.encode(plain, uts46=True).decode("ascii").lower())  # as UTS 46 has it
     return frozenset(name for name in found if name)
-
-
-def _ascii_2003(name: str) -> str:
-    return name.encode("idna").decode("ascii").lower()
-
-
-def _ascii_uts46(name: str) -> str:
-    return idna.encode(name, uts46=True).decode("ascii").lower()
-
-
-def _quietly(convert: Callable[[str], str], name: str) -> str:
-    try:
-        return convert(name)
-    except UnicodeError:
-        return ""
 
 
 @functools.cache
