@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.config.problem import Problem
+from dkimgate.daemon.sockets import bind_inet
 
 _ROOM = 65_536
 """Octets that must fit on the disk: some fifty records."""
@@ -78,17 +79,10 @@ def _unix(path: Path) -> str | None:
 
 
 def _inet(kind: str, place: str) -> str | None:
-    host, _, port = place.rpartition(":")
-    family = socket.AF_INET6 if kind == "inet6" or host.startswith("[") else socket.AF_INET
     try:
-        found = socket.getaddrinfo(host.strip("[]"), int(port), family, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)
-        with socket.socket(family, socket.SOCK_STREAM) as listening:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            listening.bind(found[0][4])
+        bind_inet(kind, place).close()
     except OSError as error:
-        holder = _holder(int(port)) if error.errno == errno.EADDRINUSE else None
+        holder = _holder(int(place.rpartition(":")[2])) if error.errno == errno.EADDRINUSE else None
         return None if _is_ours(holder) else f"{error.strerror}{f' ({holder[:200]})' if holder else ''}"
     return None
 

@@ -53,13 +53,7 @@ def _open(address: str, config: Config, owner: Owner | None) -> Listening:
     kind, _, rest = address.partition(":")
     if kind == "unix":
         return _open_unix(address, Path(rest), config, owner)
-    host, _, port = rest.rpartition(":")
-    return _open_inet(
-        address,
-        socket.AF_INET6 if kind == "inet6" or host.startswith("[") else socket.AF_INET,
-        host.strip("[]"),
-        int(port),
-    )
+    return _open_inet(address, kind, rest)
 
 
 def _open_unix(address: str, path: Path, config: Config, owner: Owner | None) -> Listening:
@@ -131,25 +125,36 @@ def _group(config: Config) -> int:
         ) from None
 
 
-def _open_inet(address: str, family: socket.AddressFamily, host: str, port: int) -> Listening:
+def bind_inet(kind: str, place: str) -> socket.socket:
+    """A TCP socket with that address, HOST:PORT as the configuration writes it, which nobody can connect to yet. Raises
+    OSError."""
+    host, _, port = place.rpartition(":")
+    family = socket.AF_INET6 if kind == "inet6" or host.startswith("[") else socket.AF_INET
+    found = socket.getaddrinfo(host.strip("[]"), int(port), family, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)
+    bound = socket.socket(family, socket.SOCK_STREAM)
     try:
-        found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)
-    except OSError as error:
-        raise StartError(
-            "start.listen-address", f"listen: {address}: {host}: {error.strerror}: name an address of this host"
-        ) from None
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # Accepted connections inherit this. libmilter answers in several small writes, and Nagle would hold back the
         # last.
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if family == socket.AF_INET6:
-            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listening.bind(found[0][4])
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.bind(found[0][4])
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _open_inet(address: str, kind: str, place: str) -> Listening:
+    try:
+        listening = bind_inet(kind, place)
         _listen(listening)
+    except socket.gaierror as error:
+        host = place.rpartition(":")[0].strip("[]")
+        text = f"listen: {address}: {host}: {error.strerror}: name an address of this host"
+        raise StartError("start.listen-address", text) from None
     except OSError as error:
-        listening.close()
         raise StartError("start.socket", f"listen: {address}: {_advice(error, None)}") from None
     return Listening(address, listening)
 
