@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -33,7 +33,7 @@ from dkimgate.gate.key_files import load_usable
 from dkimgate.gate.sending import Smtp
 from dkimgate.log import OnceADay
 from dkimgate.message import domains
-from dkimgate.message.message import HeaderField, Message
+from dkimgate.message.message import Message
 from dkimgate.passport import reading as passports
 from dkimgate.passport.secrets import Secrets
 from dkimgate.policy import departure, verdict
@@ -98,7 +98,7 @@ class Engine:
         self.costly = Costly()
         self._key_domains = frozenset(key.domain for key in keys)
         self._key_names = our_signatures.by_name(keys)
-        self._sealer = sealer.sealer_of(settings, keys)
+        self.sealer = sealer.sealer_of(settings, keys)
 
     @classmethod
     def load(cls, file: Path, policy_file: Path | None = None) -> Self:
@@ -151,14 +151,13 @@ class Engine:
         questions: Questions,
         body: BodyForms | None,
         body_hash: bytes | None,
-        now: float | None = None,
+        now: float,
         sent_hash: bytes | None = None,
     ) -> Assessment:
         """The one way to a decision, for the daemon and for `explain`. `questions`: those of the same message. With a
         `body`, what the header leaves open is checked here; one that is larger than verify.body_limit stands for one
         that could not be checked. With a `body_hash`, passports and our own signatures are compared to it. `sent_hash`:
         of the body as Postfix will send it, where that is another."""
-        now = self.now() if now is None else now
         lookup = self.resolver.lookup()
         reading = self._passports(seen, body_hash)
         found = passports.claims(reading, self._allowed_changes())
@@ -237,23 +236,6 @@ class Engine:
         return Assessment(
             facts, reached.decision, reached.departure, self._signer(facts, reached.made), reached.overruled, sender
         )
-
-    def seal(
-        self,
-        message: Message,
-        assessment: Assessment,
-        leaving: Sequence[HeaderField],
-        body: BodyForms | None,
-        body_hash: bytes,
-        now: float | None = None,
-    ) -> tuple[tuple[str, bytes], ...] | str:
-        """The ARC set for a message, or why it gets none: see Sealer. A body that is larger than verify.body_limit
-        counts as none."""
-        if self._sealer is None:
-            return "no key seals"
-        now = self.now() if now is None else now
-        kept = body if body is not None and body.octets <= self.config.verify.body_limit else None
-        return self._sealer.seal(message, assessment.facts, leaving, kept, body_hash, self.resolver.lookup(), now)
 
     def check(self, seen: Seen, body: BodyForms, lookup: Lookup, now: float) -> tuple[Claim, ...]:
         """Our own checks of a message."""

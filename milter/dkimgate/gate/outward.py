@@ -70,7 +70,7 @@ class Outward:
             return Written(signed.fields, signed.keys, unsealed="the body was not read")
         ours = tuple(HeaderField(name.encode("ascii"), value) for name, value in signed.fields)
         try:
-            made = self._engine.seal(self._message, assessment, (*ours, *header), body.forms(), body.sent_digest(), now)
+            made = self._made((*ours, *header), assessment, body, now)
         except Exception as error:  # noqa: BLE001 - law 4
             failed = f"sealing: {describe(error)}"
             trouble = f"{failed}; the message leaves without an ARC set"
@@ -78,6 +78,13 @@ class Outward:
         if isinstance(made, str):
             return Written(signed.fields, signed.keys, unsealed=made)
         return Written((*made, *signed.fields), signed.keys, sealed=True)
+
+    def _made(self, leaving: Sequence[HeaderField], assessment: Assessment, body: SentBody, now: float) -> Fields | str:
+        """The ARC set, or why there is none."""
+        sealer, lookup = self._engine.sealer, self._engine.resolver.lookup()
+        if sealer is None:
+            return "no key seals"
+        return sealer.seal(self._message, assessment.facts, leaving, body.forms(), body.sent_digest(), lookup, now)
 
     def removed(self) -> tuple[int, ...]:
         """A passport is for hosts of ours: no outsider sees one. Ours stand topmost; a sender's thousands are not worth

@@ -35,7 +35,8 @@ class Passage:
     """One message's way through the gate. Ends with exactly one of `end` and `abort`, and with it exactly one record.
 
     `message` has its whole header. `way` makes its way: out, or in by a border. `rehearsal`: the time, in seconds since
-    the epoch, of a passage of which nothing is written, logged or remembered; None for mail.
+    the epoch, of a passage of which nothing is written, logged or remembered; None for mail. `error`: what went wrong,
+    in words.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Passage:
         self._way = way(engine, message)
         self._cpu = 0.0
         self._spent = 0.0
-        self._error: str | None = None
+        self.error: str | None = None
         self._body: SentBody | None = None
         self._seen: Seen | None = None
         self.assessment: Assessment | None = None
@@ -98,11 +99,6 @@ class Passage:
             self._tell(f"the guard overruled rule {assessment.decision.rule!r}: {assessment.overruled}", Level.ERROR)
 
     @property
-    def error(self) -> str | None:
-        """What went wrong, in words."""
-        return self._error
-
-    @property
     def wants_body(self) -> bool:
         """The body is needed only where it may have to be signed, sealed or checked, or may break a signature on the
         wire."""
@@ -129,7 +125,7 @@ class Passage:
             return self._waits_once()
         hindrance = self._way.hindrance(self._seen)
         if hindrance is not None:
-            self._error = self._error or f"deferred: {hindrance}"
+            self.error = self.error or f"deferred: {hindrance}"
         fields, keys = self._written()
         self._spent += time.perf_counter() - started
         if not self._record(keys):
@@ -147,7 +143,7 @@ class Passage:
     def _conclude(self) -> None:
         """Come to the decision, if it waited for the body, and see what of the body breaks signatures: that is known
         only now."""
-        if self._seen is None or self._body is None or self._error is not None:
+        if self._seen is None or self._body is None or self.error is not None:
             return
         try:
             if self.assessment is None:
@@ -171,7 +167,7 @@ class Passage:
 
     def _waits_once(self) -> Outcome:
         """The others go first."""
-        self._error = DEFERRED
+        self.error = DEFERRED
         self._engine.costly.remember(self._message, self._now())
         self._tell(f"{DEFERRED} ({self._cpu:.1f} s)", Level.WARNING)
         self._record(())
@@ -182,13 +178,13 @@ class Passage:
         if self._seen is None or self.assessment is None:
             return (), ()
         made = Written()
-        if self._error is None:
+        if self.error is None:
             try:
                 made = self._way.write(self._seen, self.assessment, self._body, self._now())
             except Exception as error:  # noqa: BLE001 - law 4
                 self._fail(self._way.writes, error)
-        if self._error is not None:
-            made = Written(unsealed=self._error if sealer.wanted(self.assessment) else None)
+        if self.error is not None:
+            made = Written(unsealed=self.error if sealer.wanted(self.assessment) else None)
         if made.trouble is not None:
             self._tell(made.trouble, Level.ERROR)
         self.assessment = replace(self.assessment, sealed=made.sealed, unsealed=made.unsealed)
@@ -223,12 +219,12 @@ class Passage:
 
     def abort(self, reason: str) -> None:
         """The MTA gave the message up, or the connection broke. Never raises."""
-        self._error = self._error or f"aborted: {reason}"
+        self.error = self.error or f"aborted: {reason}"
         self._record(())
 
     def _fail(self, doing: str, error: Exception) -> None:
-        self._error = f"{doing}: {describe(error)}"
-        self._tell(f"{self._error}; the message leaves unsigned", Level.ERROR)
+        self.error = f"{doing}: {describe(error)}"
+        self._tell(f"{self.error}; the message leaves unsigned", Level.ERROR)
 
     def _record(self, signatures: tuple[SigningKey, ...]) -> bool:
         """Hand the record to the operating system. False: it could not be, and the journal has told the operator."""
@@ -251,7 +247,7 @@ class Passage:
         return True
 
     def _line(self, signatures: tuple[SigningKey, ...]) -> bytes:
-        if self._error is not None and self.assessment is not None:
+        if self.error is not None and self.assessment is not None:
             unaligned = self.assessment.sender is not None
             self.assessment = replace(
                 self.assessment, departure=departure.predict(self.assessment.facts, False, unaligned)
@@ -263,6 +259,6 @@ class Passage:
             time=self._engine.now(),
             ms=self._spent * 1000,
             policy_hash=f"sha256:{self._engine.policy.digest}",
-            error=self._error,
+            error=self.error,
         )
         return record.to_line(made)

@@ -24,31 +24,34 @@ _TOKEN = re.compile(r"[A-Za-z0-9._-]+")
 
 @dataclass(frozen=True, slots=True)
 class Sealer:
-    """Who seals: a key of the forwarder's domain, and the name under which the results are stated."""
+    """Who seals: a key of the forwarder's domain, and the name under which the results are stated. A body of more
+    octets than `body_limit` is not looked at."""
 
     key: SigningKey
     authserv_id: str
+    body_limit: int
 
     def seal(
         self,
         message: Message,
         facts: Facts,
         leaving: Sequence[HeaderField],
-        body: BodyForms | None,
+        body: BodyForms,
         body_hash: bytes,
         lookup: Lookup,
         now: float,
     ) -> tuple[tuple[str, bytes], ...] | str:
         """The fields of a set, to go to the top of the header, the first topmost; or why there is none.
 
-        `message` is as it came, and so is `body`, which is needed only where ARC fields stand in the header; None: it
-        is too large. `leaving` is the header as it leaves, with our own signatures. `now` is in seconds since 1970.
+        `message` is as it came, and so is `body`, which is needed only where ARC fields stand in the header. `leaving`
+        is the header as it leaves, with our own signatures. `now` is in seconds since 1970.
         """
         if message.problem is not None:
             return message.problem
+        kept = body if body.octets <= self.body_limit else None
         # no chain is bound to that word: what else arrived badly could bring one that somebody put in its place
         whole = facts.arrival.arc == "pass" and facts.arrival.dmarc == "pass"
-        state = chain_state(message.header, body, whole, lookup, now)
+        state = chain_state(message.header, kept, whole, lookup, now)
         if isinstance(state, str):
             return state
         return arc_set.seal(
@@ -67,7 +70,7 @@ def sealer_of(settings: Config, keys: Sequence[SigningKey]) -> Sealer | None:
     domain = settings.forwarder.domain
     key = next((key for key in keys if key.domain == domain and key.algorithm == "rsa-sha256"), None)
     ours = next((name for name in settings.trust.authserv_names if _TOKEN.fullmatch(name)), domain)
-    return Sealer(key, ours) if key is not None else None
+    return Sealer(key, ours, settings.verify.body_limit) if key is not None else None
 
 
 def problems(file: Path, settings: Config, keys: Sequence[SigningKey]) -> list[Problem]:
