@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from dkimgate.dkim.canonical import relaxed_field
 from dkimgate.dkim.keys import SigningKey
-from dkimgate.dkim.sign import fold, pieces, select
+from dkimgate.dkim.sign import covering, fold, select, signed_field
 from dkimgate.message.message import HeaderField
 
 MOST_SETS = 50
@@ -77,18 +76,8 @@ def _message_signature(
     header: Sequence[HeaderField], body_hash: bytes, instance: int, key: SigningKey, now: int
 ) -> bytes:
     names, fields = select(header, ALSO_SIGNED)
-    hashed = [f" bh={base64.b64encode(body_hash).decode()};", " b="]
-    listed = [f" h={names[0]}:", *(f"{name}:" for name in names[1:-1]), f"{names[-1]};"]
-    tags = [
-        f"i={instance};",
-        f" a={key.algorithm};",
-        " c=relaxed/relaxed;",
-        *_key_tags(key),
-        f" t={now};",
-        *listed,
-        *hashed,
-    ]
-    return _signed(MESSAGE_SIGNATURE, tags, fields, key)
+    tags = [f"i={instance};", f" a={key.algorithm};", " c=relaxed/relaxed;", *_key_tags(key), f" t={now};"]
+    return signed_field(MESSAGE_SIGNATURE, [*tags, *covering(names, body_hash), " b="], fields, key)
 
 
 def _seal(instance: int, chain: ChainState, own: Sequence[HeaderField], key: SigningKey, now: int) -> bytes:
@@ -96,18 +85,8 @@ def _seal(instance: int, chain: ChainState, own: Sequence[HeaderField], key: Sig
     and 5.1.2)."""
     below = chain.fields if chain.cv == "pass" else ()
     tags = [f"i={instance};", f" a={key.algorithm};", f" t={now};", f" cv={chain.cv};", *_key_tags(key), " b="]
-    return _signed(SEAL, tags, (*below, *own), key)
+    return signed_field(SEAL, tags, (*below, *own), key)
 
 
 def _key_tags(key: SigningKey) -> list[str]:
     return [f" d={key.domain};", f" s={key.selector};"]
-
-
-def _signed(name: bytes, tags: list[str], fields: Sequence[HeaderField], key: SigningKey) -> bytes:
-    """The field of these tags, the last of which is an empty `b=`, with a signature over the fields and itself in
-    it."""
-    unsigned = [tag.encode("ascii") for tag in tags]
-    own = relaxed_field(HeaderField(name, fold(name, unsigned)))
-    # the field's own hash goes without a line end (RFC 6376 section 3.7)
-    data = b"".join(relaxed_field(field) + b"\r\n" for field in fields) + own
-    return fold(name, unsigned + pieces(base64.b64encode(key.sign(data))))

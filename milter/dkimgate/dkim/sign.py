@@ -58,11 +58,26 @@ def sign(
     give up.
     """
     names, signed = select(header)
-    tags = _tags(names, body_hash, key, now, expire_days)
-    own = relaxed_field(HeaderField(FIELD_NAME, fold(FIELD_NAME, tags)))
+    ends = [] if expire_days is None else [f" x={now + expire_days * DAY};"]
+    who = [f" d={key.domain};", f" s={key.selector};"]
+    tags = ["v=1;", f" a={key.algorithm};", " c=relaxed/relaxed;", *who, f" t={now};", *ends]
+    return signed_field(FIELD_NAME, [*tags, *covering(names, body_hash), " b="], signed, key)
+
+
+def signed_field(name: bytes, tags: Sequence[str], fields: Sequence[HeaderField], key: SigningKey) -> bytes:
+    """The value of a field of these tags, between which a line may end, with a signature over the fields and itself in
+    the last tag, an empty `b=`."""
+    unsigned = [tag.encode("ascii") for tag in tags]
+    own = relaxed_field(HeaderField(name, fold(name, unsigned)))
     # the field's own hash goes without a line end (RFC 6376 section 3.7)
-    data = b"".join(relaxed_field(field) + b"\r\n" for field in signed) + own
-    return fold(FIELD_NAME, tags + pieces(base64.b64encode(key.sign(data))))
+    signature = base64.b64encode(key.sign(b"".join(relaxed_field(field) + b"\r\n" for field in fields) + own))
+    return fold(name, unsigned + [signature[at : at + 8] for at in range(0, len(signature), 8)])
+
+
+def covering(names: Sequence[str], body_hash: bytes) -> list[str]:
+    """The tags h= and bh=, in pieces between which a line may end."""
+    listed = [f" h={names[0]}:", *(f"{name}:" for name in names[1:-1]), f"{names[-1]};"]
+    return [*listed, f" bh={base64.b64encode(body_hash).decode()};"]
 
 
 def select(header: Sequence[HeaderField], also: Sequence[str] = ()) -> tuple[list[str], list[HeaderField]]:
@@ -86,28 +101,6 @@ def select(header: Sequence[HeaderField], also: Sequence[str] = ()) -> tuple[lis
     if sum(len(name) + 1 for name in names) > MOST_OCTETS:
         raise ValueError("the header repeats fields so often that verifiers would not read the signature")
     return names, signed
-
-
-def _tags(names: list[str], body_hash: bytes, key: SigningKey, now: int, expire_days: int | None) -> list[bytes]:
-    """All tags with `b=` empty, in pieces between which a line may end."""
-    head = [
-        "v=1;",
-        f" a={key.algorithm};",
-        " c=relaxed/relaxed;",
-        f" d={key.domain};",
-        f" s={key.selector};",
-        f" t={now};",
-    ]
-    if expire_days is not None:
-        head.append(f" x={now + expire_days * DAY};")
-    fields = [f" h={names[0]}:", *(f"{name}:" for name in names[1:-1]), f"{names[-1]};"]
-    hashed = [f" bh={base64.b64encode(body_hash).decode()};", " b="]
-    return [piece.encode("ascii") for piece in (*head, *fields, *hashed)]
-
-
-def pieces(text: bytes) -> list[bytes]:
-    """A base64 text in pieces between which a line may end."""
-    return [text[at : at + 8] for at in range(0, len(text), 8)]
 
 
 def fold(name: bytes, parts: Sequence[bytes]) -> bytes:
