@@ -66,11 +66,14 @@ class Outward:
         self, signed: Written, assessment: Assessment, header: Sequence[HeaderField], body: SentBody | None, now: float
     ) -> Written:
         """With an ARC set on top, over the message with our signatures on it."""
-        if body is None:
-            return Written(signed.fields, signed.keys, unsealed="the body was not read")
+        seals = self._engine.sealer
+        if body is None or seals is None:
+            why = "the body was not read" if body is None else "no key seals"
+            return Written(signed.fields, signed.keys, unsealed=why)
         ours = tuple(HeaderField(name.encode("ascii"), value) for name, value in signed.fields)
         try:
-            made = self._made((*ours, *header), assessment, body, now)
+            lookup = self._engine.resolver.lookup()
+            made = seals.seal(self._message, assessment.facts, (*ours, *header), body, lookup, now)
         except Exception as error:  # noqa: BLE001 - law 4
             failed = f"sealing: {describe(error)}"
             trouble = f"{failed}; the message leaves without an ARC set"
@@ -78,13 +81,6 @@ class Outward:
         if isinstance(made, str):
             return Written(signed.fields, signed.keys, unsealed=made)
         return Written((*made, *signed.fields), signed.keys, sealed=True)
-
-    def _made(self, leaving: Sequence[HeaderField], assessment: Assessment, body: SentBody, now: float) -> Fields | str:
-        """The ARC set, or why there is none."""
-        sealer, lookup = self._engine.sealer, self._engine.resolver.lookup()
-        if sealer is None:
-            return "no key seals"
-        return sealer.seal(self._message, assessment.facts, leaving, body.forms(), body.sent_digest(), lookup, now)
 
     def removed(self) -> tuple[int, ...]:
         """A passport is for hosts of ours: no outsider sees one. Ours stand topmost; a sender's thousands are not worth

@@ -12,8 +12,8 @@ from dkimgate.arc import arc_set
 from dkimgate.arc.state import chain_state
 from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.config.problem import Problem
-from dkimgate.dkim.canonical import BodyForms
 from dkimgate.dkim.keys import SigningKey
+from dkimgate.dkim.sent_body import SentBody
 from dkimgate.dns.resolver import Lookup
 from dkimgate.facts import Assessment, Facts
 from dkimgate.gate.results_field import arrival_results
@@ -36,27 +36,26 @@ class Sealer:
         message: Message,
         facts: Facts,
         leaving: Sequence[HeaderField],
-        body: BodyForms,
-        body_hash: bytes,
+        body: SentBody,
         lookup: Lookup,
         now: float,
     ) -> tuple[tuple[str, bytes], ...] | str:
         """The fields of a set, to go to the top of the header, the first topmost; or why there is none.
 
-        `message` is as it came, and so is `body`, which is needed only where ARC fields stand in the header. `leaving`
-        is the header as it leaves, with our own signatures. `now` is in seconds since 1970.
+        `message` is as it came. `leaving` is the header as it leaves, with our own signatures. `now` is in seconds
+        since 1970.
         """
         if message.problem is not None:
             return message.problem
-        kept = body if body.octets <= self.body_limit else None
+        forms = body.forms()
+        kept = forms if forms.octets <= self.body_limit else None
         # no chain is bound to that word: what else arrived badly could bring one that somebody put in its place
         whole = facts.arrival.arc == "pass" and facts.arrival.dmarc == "pass"
         state = chain_state(message.header, kept, whole, lookup, now)
         if isinstance(state, str):
             return state
-        return arc_set.seal(
-            leaving, body_hash, arrival_results(self.authserv_id, facts, state), state, self.key, int(now)
-        )
+        results = arrival_results(self.authserv_id, facts, state)
+        return arc_set.seal(leaving, body.sent_digest(), results, state, self.key, int(now))
 
 
 def sealer_of(settings: Config, keys: Sequence[SigningKey]) -> Sealer | None:
