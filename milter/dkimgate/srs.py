@@ -1,8 +1,8 @@
 """The Sender Rewriting Scheme: an envelope sender in a domain of ours, from which the original can be told again.
 
-    friend@hosted.example                                 the original SRS0=HHHH=TT=hosted.example=friend@ours
-    what we make of it: a hash, a day stamp, the original SRS1=HHHH=ours==HHHH=TT=hosted.example=friend@other   what
-    another host makes of that: the first hop is kept, its stamp and hash too
+    friend@hosted.example                                 the original
+    SRS0=HHHH=TT=hosted.example=friend@ours               ours: a hash, a day stamp, the original
+    SRS1=HHHH=ours==HHHH=TT=hosted.example=friend@other   another host's of that: the first hop, its stamp and hash
 
 No RFC describes it. What is written and read here is what libsrs2 and postsrsd write and read, with the same file of
 secrets. The hash is HMAC-SHA1 over stamp, domain and local part (of an SRS1: over first hop and rest) in lower case,

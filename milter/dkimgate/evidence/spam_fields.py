@@ -3,21 +3,29 @@
 A scale is one or more patterns and the score from which on that filter says spam, so that all of them come to score /
 required:
 
-| field | written by | scale | | --- | --- | --- | | X-Spam-Status, -Flag, -Score, -Level | SpamAssassin, spampd,
-spamass-milter, amavisd, Exim, Proxmox, Stalwart | its `required`, else 5 | | X-Spam_score, _score_int, _bar, X-Spam-Bar
-| Exim's examples, cPanel | 5; `_int` is ten times the score | | X-Spamd-Result, X-Spamd-Bar, X-Rspamd-*, X-Rspam-*,
-X-Spam | rspamd, Haraka | the number behind the slash, else 6 (`add_header`) | | X-Forefront-Antispam-Report,
-X-MS-Exchange-*-SCL and the like | Microsoft | SCL, spam from 5; SFV and CAT that name a threat | |
-X-Microsoft-Antispam-Mailbox-Delivery | Microsoft | delivered to Junk | | Authentication-Results and its copies,
-compauth=fail | Microsoft | reasons 000, 002, 010, 6xx: by policy or as our own domain, no guess | | X-Gm-Spam,
-X-Gm-Phishy | Google Workspace | 1 | | X-Proofpoint-Spam-Details | Proofpoint | its rule; score of 100, from 50 | |
-X-Barracuda-Spam-Status | Barracuda | its TAG_LEVEL | | X-Vade-SpamState, -SpamScore, X-VR-*, X-Ovh-Spam-Status | Vade,
-OVH | its word, `spam:low` too; from 100 (200 was seen as SPAM) | | X-Pm-Spam-Action, X-Pm-Spamscore | Proton | its
-word; 5 | | X-KSMG-AntiSpam-Status, -Rate, -AntiPhishing, X-KLMS-*, X-KSE-* | Kaspersky | its word; rate of 100, from 80
-(spam was seen at 95) | | X-TM-AS-Result, X-TMASE-Result | Trend Micro | the second number | | X-PMX-Spam, X-PerlMx-Spam
-| Sophos PureMessage | probability, from 50% | | X-SES-Spam-Verdict, -Virus-Verdict | Amazon SES | FAIL | | X-CTCH-Spam,
-X-hMailServer-Spam, X-UI-Filterresults | Cyren, hMailServer, GMX | their word | | X-*-MailScanner-SpamCheck,
-X-DSPAM-Result, X-Bogosity, X-CRM114-Status | of the same name | their word |
+- X-Spam-Status, -Flag, -Score, -Level (SpamAssassin, spampd, spamass-milter, amavisd, Exim, Proxmox, Stalwart): its
+  `required`, else 5
+- X-Spam_score, _score_int, _bar, X-Spam-Bar (Exim's examples, cPanel): 5; `_int` is ten times the score
+- X-Spamd-Result, X-Spamd-Bar, X-Rspamd-*, X-Rspam-*, X-Spam (rspamd, Haraka): the number behind the slash, else 6
+  (`add_header`)
+- X-Forefront-Antispam-Report, X-MS-Exchange-*-SCL and the like (Microsoft): SCL, spam from 5; SFV and CAT that name a
+  threat
+- X-Microsoft-Antispam-Mailbox-Delivery (Microsoft): delivered to Junk
+- Authentication-Results and its copies, compauth=fail (Microsoft): reasons 000, 002, 010, 6xx: by policy or as our
+  own domain, no guess
+- X-Gm-Spam, X-Gm-Phishy (Google Workspace): 1
+- X-Proofpoint-Spam-Details (Proofpoint): its rule; score of 100, from 50
+- X-Barracuda-Spam-Status (Barracuda): its TAG_LEVEL
+- X-Vade-SpamState, -SpamScore, X-VR-*, X-Ovh-Spam-Status (Vade, OVH): its word, `spam:low` too; from 100 (200 was
+  seen as SPAM)
+- X-Pm-Spam-Action, X-Pm-Spamscore (Proton): its word; 5
+- X-KSMG-AntiSpam-Status, -Rate, -AntiPhishing, X-KLMS-*, X-KSE-* (Kaspersky): its word; rate of 100, from 80 (spam
+  was seen at 95)
+- X-TM-AS-Result, X-TMASE-Result (Trend Micro): the second number
+- X-PMX-Spam, X-PerlMx-Spam (Sophos PureMessage): probability, from 50%
+- X-SES-Spam-Verdict, -Virus-Verdict (Amazon SES): FAIL
+- X-CTCH-Spam, X-hMailServer-Spam, X-UI-Filterresults (Cyren, hMailServer, GMX): their word
+- X-*-MailScanner-SpamCheck, X-DSPAM-Result, X-Bogosity, X-CRM114-Status (of the same name): their word
 """
 
 from __future__ import annotations
