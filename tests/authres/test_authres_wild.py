@@ -208,7 +208,7 @@ US = "Authentication-Results: mx.forwarder.example; "
 
 
 def _facts(header: str, config: Config = CONFIG) -> Any:
-    return facts_of(see(message(header), config), config, ["hosted.example"], lambda author: (False, "lookup"))
+    return facts_of(see(message(header), config), config, ["hosted.example"], (False, "lookup"))
 
 
 SEVERAL = [

@@ -30,7 +30,7 @@ PASS = "dmarc=pass header.from=hosted.example"
 
 def _facts(header: str, ids: tuple[str, ...] = OURS, strips: bool = False) -> Facts:
     settings = Config(trust=Trust(hosts=TRUST.hosts, authserv_ids=ids, border_strips_forgeries=strips))
-    return facts_of(see(message(header), settings), settings, ["hosted.example"], lambda author: (False, "lookup"))
+    return facts_of(see(message(header), settings), settings, ["hosted.example"], (False, "lookup"))
 
 
 IS_OURS = [

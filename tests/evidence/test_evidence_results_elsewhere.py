@@ -19,7 +19,7 @@ FAIL = "mx.elsewhere.example; spf=fail smtp.mailfrom=x.example; dmarc=fail actio
 
 
 def _facts(header: str) -> Facts:
-    return facts_of(see(message(header), CONFIG), CONFIG, ["hosted.example"], lambda author: (False, "lookup"))
+    return facts_of(see(message(header), CONFIG), CONFIG, ["hosted.example"], (False, "lookup"))
 
 
 COPIES = [

@@ -275,9 +275,7 @@ def test_no_limit_of_a_sender_counts_beside_a_bar_of_ours(limit: str, bar: str) 
     session = message(limit + bar + AUTHOR, OUTSIDE)
     login = message(bar + limit + AUTHOR, Connection(ip="192.0.2.66", auth="mallory"))
     for arrived in (session, login):
-        assert facts_of(
-            see(arrived, CONFIG), CONFIG, ["hosted.example"], lambda author: (False, "lookup")
-        ).arrival.spam.spam
+        assert facts_of(see(arrived, CONFIG), CONFIG, ["hosted.example"], (False, "lookup")).arrival.spam.spam
 
 
 WRITTEN = [
@@ -348,7 +346,7 @@ def test_an_unread_field_by_its_name_in_ascii() -> None:
 
 def _facts(header: str, settings: Config | None = None) -> Facts:
     settings = settings or Config(trust=TRUST)
-    return facts_of(see(message(header), settings), settings, ["hosted.example"], lambda author: (False, "lookup"))
+    return facts_of(see(message(header), settings), settings, ["hosted.example"], (False, "lookup"))
 
 
 @pytest.mark.parametrize("name", [*FIELDS, "X-Company-MailScanner-SpamCheck"])

@@ -33,9 +33,7 @@ PASS = "mx.forwarder.example; dmarc=pass header.from=hosted.example"
 
 
 def facts(header: str, connection: Connection = REINJECTED, config: Config = CONFIG) -> Facts:
-    return facts_of(
-        see(message(header, connection), config), config, ["hosted.example"], lambda author: (False, "lookup")
-    )
+    return facts_of(see(message(header, connection), config), config, ["hosted.example"], (False, "lookup"))
 
 
 def signed(header: str, connection: Connection = REINJECTED, config: Config = CONFIG) -> list[str]:

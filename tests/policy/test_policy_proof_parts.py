@@ -172,7 +172,8 @@ _WORDS = {
 
 
 def gathered(mail: Message, settings: Config) -> Facts:
-    return facts_of(see(mail, settings), settings, ["hosted.example"], lambda author: (author is not None, "lookup"))
+    seen = see(mail, settings)
+    return facts_of(seen, settings, ["hosted.example"], (seen.domain is not None, "lookup"))
 
 
 @pytest.mark.parametrize("file", sorted(CORPUS.glob("*.eml")), ids=lambda path: path.stem)

@@ -91,9 +91,7 @@ def test_any_text_can_be_read(text: str) -> None:
 
 
 def _facts(header: str, connection: Connection = REINJECTED, settings: Config = CONFIG) -> Facts:
-    return facts_of(
-        see(message(header, connection), settings), settings, ["hosted.example"], lambda author: (False, "lookup")
-    )
+    return facts_of(see(message(header, connection), settings), settings, ["hosted.example"], (False, "lookup"))
 
 
 PASS = (

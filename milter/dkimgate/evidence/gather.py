@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from dkimgate.config.dkimgate_yaml import Config
@@ -17,9 +17,6 @@ from dkimgate.message import domains
 from dkimgate.message.author import Author, author_of, author_of_ours
 from dkimgate.message.lines import LONGEST_LINE
 from dkimgate.message.message import Message
-
-OutgoingSpf = Callable[[str | None], tuple[bool, str]]
-"""author domain -> would the envelope pass SPF, aligned, at the next hop; and whence that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +59,15 @@ def facts_of(
     seen: Seen,
     config: Config,
     key_domains: Collection[str],
-    outgoing_spf: OutgoingSpf,
+    outgoing_spf: tuple[bool, str],
     found: tuple[Claim, ...] = (),
     stated: Spam | None = None,
     now: float | None = None,
     ours: Ours | None = None,
     earns: bool = False,
 ) -> Facts:
-    """Everything the decision may look at. `key_domains`: the domains of the keys we hold. `found`: claims of our own
+    """Everything the decision may look at. `key_domains`: the domains of the keys we hold. `outgoing_spf`:
+    would the envelope pass SPF, aligned, at the next hop; and whence that is known. `found`: claims of our own
     checks and of passports. `stated`: the spam verdict of passports. `now`: the time, in seconds since the epoch; the
     facts hold what follows from it, so that deciding needs no clock. Without it, nothing is far off or expired. `ours`:
     what of the message is our own work.
@@ -87,7 +85,7 @@ def facts_of(
     if ours is not None:
         claims, arrival = our_signatures.discounted(claims, arrival, domain, ours)
     hosted = domains.covering(domain, key_domains) if domain else None
-    spf_passes, spf_source = outgoing_spf(domain)
+    spf_passes, spf_source = outgoing_spf
     return Facts(
         client=message.connection,
         sender=message.envelope.sender,

@@ -16,6 +16,7 @@ from dkimgate.evidence.gather import Seen, facts_of
 from dkimgate.facts import Assessment, Claim, Decision, Standing
 from dkimgate.gate.budget import AGAIN
 from dkimgate.gate.engine import Engine
+from dkimgate.gate.envelope_spf import UNALIGNED
 from dkimgate.gate.header_changes import MOST_REMOVED
 from dkimgate.gate.results_field import results_field
 from dkimgate.gate.stripping import strip
@@ -57,7 +58,7 @@ class Border:
         """The facts. There is no decision to be made: that is for the way out."""
         engine = self._engine
         found = engine.check(seen, body, engine.resolver.lookup(), now) if body is not None else ()
-        facts = recordable(facts_of(seen, engine.config, (), lambda author: (False, "unaligned"), found, now=now))
+        facts = recordable(facts_of(seen, engine.config, (), (False, UNALIGNED), found, now=now))
         return Assessment(facts, Decision(RULE), departure.predict(facts, False))
 
     @property

@@ -170,7 +170,7 @@ class Engine:
             seen,
             self.config,
             self._key_domains,
-            lambda author: outgoing_spf(seen.message.envelope.sender, self.way_out, author, lookup),
+            outgoing_spf(seen.message.envelope.sender, self.way_out, seen.domain, lookup),
             found,
             passports.spam(reading),
             now,
