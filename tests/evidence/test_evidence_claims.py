@@ -26,7 +26,7 @@ LOGIN = (
 def facts(arrived: str | Message, connection: Connection = REINJECTED, trust: Trust = STRIPS) -> Facts:
     config = Config(trust=trust)
     read = message(arrived, connection) if isinstance(arrived, str) else arrived
-    return facts_of(see(read, config), config, ["hosted.example"], lambda author: (False, "lookup"))
+    return facts_of(see(read, config), config, ["hosted.example"], (False, "lookup"))
 
 
 def standings(of: Facts) -> set[Standing]:
