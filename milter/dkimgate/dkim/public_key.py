@@ -4,7 +4,6 @@ ARC."""
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 
@@ -117,7 +116,7 @@ def _decoded(text: str, algorithm: str) -> RSAPublicKey | Ed25519PublicKey | NoK
         if algorithm == "ed25519-sha256":
             return Ed25519PublicKey.from_public_bytes(octets)
         key = load_der_public_key(octets)
-    except (binascii.Error, ValueError, UnsupportedAlgorithm):
+    except (ValueError, UnsupportedAlgorithm):  # of base64 too
         return NoKey("permerror", "the key in DNS can't be read")
     if not isinstance(key, RSAPublicKey):
         return NoKey("permerror", "the key in DNS is not RSA")
