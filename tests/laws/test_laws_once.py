@@ -36,7 +36,7 @@ def test_once_a_message(wiring: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
         (misled_verifiers, "offers_a_pass"),
         (our_signatures, "look_for"),
         (spam, "verdicts_of"),
-        (engine, "strictness"),
+        (engine, "strict_dkim"),
         (Engine, "_earns"),
     ):
         monkeypatch.setattr(module, name, counted(calls, name, getattr(module, name)))

@@ -28,7 +28,7 @@ from dkimgate.config import dkimgate_yaml, files, secret_file, values
 from dkimgate.config.problem import ConfigError, Problem
 from dkimgate.dkim.keys import PrivateKey, SigningKey, signing_key
 from dkimgate.dkim.published import KeyFinding, KeyStatus, judge
-from dkimgate.dmarc.strict import strictness
+from dkimgate.dmarc.strict import strict_dkim
 from dkimgate.dns.resolver import Resolver
 from dkimgate.gate.key_files import load_keys
 from dkimgate.log import visible
@@ -167,8 +167,8 @@ def run_check(args: argparse.Namespace) -> int:
         asked = Resolver(settings.verify.nameservers, settings.verify.port, settings.verify.deadline)
         strict = {
             name
-            for name, found in zip(names, pool.map(lambda name: strictness(name, asked.lookup()), names), strict=True)
-            if found.dkim
+            for name, found in zip(names, pool.map(lambda name: strict_dkim(name, asked.lookup()), names), strict=True)
+            if found
         }
     if args.json:
         _print_json(keys, findings, strict)

@@ -21,7 +21,7 @@ from dkimgate.dkim.keys import SigningKey
 from dkimgate.dkim.sent_body import SentBody
 from dkimgate.dkim.sign import COVERED
 from dkimgate.dmarc import walk
-from dkimgate.dmarc.strict import strictness
+from dkimgate.dmarc.strict import strict_dkim
 from dkimgate.dns.resolver import Lookup, Resolver
 from dkimgate.evidence import checks_here, grounds, our_signatures
 from dkimgate.evidence.gather import Seen, facts_of
@@ -303,19 +303,12 @@ class Engine:
         return replace(facts, spf_passes=passes, spf_source=source)
 
     def _strictly(self, facts: Facts, lookup: Lookup) -> Facts:
-        """With the doors shut that the author domain's record leaves open to nobody but itself (adkim=s, aspf=s). Asked
-        only where DNS is asked at all, and something in question is of another domain."""
+        """With what the author domain's record says of signatures by other domains (adkim=s). Asked only where DNS is
+        asked at all, and such a signature is in question."""
         asks = self.config.verify.when != "never" or facts.spf_source == LOOKUP
-        names = (
-            envelope_domains(facts.sender, self.way_out) if facts.spf_passes and facts.spf_source == LOOKUP else None
-        )
-        other_sender = names is not None and facts.author not in names
-        if facts.author is None or not asks or not (departure.needs_strictness(facts) or other_sender):
+        if facts.author is None or not asks or not departure.needs_strictness(facts):
             return facts
-        strict = strictness(facts.author, lookup)
-        return replace(
-            facts, strict_dkim=strict.dkim, spf_passes=facts.spf_passes and not (strict.spf and other_sender)
-        )
+        return replace(facts, strict_dkim=strict_dkim(facts.author, lookup))
 
     def _rewritten(self, facts: Facts, now: float) -> str | None:
         """The envelope sender by which the message no longer passes SPF, aligned. None where it does not pass as it
