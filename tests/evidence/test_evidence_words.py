@@ -57,12 +57,12 @@ NETWORK = Trust.model_validate({"networks": ["203.0.113.10/32"]}).networks
 
 
 @pytest.mark.parametrize("method", ["dmarc", "spf", "dkim", "arc"])
-@pytest.mark.parametrize("result", ALL)
-def test_what_is_picked_out_of_a_broken_field_is_what_hurts(method: str, result: str) -> None:
-    hurts = result_words.meaning(result) in result_words.HURTS[method] or (
-        result_words.meaning(result) == "softfail" and method != "spf"
-    )
-    assert bool(hurting(f"((; {method}={result}")) is hurts
+def test_what_is_picked_out_of_a_broken_field_is_what_hurts(method: str) -> None:
+    def hurts(result: str) -> bool:
+        meaning = result_words.meaning(result)
+        return meaning in result_words.HURTS[method] or (meaning == "softfail" and method != "spf")
+
+    assert [result for result in ALL if bool(hurting(f"((; {method}={result}")) is not hurts(result)] == []
 
 
 @pytest.mark.parametrize("result", ALL)
@@ -80,13 +80,14 @@ FAIL = said("dmarc", "fail", by="mx.elsewhere.example", standing=Standing.UPSTRE
 
 
 @pytest.mark.parametrize("named", ["hosted.example", "other.example", "x y", None])
-@pytest.mark.parametrize("result", ALL)
-def test_only_an_answer_about_the_author_domain_answers_a_fail(result: str, named: str | None) -> None:
+def test_only_an_answer_about_the_author_domain_answers_a_fail(named: str | None, subtests: pytest.Subtests) -> None:
     """Law 2: another's fail counts until a host of ours has found something for this very domain."""
-    claim = said("dmarc", result, *([("header.from", named)] if named else []))
-    alone = arrival_of([claim], "hosted.example", True, OURS, Spam())[0].dmarc
-    beside = arrival_of([claim, FAIL], "hosted.example", True, OURS, Spam())[0].dmarc
-    assert beside == ("fail" if alone == "unknown" else alone)
+    for result in ALL:
+        with subtests.test(result):
+            claim = said("dmarc", result, *([("header.from", named)] if named else []))
+            alone = arrival_of([claim], "hosted.example", True, OURS, Spam())[0].dmarc
+            beside = arrival_of([claim, FAIL], "hosted.example", True, OURS, Spam())[0].dmarc
+            assert beside == ("fail" if alone == "unknown" else alone)
 
 
 @pytest.mark.parametrize("named", ["hosted.example", "x y", None])

@@ -106,11 +106,12 @@ ROUTES = {
 
 
 @pytest.mark.parametrize("route", ROUTES)
-@pytest.mark.parametrize("forged", FORGED_FIELDS)
-def test_a_forged_field_gains_nothing(route: str, forged: str) -> None:
+def test_a_forged_field_gains_nothing(route: str, subtests: pytest.Subtests) -> None:
     header, connection = ROUTES[route]
-    assert not signed(header.replace("{}", FORGED_FIELDS[forged]), connection)
-    assert not signed(header.replace("{}", "") + FORGED_FIELDS[forged], connection), "at the end of the header"
+    for name, forged in FORGED_FIELDS.items():
+        with subtests.test(name):
+            assert not signed(header.replace("{}", forged), connection)
+            assert not signed(header.replace("{}", "") + forged, connection), "at the end of the header"
 
 
 @pytest.mark.parametrize("forged", FORGED_FIELDS)

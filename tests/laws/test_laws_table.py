@@ -54,16 +54,19 @@ def forwarder(tmp_path_factory: pytest.TempPathFactory) -> Open:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("name", ATTEMPTS)
-def test_no_attempt_gains_an_aligned_signature(name: str, policy: str, forwarder: Open) -> None:
-    attempt = ATTEMPTS[name]
-    ours = forwarder(attempt.wiring, policy)
-    ours.records()
-    before = ours.passages
-    outcome = ours.departs(attempt)
-    records = ours.records()
-    assert not aligned(outcome), records[-1]
-    assert len(records) == ours.passages - before, "one message, one record, at the border and at the gate"
+@pytest.mark.parametrize("table", TABLES)
+def test_no_attempt_gains_an_aligned_signature(
+    table: str, policy: str, forwarder: Open, subtests: pytest.Subtests
+) -> None:
+    for name, attempt in TABLES[table].items():
+        with subtests.test(name):
+            ours = forwarder(attempt.wiring, policy)
+            ours.records()
+            before = ours.passages
+            outcome = ours.departs(attempt)
+            records = ours.records()
+            assert not aligned(outcome), records[-1]
+            assert len(records) == ours.passages - before, "one message, one record, at the border and at the gate"
 
 
 def _at_the_border(ours: Forwarder, header: tuple[HeaderField, ...]) -> HeaderField:
