@@ -59,13 +59,12 @@ class Refusal(Enum):
     """Why a sender is not rewritten."""
 
     NULL_SENDER = "the null sender has no address to rewrite"
-    NO_DOMAIN = "it has no domain"
-    BAD_DOMAIN = "what stands behind the @ is no host name, so no bounce could find it"
-    QUOTED = "its local part is quoted, and can't stand inside another"
-    NOT_ASCII = "it is not plain ASCII (SMTPUTF8)"
+    NO_DOMAIN = "the address has no domain"
+    BAD_DOMAIN = "the part after the @ is not a host name, so a bounce could not reach it"
+    QUOTED = "its local part is quoted, and can't become a part of another"
+    NOT_ASCII = "the address is not plain ASCII (SMTPUTF8)"
     CHARACTERS = (
-        "its local part has characters that can't stand in an SRS address (spaces, control characters, % and "
-        "! among them)"
+        "its local part has characters that an SRS address can't contain (such as spaces, control characters, % and !)"
     )
     TOO_LONG = f"the SRS address would have more than {LONGEST_ADDRESS} octets"
 
@@ -73,11 +72,11 @@ class Refusal(Enum):
 class NotRestored(Enum):
     """Why an address can't be restored."""
 
-    NOT_OURS = "it is not in our SRS domain"
-    NOT_SRS = "it is no SRS address: one begins with SRS0= or SRS1="
-    MALFORMED = "it begins like an SRS address, but its parts are missing or no address"
-    FORGED = "its hash is not ours: forged, mistyped, or made with a secret that is gone"
-    EXPIRED = f"it is too old: an SRS address is good for {VALID_DAYS} days"
+    NOT_OURS = "the address is not in our SRS domain"
+    NOT_SRS = "this is not an SRS address: an SRS address begins with SRS0= or SRS1="
+    MALFORMED = "the address begins like an SRS address, but parts are missing or wrong"
+    FORGED = "its hash is not ours: the address is forged or mistyped, or its secret was removed"
+    EXPIRED = f"the address is too old: an SRS address is valid for {VALID_DAYS} days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ class Secrets:
             elif secret:
                 found.append(secret)
         if not found and not problems:
-            problems.append(Problem("secret.none", f"no secret in it: {_MAKE_ONE}", file))
+            problems.append(Problem("secret.none", f"the file has no secret: {_MAKE_ONE}", file))
         if problems:
             raise ConfigError(*problems)
         return cls(tuple(found))
@@ -120,15 +119,15 @@ def _mistake(secret: bytes) -> tuple[str, str] | None:
     if not secret:
         return None
     if secret.lstrip().startswith(b"#"):
-        text = "expected a secret: postsrsd knows no comments, and would take this line for one. Take it out"
+        text = "this line is a comment, and postsrsd would read it as a secret: remove it"
         return "secret.comment", text
     if b"\0" in secret or b"\r" in secret:
         return (
             "secret.character",
-            "a NUL or a carriage return inside a line: postsrsd would read another secret than this",
+            "this line contains a NUL or a carriage return, so postsrsd would read another secret",
         )
     if not _LEAST_OCTETS <= len(secret) <= _MOST_OCTETS:
-        text = f"a secret has {_LEAST_OCTETS} to {_MOST_OCTETS} octets, this one {len(secret)}: {_MAKE_ONE}"
+        text = f"this secret has {len(secret)} octets: expected {_LEAST_OCTETS} to {_MOST_OCTETS}; {_MAKE_ONE}"
         return "secret.length", text
     if len(set(secret)) < _LEAST_VARIETY:
         return "secret.not-random", f"this secret is not random: {_MAKE_ONE}"

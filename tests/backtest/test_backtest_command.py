@@ -175,9 +175,9 @@ def test_only_the_period_is_decided_again(tmp_path: Path, capsys: pytest.Capture
         counts.append(json.loads(capsys.readouterr().out)["records"])
     assert counts == [100, 50, 67, 17]
     assert cli.main([*command, "--since", "2030-01-01"]) == 2
-    assert capsys.readouterr().err == f"dkimgate: {journal}: no record to decide on again\n"
+    assert capsys.readouterr().err == f"dkimgate: {journal}: no record can be decided again\n"
     assert cli.main([*command, "--until", "2026-11-01"]) == 2
-    assert capsys.readouterr().err == f"dkimgate: {journal}: no record to decide on again: 100 are of another time\n"
+    assert capsys.readouterr().err == f"dkimgate: {journal}: no record can be decided again: 100 are of another time\n"
     assert cli.main([*command, *since, "--until", "2026-11-21"]) == 2
     assert "is not after --since" in capsys.readouterr().err
 
@@ -195,7 +195,7 @@ def test_what_cannot_run_is_status_2_and_says_why(config: Path, capsys: pytest.C
     )
     missing.write_bytes(b"")
     assert tried(config, "new.yaml", "--journal", str(missing)) == 2
-    assert "no record to decide on again" in capsys.readouterr().err
+    assert "no record can be decided again" in capsys.readouterr().err
 
 
 def test_what_the_daemon_would_need_is_noted(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -235,7 +235,7 @@ def test_a_process_that_dies_is_told(long_journal: Path, monkeypatch: pytest.Mon
         os.kill(os.getpid(), signal.SIGKILL)
 
     monkeypatch.setattr(Tally, "add", dies)
-    with pytest.raises(BacktestError, match="ended before it was done"):
+    with pytest.raises(BacktestError, match="ended too early"):
         backtest(long_journal, journal_world.SHIPPED, Period(), processes=2)
 
 

@@ -508,7 +508,7 @@ BARE = GOOD.replace("departure:", "#") + "verify: {when: never, nameservers: [12
             {"sender_canonical_maps": "hash:/etc/postfix/canonical"},
             "warning: departure.rewrites-senders",
             "203.0.113.10 (found) as mx.forwarder.example",
-            "Postfix may make any other sender of one behind the gate (sender_canonical_maps)",
+            "Postfix may change any sender after the gate (sender_canonical_maps)",
         ),
         (
             "203.0.113.10",

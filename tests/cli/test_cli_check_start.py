@@ -70,7 +70,7 @@ def test_what_stands_in_the_place_of_a_socket(what: str, tmp_path: Path) -> None
         case _:
             path.symlink_to(tmp_path / "none")
     assert [*map(str, attempts(settings(tmp_path)))] == [
-        f"listen: unix:{path}: this file is no socket: remove it, or name another path"
+        f"listen: unix:{path}: this file is not a socket: remove it, or name another path"
     ]
     assert os.path.lexists(path)
 

@@ -199,8 +199,8 @@ def test_what_is_no_message_is_named_and_the_others_are_explained(
     assert said.out.count("\n") == 1
     assert [line.partition(": ")[2].partition(": ")[2] for line in said.err.splitlines()] == [
         "No such file or directory",
-        "does not begin with a header field: is it a message?",
-        "does not begin with a header field: is it a message?",
+        "this does not begin with a header field, so it is not a message",
+        "this does not begin with a header field, so it is not a message",
         "Is a directory: name a file in it",
     ]
 

@@ -51,7 +51,8 @@ def test_a_folder_that_keeps_the_daemon_out(
     (tmp_path / "root").mkdir(mode=0o700)
     (tmp_path / "root" / "deeper").mkdir()
     assert cli.main([*command, "--out", str(tmp_path / "root" / "deeper" / "made")]) == 0
-    assert f"mode 0640: but the daemon (nobody) may not enter {tmp_path}/root. Move it" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "mode 0640" in said and f"may not enter {tmp_path}/root" in said
 
 
 @pytest.mark.usefixtures("for_nobody")
@@ -65,7 +66,8 @@ def test_what_root_makes_the_daemon_can_read_and_nobody_else(
     assert cli.main([*command, "--out", str(file)]) == 0
     state = file.stat()
     assert (state.st_uid, state.st_gid, state.st_mode & 0o7777) == (0, NOBODY.pw_gid, 0o640)
-    assert f"It belongs to root:{GROUP}, mode 0640: the daemon (nobody) can read it." in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"root:{GROUP}, mode 0640" in said and "can read it" in said
 
 
 @pytest.mark.parametrize("command", MAKERS, ids=" ".join)
@@ -77,7 +79,8 @@ def test_without_the_account_it_stays_with_its_owner(
     file = tmp_path / "made"
     assert cli.main([*command, "--out", str(file)]) == 0
     assert (file.stat().st_uid, file.stat().st_mode & 0o7777) == (os.geteuid(), 0o600)
-    assert "mode 0600. There is no account no-such-user here" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "mode 0600" in said and "no account no-such-user" in said
 
 
 def test_what_an_ordinary_user_makes_is_told_how_to_hand_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,9 +90,7 @@ def test_what_an_ordinary_user_makes_is_told_how_to_hand_over(tmp_path: Path, mo
     secret_file.create(file, "x", "", Secrets.parse, "nobody" if os.getuid() != NOBODY.pw_uid else "root")
     assert file.stat().st_mode & 0o7777 == 0o600
     said = secret_file.handed(file, "nobody")
-    assert said.endswith(
-        f"mode 0600: the daemon (nobody) can't read it. As root: chown root:{GROUP} '{file}' && chmod 0640 '{file}'"
-    )
+    assert "mode 0600" in said and said.endswith(f": chown root:{GROUP} '{file}' && chmod 0640 '{file}'")
 
 
 def test_the_account_is_the_configured_one_else_the_installed_one(
@@ -107,4 +108,4 @@ def test_the_daemon_itself_may_have_made_it(tmp_path: Path) -> None:
     file = tmp_path / "made"
     secret_file.create(file, "x", "", Secrets.parse, "no-such-user")
     name = pwd.getpwuid(os.geteuid()).pw_name
-    assert secret_file.handed(file, name).endswith(f"mode 0600: the daemon ({name}) can read it.")
+    assert secret_file.handed(file, name).endswith(f"The daemon ({name}) can read it.")

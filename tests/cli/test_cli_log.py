@@ -442,4 +442,4 @@ def test_a_file_that_is_no_journal_is_asked_about(
     )
     for command in (*commands, ["backtest", "--policy", policy, "--journal"]):
         assert cli.main([*command, str(file)]) == 2
-        assert capsys.readouterr().err == f"dkimgate: {file}: no line of it is a record: is it a journal of dkimgate?\n"
+        assert capsys.readouterr().err.startswith(f"dkimgate: {file}: no line is a record")

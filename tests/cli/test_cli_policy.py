@@ -207,7 +207,7 @@ def test_a_whole_message_is_judged_as_explain_would(
     assert cli.main(["policy", "test", "--verbose", write(folder, cases, top)]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert (
-        "of whole messages: the addresses that mail leaves from are unknown (departure.addresses names none), so every sender"
+        "of whole messages: the addresses that mail leaves from are unknown (departure.addresses names none), so every aligned sender"
         in said
     )
 
@@ -234,9 +234,9 @@ def test_a_file_that_cannot_be_run_is_status_2_and_the_others_run(
     assert cli.main(["policy", "test", "bad.yaml", "gone.yaml", "nowhere.yaml", file]) == 2
     said = capsys.readouterr()
     assert said.err.splitlines() == [
-        "dkimgate: bad.yaml:2:23: risk can't be stated: it is computed from the policy's weights: `expect: {risk: ...}` checks it",
+        "dkimgate: bad.yaml:2:23: risk can't be given: it is computed from the policy's weights: `expect: {risk: ...}` checks it",
         "dkimgate: gone.yaml: No such file or directory",
-        "dkimgate: nowhere.yaml: which policy? Write `policy: FILE` at the top, or call with --policy FILE",
+        "dkimgate: nowhere.yaml: the file names no policy: write `policy: FILE` at the top, or use --policy FILE",
     ]
     assert said.out.endswith("1 case, all as expected\n")
 

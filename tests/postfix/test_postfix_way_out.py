@@ -130,12 +130,12 @@ def test_where_smtp_sends_from(case: str) -> None:
 
 
 UNKNOWN: dict[str, tuple[System, str]] = {
-    "no Postfix": (System(sources=lambda: addresses(V4)), "no Postfix on this host tells"),
+    "no Postfix": (System(sources=lambda: addresses(V4)), "no Postfix answers on this host"),
     "no route": (host(), "this host has no route to the internet"),
     **{
         f"NAT: {inside}": (
             host(V4, inside),
-            f"mail may leave from {ipaddress.ip_address(inside)}, which is no address on the internet",
+            f"mail may leave from {ipaddress.ip_address(inside)}, a private address",
         )
         for inside in (
             "10.1.2.3",
@@ -151,18 +151,18 @@ UNKNOWN: dict[str, tuple[System, str]] = {
     },
     "bound to one behind NAT": (host(V4, smtp_bind_address="10.0.0.5"), "mail may leave from 10.0.0.5"),
     "bound to the loopback": (host(V4, smtp_bind_address="127.0.0.1"), "this host has no route to the internet"),
-    "no address": (host(V4, smtp_bind_address="eth0"), "smtp_bind_address = eth0 is no address"),
+    "no address": (host(V4, smtp_bind_address="eth0"), "smtp_bind_address = eth0 is not an address"),
     "an unknown name": (host(V4, inet_interfaces="nowhere.example"), "inet_interfaces names nowhere.example"),
     **{
-        name: (host(V4, main={name: "x"}), f"with `{name}`, mail may leave by another host")
+        name: (host(V4, main={name: "x"}), f"`{name}` may send mail through another host")
         for name in (
             *("relayhost", "smtp_fallback_relay", "transport_maps", "sender_dependent_relayhost_maps"),
             *("sender_dependent_default_transport_maps", "multi_instance_directories", "default_transport"),
         )
     },
-    "a nexthop for all": (host(V4, default_transport="smtp:[relay.example]"), "with `default_transport`"),
-    "relayhost of a service": (host(V4, services={"relayhost": ("[relay.example]",)}), "with `relayhost`"),
-    "a filter elsewhere": (host(V4, content_filter="scan:[filter.example]:10025"), "with `content_filter`"),
+    "a nexthop for all": (host(V4, default_transport="smtp:[relay.example]"), "`default_transport`"),
+    "relayhost of a service": (host(V4, services={"relayhost": ("[relay.example]",)}), "`relayhost`"),
+    "a filter elsewhere": (host(V4, content_filter="scan:[filter.example]:10025"), "`content_filter`"),
 }
 
 
@@ -173,10 +173,7 @@ def test_what_can_not_be_known_is_unknown_and_dns_is_not_asked(case: str) -> Non
     way = found(here, dns=dns)
     assert (way.known, way.addresses) == (Known.UNKNOWN, ())
     assert way.why.startswith(why)
-    assert (
-        f"are unknown ({way.why}), so every sender that is aligned with its author is taken to pass SPF"
-        in way.rests_on()
-    )
+    assert f"are unknown ({way.why}), so every aligned sender is assumed to pass SPF" in way.rests_on()
     assert dns.asked == []
 
 

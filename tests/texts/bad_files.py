@@ -111,6 +111,7 @@ def _policies() -> Iterator[Said]:
         ("a rule that launders", RULES + REST),
         ("a rule that lets a forgery pass by SPF", RULES.replace("sign: author, envelope: unalign, otherwise: hold", "sign: none")),
         ("a rule that may launder", RULES + REST + ALLOWED),
+        ("a rule that may launder what is unknown", RULES.replace("hosted}", "hosted, arrival.dmarc: unknown}") + REST + ALLOWED),
         ("a rule that may launder, and does not", RULES.replace("author", "none") + REST + ALLOWED),
         ("a rule that is too hard to prove", HARD + REST),
     ):  # fmt: skip

@@ -19,7 +19,17 @@ import dns.exception
 
 from dkimgate import cli
 from dkimgate.backtest import run as backtest_run
-from dkimgate.cli import check_findings, check_networks, check_sending, check_start, demo, demo_world, explain, keys
+from dkimgate.cli import (
+    check_departure,
+    check_findings,
+    check_networks,
+    check_sending,
+    check_start,
+    demo,
+    demo_world,
+    explain,
+    keys,
+)
 from dkimgate.config import credentials, dkimgate_yaml, permissions, systemd_unit
 from dkimgate.config.dkimgate_yaml import Config, Listener, Trust
 from dkimgate.config.problem import ConfigError, Problem
@@ -31,7 +41,7 @@ from dkimgate.gate.gate import Gate
 from dkimgate.gate.key_files import load_key, load_keys
 from dkimgate.gate.sending import Smtp
 from dkimgate.passport.secrets import new_secret
-from dkimgate.postfix import this_host
+from dkimgate.postfix import this_host, way_out
 from dkimgate.postfix.settings import Settings
 from dkimgate.postfix.this_host import System
 from dkimgate.record.journal import Journal
@@ -109,6 +119,7 @@ def everything(folder: Path) -> Iterator[Said]:
         shown = f"{f'{old} -> {new}; ' if old else ''}{more}" or " ".join(policy.split("\n", 2)[-1].split())
         yield from _checked(shown, folder, GOOD.replace(old, new, 1) + more, policy)
     yield from _of_postfix(folder)
+    yield from _of_owner_aliases()
     yield from _of_networks()
     yield from _of_journal(folder)
     yield from _of_files(folder)
@@ -161,6 +172,15 @@ def _of_postfix(folder: Path) -> Iterator[Said]:
     yield from _found("Postfix: smtp(8)", lambda: check_sending._of_postfix(Settings(of_smtp), Smtp()))
     converts = Settings({"disable_mime_output_conversion": "no"})
     yield from _found("Postfix: 8BITMIME", lambda: check_sending._of_postfix(converts, Smtp(998, False)))
+
+
+def _of_owner_aliases() -> Iterator[Said]:
+    settings = Config()
+    way = replace(
+        way_out.configured(settings.departure), owners=("hash:/etc/aliases",), origins=frozenset({"a.example"})
+    )
+    gate = SimpleNamespace(way_out=way, config=settings)
+    yield from _found("alias_maps with owner- aliases", lambda: check_departure.findings(gate))  # type: ignore[arg-type]
 
 
 def _of_networks() -> Iterator[Said]:

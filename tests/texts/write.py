@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dkimgate import cli
 from dkimgate.config import dkimgate_yaml
+from dkimgate.log import visible
 from tests.texts import bad_files, bad_hosts
 from tests.texts.bad_files import Said
 
@@ -43,7 +44,7 @@ def errors(found: list[Said]) -> str:
         lines.append(f"## {code}")
         for text, shown in texts[code].items():
             one_line = " | ".join(part.strip() for part in shown.strip().splitlines() if part.strip())
-            lines.append(f"  {one_line[:_LONGEST]}{'...' if len(one_line) > _LONGEST else ''}")
+            lines.append(f"  {visible(one_line[:_LONGEST])}{'...' if len(one_line) > _LONGEST else ''}")
             lines += [f"    {line}" for line in text.split("\n")]
         lines.append("")
     return "\n".join(lines)

@@ -128,7 +128,7 @@ def _received(connection: Connection) -> Tally:
     try:
         found = connection.recv()
     except EOFError:
-        raise BacktestError("a process of the backtest ended before it was done: killed for want of memory?") from None
+        raise BacktestError("a process of the backtest ended too early. The host may be out of memory") from None
     if isinstance(found, Exception):
         raise found
     assert isinstance(found, Tally)

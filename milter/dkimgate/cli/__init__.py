@@ -19,24 +19,24 @@ from dkimgate.config.problem import ConfigError, Problem
 
 # each is a module here. Only the one that is called is imported: of the others a line of help is enough
 _COMMANDS = {
-    "demo": "show on built-in messages what the gate does (start here)",
-    "explain": "what the gate would do with a message, and why",
-    "check": "load everything and say what a postmaster should know",
+    "demo": "show what the gate does with built-in messages (start here)",
+    "explain": "show what the gate would do with a message, and why",
+    "check": "check configuration, policy, keys and this host",
     "keys": "make signing keys, and compare them with DNS",
-    "passport": "make the secrets that passports are signed with",
-    "srs": "rewrite envelope senders, or restore rewritten ones",
-    "policy": "test a policy, show it to people, describe its format to editors",
-    "run": "the daemon, in the foreground",
+    "passport": "make the secrets for passports",
+    "srs": "rewrite envelope senders, or restore rewritten senders",
+    "policy": "test a policy, show it, or print its JSON Schema",
+    "run": "run the daemon in the foreground",
     "log": "read the decision journal",
-    "backtest": "what another policy would have done with the messages of the journal",
+    "backtest": "apply another policy to the messages of the journal",
 }
 
 _EPILOG = """\
 first steps:
-  dkimgate demo                        see what it does; nothing is installed or changed
-  dkimgate check                       what is configured, and what is wrong with it
-  dkimgate explain message.eml         what the gate would do with a message, and why
-  dkimgate log tail -f                 what it does with the mail that passes now
+  dkimgate demo                        see what it does; it installs and changes nothing
+  dkimgate check                       show the configuration, and what is wrong with it
+  dkimgate explain message.eml         show what the gate would do with a message, and why
+  dkimgate log tail -f                 show what it does with the mail of this moment
 
 exit status: 0 good, 1 a finding, 2 the command could not run
 """

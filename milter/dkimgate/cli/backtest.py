@@ -1,4 +1,4 @@
-"""`dkimgate backtest`: what another policy would have done with the messages of the journal."""
+"""`dkimgate backtest`: apply another policy to the messages of the journal."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from dkimgate.policy.proof import prove, report
 from dkimgate.record.journal_reader import files_of
 
 _EPILOG = """\
-Every record of the journal and of its rotated files is decided again from the facts that it holds, by the code that
-the daemon runs, the guard behind the policy included. What is compared: the rule, the signature, the seal, the
-envelope sender, the disposition, and what the next receiver's DMARC concludes. Not compared: texts, tags and other
-changes of the header. Nothing is sent, signed, written or looked up. Records without facts, of border listeners, and
-of messages that something went wrong with are counted and passed over.
+The command decides every record of the journal and of its rotated files again. It uses the facts in the record, and
+the same code as the daemon, with the guard behind the policy. It compares the rule, the signature, the seal, the
+envelope sender, the disposition, and DMARC at the next receiver. It does not compare texts, tags and other changes of
+the header. It sends, signs, writes and looks up nothing. It counts and skips records without facts, records of border
+listeners, and records of messages with an error.
 
 examples:
-  dkimgate backtest --policy new.yaml                        all that was recorded, on every core
+  dkimgate backtest --policy new.yaml                              all records, on every core
   dkimgate backtest --policy new.yaml --since 7d
   dkimgate backtest --policy new.yaml --since 2026-11-01 --until 2026-11-08 --examples 10
   dkimgate backtest --policy new.yaml --json | jq .changes
 
-exit status: 0 good, nothing changes; 1 something changes; 2 can't run
+exit status: 0 good, nothing changes; 1 something changes; 2 the command can't run
 """
 _MOST_ROWS = 25
 _MOST_WITH_EXAMPLES = 10
@@ -59,8 +59,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], te
     parser = commands.add_parser(
         "backtest",
         help=text,
-        description="Decide the messages of the journal again under another policy, and show what would have been "
-        "otherwise.",
+        description="Decide the messages of the journal again with another policy, and show what changes.",
         epilog=_EPILOG,
         formatter_class=Formatter,
     )
@@ -76,7 +75,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], te
         "--config", type=Path, default=dkimgate_yaml.DEFAULT_FILE, metavar="FILE", help="default: %(default)s"
     )
     parser.add_argument(
-        "--examples", type=_count, default=2, metavar="N", help="how many of each change (default: %(default)s)"
+        "--examples",
+        type=_count,
+        default=2,
+        metavar="N",
+        help="the number of examples for each change (default: %(default)s)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object, with every change")
     parser.set_defaults(run=run)
@@ -116,7 +119,7 @@ def run(options: argparse.Namespace) -> int:
     if tally.torn and not _is_no_journal(tally):
         complain(f"{journal}: {tally.torn} torn line(s) passed over: a full disk or a killed process")
     if not tally.records:
-        raise CommandError("journal.no-records", _nothing(tally, journal))
+        raise CommandError("journal.no-records", _nothing(tally), journal)
     notes = _notes(tally, settings, options.config)
     if options.json:
         json.dump(_as_json(tally, journal, notes), sys.stdout)
@@ -150,14 +153,14 @@ def _is_no_journal(tally: Tally) -> bool:
     return bool(tally.torn) and not tally.records and not tally.skipped and not tally.outside
 
 
-def _nothing(tally: Tally, journal: Path) -> str:
+def _nothing(tally: Tally) -> str:
     if _is_no_journal(tally):
-        return f"{journal}: no line of it is a record: is it a journal of dkimgate?"
+        return "no line is a record: this is not a journal of dkimgate"
     skipped = sum(tally.skipped.values())
     found = [f"{skipped} cannot be decided again"] * bool(skipped) + [f"{tally.outside} are of another time"] * bool(
         tally.outside
     )
-    return f"{journal}: no record to decide on again" + (f": {', '.join(found)}" if found else "")
+    return "no record can be decided again" + (f": {', '.join(found)}" if found else "")
 
 
 def _unaligns(policy: Policy) -> bool:
@@ -180,8 +183,8 @@ def _notes(tally: Tally, settings: dkimgate_yaml.Config | None, file: Path) -> l
         ]
     if _unaligns(policy) and tally.untold:
         text = (
-            f"{tally.untold} records are too old to tell whether the sender can be rewritten: to `envelope: "
-            f"unalign` it can't"
+            f"{tally.untold} records are too old to tell whether the sender can be rewritten: to `envelope: unalign` "
+            "it can't"
         )
         notes.append(text)
     return notes

@@ -25,21 +25,21 @@ from dkimgate.policy.describe.explain import describe, does
 from dkimgate.policy.language.model import Policy, Rule
 
 _EPILOG = """\
-Run it after every change: the daemon reloads only what passes here. Mistakes are shown with file, line and column. A
-policy by which a forgery could leave as authentic mail is a mistake, and such a message is shown. It asks Postfix and
-DNS where mail leaves from, unless `departure:` says so; `dkimgate keys check` compares the keys with what DNS
-publishes.
+Run it after every change: the daemon reloads only what passes this check. Errors have file, line and column. A policy
+that lets a forgery leave as authentic mail is an error, and the command shows such a message. The command asks Postfix
+and DNS for the addresses that mail leaves from, unless `departure:` names them. `dkimgate keys check` compares the
+keys with DNS.
 
-What it finds has a level: `problem` (the daemon would not start, or mail is deferred or unsigned), `warning`
-(probably not what you want), `note` (good to know).
+Each finding has a level: `problem` (the daemon would not start, or mail is deferred or unsigned), `warning` (probably
+not what you want), `note` (good to know). With --json it also has a code, which stays the same in later versions.
 
 examples:
   dkimgate check
   dkimgate check --policy new.yaml          is it safe, and does it fit the configuration?
-  dkimgate check --config config/dkimgate.yaml --json | jq -r '.findings[].text'
+  dkimgate check --json | jq -r '.findings[] | .code + ": " + .text'
 
 exit status: 0 good or only notes; 1 a warning, or a problem with which the daemon starts; 2 the daemon would not
-start, or nothing could be looked at
+start, or the check can't run
 """
 
 
@@ -48,7 +48,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], te
     parser = commands.add_parser(
         "check",
         help=text,
-        description="Load configuration, policy and keys as the daemon would, and say what a postmaster should know.",
+        description="Load configuration, policy and keys as the daemon does, and report what a postmaster should know.",
         epilog=_EPILOG,
         formatter_class=Formatter,
     )
@@ -56,7 +56,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], te
         "--config", type=Path, default=dkimgate_yaml.DEFAULT_FILE, metavar="FILE", help="default: %(default)s"
     )
     parser.add_argument(
-        "--policy", type=Path, metavar="NEW.yaml", help="check this policy in place of the one that is configured"
+        "--policy", type=Path, metavar="NEW.yaml", help="check this policy instead of the configured policy"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.set_defaults(run=run)

@@ -18,29 +18,30 @@ def findings(gate: Gate) -> Iterator[Finding]:
         yield Finding(
             "note",
             "departure.addresses-unknown",
-            f"departure.addresses: unknown ({way.why}): every sender that is aligned with its author is taken to pass "
-            f"SPF at the next "
-            "receiver, so more of what arrived badly is rewritten, or held. Name all addresses that mail leaves from",
+            f"departure.addresses: unknown ({way.why}): the gate assumes that every aligned sender passes SPF at the "
+            "next receiver, so it rewrites or holds more mail that arrived badly. Name all addresses that your mail "
+            "leaves from",
         )
     elif way.known is Known.FOUND:
         yield Finding(
             "note",
             "departure.addresses-found",
-            f"departure.addresses: found {addresses} ({way.why}). If mail leaves from others too, name all of them "
-            f"there",
+            f"departure.addresses: found {addresses} ({way.why}). If mail also leaves from other addresses, name all "
+            "of them there",
         )
     if not way.helos:
         yield Finding(
             "note",
             "departure.helo-unknown",
-            "departure.helo: unknown, and Postfix does not tell: the null sender is taken to pass SPF at the next "
-            "receiver",
+            "departure.helo: unknown, and Postfix does not tell it. The gate assumes that the null sender passes SPF "
+            "at the next receiver",
         )
     if way.origins is None:
         yield Finding(
             "note",
             "departure.origin-unknown",
-            "departure.origin: unknown, and Postfix does not tell: a sender without a domain is taken to pass SPF",
+            "departure.origin: unknown, and Postfix does not tell it. The gate assumes that a sender without a "
+            "domain passes SPF",
         )
     for helo in way.helos:
         aligned = config_checks.aligned_with(helo, config_checks.hosted_domains(settings))
@@ -48,11 +49,9 @@ def findings(gate: Gate) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 "departure.helo-aligned",
-                f"departure.helo {helo} may align with the hosted domain {', '.join(aligned)}: a forgery of it with "
-                f"the null sender can "
-                "pass by SPF, and no rewriting helps: where the policy closes that door, it is held. Let Postfix say "
-                "another name "
-                "(smtp_helo_name)",
+                f"departure.helo {helo} may align with the hosted domain {', '.join(aligned)}: a forgery with the "
+                "null sender can pass by SPF, and a rewritten sender does not help. With `envelope: unalign` such "
+                "mail is held. Set another name in Postfix (smtp_helo_name)",
             )
     if way.owners and "expand_owner_alias" not in way.rewritten_by:
         hosted = config_checks.hosted_domains(settings)
@@ -61,19 +60,18 @@ def findings(gate: Gate) -> Iterator[Finding]:
         yield Finding(
             "warning" if theirs else "note",
             "departure.owner-aliases",
-            f"departure: local(8) may forward with the sender owner-NAME@$myorigin, for "
-            f"{', '.join(way.owners)} in alias_maps holds owner- aliases, or can't be listed. So every sender is taken "
-            f"to pass SPF where the author is of {origins}, and none can be rewritten. Forward with "
-            f"virtual_alias_maps instead, or set owner_request_special = no",
+            "departure: local(8) may forward with the sender owner-NAME@$myorigin, because "
+            f"{', '.join(way.owners)} in alias_maps has owner- aliases, or can't be listed. So the gate assumes that "
+            f"every sender passes SPF if the author is of {origins}, and it can't rewrite such a sender. Forward with "
+            "virtual_alias_maps instead, or set owner_request_special = no",
         )
     if settings.unalign is not None and way.cut(settings.unalign.domain) != settings.unalign.domain:
         domain, cut = settings.unalign.domain, way.cut(settings.unalign.domain)
         yield Finding(
             "warning",
             "unalign.masqueraded",
-            f"unalign.domain {domain}: Postfix's masquerade_domains makes {cut} of it behind the gate, and no bounce "
-            f"of a rewritten sender "
-            f"comes home: put !{domain} in front there",
+            f"unalign.domain {domain}: masquerade_domains of Postfix changes it to {cut} after the gate, so bounces "
+            f"to rewritten senders are lost: put !{domain} first in masquerade_domains",
         )
 
 

@@ -87,8 +87,7 @@ def _journal(gate: Gate, settings: Config) -> Iterator[Finding]:
         yield Finding(
             "note",
             "user.not-set",
-            "user: not set: what is said about the journal and the keys holds for root; name the user that runs the "
-            "daemon",
+            "user: not set. The findings about the journal and the keys are for root: name the user of the daemon",
         )
 
 
@@ -118,24 +117,24 @@ def _listeners(gate: Gate, settings: Config) -> Iterator[Finding]:
         if kind != "unix":
             host = place.rpartition(":")[0].strip("[]")
             if not (host == "localhost" or host.startswith("127.") or host == "::1"):
-                can = "look up whose bounces are under way" if role == "srs" else "have mail signed"
+                can = "look up rewritten senders" if role == "srs" else "have mail signed"
                 yield Finding(
                     "warning",
                     "listen.open-port",
-                    f"listen: {listener}: whoever reaches this port can {can}: keep it on the loopback",
+                    f"listen: {listener}: everyone who can reach this port can {can}: use a loopback address",
                 )
         elif not is_folder(Path(place).parent):
             yield Finding(
                 "note",
                 "listen.no-folder",
-                f"listen: {Path(place).parent} does not exist yet, and the daemon needs it to open its socket",
+                f"listen: {Path(place).parent} does not exist yet. The daemon needs it for its socket",
             )
     if settings.socket_group is not None and not _is_group(settings.socket_group):
         missing = f"socket_group: there is no group {settings.socket_group!r} here"
         if any(each.socket.startswith("unix:") for each in settings.listen):
             yield Finding("problem", "socket-group.missing", f"{missing}, so the daemon would not start", stops=True)
         else:
-            yield Finding("warning", "socket-group.missing", f"{missing}; only unix sockets would get it")
+            yield Finding("warning", "socket-group.missing", f"{missing}. Only unix sockets would use it")
     if int(settings.socket_mode, 8) & 0o007:
         yield Finding(
             "warning",
@@ -150,32 +149,31 @@ def _trust(gate: Gate, settings: Config) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "trust.no-hosts",
-            "trust.hosts is empty: no Received field is ours, so what this host re-injects counts as forwarded "
-            "without a border, "
-            "and no claim in it is trusted. Put in what `postconf -h myhostname` says",
+            "trust.hosts is empty: no Received field is ours. So mail that this host sends on counts as forwarded "
+            "without a border, and no result in it is trusted. Add the name that `postconf -h myhostname` prints",
         )
     addresses = [host for host in trust.hosts if host.replace(".", "").isdecimal()]
     if addresses:
         yield Finding(
             "warning",
             "trust.hosts-address",
-            f"trust.hosts: {', '.join(addresses)}: expected names, as in `by` of Received; addresses go to "
-            f"trust.networks",
+            f"trust.hosts: {', '.join(addresses)}: expected names, as after `by` in Received. Addresses belong to "
+            "trust.networks",
         )
     if not trust.authserv_ids:
         yield Finding(
             "warning",
             "trust.no-authserv-ids",
-            "trust.authserv_ids is empty: no Authentication-Results is believed where it helps, so mail from outside "
+            "trust.authserv_ids is empty: no Authentication-Results field can help a message, so mail from outside "
             "never has dmarc=pass",
         )
     if trust.border_strips_forgeries:
         yield Finding(
             "warning",
             "trust.border-strips-forgeries",
-            "trust.border_strips_forgeries is true: a pass that stands below the border's Received field is believed "
-            "too. That is "
-            "safe only if the border removes what comes in under these names: " + ", ".join(trust.authserv_ids),
+            "trust.border_strips_forgeries is true: a pass below the Received field of the border is believed too. "
+            "That is safe only if the border removes arriving fields with these names: "
+            + ", ".join(trust.authserv_ids),
         )
     yield from check_networks.findings(settings)
 
@@ -196,7 +194,9 @@ def _sending(gate: Gate, settings: Config) -> Iterator[Finding]:
 def _keys(gate: Gate, settings: Config) -> Iterator[Finding]:
     if not gate.keys:
         yield Finding(
-            "warning", "keys.none", "keys: none: nothing is ever signed. Make one: `dkimgate keys new DOMAIN SELECTOR`"
+            "warning",
+            "keys.none",
+            "keys: there is no key, so nothing is signed. Make one: `dkimgate keys new DOMAIN SELECTOR`",
         )
     for domain in sorted({key.domain for key in gate.keys}):
         kinds = {key.algorithm for key in gate.keys if key.domain == domain}
@@ -204,14 +204,14 @@ def _keys(gate: Gate, settings: Config) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 "keys.only-ed25519",
-                f"keys: {domain} has only an Ed25519 key, which many receivers can't verify: add an RSA key beside it",
+                f"keys: {domain} has only an Ed25519 key, which many receivers can't verify: add an RSA key",
             )
 
 
 def _policy(gate: Gate, settings: Config) -> Iterator[Finding]:
     signing = {rule.sign for rule in (*gate.policy.rules, gate.policy.default)}
     if signing == {Sign.NONE}:
-        yield Finding("warning", "policy.signs-nothing", "no rule signs anything", file=settings.policy)
+        yield Finding("warning", "policy.signs-nothing", "no rule signs", file=settings.policy)
     if settings.forwarder is None:
         return
     forwarder = settings.forwarder.domain
@@ -224,7 +224,8 @@ def _policy(gate: Gate, settings: Config) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "forwarder.aligned",
-            f"forwarder.domain {forwarder} may align with {', '.join(aligned)}: for their mail it is refused",
+            f"forwarder.domain {forwarder} may align with {', '.join(aligned)}: `sign: forwarder` does not sign their "
+            "mail",
         )
 
 
@@ -234,10 +235,9 @@ def _sendmail(gate: Gate, settings: Config) -> Iterator[Finding]:
         yield Finding(
             "note",
             "policy.refusal-unheard",
-            f"the rule {rule.name} says `{words}`, also of mail that comes from sendmail(1) "
-            f"(`non_smtpd_milters`), where nobody "
-            f"hears it: {instead}. Take `hold` for such mail, or a condition that leaves it out (`origin: [submitted, "
-            f"inbound]`)",
+            f"the rule {rule.name} says `{words}`, and it can match mail from sendmail(1) (`non_smtpd_milters`), "
+            f"where nobody hears a refusal: {instead}. Use `hold` for such mail, or a condition without it (`origin: "
+            "[submitted, inbound]`)",
             file=Path(gate.policy.file),
             line=rule.line or None,
         )
@@ -249,21 +249,20 @@ def _border(gate: Gate, settings: Config) -> Iterator[Finding]:
         yield Finding(
             "note",
             "passport.no-border",
-            "`passport:` is set but no listener here has `role: border`: right where the border is another host",
+            "`passport:` is set, but no listener here has `role: border`. That is right if the border is another host",
         )
     if gate.policy.seals and settings.passport is None:
         yield Finding(
             "note",
             "passport.none-with-seal",
-            "`seal: true` without `passport:`: whoever may call sendmail(1) here can write what your border would "
-            "have stated, and our "
-            "seal repeats it",
+            "`seal: true` without `passport:`: everyone who may call sendmail(1) here can write the fields of your "
+            "border, and our seal repeats them",
         )
     if "border" in roles and settings.verify.when == "never":
         yield Finding(
             "warning",
             "verify.never-at-border",
-            "a border with `verify: {when: never}` takes off what others stated and has nothing to state instead",
+            "a border with `verify: {when: never}` removes the results of others and has no results of its own",
         )
 
 
@@ -274,9 +273,8 @@ def _srs(gate: Gate, settings: Config) -> Iterator[Finding]:
                 yield Finding(
                     "note",
                     "unalign.not-set",
-                    f"unalign: not set, so senders can't be rewritten: a message that the rule {rule.name} takes, and "
-                    f"that would pass "
-                    f'SPF, gets `{rule.otherwise}` (systemd/README.md, "Senders that are rewritten")',
+                    f"unalign: not set, so senders can't be rewritten. A message that matches the rule {rule.name} and "
+                    f'would pass SPF gets `{rule.otherwise}` (systemd/README.md, "Senders that are rewritten")',
                 )
         return
     domain = settings.unalign.domain
@@ -284,8 +282,8 @@ def _srs(gate: Gate, settings: Config) -> Iterator[Finding]:
         yield Finding(
             "note",
             "unalign.no-srs-listener",
-            f"unalign.domain {domain}: no listener here has `role: srs`: bounces come home only if postsrsd or "
-            f"another host restores them",
+            f"unalign.domain {domain}: no listener here has `role: srs`. Bounces reach the original sender only if "
+            "postsrsd or another host restores the address",
         )
 
 

@@ -41,8 +41,7 @@ def of(trust: Trust, routes: str, bridges: Collection[str], routes6: str = "") -
             yield Finding(
                 "warning",
                 "trust.relay-outside-networks",
-                f"trust.relays: {relay} does not stand in trust.networks, so no mail of it counts as relayed: add it "
-                f"there",
+                f"trust.relays: {relay} is not in trust.networks, so its mail does not count as relayed: add it there",
             )
 
 
@@ -54,18 +53,15 @@ def _of_network(network: Network, held: Sequence[tuple[Network, str]]) -> Iterat
         yield Finding(
             "warning",
             "trust.network-with-strangers",
-            f"trust.networks: {network} holds {' and '.join(dict.fromkeys(told))}: a stranger may reach this host by "
-            f"that address. Let "
-            "Postfix be told the true client (PROXY protocol, XCLIENT), name the hosts alone, or say `trust.wide: "
-            "true`; never name it in "
-            "trust.relays",
+            f"trust.networks: {network} contains {' and '.join(dict.fromkeys(told))}, so strangers may come from that "
+            "address. Give Postfix the true client address (PROXY protocol, XCLIENT), name single hosts, or set "
+            "`trust.wide: true`. Never name it in trust.relays",
         )
     if network.prefixlen < (24 if network.version == 4 else 64):
         yield Finding(
             "warning",
             "trust.network-wide",
-            f"trust.networks: {network}: so large? Whoever sends from there counts as a host of ours. Name the hosts, "
-            f"or say "
+            f"trust.networks: {network} is large, and every client in it counts as yours. Name single hosts, or set "
             "`trust.wide: true`",
         )
 

@@ -21,9 +21,9 @@ def hosts(settings: Config) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 "postfix.myhostname",
-                f"trust.hosts: the Postfix of this host calls itself {name} (`postconf -h myhostname`, or `-o "
-                f"myhostname=` in master.cf), "
-                "which is not among them: no Received field that it writes is ours. Add that name",
+                f"trust.hosts: the Postfix of this host has the name {name} (`postconf -h myhostname`, or `-o "
+                "myhostname=` in master.cf), and trust.hosts does not contain it. So its Received fields do not "
+                "count as yours: add that name",
             )
 
 
@@ -40,7 +40,6 @@ def field_sizes(settings: Config) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "postfix.header-size-limit",
-            f"header_size_limit = {limit} in Postfix: a header field of more than {most} octets ends the connection "
-            f"to the daemon, and its "
-            f"message waits in the queue without a record. {advice}",
+            f"Postfix has header_size_limit = {limit}: a header field of more than {most} octets ends the connection "
+            f"to the daemon, and the message waits in the queue without a record. {advice}",
         )

@@ -49,26 +49,25 @@ def _of_postfix(asked: postfix.Settings, smtp: Smtp) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "postfix.generic-maps",
-            f"Postfix has smtp_generic_maps = {value}: it changes addresses in From, To, Cc and others behind the "
-            f"gate, and our signature "
-            "does not hold where it does. Have them changed before (sender_canonical_maps), or sign behind it",
+            f"Postfix has smtp_generic_maps = {value}: it changes addresses in From, To, Cc and other fields after "
+            "the gate, and then our signature is not valid. Change the addresses before the gate "
+            "(sender_canonical_maps), or sign later",
         )
     for name in _CHECKS:
         for value in asked.every(name):
             yield Finding(
                 "warning",
                 "postfix.header-checks",
-                f"Postfix has {name} = {value}: what its REPLACE, IGNORE, STRIP or PREPEND changes behind the gate "
-                f"breaks our signature, "
-                "if it is covered. header_checks and body_checks do the same ahead of the gate",
+                f"Postfix has {name} = {value}: its REPLACE, IGNORE, STRIP or PREPEND changes mail after the gate, "
+                "and breaks our signature if it covers that part. Use header_checks and body_checks: they act before "
+                "the gate",
             )
     for value in asked.every("milter_header_checks"):
         yield Finding(
             "note",
             "postfix.milter-header-checks",
-            f"Postfix has milter_header_checks = {value}: it goes over what the gate adds and folds. A signature that "
-            f"it drops is missing, "
-            "and the record does not know",
+            f"Postfix has milter_header_checks = {value}: it also acts on the fields that the gate adds and folds. If "
+            "it removes a signature, the record does not know that",
         )
     limits = {int(text) for text in asked.every("smtp_line_length_limit") if text.isdecimal()} - {smtp.line_limit}
     if limits:
@@ -76,9 +75,8 @@ def _of_postfix(asked: postfix.Settings, smtp: Smtp) -> Iterator[Finding]:
             "warning",
             "postfix.line-length-limit",
             f"Postfix has smtp_line_length_limit = {', '.join(map(str, sorted(limits)))} (in main.cf, or for a "
-            f"service in master.cf), and "
-            f"the gate signs for {smtp.line_limit}: signatures of longer lines will not hold "
-            f"(departure.line_length_limit)",
+            f"service in master.cf), but the gate signs for {smtp.line_limit}: signatures of longer lines will not be "
+            "valid. Set departure.line_length_limit",
         )
     converts = not asked.may_be("disable_mime_output_conversion", "yes")
     if converts and not smtp.converts_8bit:
@@ -86,8 +84,7 @@ def _of_postfix(asked: postfix.Settings, smtp: Smtp) -> Iterator[Finding]:
             "warning",
             "postfix.converts-8bit",
             "departure.converts_8bit is false, and Postfix has disable_mime_output_conversion = no: hosts without "
-            "8BITMIME get other "
-            "content than was signed, and the record says nothing of it",
+            "8BITMIME get other content than the signed content, and the record does not tell it",
         )
 
 
@@ -135,44 +132,39 @@ def _of_journal(file: Path) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "signed.line-too-long",
-            f"{of}, the signature of {seen.holds[Holds.NO]} will not hold, for a line that is too long and can't be "
-            f"folded: "
-            f"{_listed(seen.why)}. `dkimgate log tail` names them: have the program that writes them fold them at 998 "
-            f"octets",
+            f"{of}, {seen.holds[Holds.NO]} will have an invalid signature, because a line is too long and can't be "
+            f"folded: {_listed(seen.why)}. `dkimgate log tail` names them. The program that writes these lines must "
+            "fold them at 998 octets",
         )
     if seen.holds[Holds.MAYBE]:
         yield Finding(
             "note",
             "signed.8bit",
-            f"{of}, the signature of {seen.holds[Holds.MAYBE]} will not hold at a host without 8BITMIME: they declare "
-            f"8-bit content, "
-            "and Postfix makes quoted-printable of it there, unless disable_mime_output_conversion is yes",
+            f"{of}, {seen.holds[Holds.MAYBE]} will have an invalid signature at a host without 8BITMIME: they declare "
+            "8-bit content, and Postfix changes it to quoted-printable, unless disable_mime_output_conversion is yes",
         )
     if seen.strict:
         yield Finding(
             "warning",
             "signed.strict-alignment",
-            f"{of}, {seen.strict.total()} fail DMARC all the same: their domain's record says adkim=s, and the key is "
-            f"another domain's: "
-            f"{_listed(seen.strict)}. Make keys for them (`dkimgate keys new`)",
+            f"{of}, {seen.strict.total()} fail DMARC: the record of their domain says adkim=s, and the key belongs to "
+            f"another domain: {_listed(seen.strict)}. Make keys for these domains (`dkimgate keys new`)",
         )
     if seen.below:
         yield Finding(
             "note",
             "signed.sub-domains",
-            f"{of}, {seen.below.total()} were of sub-domains without a key of their own: {_listed(seen.below)}. They "
-            f"pass DMARC unless its "
-            "record says adkim=s, which `dkimgate keys check` looks up",
+            f"{of}, {seen.below.total()} were of subdomains without a key of their own: {_listed(seen.below)}. They "
+            "pass DMARC unless the record says adkim=s; `dkimgate keys check` looks that up",
         )
     if seen.no_author:
         yield Finding(
             "warning",
             "signed.no-author",
-            f"of the last {seen.own} messages of our own (submitted, local, or relayed by trust.relays), "
-            f"{seen.no_author.total()} were not "
-            f"signed, for a From without an author domain: {_listed(seen.no_author)}. `dkimgate log show` says more "
-            f"of each: have the "
-            "program that writes them put one address of one domain into From",
+            f"of the last {seen.own} messages of your own users and hosts (submitted, local, or relayed by "
+            f"trust.relays), {seen.no_author.total()} were not signed, because From has no author domain: "
+            f"{_listed(seen.no_author)}. `dkimgate log show` tells more. The program that writes them must put one "
+            "address of one domain into From",
         )
 
 

@@ -56,17 +56,21 @@ def credentials_from_elsewhere(settings: Config) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 "file.credential-new",
-                f"{unit} runs, and systemd makes this file when it starts: `systemctl restart {unit}`; a "
-                f"reload is refused",
+                f"{unit} runs, and systemd makes this file only when it starts: run `systemctl restart {unit}`. A "
+                "reload is refused",
                 file=file,
             )
     read = [file for file in absent if not credentials.is_new(file)]
     if read:
         names = ", ".join(sorted({f"{file.name} ({credentials.origin(file).file})" for file in read}))
         folder = read[0].parent
-        why = f"only root sees {folder}" if is_folder(folder) else f"the service does not run, so {folder} is not there"
+        why = (
+            f"only root can read {folder}"
+            if is_folder(folder)
+            else f"the service does not run, so {folder} does not exist"
+        )
         yield Finding(
-            "note", "file.credential-origin", f"{why}; what LoadCredential= makes it from was read instead: {names}"
+            "note", "file.credential-origin", f"{why}. The source in LoadCredential= was read instead: {names}"
         )
 
 
@@ -95,7 +99,7 @@ def tried(file: Path, settings: Config) -> Iterator[Finding]:
         yield Finding(
             "note",
             "start.not-tried",
-            f"what the daemon will do could not be tried in the sandbox of {UNIT}: {why}. It was tried without",
+            f"the trial of the daemon could not run in the sandbox of {UNIT}: {why}. It ran without the sandbox",
         )
     yield from _failed(_as_the_user(settings), ours, f"as {_tried_as(settings)}")
     if unit is not None:
@@ -154,15 +158,15 @@ def hidden(unit: Mapping[str, tuple[str, ...]], file: Path, settings: Config) ->
     if unit.get("ProtectHome", ("no",))[-1] in ("yes", "true", "tmpfs"):
         for path in dict.fromkeys([*reads, *writes]):
             if any(path.is_relative_to(home) for home in _HOMES):
-                text = f"{UNIT} hides this path from the daemon (ProtectHome=): put it elsewhere"
+                text = f"{UNIT} hides this path from the daemon (ProtectHome=): use another path"
                 yield Problem("file.protect-home", text, path)
     if unit.get("ProtectSystem", ("no",))[-1] == "strict":
         may = _writable(unit)
         for path in dict.fromkeys(writes):
             if not any(path.is_relative_to(folder) for folder in may):
                 text = (
-                    f"the daemon can't write here, since {UNIT} makes it read-only (ProtectSystem=strict): "
-                    f"`systemctl edit dkimgate`, ReadWritePaths={path}"
+                    f"the daemon can't write here, because {UNIT} makes it read-only (ProtectSystem=strict): run "
+                    f"`systemctl edit dkimgate` and add ReadWritePaths={path}"
                 )
                 yield Problem("file.protect-system", text, path)
 

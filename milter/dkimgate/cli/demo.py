@@ -33,17 +33,16 @@ from dkimgate.postfix.milter_client import MilterClient, MilterError
 from dkimgate.record.record import Record
 
 _EPILOG = """\
-It starts two real daemons in a temporary directory, one that enforces the shipped policy and one that signs
-everything as if there were no gate, and hands both the same messages over the milter protocol, as Postfix would. Then
-it looks at what departs with the eyes of the next receiver: dkimpy verifies the signatures, pyspf checks the sender,
-against a DNS of the demo's own. Nothing outside that directory and the loopback is touched, and nothing is left
-behind.
+The demo starts two real daemons in a temporary directory. One enforces the shipped policy, the other signs everything
+as if there were no gate. Both get the same messages over the milter protocol, as from Postfix. Then the demo checks
+the messages as the next receiver would: dkimpy verifies the signatures and pyspf checks the sender, with a DNS of the
+demo's own. The demo uses only that directory and the loopback interface, and removes all its files.
 
 examples:
   dkimgate demo
   dkimgate demo --json | jq .record
 
-exit status: 0 every message came out as it should, 1 one did not, 2 can't run
+exit status: 0 every message had the expected result, 1 a message did not, 2 the demo can't run
 """
 
 _REINJECTED = Connection("127.0.0.1", "localhost", "localhost", None, "ORIGINATING")
@@ -133,8 +132,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], te
     parser = commands.add_parser(
         "demo",
         help=text,
-        description="Show on built-in messages what the gate does and what happens without it. No Postfix, no "
-        "configuration.",
+        description="Show what the gate does with built-in messages, and what happens without it. It needs no Postfix "
+        "and no configuration.",
         epilog=_EPILOG,
         formatter_class=Formatter,
     )
@@ -223,8 +222,7 @@ def _print(outcomes: list[Shown], wrong: list[Shown], seconds: float, screen: Sc
     rewritten = sum(outcome.record.decision.envelope is EnvelopeAction.UNALIGN for outcome in outcomes)
     screen.line(
         f"The gate withheld {held} signatures that would have made bad mail look good, rewrote {rewritten} senders "
-        f"that would have done so "
-        f"by SPF, and made the {made} signatures that were earned. ",
+        f"that would have done so by SPF, and made the {made} signatures that were earned. ",
         (f"({seconds:.1f} s; dkimpy verified the signatures, pyspf the senders)", DIM),
     )
 

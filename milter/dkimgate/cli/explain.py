@@ -21,19 +21,19 @@ from dkimgate.policy.describe.explain import does, why_not
 from dkimgate.record import record
 
 _EPILOG = """\
-What is decided is decided by the same code as in the daemon; nothing is signed, sent or recorded. Where the addresses
-that mail leaves from are known (`dkimgate check` shows them), SPF is looked up in DNS.
+The decision comes from the same code as in the daemon. The command signs, sends and records nothing. If the addresses
+that mail leaves from are known (`dkimgate check` shows them), it looks up SPF in DNS.
 
-A stored message does not tell who handed it in. Without --client it is taken as re-injected by this host, which is
-how a message comes that an alias, a .forward or a list sends on. Without --sender its Return-Path counts.
+A stored message does not tell who handed it in. Without --client the command assumes this host: that is how a message
+comes from an alias, a .forward or a mailing list. Without --sender it uses Return-Path.
 
 examples:
   dkimgate explain message.eml                               a message that this host forwards
-  dkimgate explain --client 192.0.2.66 message.eml           the same, straight from that client
-  dkimgate explain --auth alice --client 198.51.100.7 -      from stdin, as an authenticated user
+  dkimgate explain --client 192.0.2.66 message.eml           the same message, directly from that client
+  dkimgate explain --auth alice --client 198.51.100.7 -      from stdin, from a user who has logged in
   dkimgate explain --json Maildir/cur/* | jq .decision.rule  one record a line
 
-exit status: 0 good; 1 a message that arrived badly would be seen as dmarc=pass by the next receiver; 2 can't run
+exit status: 0 good; 1 a message arrived badly, and the next receiver would see dmarc=pass; 2 the command can't run
 """
 
 
@@ -42,15 +42,17 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], te
     parser = commands.add_parser(
         "explain",
         help=text,
-        description="Say what the gate would do with stored messages, and why: route, claims, arrival, risk, rules, "
+        description="Show what the gate would do with stored messages, and why: route, claims, arrival, risk, rules, "
         "decision.",
         epilog=_EPILOG,
         formatter_class=Formatter,
     )
     parser.add_argument("messages", nargs="+", metavar="MESSAGE.eml", help="a message in a file; - is stdin")
-    parser.add_argument("--client", metavar="IP", help="address of the client that hands it in (default: this host)")
-    parser.add_argument("--helo", metavar="NAME", help="what the client says in HELO or EHLO")
-    parser.add_argument("--auth", metavar="USER", help="the client has logged in under this name")
+    parser.add_argument(
+        "--client", metavar="IP", help="address of the client that hands the message in (default: this host)"
+    )
+    parser.add_argument("--helo", metavar="NAME", help="the name in HELO or EHLO")
+    parser.add_argument("--auth", metavar="USER", help="the user name of the login")
     parser.add_argument(
         "--sender", metavar="ADDRESS", help="envelope sender; '' is the null sender (default: Return-Path)"
     )

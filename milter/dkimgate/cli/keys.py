@@ -1,4 +1,4 @@
-"""`dkimgate keys`: make a key with its DNS record; ask DNS whether it publishes the keys we sign with."""
+"""`dkimgate keys`: make a key with its DNS record, or compare the key files with DNS."""
 
 from __future__ import annotations
 
@@ -35,27 +35,27 @@ from dkimgate.log import visible
 
 _KEYS_HELP = """\
 examples:
-  dkimgate keys new hosted.example default         an RSA key, its DNS record, its line for dkimgate.yaml
+  dkimgate keys new hosted.example default         make an RSA key, its DNS record, its line for dkimgate.yaml
   dkimgate keys new hosted.example ed --type ed25519
-  dkimgate keys check                              does DNS publish what we sign with?
+  dkimgate keys check                              compare the published keys with the key files
 """
 
 _NEW_DESCRIPTION = """\
-Make a private key, and print what goes into DNS and into dkimgate.yaml. Where root makes it, the daemon
-can read it (root:dkimgate, mode 0640), elsewhere its owner alone (mode 0600)."""
+Make a private key, and print its record for DNS and its line for dkimgate.yaml. If root runs the command, the daemon
+can read the key (root:dkimgate, mode 0640); otherwise only its owner can (mode 0600)."""
 
 _NEW_HELP = """\
-The selector is a name that you choose. To replace a key take a new selector: publish its record, wait until `dkimgate
-keys check` agrees, sign with it, and leave the old record in DNS for a week, for mail still under way.
+You choose the name of the selector. To replace a key, use a new selector: publish its record, wait until `dkimgate
+keys check` agrees, and sign with it. Leave the old record in DNS for a week, for mail that is still on its way.
 
 examples:
   dkimgate keys new hosted.example 2027 --out keys/hosted.example.2027.pem
   dkimgate keys new hosted.example 2027-ed --type ed25519
-                    a second signature beside the RSA one; not every receiver knows Ed25519, so never the only one
+                    a second signature beside the RSA signature; not every receiver knows Ed25519, so keep the RSA key
 """
 
 _CHECK_HELP = """\
-exit status: 0 every key agrees with DNS, 1 some do not, 2 the check could not be made
+exit status: 0 every key agrees with DNS, 1 a key does not agree, 2 the command can't run
 
 examples:
   dkimgate keys check --config config/dkimgate.yaml
@@ -89,17 +89,17 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], te
         type=_selector,
         help="the name of the key below DOMAIN: SELECTOR._domainkey.DOMAIN",
     )
-    new.add_argument("--type", choices=("rsa", "ed25519"), default="rsa", help="rsa unless said otherwise")
-    new.add_argument("--bits", type=int, choices=(2048, 3072, 4096), help="size of an RSA key (2048)")
+    new.add_argument("--type", choices=("rsa", "ed25519"), default="rsa", help="default: rsa")
+    new.add_argument("--bits", type=int, choices=(2048, 3072, 4096), help="size of an RSA key (default: 2048)")
     new.add_argument(
-        "--out", type=Path, metavar="FILE", help="the key file (DOMAIN.SELECTOR.pem in the current folder)"
+        "--out", type=Path, metavar="FILE", help="the key file (default: DOMAIN.SELECTOR.pem in the current folder)"
     )
-    new.add_argument("--force", action="store_true", help="replace FILE; the old key is lost")
+    new.add_argument("--force", action="store_true", help="replace FILE (the old key is lost)")
     new.set_defaults(run=run_new)
 
     check = actions.add_parser(
         "check",
-        help="does DNS publish the keys of the configuration?",
+        help="compare the published keys with the key files",
         description="Ask DNS for the record of every key, and compare it with the key file.",
         epilog=_CHECK_HELP,
         formatter_class=layout,
@@ -118,7 +118,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], te
 def run_new(args: argparse.Namespace) -> int:
     """`dkimgate keys new`. Returns 0, or 2 where no key could be made."""
     if args.type == "ed25519" and args.bits is not None:
-        return _fail(Problem("command.bits", "--bits is for RSA: an Ed25519 key has one size"))
+        return _fail(Problem("command.bits", "--bits is for RSA: all Ed25519 keys have the same size"))
     file: Path = args.out if args.out is not None else Path(f"{args.domain}.{args.selector}.pem")
     private = _generate(args.type, args.bits or 2048)
     pem = private.private_bytes(
@@ -130,7 +130,7 @@ def run_new(args: argparse.Namespace) -> int:
     except FileExistsError:
         if files.is_folder(file):
             return _fail(files.cant_write(IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)), file, "the key"))
-        text = "exists already: choose another with --out, or --force to replace it (its key is lost then)"
+        text = "this file exists already: choose another with --out, or replace it with --force (the old key is lost)"
         return _fail(Problem("file.exists", text, file))
     except OSError as error:
         return _fail(files.cant_write(error, file, "the key"))
@@ -152,7 +152,9 @@ def run_check(args: argparse.Namespace) -> int:
     except ConfigError as error:
         return _fail(*error.problems)
     except dns.exception.DNSException as error:
-        return _fail(Problem("dns.no-server", f"no DNS server to ask: {error}: name one under verify.nameservers"))
+        return _fail(
+            Problem("dns.no-server", f"there is no DNS server to ask: {error}. Name one under verify.nameservers")
+        )
     for warning in warnings:
         print(f"warning: {visible(str(warning))}", file=sys.stderr)
     if not keys:
@@ -278,8 +280,7 @@ def _print_strict(keys: list[SigningKey], strict: set[str]) -> None:
         have = f" (keys of their own have {', '.join(dict.fromkeys(below))})" if below else ""
         print(
             f"\nThe DMARC record of {name} says adkim=s: the key signs for {name} itself. Mail of its sub-domains "
-            f"that is "
-            f"signed with it departs with dmarc=fail; give each a key of its own{have}, or take adkim=s away."
+            f"that is signed with it departs with dmarc=fail; give each a key of its own{have}, or take adkim=s away."
         )
 
 

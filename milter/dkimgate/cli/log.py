@@ -24,34 +24,34 @@ from dkimgate.record.record import Json, RecordError, read
 Wanted = Callable[[Json], bool]
 
 _TAIL = """\
-One line a message: time, queue id, author domain, origin, arrival, risk, rule, who signed, DMARC at the next receiver
-(`-` where it does not leave), and what else was done with it. The rule `border` is no rule of the policy: a listener
-with `role: border` has recorded what it found.
+One line a message: time, queue id, author domain, origin, arrival, risk, rule, signing domain, DMARC at the next
+receiver (`-` if the message does not leave), and other actions. The rule `border` is not a rule of the policy: a
+listener with `role: border` has recorded its results.
 
 examples:
   dkimgate log tail                          the last 10 messages
-  dkimgate log tail -f                       and those to come, also across rotation
+  dkimgate log tail -f                       and new messages, also after a rotation
   dkimgate log tail --rule never-launder --since 2h
   dkimgate log tail -n 0 --rotated --from 'hosted.example' --json | jq .risk.score
 
-exit status: 0 good, or no records yet; 1 no record matches; 2 can't run
+exit status: 0 good, or no records yet; 1 no record matches; 2 the command can't run
 """
 _SHOW = """\
-Rotated files are searched too. A Message-ID is compared with and without its angle brackets.
+The command also searches rotated files. It compares a Message-ID with and without angle brackets.
 
 examples:
-  dkimgate log show C9E5720C046              by the queue id that stands in the mail log
+  dkimgate log show C9E5720C046              by the queue id of the mail log
   dkimgate log show '<phish@hosted.example>'
   dkimgate log show --json C9E5720C046 | jq .claims
 
-exit status: 0 good, 1 one of them was not found, 2 can't run
+exit status: 0 good, 1 a message was not found, 2 the command can't run
 """
 # time, queue id, author domain and origin stand on a line of their own where a terminal is too narrow for all
 _FIRST_LINE = 4
 _DOMAIN = 2
 _LINES_OF_A_JOURNAL = 100
 """One of so many at its end is a record, else the file is no journal."""
-_NO_JOURNAL = "no line of it is a record: is it a journal of dkimgate?"
+_NO_JOURNAL = "no line is a record: this is not a journal of dkimgate"
 _EMPTY = "no records yet"
 # what a line of `log` needs to stand in columns while nobody knows the lines to come
 _WIDTHS = (20, 12, 20, 9, 30, 10, 20, 22, 12)
@@ -62,15 +62,17 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], te
     parser = commands.add_parser(
         "log",
         help=text,
-        description="Read the decision journal: one record a message, with everything the decision was made from.",
+        description="Read the decision journal. It has one record a message, with all facts of the decision.",
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    tail = _add(actions, "tail", "the last messages, and with -f those to come", _TAIL)
-    tail.add_argument("-n", type=_count, default=10, metavar="N", dest="number", help="how many (default: 10; 0: all)")
-    tail.add_argument("-f", "--follow", action="store_true", help="go on with what is written from now on")
+    tail = _add(actions, "tail", "the last messages, and with -f new messages", _TAIL)
+    tail.add_argument(
+        "-n", type=_count, default=10, metavar="N", dest="number", help="the number of messages (default: 10; 0: all)"
+    )
+    tail.add_argument("-f", "--follow", action="store_true", help="also show new records as they are written")
     tail.add_argument("--rotated", action="store_true", help="read the rotated files too")
-    tail.add_argument("--from", metavar="DOMAIN", dest="author", help="only this author domain; * stands for anything")
-    tail.add_argument("--rule", metavar="NAME", help="only what this rule decided; * stands for anything")
+    tail.add_argument("--from", metavar="DOMAIN", dest="author", help="only this author domain; * matches any text")
+    tail.add_argument("--rule", metavar="NAME", help="only messages that this rule decided; * matches any text")
     tail.add_argument(
         "--since",
         type=moment,
@@ -78,8 +80,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], te
         help="only from this time on: 2h, 3d, 2026-11-21, 2026-11-21T16:20 (UTC)",
     )
     tail.set_defaults(run=run_tail)
-    shown = _add(actions, "show", "everything about single messages", _SHOW)
-    shown.add_argument("ids", nargs="+", metavar="QUEUE_ID|MESSAGE_ID", help="of the message")
+    shown = _add(actions, "show", "all details of single messages", _SHOW)
+    shown.add_argument("ids", nargs="+", metavar="QUEUE_ID|MESSAGE_ID", help="the queue id or the Message-ID")
     shown.set_defaults(run=run_show)
 
 
@@ -93,7 +95,7 @@ def _add(
         "--config", type=Path, default=dkimgate_yaml.DEFAULT_FILE, metavar="FILE", help="default: %(default)s"
     )
     parser.add_argument(
-        "--file", type=Path, metavar="JOURNAL", help="the journal itself (default: journal.file of the configuration)"
+        "--file", type=Path, metavar="JOURNAL", help="the journal (default: journal.file of the configuration)"
     )
     parser.add_argument("--json", action="store_true", help="the records as they are, one a line")
     return parser

@@ -1,4 +1,4 @@
-"""`dkimgate passport`: make the secrets with which the hosts of a group sign and verify passports."""
+"""`dkimgate passport`: make the secrets for passports. The hosts of a group share them."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from dkimgate.passport.secrets import Secrets, is_id, new_secret
 _HELP = """\
 examples:
   dkimgate passport new-secret --out passport.secret     the first secret; copy the file to every host of the group
-  dkimgate passport new-secret >> passport.secret        one more, to replace the first
+  dkimgate passport new-secret >> passport.secret        another secret, to replace the first
 """
 
 _NEW_DESCRIPTION = """\
-Make a secret of 32 random octets, and print its line, or write it into a new file, which the daemon
-can read where root makes it (root:dkimgate, mode 0640)."""
+Make a secret of 32 random octets. The command prints its line, or writes it into a new file. If root runs the
+command, the daemon can read the file (root:dkimgate, mode 0640)."""
 
 _NEW_HELP = """\
-To replace a secret without a gap: append a new one to the file of every host, and reload; then move its line to the
-top on every host, and reload; and when the last passport of the old one is stale, remove the old line. The first line
-signs, all verify.
+The first line of the file signs, all lines verify. To replace a secret without a gap: append a new secret to the file
+of every host, and reload. Then move the new line to the top on every host, and reload. When the last passport of the
+old secret has expired, remove the old line.
 
 examples:
   dkimgate passport new-secret --out passport.secret
@@ -57,10 +57,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], te
         metavar="ID",
         nargs="?",
         type=_id,
-        help="the name that passports call it by (the date and a random number)",
+        help="the name of the secret in passports (default: the date and a random number)",
     )
     new.add_argument(
-        "--out", type=Path, metavar="FILE", help="a new file for it; nothing is printed of the secret then"
+        "--out", type=Path, metavar="FILE", help="write the secret into this new file, and do not print it"
     )
     new.set_defaults(run=run_new_secret)
 

@@ -1,4 +1,4 @@
-"""`dkimgate policy`: test a policy, show it to people, and describe its format to editors."""
+"""`dkimgate policy`: test a policy, show it in plain words, or print the JSON Schema of its file."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from dkimgate.config import dkimgate_yaml
 from dkimgate.policy.describe.schema import schema
 
 _TEST_HELP = """\
-A case is a message, by its facts or whole, and what is expected to become of it. The format is in
-config/policy-tests.md:
+A case has a message (its facts, or the whole message) and the expected result. config/policy-tests.md describes the
+format:
 
   policy: policy.yaml
   cases:
@@ -21,35 +21,35 @@ config/policy-tests.md:
       facts: {from: hosted, arrival.dmarc: fail}
       expect: {rule: never-launder, sign: none, departure: fail}
 
-No DNS is asked and no key is read, so the answer is the same everywhere. A policy that could launder, with which the
-daemon would not start, can be tested too.
+The command asks no DNS and reads no key, so the result is the same on every host. It can also test a policy that
+launders, with which the daemon would not start.
 
 examples:
   dkimgate policy test cases.yaml
-  dkimgate policy test --policy new.yaml cases.yaml more.yaml    the same cases, by another policy
-  dkimgate policy test --verbose cases.yaml                      which rule decided, and on what, also where all is well
+  dkimgate policy test --policy new.yaml cases.yaml more.yaml    the same cases with another policy
+  dkimgate policy test --verbose cases.yaml                      also show which rule decided, and why
 
-exit status: 0 all is as expected, 1 a case failed, 2 a file can't be run
+exit status: 0 all results are as expected, 1 a case failed, 2 the command can't run
 """
 
 _SHOW_HELP = """\
 examples:
-  dkimgate policy show                              the policy that the configuration names
+  dkimgate policy show                              the configured policy
   dkimgate policy show --policy new.yaml
   dkimgate policy show --json | jq -r '.rules[].if'
 
-exit status: 0 good, 2 it can't be loaded
+exit status: 0 good, 2 the policy can't be loaded
 """
 
 _SCHEMA_HELP = """\
-With it an editor completes names, explains them, and marks mistakes while one types. For those that use
-yaml-language-server (VS Code, Vim, Emacs, Helix, Kate ...) write the schema beside the policy, and name it in the
-policy's first line:
+With the schema, an editor completes names, explains them, and marks errors while you type. For editors with
+yaml-language-server (VS Code, Vim, Emacs, Helix, Kate ...), write the schema beside the policy, and name it in the
+first line of the policy:
 
   dkimgate policy schema > policy.schema.json
   # yaml-language-server: $schema=policy.schema.json
 
-It knows less than `dkimgate check`, which also finds rules that are never reached.
+`dkimgate check` finds more errors than the schema, for example rules that no message reaches.
 
 exit status: 0
 """
@@ -63,20 +63,22 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], te
 
     test = actions.add_parser(
         "test",
-        help="does it decide as it must?",
-        description="Decide about the messages of test cases, and compare with what is expected.",
+        help="run test cases",
+        description="Run test cases: decide about their messages, and compare the results with the expected results.",
         epilog=_TEST_HELP,
         formatter_class=layout,
     )
     test.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a file of cases")
-    test.add_argument("--policy", type=Path, metavar="FILE", help="test this policy, whatever the files name")
-    test.add_argument("--verbose", "-v", action="store_true", help="tell of every case what decided")
+    test.add_argument(
+        "--policy", type=Path, metavar="FILE", help="test this policy instead of the policy that the files name"
+    )
+    test.add_argument("--verbose", "-v", action="store_true", help="show for every case which rule decided, and why")
     test.add_argument("--json", action="store_true", help="one JSON object")
     test.set_defaults(run=policy_test.run)
 
     show = actions.add_parser(
         "show",
-        help="the policy in plain words",
+        help="show a policy in plain words",
         description="Show a policy as a table in plain words.",
         epilog=_SHOW_HELP,
         formatter_class=layout,
@@ -91,7 +93,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], te
 
     describe = actions.add_parser(
         "schema",
-        help="the format as a JSON Schema, for editors",
+        help="print a JSON Schema of the policy file, for editors",
         description="Print a JSON Schema (draft 2020-12) of the policy file.",
         epilog=_SCHEMA_HELP,
         formatter_class=layout,

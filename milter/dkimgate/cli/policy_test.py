@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
                 screen.line(
                     (
                         f"  whatever the cases say: no daemon starts with this policy, for {many} (dkimgate check "
-                        f"shows why)",
+                        "shows why)",
                         BAD,
                     )
                 )
@@ -95,7 +95,7 @@ def _policy(suite: Suite, given: Path | None) -> Policy:
         raise ConfigError(
             Problem(
                 "case.no-policy",
-                "which policy? Write `policy: FILE` at the top, or call with --policy FILE",
+                "the file names no policy: write `policy: FILE` at the top, or use --policy FILE",
                 suite.file,
             )
         )

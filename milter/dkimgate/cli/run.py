@@ -18,21 +18,21 @@ from dkimgate.daemon.server import serve
 from dkimgate.gate.gate import Gate
 
 _DESCRIPTION = """\
-Run the daemon in the foreground, logging to stderr; systemd, or any other supervisor, keeps it there.
+Run the daemon in the foreground. It logs to stderr. Start it with systemd or another supervisor.
 
-It opens the sockets that `listen` names, gives up root where `user` says so, and serves with `workers` processes.
+The daemon opens the sockets of `listen`, changes to the user `user`, and starts `workers` processes.
 
 signals:
-  HUP         take the new configuration, policy and keys; broken ones are reported and the old stay in force.
-              No message fails: new workers start first, the old end their sessions. (`listen`, `socket_mode`,
-              `socket_group` and `user` take a restart.)
-  TERM, INT   stop: sessions in flight have `drain_seconds` to end. A second one cuts them.
+  HUP         reload configuration, policy and keys. If they have errors, the daemon reports them and keeps the old
+              ones. No message fails: new workers start first, then the old workers finish their sessions. (`listen`,
+              `socket_mode`, `socket_group` and `user` need a restart.)
+  TERM, INT   stop. Open sessions have `drain_seconds` to finish. A second signal ends them.
 
-exit code: 0 after TERM or INT, 2 if it can't start (`dkimgate check` says more).
+exit code: 0 after TERM or INT, 2 if the daemon can't start (`dkimgate check` tells more).
 
-With --test it only loads what a reload would; as root, it also looks whether `user` may read it. The exit code
-is 0 if all of it is good, 2 if not, also where a start would go on without a key that can't be used. The systemd
-unit does so first, so that `systemctl reload` of something broken fails.
+With --test the command only loads everything that a reload would load. Root also checks that `user` can read it. The
+exit code is 0 if all is good. It is 2 on any error, even for a bad key with which a start would continue. The systemd
+unit runs this first, so `systemctl reload` fails if the configuration has errors.
 """
 
 
@@ -42,9 +42,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], te
     parser.add_argument(
         "--config", metavar="FILE", type=Path, default=DEFAULT_FILE, help="configuration file (default: %(default)s)"
     )
-    parser.add_argument(
-        "--test", action="store_true", help="load everything, say what is wrong with it, and serve nothing"
-    )
+    parser.add_argument("--test", action="store_true", help="load everything, report errors, and exit")
     parser.add_argument(
         "--attempt", action="store_true", help=argparse.SUPPRESS
     )  # what `check` starts in the sandbox of the unit
@@ -104,7 +102,9 @@ def _test(file: Path) -> None:
         if credentials.is_credential(each):
             if credentials.is_new(each):
                 unit = each.parent.name
-                text = f"systemd makes this file when {unit} starts: systemctl restart {unit} in the place of a reload"
+                text = (
+                    f"systemd makes this file only when {unit} starts: run systemctl restart {unit} instead of a reload"
+                )
                 problems.append(Problem("file.credential-new", text, each))
         elif user is not None and (unreadable := hindrance(each, user)) is not None:
             problems.append(unreadable)

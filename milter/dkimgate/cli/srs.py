@@ -20,25 +20,26 @@ dkimgate srs [--config FILE] [--json] ADDRESS...
        dkimgate srs new-secret [--out FILE]"""
 
 _DESCRIPTION = """\
-Say what the gate would make of an envelope sender (`envelope: unalign` in the policy), and whose bounce it is that
-comes to an SRS address in the domain `unalign.domain`. Secrets and domain are those of the configuration; nothing is
-sent or recorded.
+Rewrite an envelope sender as the gate does (`envelope: unalign` in the policy), or turn an SRS address in the domain
+`unalign.domain` back into the original address. The configuration has the domain and the secrets. The command sends
+and records nothing.
 
-`new-secret` makes a secret of 24 random octets, and prints it, or writes it into a new file, which the
-daemon can read where root makes it (root:dkimgate, mode 0640)."""
+`new-secret` makes a secret of 24 random octets, and prints it, or writes it into a new file. If root runs the command,
+the daemon can read the file (root:dkimgate, mode 0640)."""
 
 _EPILOG = """\
-The file of secrets has one a line: the first signs, all verify. To replace one, put a new line on top, reload, and
-remove the old line 22 days later. postsrsd reads the same file.
+The file has one secret a line: the first line signs, all lines verify. To replace a secret, add a new line on top,
+reload, and remove the old line 22 days later. postsrsd reads the same file.
 
 examples:
-  dkimgate srs friend@hosted.example                           as it would be rewritten
+  dkimgate srs friend@hosted.example                           the rewritten address
   dkimgate srs SRS0=UNr4=JK=hosted.example=friend@bounce.forwarder.example
-                                                               whose it is, or what is wrong with it
+                                                               the original address, or what is wrong with this one
   dkimgate srs --json $(postqueue -j | jq -r .sender) | jq -r .result
   dkimgate srs new-secret --out srs.secret
 
-exit status: 0 good; 1 an address that can't be restored (forged, too old, damaged) or can't be rewritten; 2 can't run
+exit status: 0 good; 1 an address can't be restored (forged, too old, damaged) or can't be rewritten; 2 the command
+can't run
 """
 
 
@@ -65,14 +66,20 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], te
         formatter_class=Formatter,
     )
     parser.add_argument(
-        "addresses", nargs="+", metavar="ADDRESS", help="with or without angle brackets; or the word new-secret"
+        "addresses",
+        nargs="+",
+        metavar="ADDRESS",
+        help="an address, with or without angle brackets, or the word new-secret",
     )
     parser.add_argument(
         "--config", type=Path, default=dkimgate_yaml.DEFAULT_FILE, metavar="FILE", help="default: %(default)s"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line for each address")
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="with new-secret: a new file; nothing is printed of the secret then"
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="with new-secret: write the secret into this new file, and do not print it",
     )
     parser.set_defaults(run=run)
 
@@ -82,11 +89,13 @@ def run(options: argparse.Namespace) -> int:
     if options.addresses == ["new-secret"]:
         return _new_secret(options.out)
     if options.out is not None:
-        raise CommandError("command.out", "--out goes with new-secret: dkimgate srs new-secret --out FILE")
+        raise CommandError("command.out", "--out needs new-secret: dkimgate srs new-secret --out FILE")
     settings = dkimgate_yaml.load(options.config)
     if settings.unalign is None:
         raise CommandError(
-            "srs.not-configured", "no SRS domain: add `unalign: {domain: ..., secret_file: ...}`", options.config
+            "srs.not-configured",
+            "there is no SRS domain: add `unalign: {domain: ..., secret_file: ...}`",
+            options.config,
         )
     secrets = Secrets.load(settings.unalign.secret_file)
     answers = [answer(address, settings.unalign.domain, secrets, time.time()) for address in options.addresses]
@@ -118,7 +127,11 @@ def answer(written: str, domain: str, secrets: Secrets, now: float) -> Answer:
             pass
         case NotRestored.NOT_SRS:
             return Answer(
-                address, "unchanged", address, _code(restored), f"in our SRS domain {domain}, and no SRS address"
+                address,
+                "unchanged",
+                address,
+                _code(restored),
+                f"the address is in our SRS domain {domain}, but is not an SRS address",
             )
         case NotRestored():
             return Answer(address, "refused", None, _code(restored), restored.value)

@@ -22,7 +22,7 @@ def message_of(raw: bytes, session: Connection, sender: str | None, recipients: 
     for what does not begin with a header field."""
     header, body = split_message(raw)
     if not header:
-        raise ValueError("does not begin with a header field: is it a message?")
+        raise ValueError("this does not begin with a header field, so it is not a message")
     if sender is None:
         returns = [field.text for field in header if field.key == "return-path"]
         sender = returns[0] if returns else ""

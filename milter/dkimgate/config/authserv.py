@@ -29,7 +29,7 @@ def valid(entry: str) -> str:
     if "*" in name or not name:
         raise BadValue(
             "value.authserv-id",
-            f'{entry!r}: expected a name, "NAME/*" for that name with a job id, or "*.DOMAIN" for every name below a '
+            f'{entry!r}: expected a name, "NAME/*" for that name and a job id, or "*.DOMAIN" for every name below a '
             f"domain",
         )
     return entry

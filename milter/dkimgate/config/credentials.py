@@ -50,7 +50,7 @@ def origin(file: Path) -> Origin:
     unit, name = file.relative_to(FOLDER).parts
     service = systemd_unit.read(unit)
     if service is None:
-        return Origin(unit, None, f"no unit {unit} is installed here, so nobody makes this file")
+        return Origin(unit, None, f"the unit {unit} is not installed here, so nothing makes this file")
     for line in service.get("LoadCredential", ()):
         identity, _, path = line.replace("%%", "%").partition(":")
         given = Path(path or identity)
@@ -63,12 +63,12 @@ def origin(file: Path) -> Origin:
             return Origin(
                 unit,
                 None,
-                f"{key}= in {unit} makes it, which systemd alone can read: it can be looked at while the service runs",
+                f"{key}= in {unit} makes this file, and only systemd can read its source: start the service first",
             )
     return Origin(
         unit,
         None,
-        f"{unit} has no LoadCredential={name}:FILE: add it (systemctl edit {unit}), then systemctl restart {unit}",
+        f"{unit} has no LoadCredential={name}:FILE: add it (systemctl edit {unit}), then run systemctl restart {unit}",
     )
 
 

@@ -350,9 +350,9 @@ def load(file: Path) -> Config:
 
 
 _STATED = {
-    "listen": "where Postfix reaches the daemon",
-    "trust": "what is ours",
-    "keys": "what is signed with (`keys: []` where nothing is)",
+    "listen": "the sockets for Postfix",
+    "trust": "your hosts and names",
+    "keys": "the signing keys (`keys: []` for none)",
 }
 """What must stand in the file of a daemon, since a file that was cut short must not pass for one that says little."""
 
@@ -364,7 +364,7 @@ def load_whole(file: Path) -> Config:
         raise ConfigError(
             Problem(
                 "config.empty",
-                f"the file is empty, or all of it is commented out: expected at least {', '.join(_STATED)}",
+                f"the file is empty, or every line is a comment: expected at least {', '.join(_STATED)}",
                 file,
             )
         )

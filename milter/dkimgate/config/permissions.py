@@ -59,7 +59,7 @@ def _hindrance(file: Path, user: str | None) -> Problem | None:
     except OSError:
         return None
     if closed is not None:
-        text = f"{name} may not enter {closed}: move the file to a folder of the daemon's, such as /etc/dkimgate"
+        text = f"{name} may not enter {closed}: move the file to a folder of the daemon, such as /etc/dkimgate"
         return Problem("file.closed-folder", text, file)
     if readable:
         return None

@@ -45,9 +45,7 @@ def read(file: Path, what: str, missing: str) -> bytes:
     try:
         state = os.fstat(descriptor)
         if not stat.S_ISREG(state.st_mode):
-            raise ConfigError(
-                Problem("file.not-regular", f"not a regular file: expected a file that holds {what}", file)
-            )
+            raise ConfigError(Problem("file.not-regular", f"not a regular file: expected a file with {what}", file))
         _check_permissions(file, what, stat.S_IMODE(state.st_mode))
         data = os.read(descriptor, _LARGEST + 1)
     except OSError as error:
@@ -56,7 +54,7 @@ def read(file: Path, what: str, missing: str) -> bytes:
         os.close(descriptor)
     if len(data) > _LARGEST:
         raise ConfigError(
-            Problem("file.too-large", f"larger than {_LARGEST} octets: expected a file that holds {what}", file)
+            Problem("file.too-large", f"larger than {_LARGEST} octets: expected a file with {what}", file)
         )
     return data
 
@@ -71,14 +69,13 @@ def _read_origin(file: Path, what: str) -> bytes:
         raise ConfigError(
             Problem(
                 "file.no-credential",
-                f"can't read {what}: systemd makes this file from {source} when {unit} starts: systemctl restart "
-                f"{unit} "
-                f"(after systemctl daemon-reload, where LoadCredential= is new). To look at {source} in its place, run "
-                f"this as root",
+                f"can't read {what}: systemd makes this file from {source} when {unit} starts: run systemctl restart "
+                f"{unit} (after systemctl daemon-reload, if LoadCredential= is new). To read {source} instead, run "
+                "this command as root",
                 file,
             )
         )
-    return read(source, what, f"correct LoadCredential= in {unit}, which can't start without it")
+    return read(source, what, f"correct LoadCredential= in {unit}. The unit can't start without this file")
 
 
 def _is_missing(file: Path) -> bool:
@@ -115,22 +112,22 @@ def handed(file: Path, account: str) -> str:
     operator."""
     state = file.stat()
     shown = (
-        f"It belongs to {_name(state.st_uid, pwd)}:{_name(state.st_gid, grp)}, mode {stat.S_IMODE(state.st_mode):04o}"
+        f"Its owner is {_name(state.st_uid, pwd)}:{_name(state.st_gid, grp)}, mode {stat.S_IMODE(state.st_mode):04o}"
     )
     group = _group_of_account(account)
     if group is None:
-        return f"{shown}. There is no account {account} here: the group of the daemon's user must be able to read it."
+        return f"{shown}. This host has no account {account}: let the group of the daemon's user read the file."
     if permissions.may(state, account, stat.S_IRUSR):
         closed = permissions.closed_folder(file, account)
         if closed is not None:
             return (
-                f"{shown}: but the daemon ({account}) may not enter {closed}. Move it to a folder of the daemon's, "
-                f"such as /etc/dkimgate."
+                f"{shown}. The daemon ({account}) may not enter {closed}: move the file to a folder of the daemon, "
+                "such as /etc/dkimgate."
             )
-        return f"{shown}: the daemon ({account}) can read it."
+        return f"{shown}. The daemon ({account}) can read it."
     name = shlex.quote(str(file))
     return (
-        f"{shown}: the daemon ({account}) can't read it. As root: chown root:{_name(group, grp)} {name} && chmod "
+        f"{shown}. The daemon ({account}) can't read it. Run as root: chown root:{_name(group, grp)} {name} && chmod "
         f"0640 {name}"
     )
 
@@ -186,10 +183,10 @@ def _exists(file: Path, advice: str, parse: Callable[[bytes, Path], object]) -> 
     except IsADirectoryError as error:
         return files.cant_write(error, file, "the secret")
     except OSError:
-        return Problem("file.exists", "exists already: name another file", file)
+        return Problem("file.exists", "this file exists already: name another file", file)
     except ConfigError:
-        return Problem("file.exists", "exists already, and holds no secrets: name another file", file)
-    return Problem("file.exists", f"exists already: {advice}", file)
+        return Problem("file.exists", "this file exists already, and contains no secrets: name another file", file)
+    return Problem("file.exists", f"this file exists already: {advice}", file)
 
 
 def _remedy(error: OSError, file: Path, missing: str) -> str:

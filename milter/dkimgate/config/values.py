@@ -40,14 +40,14 @@ def _address(value: object) -> object:
     try:
         return ipaddress.ip_address(value)
     except ValueError:
-        raise BadValue("value.address", f"{value!r} is no IP address") from None
+        raise BadValue("value.address", f"{value!r} is not an IP address") from None
 
 
 def _domain(value: str) -> str:
     name = value.lower().rstrip(".")
     if not re.fullmatch(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", name):
         raise BadValue(
-            "value.domain", f"{value!r} is no domain name (write internationalized names as A-labels, xn--...)"
+            "value.domain", f"{value!r} is not a domain name (write international names as A-labels, xn--...)"
         )
     return name
 
@@ -58,7 +58,7 @@ def _host(value: str) -> str:
 
 def _mode(value: str) -> str:
     if not re.fullmatch(r"0?[0-7]{3}", value):
-        raise BadValue("value.file-mode", f'{value!r} is no file mode: expected one such as "0660"')
+        raise BadValue("value.file-mode", f'{value!r} is not a file mode: expected a mode such as "0660"')
     return value
 
 
@@ -82,8 +82,8 @@ def _listener(value: str) -> str:
         if not value.startswith("unix:/"):
             raise BadValue(
                 "value.socket-path",
-                f"{value!r}: expected the whole path, from / on; only in main.cf it starts at Postfix's queue "
-                "directory",
+                f"{value!r}: expected the whole path, beginning with /. Only in main.cf the path begins at Postfix's "
+                "queue directory",
             )
         if len(os.fsencode(value)) > 107 + len("unix:"):
             raise BadValue("value.socket-path-too-long", "the path of a unix-domain socket has at most 107 bytes")
@@ -93,7 +93,7 @@ def _listener(value: str) -> str:
         return value
     raise BadValue(
         "value.socket",
-        f"{value!r} is no listener: expected unix:PATH or inet:HOST:PORT (IPv6 in brackets: inet:[::1]:8891)",
+        f"{value!r} is not a listener: expected unix:PATH or inet:HOST:PORT (IPv6 in brackets: inet:[::1]:8891)",
     )
 
 
@@ -113,7 +113,9 @@ FIELD_NAME = re.compile(r"[!-9;-~]{1,76}")
 
 def _field_name(value: str) -> str:
     if not FIELD_NAME.fullmatch(value):
-        raise BadValue("value.header-field", f"{value!r} is no name of a header field (write it without the colon)")
+        raise BadValue(
+            "value.header-field", f"{value!r} is not the name of a header field (write it without the colon)"
+        )
     return value
 
 
@@ -132,19 +134,18 @@ def _pattern(value: str) -> str:
     if not set(groups) & set(_VERDICT_GROUPS):
         raise BadValue(
             "value.pattern-without-group",
-            r"expected a group that says something: (?P<flag>yes), (?P<score>\d+) or (?P<bar>\++)",
+            r"expected a group with a verdict: (?P<flag>yes), (?P<score>\d+) or (?P<bar>\++)",
         )
     if repeats_repeats(value):
         raise BadValue(
             "value.pattern-slow",
-            "a repeated group that holds repetitions or alternatives, such as (a+)*: a sender could make it run for "
-            "hours",
+            "the pattern repeats a group that contains repetitions or alternatives, such as (a+)*. A sender could "
+            "keep the daemon busy for hours",
         )
     if (slow := slowness(value)) is not None:
         raise BadValue(
             "value.pattern-slow",
-            f"a slow pattern, on {slow}: a sender could keep the daemon busy; write it with fewer * and +, or with *+ "
-            f"and ++",
+            f"the pattern is slow on {slow}. A sender could keep the daemon busy: use fewer * and +, or *+ and ++",
         )
     return value
 

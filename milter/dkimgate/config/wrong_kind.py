@@ -19,5 +19,5 @@ def refuse(document: Document, wanted: str, remedy: str = "") -> None:
     found = next((kind for kind, marks in _MARKS.items() if keys & marks), None)
     if found is not None:
         raise ConfigError(
-            Problem("yaml.wrong-file", f"this looks like {found}, and not like {wanted}{remedy}", document.file)
+            Problem("yaml.wrong-file", f"this looks like {found}, not like {wanted}{remedy}", document.file)
         )

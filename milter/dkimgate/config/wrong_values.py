@@ -48,7 +48,7 @@ def told(error: ErrorDetails, schemas: Sequence[Mapping[str, Any]]) -> tuple[str
     if kind == "value_error":
         return getattr(context["error"], "code", "yaml.value"), str(context["error"])
     if kind == "invalid_key":
-        return "yaml.key-not-text", f"the key {shown(value)} is no text: put it in quotes"
+        return "yaml.key-not-text", f"the key {shown(value)} is not text: put it in quotes"
     if kind == "literal_error":
         return "yaml.unknown-word", f"must be {context['expected']}, {found}{trap(value)}"
     if kind == "too_short":

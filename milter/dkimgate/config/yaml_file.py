@@ -106,7 +106,7 @@ def parse(text: str, file: Path) -> Document:
         raise ConfigError(
             Problem(
                 "yaml.too-large",
-                f"more than {MOST_VALUES} values: do aliases (*) repeat others that repeat others?",
+                f"more than {MOST_VALUES} values: aliases (*) that repeat other aliases make them",
                 file,
             )
         ) from None
@@ -122,7 +122,7 @@ def parse(text: str, file: Path) -> Document:
         raise ConfigError(
             Problem(
                 "yaml.character",
-                f"not valid YAML: the character {ord(text[error.position]):#06x} may not stand here",
+                f"not valid YAML: the character {ord(text[error.position]):#06x} is not allowed here",
                 file,
                 line,
             )
@@ -141,7 +141,7 @@ def _begun(error: yaml.MarkedYAMLError) -> str:
     while_reading = (error.context or "").startswith("while ")
     if not while_reading or begin is None or end is None or begin.line == end.line:
         return ""
-    return f" (what can't be read begins on line {begin.line + 1})"
+    return f" (the part with the error begins on line {begin.line + 1})"
 
 
 def _collect(
@@ -156,7 +156,7 @@ def _collect(
         raise _TooMany
     places.setdefault(where, (node.start_mark.line + 1, node.start_mark.column + 1))
     if id(node) in above:
-        problems.append(Problem("yaml.alias", "an alias (*) that holds itself", file, *places[where]))
+        problems.append(Problem("yaml.alias", "this alias (*) contains itself", file, *places[where]))
         return
     above |= {id(node)}
     if isinstance(node, yaml.SequenceNode):
@@ -168,7 +168,7 @@ def _collect(
             name = str(key.value)
             line, column = key.start_mark.line + 1, key.start_mark.column + 1
             if name in seen:
-                text = f"the key {name!r} stands here a second time"
+                text = f"the key {name!r} is here a second time: remove one"
                 problems.append(Problem("yaml.key-twice", text, file, line, column))
             seen.add(name)
             places[(*where, name)] = (line, column)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import yaml
 
-_QUOTE = '; text that begins with one of > ! * | & % @ ` must stand in quotes: ">= 50", "*.example"'
+_QUOTE = '; put text that begins with > ! * | & % @ or ` in quotes: ">= 50", "*.example"'
 _NO_BLOCK_END = "expected <block end>, but found"
 _HINTS = {
     "expected a comment or a line break": _QUOTE,  # risk: >= 50
@@ -21,14 +21,14 @@ _HINTS = {
     "found character '`' that cannot start": _QUOTE,
     "found character '%' that cannot start": _QUOTE,
     "found character '\\t' that cannot start": "; indent with spaces, not with tabs",
-    "could not find expected ':'": "; expected `key: value`, with a space behind the colon",
-    _NO_BLOCK_END: "; keys that belong together begin in the same column",
-    "mapping values are not allowed here": "; keys that belong together begin in the same column, and behind the "
-    "colon stands a space",
-    "expected ',' or": "; is a bracket opened and not closed?",
-    "found unexpected end of stream": "; is a quotation mark opened and not closed?",
-    "expected the node content, but found ':'": '; text that begins with a colon must stand in quotes: "::1/128"',
-    "but found another document": "; a file holds one document: take out the line `---`",
+    "could not find expected ':'": "; expected `key: value`, with a space after the colon",
+    _NO_BLOCK_END: "; keys of one mapping begin in the same column",
+    "mapping values are not allowed here": "; keys of one mapping begin in the same column, with a space after "
+    "each colon",
+    "expected ',' or": "; a bracket may be missing at the end",
+    "found unexpected end of stream": "; a quotation mark may be missing at the end",
+    "expected the node content, but found ':'": '; put text that begins with a colon in quotes: "::1/128"',
+    "but found another document": "; a file has one document: remove the line `---`",
 }
 """What PyYAML says about the mistakes that conditions invite, and what to do."""
 
@@ -78,6 +78,8 @@ def _whole_above(text: str, number: int, column: int) -> str | None:
     if below.startswith("-") is not (kind == "list"):
         return None
     if value[1:-1].strip():
-        return f"; `{entry.text}` is already a whole {kind}: write all of it between the brackets, or all of it below"
-    instead = ", or begin in its column" if kind == "mapping" else ""
-    return f"; `{entry.text}` is already a whole {kind}: delete the `{value}`{instead}"
+        return (
+            f"; `{entry.text}` is already a complete {kind}: write all items between the brackets, or all items below"
+        )
+    instead = ", or start this line in the column of that key" if kind == "mapping" else ""
+    return f"; `{entry.text}` is already a complete {kind}: delete the `{value}`{instead}"

@@ -74,7 +74,7 @@ def _unix(path: Path) -> str | None:
             return _said(path.parent, error)
         trial.unlink(missing_ok=True)
     if os.path.lexists(path) and not stat.S_ISSOCK(path.lstat().st_mode):
-        return "this file is no socket: remove it, or name another path"
+        return "this file is not a socket: remove it, or name another path"
     return None
 
 

@@ -34,7 +34,7 @@ def owner_of(config: Config) -> Owner | None:
     had."""
     if config.user is None:
         if os.geteuid() == 0:
-            log("running as root, because the configuration names no `user`: set one (`user: dkimgate`)", Level.WARNING)
+            log("running as root, because `user` is not set: set it (`user: dkimgate`)", Level.WARNING)
         return None
     try:
         entry = pwd.getpwnam(config.user)
@@ -42,17 +42,17 @@ def owner_of(config: Config) -> Owner | None:
         raise StartError(
             "user.missing",
             f"user: there is no user {config.user!r}: create it (adduser --system --group {config.user}) or name "
-            f"another",
+            "another",
         ) from None
     if entry.pw_uid == 0:
         raise StartError(
-            "user.root", "user: root is no user to change to: name one that owns nothing but what dkimgate needs"
+            "user.root", "user: the daemon can't run as root: name a user that owns only what dkimgate needs"
         )
     if os.geteuid() == entry.pw_uid:
         return None
     if os.geteuid() != 0:
         raise StartError(
-            "user.not-root", f"user: only root can become {config.user!r}: start dkimgate as root, or as that user"
+            "user.not-root", f"user: only root can change to {config.user!r}: start dkimgate as root, or as that user"
         )
     return Owner(entry.pw_name, entry.pw_uid, entry.pw_gid)
 
@@ -77,9 +77,12 @@ def become(owner: Owner) -> None:
         os.setresgid(owner.gid, owner.gid, owner.gid)
         os.setresuid(owner.uid, owner.uid, owner.uid)
     except OSError as error:
-        raise StartError("user.cant-become", f"can't become {owner.name}: {error.strerror}") from None
+        raise StartError("user.cant-become", f"can't change to the user {owner.name}: {error.strerror}") from None
     if os.getresuid() != (owner.uid,) * 3 or os.getresgid() != (owner.gid,) * 3 or _can_return():
-        raise StartError("user.cant-become", f"can't give up root for {owner.name}: refusing to go on with privileges")
+        raise StartError(
+            "user.cant-become",
+            f"can't give up root for the user {owner.name}: the daemon does not run with the privileges of root",
+        )
 
 
 def _can_return() -> bool:

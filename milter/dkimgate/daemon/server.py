@@ -159,7 +159,7 @@ class Supervisor:
         if serving < len(generation.slots):
             self._retire(generation)
             generation.kill()
-            raise StartError("start.no-workers", f"only {serving} of {len(generation.slots)} workers came up")
+            raise StartError("start.no-workers", f"only {serving} of {len(generation.slots)} workers started")
         return generation
 
     def _fork(self, generation: Generation, slot: Slot, ready: int | None = None) -> None:
@@ -254,13 +254,13 @@ class Supervisor:
             self._tell_changes(before, judge)
             for key in ("listen", "user", "socket_mode", "socket_group"):
                 if getattr(judge.config, key) != getattr(self._started_with, key):
-                    log(f"{key} has changed: that takes a restart, all else is in force", Level.WARNING)
+                    log(f"{key} has changed: this needs a restart; all other changes are in force", Level.WARNING)
         self._told = ""
         self._tell_status("READY=1")
 
     def _report(self, what: str) -> None:
         for text in self._current.judge.broken:
-            log_lines(f"{text}. Mail that this key should sign leaves UNSIGNED until it is mended", Level.ERROR)
+            log_lines(f"{text}. Mail for this key leaves UNSIGNED until you repair it", Level.ERROR)
         for warning in self._current.judge.warnings:
             log_lines(str(warning), Level.WARNING)
         log(f"{what}: {self._status()}")
@@ -288,7 +288,7 @@ class Supervisor:
 
     def _stop(self) -> int:
         """Let what is in flight end, within bounds; a second signal hurries."""
-        log("stopping: sessions in flight may end (a second signal cuts them)")
+        log("stopping: open sessions may finish (a second signal ends them)")
         notify("STOPPING=1", "STATUS=Stopping")
         for listening in self._opened:
             listening.remove()

@@ -89,7 +89,7 @@ def _clear_stale(address: str, path: Path) -> None:
         raise StartError("start.socket", f"listen: {address}: {_advice(error, path)}") from None
     if not stat.S_ISSOCK(mode):
         raise StartError(
-            "start.not-a-socket", f"listen: {address}: this file is no socket: remove it, or name another path"
+            "start.not-a-socket", f"listen: {address}: this file is not a socket: remove it, or name another path"
         )
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
         result = probe.connect_ex(str(path))
@@ -103,7 +103,7 @@ def _clear_stale(address: str, path: Path) -> None:
     elif result == errno.EACCES:
         raise StartError(
             "start.socket-of-another",
-            f"listen: {address}: the socket of another user stands here: stop that daemon, or name another path",
+            f"listen: {address}: another user has a socket here: stop that daemon, or name another path",
         )
     elif result != errno.ENOENT:
         raise StartError(
@@ -168,24 +168,24 @@ def _listen(listening: socket.socket) -> None:
 def _advice(error: OSError, path: Path | None) -> str:
     match error.errno:
         case errno.EADDRINUSE:
-            return "the port is in use: stop what listens there (ss -ltnp shows it), or choose another port"
+            return "the port is in use: stop the program that listens there (ss -ltnp shows it), or choose another port"
         case errno.EADDRNOTAVAIL:
-            return "this host has no such address: name one of its own"
+            return "this host does not have that address: name an address of this host"
         case errno.ENOENT if path is not None:
             return (
-                f"the folder {path.parent} does not exist: create it (`make install` and systemd-tmpfiles make the "
-                f"usual one)"
+                f"the folder {path.parent} does not exist: create it (`make install` and systemd-tmpfiles create the "
+                "usual folder)"
             )
         case errno.ENOTDIR if path is not None:
-            return f"{path.parent} is no folder"
+            return f"{path.parent} is not a folder"
         case errno.EACCES if path is not None:
             return f"no permission to create a socket in {path.parent}"
         case errno.EACCES:
-            return "no permission: ports below 1024 are root's"
+            return "no permission: only root can open ports below 1024"
         case errno.EPERM:
             return (
-                "no permission to give the socket that owner or group: make its folder setgid instead (mode 2750), "
-                "or start as root"
+                "no permission to give the socket that owner or group: set the setgid bit of its folder instead "
+                "(mode 2750), or start as root"
             )
     return error.strerror or str(error)
 

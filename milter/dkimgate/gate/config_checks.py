@@ -27,11 +27,11 @@ def problems(file: Path, settings: Config, policy: Policy | None) -> list[Proble
 
 def observing(policy: Policy) -> list[Problem]:
     """A loud line: where the policy only watches, forgeries are signed."""
-    loud = "is SIGNED as if there were no gate; only the records tell what enforce would do"
+    loud = "is SIGNED as if there were no gate. Only the records tell what `enforce` would do"
     if policy.mode == "observe":
-        return [Problem("policy.observes", f"mode: observe: everything hosted {loud}")]
+        return [Problem("policy.observes", f"mode: observe: mail of hosted domains {loud}")]
     rules = [rule.name for rule in policy.all_rules if rule.mode == "observe"]
-    text = f"mode: observe in {', '.join(rules)}: everything hosted that is taken there {loud}"
+    text = f"mode: observe in {', '.join(rules)}: mail of hosted domains that matches there {loud}"
     return [Problem("policy.observes", text)] if rules else []
 
 
@@ -50,7 +50,7 @@ def _forwarder(file: Path, settings: Config, policy: Policy) -> Iterator[Problem
         return
     if settings.forwarder is None:
         asked = "sign: forwarder" if policy.uses_forwarder else "seal: true"
-        text = f"the policy says `{asked}`, so the configuration must say `forwarder: {{domain: ...}}`"
+        text = f"the policy says `{asked}`: add `forwarder: {{domain: ...}}`"
         yield Problem("forwarder.not-set", text, file)
         return
     domain = settings.forwarder.domain
@@ -59,8 +59,8 @@ def _forwarder(file: Path, settings: Config, policy: Policy) -> Iterator[Problem
         yield Problem("forwarder.no-key", f"forwarder.domain {domain} has no key under `keys:`", file)
     elif aligned and policy.uses_forwarder:
         text = (
-            f"forwarder.domain {domain} may align with the hosted domain {aligned[0]}: take a domain that no mailbox "
-            "uses"
+            f"forwarder.domain {domain} may align with the hosted domain {aligned[0]}: choose a domain that no "
+            "mailbox uses"
         )
         yield Problem("forwarder.aligned", text, file)
 
@@ -70,7 +70,7 @@ def _envelope(file: Path, settings: Config, policy: Policy) -> Iterator[Problem]
     for rule in policy.all_rules if settings.unalign is None else ():
         if rule.envelope is EnvelopeAction.UNALIGN and rule.disposition.leaves and rule.otherwise is None:
             text = (
-                f"the rule {rule.name!r} says `envelope: unalign`, but {file} names no domain for it: add `unalign: "
+                f"the rule {rule.name!r} says `envelope: unalign`, but {file} has no domain for that: add `unalign: "
                 "{domain: ..., secret_file: ...}` there, or `otherwise: hold` (defer, reject) to the rule"
             )
             yield Problem("unalign.not-configured", text, Path(policy.file), rule.line)
@@ -83,7 +83,7 @@ def _removed(file: Path, settings: Config, policy: Policy) -> Iterator[Problem]:
     for rule in policy.all_rules:
         for name in rule.remove:
             if name.lower() in verdicts:
-                text = f"the rule {rule.name!r} removes {name}, which {file} says holds a spam verdict (spam_fields)"
+                text = f"the rule {rule.name!r} removes {name}, but spam_fields in {file} reads a spam verdict from it"
                 yield Problem("policy.remove-verdict", text, Path(policy.file), rule.line)
 
 
@@ -95,7 +95,7 @@ def _unalign(file: Path, settings: Config) -> Iterator[Problem]:
     if aligned:
         text = (
             f"unalign.domain {domain} may align with the hosted domain {aligned[0]}, so a rewritten sender could pass "
-            "for it: take one below a domain that no mailbox uses"
+            "SPF for it: choose a subdomain of a domain that no mailbox uses"
         )
         yield Problem("unalign.aligned", text, file)
 
@@ -105,13 +105,13 @@ def _border(file: Path, settings: Config) -> Iterator[Problem]:
         return
     if not settings.trust.authserv_names or not settings.trust.authserv_names[0].isascii():
         text = (
-            "a listener with `role: border` states results under the first name in trust.authserv_ids that is no "
-            "pattern: name one (in A-labels, xn--...)"
+            "a listener with `role: border` states results under the first name in trust.authserv_ids that is not a "
+            "pattern: add such a name (in A-labels, xn--...)"
         )
         yield Problem("border.no-authserv-id", text, file)
     if settings.passport is None:
         text = (
-            "a listener with `role: border` takes fields off that say spam or fail, and keeps what they said in a "
+            "a listener with `role: border` removes fields that say spam or fail, and keeps their results in a "
             "passport: add `passport: {secret_file: ...}`, with the file that `dkimgate passport new-secret --out "
             "FILE` makes"
         )
@@ -120,8 +120,5 @@ def _border(file: Path, settings: Config) -> Iterator[Problem]:
 
 def _srs(file: Path, settings: Config) -> Iterator[Problem]:
     if settings.unalign is None and "srs" in settings.roles:
-        text = (
-            "a listener with `role: srs` restores senders that were rewritten: add `unalign: {domain: ..., "
-            "secret_file: ...}`"
-        )
+        text = "a listener with `role: srs` restores rewritten senders: add `unalign: {domain: ..., secret_file: ...}`"
         yield Problem("srs.not-configured", text, file)

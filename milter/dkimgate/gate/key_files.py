@@ -24,14 +24,14 @@ _MISSING = "correct `file`, or make the key with dkimgate keys new"
 _WRONG_LABELS = (
     (
         b"ENCRYPTED",
-        "the key is encrypted, and nobody is there to type a passphrase: decrypt it with openssl pkey -in FILE -out "
+        "the key is encrypted, and the daemon can't ask for a passphrase: decrypt it with openssl pkey -in FILE -out "
         "NEW",
     ),
-    (b"-----BEGIN PUBLIC KEY", "this is a public key: expected the private one"),
-    (b"-----BEGIN RSA PUBLIC KEY", "this is a public key: expected the private one"),
+    (b"-----BEGIN PUBLIC KEY", "this is a public key: expected the private key"),
+    (b"-----BEGIN RSA PUBLIC KEY", "this is a public key: expected the private key"),
     (b"-----BEGIN CERTIFICATE", "this is a certificate: expected a private key"),
     (b"-----BEGIN OPENSSH", "this is an OpenSSH key: make one for DKIM with dkimgate keys new"),
-    (b"v=DKIM1", "this is the DNS record: expected the file with the private key that belongs to it"),
+    (b"v=DKIM1", "this is the DNS record: expected the file with its private key"),
 )
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _PRIVATE = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
@@ -61,7 +61,7 @@ def load_usable(keys: tuple[dkimgate_yaml.Key, ...]) -> tuple[list[SigningKey], 
     parsed: dict[Path, PrivateKey] = {}  # a file may be the key of many domains
     for entry in keys:
         if (entry.domain, entry.selector) in names:
-            text = f"the selector {entry.selector} of {entry.domain} stands twice under keys: give each key its own"
+            text = f"`keys` has the selector {entry.selector} of {entry.domain} twice: give each key its own selector"
             problems.append(Problem("key.selector-twice", text, entry.file))
         names.add((entry.domain, entry.selector))
         try:
@@ -84,9 +84,7 @@ def _open_folder(file: Path) -> list[Problem]:
         except OSError:
             continue
         if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-            text = (
-                f"everyone may write to the folder {folder}, so anybody can put another key there: chmod o-w {folder}"
-            )
+            text = f"everyone may write to the folder {folder}, so anyone can replace the key: run chmod o-w {folder}"
             return [Problem("key.open-folder", text, file)]
     return []
 
@@ -102,8 +100,7 @@ def load_key(entry: dkimgate_yaml.Key, parsed: dict[Path, PrivateKey] | None = N
         raise ConfigError(
             Problem(
                 "key.too-short",
-                f"an RSA key of {key.bits} bits, which verifiers refuse: make one of {SAFE_BITS} with dkimgate "
-                f"keys new "
+                f"verifiers refuse an RSA key of {key.bits} bits: make one of {SAFE_BITS} with dkimgate keys new "
                 f"{key.domain} NEW-SELECTOR",
                 file,
             )
@@ -115,10 +112,10 @@ def _weaknesses(key: SigningKey, file: Path) -> list[Problem]:
     if key.algorithm != "rsa-sha256":
         return []
     if key.bits < SAFE_BITS:
-        text = f"an RSA key of {key.bits} bits is weak: replace it by one of {SAFE_BITS} (dkimgate keys new)"
+        text = f"an RSA key of {key.bits} bits is weak: replace it with one of {SAFE_BITS} (dkimgate keys new)"
         return [Problem("key.weak", text, file)]
     if key.bits > MOST_BITS:
-        text = f"an RSA key of {key.bits} bits, which verifiers need not accept: {SAFE_BITS} to {MOST_BITS} are safe"
+        text = f"verifiers need not accept an RSA key of {key.bits} bits: use {SAFE_BITS} to {MOST_BITS}"
         return [Problem("key.too-long", text, file)]
     return []
 
@@ -138,7 +135,7 @@ def _parse(data: bytes, file: Path) -> PrivateKey:
         raise ConfigError(
             Problem(
                 "key.several",
-                "more than one private key in it: put each into a file of its own, since only the first would be used",
+                "the file has more than one private key: put each key into its own file",
                 file,
             )
         )
@@ -153,12 +150,14 @@ def _parse(data: bytes, file: Path) -> PrivateKey:
     if isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
         return key
     kind = "an elliptic-curve (EC) key" if isinstance(key, ec.EllipticCurvePrivateKey) else "a key of another kind"
-    raise ConfigError(Problem("key.kind", f"{kind}: DKIM knows RSA and Ed25519 (dkimgate keys new)", file))
+    raise ConfigError(Problem("key.kind", f"this is {kind}: DKIM knows RSA and Ed25519 (dkimgate keys new)", file))
 
 
 def _damaged(file: Path) -> Problem:
     return Problem(
-        "key.damaged", "the private key in it can't be read: the file is damaged, or of a kind that DKIM has not", file
+        "key.damaged",
+        "the private key can't be read: the file is damaged, or DKIM does not know this kind of key",
+        file,
     )
 
 

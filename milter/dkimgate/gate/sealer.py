@@ -80,8 +80,8 @@ def problems(file: Path, settings: Config, keys: Sequence[SigningKey]) -> list[P
     if not own or "rsa-sha256" in own:
         return []
     text = (
-        f"the policy says `seal: true`, but forwarder.domain {domain} has no RSA key: few know Ed25519 in ARC, and "
-        f"to the others the chain would be broken (dkimgate keys new {domain} SELECTOR)"
+        f"the policy says `seal: true`, but forwarder.domain {domain} has no RSA key: few validators know Ed25519 in "
+        f"ARC, and for the others the chain would be broken. Make one: dkimgate keys new {domain} SELECTOR"
     )
     return [Problem("forwarder.no-rsa-key", text, file)]
 

@@ -71,12 +71,12 @@ class Secrets:
                 problems.append(Problem(error.code, str(error), file, number))
                 continue
             if secret.id in lines:
-                text = f"the id {secret.id} stands in line {lines[secret.id]} already: give each secret its own"
+                text = f"line {lines[secret.id]} has the id {secret.id} already: give each secret its own id"
                 problems.append(Problem("secret.id-twice", text, file, number))
             lines.setdefault(secret.id, number)
             found.append(secret)
         if not found and not problems:
-            problems.append(Problem("secret.none", f"no secret in it: {_MAKE_ONE}", file))
+            problems.append(Problem("secret.none", f"the file has no secret: {_MAKE_ONE}", file))
         if problems:
             raise ConfigError(*problems)
         return cls(tuple(found))
@@ -92,7 +92,7 @@ def new_secret(name: str) -> str:
     what is no id."""
     if not is_id(name):
         raise BadValue(
-            "secret.id", f"{name!r} is no id: expected at most 32 letters, digits, dots, underscores and hyphens"
+            "secret.id", f"{name!r} is not an id: expected at most 32 letters, digits, dots, underscores and hyphens"
         )
     return f"{name}:{base64.b64encode(secrets.token_bytes(LEAST_OCTETS)).decode()}"
 
@@ -104,7 +104,8 @@ def _secret(text: str) -> Secret:
     if not is_id(name):
         raise BadValue(
             "secret.id",
-            "what stands before the colon is no id: expected at most 32 letters, digits, dots, underscores and hyphens",
+            "the part before the colon is not an id: expected at most 32 letters, digits, dots, underscores and "
+            "hyphens",
         )
     try:
         key = base64.b64decode(encoded, validate=True)

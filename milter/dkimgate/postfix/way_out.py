@@ -89,15 +89,13 @@ class WayOut:
         """What a predicted departure rests on, as the end of a sentence."""
         if self.rewritten_by:
             return (
-                f"Postfix may make any other sender of one behind the gate ({', '.join(self.rewritten_by)}), so each "
-                f"is taken to pass SPF, "
-                "and none can be rewritten"
+                f"Postfix may change any sender after the gate ({', '.join(self.rewritten_by)}), so every "
+                "sender is assumed to pass SPF, and none can be rewritten"
             )
         if self.known is Known.UNKNOWN:
             return (
-                f"the addresses that mail leaves from are unknown ({self.why}), so every sender that is aligned with "
-                f"its author is taken "
-                "to pass SPF"
+                f"the addresses that mail leaves from are unknown ({self.why}), so every aligned sender is assumed to "
+                "pass SPF"
             )
         how = "departure.addresses" if self.known is Known.CONFIGURED else f"found: {self.why}"
         return f"SPF is looked up for mail from {', '.join(map(str, self.addresses))} ({how})"
@@ -107,10 +105,10 @@ class WayOut:
         if not self.rewritten_by:
             return []
         text = (
-            f"departure: Postfix may make any other sender of one behind the gate ({', '.join(self.rewritten_by)}). "
-            "So every sender is taken to pass SPF, and rewriting it is no help: what arrived badly is held where the "
-            "policy says `envelope: unalign`. If these tables touch neither the senders of strangers nor "
-            "`unalign.domain`, say `departure: {rewrites_senders: false}`"
+            f"departure: Postfix may change any sender after the gate ({', '.join(self.rewritten_by)}). So the "
+            "gate assumes that every sender passes SPF, and a rewritten sender does not help: mail that arrived badly "
+            "is held if the policy says `envelope: unalign`. If these tables change neither senders of strangers nor "
+            "`unalign.domain`, set `departure: {rewrites_senders: false}`"
         )
         return [Problem("departure.rewrites-senders", text)]
 
@@ -245,16 +243,14 @@ def _addresses(
     """The addresses and whence they are known; or none, and why."""
     try:
         if settings is None:
-            raise _Unknown("no Postfix on this host tells how mail leaves")
+            raise _Unknown("no Postfix answers on this host")
         _leaves_itself(settings)
         found = {address: None for family in _families(settings) for address in _of_family(settings, system, family)}
         if not found:
             raise _Unknown("this host has no route to the internet")
         for address in found:
             if any(address.version == network.version and address in network for network in _INSIDE):
-                raise _Unknown(
-                    f"mail may leave from {address}, which is no address on the internet, so something translates it"
-                )
+                raise _Unknown(f"mail may leave from {address}, a private address that something translates")
     except _Unknown as unknown:
         return (), str(unknown)
     # receivers may know this host by more than what its routes show, such as an address that is used only while another
@@ -282,12 +278,12 @@ def _leaves_itself(settings: Settings) -> None:
     their own."""
     for name in (*_ELSEWHERE, "sender_dependent_default_transport_maps"):
         if settings.every(name):
-            raise _Unknown(f"with `{name}`, mail may leave by another host")
+            raise _Unknown(f"`{name}` may send mail through another host")
     if not all(_HERE.fullmatch(each.partition(":")[2]) for each in settings.every("content_filter")):
-        raise _Unknown("with `content_filter`, mail may leave by another host")
+        raise _Unknown("`content_filter` may send mail through another host")
     transports = [transport.partition(":") for transport in settings.every("default_transport")]
     if any(transport != "smtp" or nexthop for transport, _, nexthop in transports):
-        raise _Unknown("with `default_transport`, mail may leave by another host")
+        raise _Unknown("`default_transport` may send mail through another host")
 
 
 def _families(settings: Settings) -> Iterator[int]:
@@ -306,7 +302,7 @@ def _of_family(settings: Settings, system: System, family: int) -> Iterator[Addr
         try:
             address = ipaddress.ip_address(text.strip("[]"))
         except ValueError:
-            raise _Unknown(f"{name} = {text} is no address") from None
+            raise _Unknown(f"{name} = {text} is not an address") from None
         if not address.is_loopback:  # nothing leaves from there: it is for a service that stays on this host
             yield address
     if settings.text(name) and "" not in settings.services.get(name, ()):

@@ -115,7 +115,7 @@ class Journal:
         except OSError as error:
             return f"{self.file}: {error.strerror}"
         if stat.S_ISDIR(there.st_mode):
-            return f"{self.file}: a directory; journal.file must name a file in it"
+            return f"{self.file}: this is a directory: journal.file must name a file"
         if not may(inside, user, stat.S_IXUSR):
             return self._denied(folder, user, inside)
         return None if may(there, user, stat.S_IWUSR) else self._denied(self.file, user, there)

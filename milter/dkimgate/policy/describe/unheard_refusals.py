@@ -18,12 +18,10 @@ _BY_SENDMAIL = (
 
 # seen with Postfix 3.7: cleanup(8) has CLEANUP_STAT_CONT bounced, and CLEANUP_STAT_DEFER makes pickup(8) keep the file
 _INSTEAD = {
-    Disposition.REJECT: "Postfix bounces it to the envelope sender, whom a forgery chooses (backscatter), and drops "
-    "it without a word "
-    "where that is null",
-    Disposition.DEFER: "sendmail(1) has said yes already, and the message stays in the maildrop queue: Postfix tries "
-    "it again every "
-    "minute, without end, and each time leaves a record",
+    Disposition.REJECT: "Postfix sends a bounce to the envelope sender, which a forger chooses (backscatter), and "
+    "deletes the message if that sender is null",
+    Disposition.DEFER: "sendmail(1) has reported success already, and the message stays in the maildrop queue. Postfix "
+    "tries it again every minute, without end, and each try makes a record",
 }
 
 

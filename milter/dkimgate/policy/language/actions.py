@@ -50,13 +50,13 @@ def read(problems: Problems, where: Where, mapping: dict[str, object]) -> dict[s
         problems.add(
             (*where, "otherwise"),
             "policy.otherwise-without-unalign",
-            "otherwise: it says what becomes of a message that `envelope: unalign` can't unalign: add that",
+            "otherwise: this key needs `envelope: unalign`. It tells what to do if the sender can't be rewritten",
         )
     if otherwise is not None and not disposition.leaves:
         problems.add(
             (*where, "otherwise"),
             "policy.otherwise-not-needed",
-            f"otherwise: a message that is not accepted ({disposition}) needs none: leave it out",
+            f"otherwise: the rule does not accept the message ({disposition}), so remove this key",
         )
     if not disposition.is_kept:
         _nothing_else(problems, where, mapping, disposition, sign)
@@ -83,7 +83,7 @@ def _nothing_else(
     for key in CHOICES:
         if key in mapping and key != "disposition" and not (key == "sign" and sign is Sign.NONE):
             what = "signed" if key == "sign" else "changed"
-            text = f"{key}: a message that the rule does not let through ({disposition}) can't be {what}: leave it out"
+            text = f"{key}: the message does not pass ({disposition}), so it can't be {what}: remove this key"
             problems.add((*where, key), "policy.change-of-refused", text)
 
 
@@ -109,15 +109,15 @@ def _text(
         problems.add(
             where,
             "policy.text-unread",
-            f"text: nobody would read it: it goes with hold, defer and reject, or with `envelope: unalign`; not with "
-            f"{disposition}",
+            "text: nobody would read this text. It needs hold, defer, reject or `envelope: unalign`, and the rule "
+            f"says {disposition}",
         )
         return None
     if _REPLY_CODE.match(text):
         problems.add(
             where,
             "policy.text-reply-code",
-            "text: leave out the reply code: dkimgate puts 4xx or 5xx and the enhanced code in front",
+            "text: remove the reply code. dkimgate puts 4xx or 5xx and the enhanced status code in front",
         )
         return None
     return text
@@ -151,7 +151,7 @@ def _added(problems: Problems, where: Where, value: object) -> tuple[tuple[str, 
         if _may_change(problems, (*where, name), name, adding=True) and text is not None:
             made.append((name, text))
     if len(made) > MOST_FIELDS:
-        problems.add(where, "policy.too-many-fields", f"add: {len(made)} fields: at most {MOST_FIELDS}")
+        problems.add(where, "policy.too-many-fields", f"add: expected at most {MOST_FIELDS} fields, found {len(made)}")
     return tuple(made)
 
 
@@ -180,7 +180,9 @@ def _may_change(problems: Problems, where: Where, name: str, *, adding: bool) ->
     key = "add" if adding else "remove"
     if not FIELD_NAME.fullmatch(name):
         problems.add(
-            where, "value.header-field", f"{key}: {name!r} is no name of a header field (write it without the colon)"
+            where,
+            "value.header-field",
+            f"{key}: {name!r} is not the name of a header field (write it without the colon)",
         )
         return False
     evidence = [source for source in sources.ALL if source.holds(name.lower())]
@@ -188,16 +190,16 @@ def _may_change(problems: Problems, where: Where, name: str, *, adding: bool) ->
         problems.add(
             where,
             "policy.remove-verdict",
-            f"remove: {name} says how the message arrived: without it, the message would be signed when it passes "
-            f"here again",
+            f"remove: {name} tells how the message arrived. Without it, dkimgate would sign the message if it comes "
+            "here again",
         )
         return False
     if _NOT_TO_BE_CHANGED.fullmatch(name) or any(
         not (source.addable if adding else source.removable) for source in evidence
     ):
-        why = "readers, deliveries and verifiers go by it" + (
-            ", and only who writes it as a rule may" if adding else ""
+        why = "readers, delivery and verifiers depend on it" + (
+            ", and only the program that normally writes it may add it" if adding else ""
         )
-        problems.add(where, "policy.protected-field", f"{key}: {name} is not for a policy to {key}: {why}")
+        problems.add(where, "policy.protected-field", f"{key}: a policy can't {key} {name}: {why}")
         return False
     return True

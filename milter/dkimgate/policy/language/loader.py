@@ -23,7 +23,7 @@ LONGEST_REASON = 500
 
 TOP_KEYS = ("version", "mode", "risk", "rules", "default", "allow_laundering", "laundering_reason")
 RULE_KEYS = ("name", "when", *actions.KEYS)
-TAKEN = {"default": "what `default` says", "border": "what a border listener does, in its records"}
+TAKEN = {"default": "the key `default`", "border": "the records of a border listener"}
 """Names that no rule may have."""
 
 _HEADER_SIGNS = tuple(name.removeprefix("header.") for name in FACTS if name.startswith("header."))
@@ -85,7 +85,7 @@ def _laundering(problems: Problems, top: dict[str, object]) -> tuple[tuple[str, 
             problems.add(
                 ("laundering_reason",),
                 "policy.reason-alone",
-                "laundering_reason: the reason for what? It goes with `allow_laundering: [rule names]`",
+                "laundering_reason: this key needs `allow_laundering: [rule names]`",
             )
         return (), None
     names, here = top["allow_laundering"], ("allow_laundering",)
@@ -100,13 +100,13 @@ def _laundering(problems: Problems, top: dict[str, object]) -> tuple[tuple[str, 
     for index, name in enumerate(names):
         if name in names[:index]:
             problems.add(
-                (*here, index), "policy.allow-laundering-twice", f"allow_laundering: {name!r} stands there twice"
+                (*here, index), "policy.allow-laundering-twice", f"allow_laundering: {name!r} is in the list twice"
             )
         elif name not in known:
             problems.add(
                 (*here, index),
                 "policy.allow-laundering-unknown",
-                f"allow_laundering: no rule is called {name!r}{nearest(name, known)}",
+                f"allow_laundering: there is no rule {name!r}{nearest(name, known)}",
             )
     reason = top.get("laundering_reason")
     if (
@@ -118,9 +118,9 @@ def _laundering(problems: Problems, top: dict[str, object]) -> tuple[tuple[str, 
         problems.add(
             ("laundering_reason",) if "laundering_reason" in top else here,
             "policy.laundering-reason",
-            "allow_laundering: forgeries will leave as authentic mail: say why in plain words, `laundering_reason: "
-            '"..."` (one line, '
-            f"two words or more, at most {LONGEST_REASON} characters); it stands in every record of these rules",
+            "allow_laundering: forgeries will leave as authentic mail. Give the reason in plain words, "
+            f'`laundering_reason: "..."` (one line, two words or more, at most {LONGEST_REASON} characters). '
+            "Every record of these rules contains it",
         )
         return (), None
     return tuple(names), reason
@@ -158,14 +158,14 @@ def _weights(problems: Problems, value: object) -> Weights:
 
 def _rules(problems: Problems, top: dict[str, object]) -> tuple[Rule, ...]:
     if "rules" not in top:
-        problems.add((), "policy.no-rules", "the key 'rules' is missing: without rules nothing is ever signed")
+        problems.add((), "policy.no-rules", "the key 'rules' is missing: without rules nothing is signed")
         return ()
     items = top["rules"]
     if not isinstance(items, list) or not items:
         problems.add(
             ("rules",),
             "policy.no-rules",
-            f"rules: expected a list, a `- name: ...` for each rule, found {shown(items)}",
+            f"rules: expected a list with `- name: ...` for each rule, found {shown(items)}",
         )
         return ()
     rules: list[Rule] = []
@@ -188,7 +188,7 @@ def _rule(problems: Problems, where: Where, value: object, names: dict[str, int]
     # of a misspelt action that is said already
     if mapping.keys() <= set(RULE_KEYS) and not any(key in mapping for key in actions.CHOICES):
         problems.add(
-            where, "policy.no-action", f"a rule without an action: add `sign: {' | '.join(SIGNS)}`, or a disposition"
+            where, "policy.no-action", f"the rule has no action: add `sign: {' | '.join(SIGNS)}`, or a disposition"
         )
     does = actions.read(problems, where, mapping)
     when: Condition | None = None
@@ -197,7 +197,7 @@ def _rule(problems: Problems, where: Where, value: object, names: dict[str, int]
             problems.add(
                 (*where, "when"),
                 "policy.no-conditions",
-                "when: no conditions: leave `when` out for a rule that takes every message",
+                "when: there is no condition. For a rule that takes every message, omit `when`",
             )
             return None
         when = parse.condition(problems, (*where, "when"), mapping["when"])
@@ -209,7 +209,7 @@ def _rule(problems: Problems, where: Where, value: object, names: dict[str, int]
 def _name(problems: Problems, where: Where, mapping: dict[str, object], names: dict[str, int]) -> str | None:
     """The name of a rule: it stands in every record, so it is one word and means one rule."""
     if "name" not in mapping:
-        problems.add(where, "policy.rule-name", "the key 'name' is missing: records say which rule decided")
+        problems.add(where, "policy.rule-name", "the key 'name' is missing: records name the rule that decided")
         return None
     value, here = mapping["name"], (*where, "name")
     if not isinstance(value, str) or not NAME.fullmatch(value):
@@ -220,11 +220,11 @@ def _name(problems: Problems, where: Where, mapping: dict[str, object], names: d
         )
     elif value in TAKEN:
         problems.add(
-            here, "policy.rule-name-reserved", f"name: {value!r} is the name of {TAKEN[value]}: choose another"
+            here, "policy.rule-name-reserved", f"name: {value!r} is reserved for {TAKEN[value]}: choose another name"
         )
     elif value in names:
         problems.add(
-            here, "policy.rule-name-taken", f"name: the rule on line {names[value]} is called {value!r} already"
+            here, "policy.rule-name-taken", f"name: the rule on line {names[value]} has the name {value!r} already"
         )
     else:
         names[value] = problems.document.line(where)

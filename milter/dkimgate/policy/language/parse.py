@@ -49,14 +49,16 @@ def condition(problems: Problems, where: Where, value: object, depth: int = 0) -
         problems.add(
             where,
             "condition.list",
-            "expected a mapping of facts, found a list: for alternatives write `any: [{...}, {...}]`",
+            "expected a mapping of facts, found a list. For alternatives write `any: [{...}, {...}]`",
         )
         return None
     mapping = problems.mapping(where, value, "a mapping of facts such as {origin: submitted}")
     if mapping is None:
         return None
     if depth > MAX_DEPTH:
-        problems.add(where, "condition.too-deep", f"nested more than {MAX_DEPTH} deep: split the rule")
+        problems.add(
+            where, "condition.too-deep", f"conditions are nested more than {MAX_DEPTH} levels deep: split the rule"
+        )
         return None
     parts = [_part(problems, (*where, key), key, inner, depth) for key, inner in mapping.items()]
     good = tuple(part for part in parts if part is not None)
@@ -156,7 +158,11 @@ def _atom(problems: Problems, where: Where, name: str, fact: Fact, value: object
         case _, "present" if fact.optional:
             return Present()
         case Kind.WORD, str():
-            atom = Word(value) if value in fact.words else f"it is never {value!r}{nearest(value, fact.words)}"
+            atom = (
+                Word(value)
+                if value in fact.words
+                else f"{value!r} is not a value of this fact{nearest(value, fact.words)}"
+            )
         case Kind.ADDRESS, str():
             atom = _network(value)
         case ((Kind.HOST | Kind.TEXT | Kind.AUTHOR | Kind.MAILBOX | Kind.MAILBOXES), str()):
@@ -187,7 +193,7 @@ def _comparison(fact: Fact, value: float | str) -> Compare | str:
     compare = Compare(relation, number)
     if not universe.matching(fact.name, (compare,)):
         kind, most = "a whole number" if fact.whole else "a number", universe.most(fact.name)
-        return f"{relation} {number:g} never matches: this is {kind} from 0 up to {most:.0f}"
+        return f"{relation} {number:g} never matches: this fact is {kind} from 0 to {most:.0f}"
     return compare
 
 
@@ -197,7 +203,7 @@ def _network(value: str) -> Within | str:
     except ValueError as error:
         problem = str(error)
         if problem.endswith("has host bits set"):
-            return f"{value} has host bits set: write {ipaddress.ip_network(value, strict=False)}, or the address alone"
+            return f"{value} has host bits set: write {ipaddress.ip_network(value, strict=False)}, or only the address"
         return f"expected a network such as 192.0.2.0/24 or 2001:db8::/32, found {value!r}"
     if (
         isinstance(network, ipaddress.IPv6Network)
@@ -205,7 +211,7 @@ def _network(value: str) -> Within | str:
         and network.prefixlen >= 96
     ):
         plain = ipaddress.IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
-        return f"addresses that are IPv4 mapped into IPv6 are compared as IPv4: write {plain}"
+        return f"IPv4 addresses in IPv6 form are compared as IPv4: write {plain}"
     return Within(network)
 
 
@@ -249,9 +255,12 @@ def _author(fact: Fact, pattern: str) -> Atom | str:
     if pattern == "none":
         return NoAuthor()
     if "@" in pattern:
-        return f"this is the author domain, not an address: write {pattern.rpartition('@')[2]!r}, or use sender"
+        return (
+            f"this fact is the author domain, not an address: write {pattern.rpartition('@')[2]!r}, or use the fact "
+            "sender"
+        )
     if not pattern.isascii():
-        return "the author domain is compared in A-labels: write it as xn--..."
+        return "write the author domain as A-labels, xn--..."
     misspelled = not re.search(r"[.*]", pattern) and difflib.get_close_matches(pattern, ("hosted", "none"), 1, 0.7)
     if misspelled or not re.fullmatch(r"[a-z0-9_.*-]+", pattern):
         return f"expected {_expected(fact)}, found {pattern!r}"

@@ -46,7 +46,7 @@ class Problems:
                 self.add(
                     (*where, written),
                     "yaml.key-not-text",
-                    f"the key {written} is not read as text but as {shown(key)}: put it in quotes{trap(key)}",
+                    f"YAML reads the key {written} as {shown(key)}, not as text: put it in quotes{trap(key)}",
                 )
         return keys
 

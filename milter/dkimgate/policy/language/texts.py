@@ -25,12 +25,9 @@ def mistake(text: str) -> str | None:
     """What is wrong with the braces of a text, or None."""
     for match in _PART.finditer(text):
         if match[0] in ("{", "}"):
-            return (
-                f"a single {match[0]!r}: a fact is written {{arrival.dmarc}}, and a brace that is meant as such is "
-                f"doubled"
-            )
+            return f"a single {match[0]!r}: write a fact as {{arrival.dmarc}}, and a plain brace twice"
         if match[1] is not None and match[1] not in NAMES:
-            return f"{{{match[1]}}}: no fact is called so{nearest(match[1], NAMES)}"
+            return f"{{{match[1]}}}: there is no such fact{nearest(match[1], NAMES)}"
     return None
 
 

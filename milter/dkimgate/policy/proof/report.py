@@ -45,13 +45,13 @@ def warnings(policy: Policy, proof: Proof) -> list[Problem]:
     allowed = [
         Problem(
             "policy.launders-failed" if name in failed else "policy.may-launder",
-            f"allow_laundering: forgeries that the rule {name!r} takes leave as authentic mail"
-            f"{', also those with dmarc=fail' if name in failed else ''}: {policy.laundering_reason}",
+            f"allow_laundering: forgeries that match the rule {name!r} leave as authentic "
+            f"mail{', also those with dmarc=fail' if name in failed else ''}: {policy.laundering_reason}",
         )
         if name in busy
         else Problem(
             "policy.launders-nothing",
-            f"allow_laundering: the rule {name!r} launders nothing: take its name off",
+            f"allow_laundering: the rule {name!r} launders nothing: remove its name",
             Path(policy.file),
         )
         for name in policy.allow_laundering
@@ -67,15 +67,14 @@ def laundering(policy: Policy, found: Laundering) -> Problem:
         what = f"would get a signature of {facts.hosted}"
         here = ""
     else:
-        what = "would depart with dmarc=pass by SPF, with the envelope as it is"
-        here = ", or `envelope: unalign` into this one"
+        what = "would depart with dmarc=pass by SPF, because its envelope stays"
+        here = ". Or add `envelope: unalign` to this rule"
     text = "\n".join(
         [
             f"the rule {found.rule.name!r} launders: this message arrived from outside{how} and {what}:",
             *(f"    {line}" for line in message(facts)),
-            "  No rule ahead stops this message. Put one there, `when: {arrival.badly: true}` with `sign: none` and "
-            "`envelope: unalign`"
-            f"{here}; or say in `allow_laundering` that it is meant so",
+            "  No rule before this one stops the message. Add one there: `when: {arrival.badly: true}` with `sign: "
+            f"none` and `envelope: unalign`{here}. If you want this, name the rule in `allow_laundering`",
         ]
     )
     return _problem("policy.launders", text, policy, found.rule)
@@ -84,14 +83,10 @@ def laundering(policy: Policy, found: Laundering) -> Problem:
 def unproved(policy: Policy, found: Unproved) -> Problem:
     """A rule that is too hard to prove, and why. Where a rule only observes, nothing is refused."""
     observes = policy.mode_of(found.rule) == "observe"
-    guarded = (
-        ""
-        if observes
-        else ", and a message by which it would launder is refused its signature or its envelope when it comes"
-    )
+    guarded = "" if observes else ", and the guards stop every message that it would launder"
     text = (
-        f"the rule {found.rule.name!r} could not be proved safe: {found.why}. It runs{guarded}. Simplify that "
-        "condition to have it proved"
+        f"the rule {found.rule.name!r} could not be proved safe: {found.why}. It runs{guarded}. To have it proved, "
+        "simplify that condition"
     )
     return _problem("policy.unproved", text, policy, found.rule)
 
@@ -109,8 +104,8 @@ def unreachable(found: Unreachable) -> str:
     match rules:
         case []:
             return (
-                f"no message reaches the rule {name!r}: rules before it take all that it would take, or its "
-                f"conditions exclude each other"
+                f"no message reaches the rule {name!r}: rules before it take all its messages, or its conditions "
+                "exclude each other"
             )
         case [one]:
             takers = f"the rule {one} takes"
@@ -118,7 +113,7 @@ def unreachable(found: Unreachable) -> str:
             takers = f"{len(rules)} rules before it together take"
         case _:
             takers = f"the rules {', '.join(rules[:-1])} and {rules[-1]} together take"
-    return f"the rule {name!r} is never reached: {takers} every message that it would take: put the narrower rule first"
+    return f"no message reaches the rule {name!r}: {takers} all its messages. Put the narrower rule first"
 
 
 def summary(facts: Facts) -> str:

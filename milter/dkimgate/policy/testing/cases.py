@@ -131,7 +131,7 @@ def _settings(document: yaml_file.Document, top: _Top) -> Config:
                 document.problem(
                     (beside[0],),
                     "case.config-and-own",
-                    f"{beside[0]}: the configuration says that: leave it out, or `config:`",
+                    f"{beside[0]}: the configuration says that already: remove this key, or `config:`",
                 )
             )
         base = dkimgate_yaml.load(top.config)
@@ -154,10 +154,10 @@ def _case(problems: Problems, where: Where, value: object, names: dict[str, int]
         problems.add(
             (*where, "name"),
             "case.name",
-            f"name: expected what the case is about, in one line, found {shown(name)}{trap(name)}",
+            f"name: expected one line of text about the case, found {shown(name)}{trap(name)}",
         )
     elif name in names:
-        problems.add((*where, "name"), "case.name-taken", f"name: the case on line {names[name]} is called so already")
+        problems.add((*where, "name"), "case.name-taken", f"name: the case on line {names[name]} has this name already")
     else:
         names[name] = line
     whole = [key for key in ("message", "text") if key in mapping]
@@ -165,18 +165,18 @@ def _case(problems: Problems, where: Where, value: object, names: dict[str, int]
         problems.add(
             (*where, "text"),
             "case.two-messages",
-            "text: the message stands in a file (message) or here (text), not both",
+            "text: give the message as a file (message) or here (text), not both",
         )
     if not whole and "facts" not in mapping:
         problems.add(
-            where, "case.no-message", "a case without a message: add `facts: {...}`, `message: FILE` or `text: |`"
+            where, "case.no-message", "the case has no message: add `facts: {...}`, `message: FILE` or `text: |`"
         )
     facts = mapping.get("facts")
     unknown = facts is None or facts == {}  # a message of which nothing is known
     stated = None if unknown else problems.mapping((*where, "facts"), facts, "facts such as {arrival.dmarc: fail}")
     message = _message(problems, (*where, whole[0]), mapping[whole[0]], judged_by) if whole else None
     session = _session(problems, where, mapping, bool(whole))
-    wanted = "`expect`, what is to come out, such as {rule: never-launder, sign: none}"
+    wanted = "`expect` with the expected result, such as {rule: never-launder, sign: none}"
     expect = problems.mapping((*where, "expect"), mapping.get("expect"), wanted)
     return Case(
         str(name),
@@ -193,7 +193,7 @@ def _message(problems: Problems, where: Where, value: object, judged_by: bool) -
         problems.add(
             where,
             "case.no-trust",
-            "a whole message is judged by what is yours: add `trust: {hosts: [...]}` at the top, or `config: FILE`",
+            "a whole message needs to know your hosts: add `trust: {hosts: [...]}` at the top, or `config: FILE`",
         )
     if not isinstance(value, str) or not value or "\0" in value:
         problems.add(
@@ -209,7 +209,9 @@ def _message(problems: Problems, where: Where, value: object, judged_by: bool) -
         problems.add(where, "case.message-file", f"message: {files.cant_read(error, file)}")
         return None
     if not split_message(raw)[0]:
-        problems.add(where, "case.not-a-message", f"{where[-1]}: does not begin with a header field: is it a message?")
+        problems.add(
+            where, "case.not-a-message", f"{where[-1]}: this does not begin with a header field, so it is not a message"
+        )
     return raw
 
 
@@ -221,7 +223,7 @@ def _session(problems: Problems, where: Where, mapping: dict[str, object], whole
         problems.add(
             (*where, key),
             "case.session-with-facts",
-            f"{key}: it goes with a whole message; beside facts, write `{instead}` among them",
+            f"{key}: this key needs a whole message. With facts, write `{instead}` among the facts",
         )
         return Session()
     recipients = given.pop("recipients", [])

@@ -95,7 +95,7 @@ def read(problems: Problems, where: Where, mapping: Mapping[str, object]) -> tup
             problems.add(
                 here,
                 "case.unknown-expectation",
-                f"unknown key {key!r}{hint}: expected one of {', '.join(DECIDED)}, or a fact",
+                f"unknown key {key!r}{hint} Expected one of {', '.join(DECIDED)}, or a fact",
             )
     return tuple(found)
 

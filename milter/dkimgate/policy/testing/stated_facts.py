@@ -59,7 +59,7 @@ def read(problems: Problems, where: Where, mapping: Mapping[str, object]) -> dic
                 problems.add(here, "yaml.expected-flag", f"hosted: expected true or false, found {shown(value)}")
             stated[name] = value
         elif name in COMPUTED:
-            problems.add(here, "case.computed-fact", f"{name} can't be stated: {COMPUTED[name]}")
+            problems.add(here, "case.computed-fact", f"{name} can't be given: {COMPUTED[name]}")
         elif name not in FACTS:
             problems.add(here, "condition.unknown-fact", f"unknown fact {name!r}{fact_hint(name)}")
         elif value is None and FACTS[name].optional:
@@ -74,18 +74,22 @@ def _together(problems: Problems, where: Where, stated: dict[str, Any]) -> None:
     """Facts that contradict each other."""
     if "recipients" in stated and "recipients.count" in stated:
         problems.add(
-            (*where, "recipients.count"), "case.facts-contradict", "recipients.count: state it or recipients, not both"
+            (*where, "recipients.count"),
+            "case.facts-contradict",
+            "recipients.count: give this fact or recipients, not both",
         )
     if stated.get("from") in (HOSTED, "none") and HOSTED in stated:
         problems.add(
-            (*where, HOSTED), "case.facts-contradict", f"hosted: `from: {stated['from']}` says it already: leave it out"
+            (*where, HOSTED),
+            "case.facts-contradict",
+            f"hosted: `from: {stated['from']}` says that already: remove this key",
         )
     score, required = stated.get("spam.score"), stated.get("spam.required", Spam().required)
     if stated.get("spam") is False and score is not None and required is not None and score >= required:
         problems.add(
             (*where, "spam"),
             "case.facts-contradict",
-            f"spam: a score of {score:g} of {required:g} is spam: leave `spam: false` out, or lower spam.score",
+            f"spam: a score of {score:g} of {required:g} is spam: remove `spam: false`, or lower spam.score",
         )
 
 
@@ -115,9 +119,9 @@ def _value(problems: Problems, where: Where, name: str, value: object) -> Any:
 
 def _hint(fact: Fact, value: object) -> str:
     if isinstance(value, list):
-        return " (a message has one: make a case of each)"
+        return " (a message has one value: write a case for each)"
     if fact.kind is Kind.NUMBER and isinstance(value, str):
-        return " (a case states what is; comparisons belong under `expect` and in the policy)"
+        return " (a case gives a value; comparisons belong under `expect` and in the policy)"
     if value is None:
         return "" if fact.optional else trap(value)
     return trap(value) if fact.kind not in (Kind.NUMBER, Kind.FLAG) else ""
@@ -170,7 +174,7 @@ _READERS: dict[Kind, Callable[[object], object]] = {
 }
 _EXPECTED = {
     Kind.FLAG: "true or false",
-    Kind.NUMBER: "a number that a message may have",
+    Kind.NUMBER: "a number that a message can have",
     Kind.ADDRESS: "an IP address such as 192.0.2.66",
     Kind.HOST: "a host name",
     Kind.TEXT: "text",
