@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
-
 import pytest
 
 from dkimgate.config.dkimgate_yaml import Config, Trust
@@ -183,34 +181,3 @@ def test_where_the_author_domain_has_passed_no_other_one_is_told() -> None:
         "pass",
         None,
     )
-
-
-# --- the route
-
-
-def test_a_delivery_field_without_any_hop_tells_of_a_journey() -> None:
-    for name in ("Delivered-To", "X-Original-To"):
-        assert route_of(message(f"{name}: bob@hosted.example\n" + AUTHOR), TRUST).origin is Origin.FORWARDED
-
-
-@pytest.mark.parametrize("helo", ["relay.mail.forwarder.example", "Relay.mail.forwarder.example.", "[192.0.2.7]"])
-def test_a_client_is_known_by_each_of_its_names(helo: str) -> None:
-    """A host of ours that names itself in HELO as it does behind `by`."""
-    trust = TRUST.model_copy(update={"networks": (ip_network("192.0.2.7/32"),), "hosts": (*TRUST.hosts, "192.0.2.7")})
-    client = Connection(ip="192.0.2.7", name="unknown", helo=helo)
-    by = helo.lower().strip("[].")
-    header = f"Received: from a (a [203.0.113.9])\n\tby {by} (Postfix) with ESMTP id 1; x\n" + AUTHOR
-    route = route_of(message(header, client), trust)
-    assert route.border is not None and route.border.by == by
-    stranger = Connection(ip="192.0.2.7", name="unknown", helo="other.mail.forwarder.example")
-    assert route_of(message(header.replace(by, "mx.forwarder.example"), stranger), trust).border is None
-
-
-def test_a_relay_that_nobody_names_ends_what_is_ours() -> None:
-    """Its own field at position 0 is ours, and all below may be a stranger's."""
-    trust = TRUST.model_copy(update={"networks": (ip_network("203.0.113.0/24"), ip_network("127.0.0.0/8"))})
-    hop = "Received: from web (web [203.0.113.9])\n\tby mx.forwarder.example (Postfix) with ESMTP id 1; x\n"
-    route = route_of(message(hop + AUTHOR), trust)
-    assert (route.origin, route.relay, route.unnamed, route.entered) == (Origin.RELAYED, False, 0, 1)
-    direct = route_of(message(AUTHOR, Connection(ip="203.0.113.9", name="web", helo="web")), trust)
-    assert (direct.origin, direct.unnamed, direct.entered) == (Origin.RELAYED, -1, 0)

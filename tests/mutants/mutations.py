@@ -100,7 +100,7 @@ def _scopes(tree: ast.Module) -> Iterator[tuple[str | None, ast.stmt]]:
             for inner in node.body:
                 if isinstance(inner, ast.FunctionDef):
                     yield f"{node.name}.{inner.name}", inner
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and not ast.unparse(node).startswith("__all__"):
             yield None, node
 
 
