@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 
 from dkimgate.authres import authentication_results
+from dkimgate.config import yaml_file
 from dkimgate.evidence import misled_verifiers, our_signatures, spam
+from dkimgate.facts import Disposition
 from dkimgate.gate import engine
 from dkimgate.gate.engine import Engine
-from tests.laws.attack_world import WIRINGS, Attempt, Forwarder
+from dkimgate.message.message import Connection, Envelope, HeaderField, Message, split_message
+from dkimgate.policy.language import loader
+from tests.laws.attack_world import AUTHOR, BORDER, REINJECTED, STRANGER, WIRINGS, Attempt, Forwarder
 
 SIGNED = "DKIM-Signature: v=1; a=rsa-sha256; d=hosted.example; s=gate; h=from; bh=AAAA; b=AAAA\nX-Spam-Status: No\nX-DMARC-Result: none\n"
 
@@ -43,3 +47,37 @@ def test_once_a_message(wiring: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     forwarder.departs(Attempt(SIGNED, wiring))
     assert calls["look_for"] == calls["_earns"] == calls["verdicts_of"] == 1
     assert set(calls.values()) == {1}, calls
+
+
+REMOVING = "version: 1\nrules: [{name: all, when: {risk: '>= 0'}, remove: [X-Offer, X-Other]}]\n"
+READ_BY_THE_MTA = 600_000
+"""Fields. cleanup(8) reads its header anew for each one that is taken off: some 10 million a second."""
+
+
+@pytest.mark.parametrize("above", [0, 1000, 19_000])
+@pytest.mark.parametrize(
+    ("name", "wiring", "client"),
+    [
+        ("X-Dkimgate-Passport", "inbound", STRANGER),
+        ("X-Dkimgate-Passport", "checked by the gate", REINJECTED),
+        ("X-Dkimgate-Passport", "border", STRANGER),
+        ("X-Spam-A", "border", STRANGER),
+        ("X-Offer", "checked by the gate", REINJECTED),
+    ],
+)
+def test_law_7_the_mta_is_not_sent_through_a_long_header_again_and_again(
+    name: str, wiring: str, client: Connection, above: int, tmp_path: Path
+) -> None:
+    forwarder = Forwarder(tmp_path / "gate", WIRINGS[wiring], "shipped")
+    if name == "X-Offer":
+        forwarder.gate.policy = loader.from_document(yaml_file.parse(REMOVING, tmp_path / "policy.yaml"))
+    border, author = (split_message(each + b"\n")[0] for each in (BORDER.encode(), AUTHOR))
+    between = (HeaderField(b"X-A", b" y"),) * above
+    role = "border" if wiring == "border" else "gate"
+    for number, expected in ((3, 3), (990, None)):
+        header = (*border, *between, *(HeaderField(name.encode(), b" v=1"),) * number, *author)
+        outcome = forwarder.passes(Message(client, Envelope("a@b.example"), header, "4F2A", None, role), b"")
+        if outcome.disposition is not Disposition.DEFER:
+            assert sum(at + 1 for at in outcome.remove) <= READ_BY_THE_MTA
+        if expected is not None:
+            assert len(outcome.remove) == expected

@@ -17,7 +17,7 @@ from dkimgate.facts import Assessment, Claim, Decision, Standing
 from dkimgate.gate.budget import AGAIN
 from dkimgate.gate.engine import Engine
 from dkimgate.gate.envelope_spf import UNALIGNED
-from dkimgate.gate.header_changes import MOST_REMOVED
+from dkimgate.gate.header_changes import removable
 from dkimgate.gate.results_field import results_field
 from dkimgate.gate.stripping import strip
 from dkimgate.gate.way import Opened, Written
@@ -81,8 +81,8 @@ class Border:
         problem = self._message.problem
         if seen is not None and problem not in (None, AGAIN) and not self._is_host_of_ours():
             return problem  # of the header, which is not whole then
-        if len(self._forged) > MOST_REMOVED:
-            return f"more than {MOST_REMOVED} forged fields"
+        if removable(self._forged) < len(self._forged):
+            return f"{len(self._forged)} forged fields, too many for the MTA to find"
         return None
 
     def write(self, seen: Seen, assessment: Assessment, body: SentBody | None, now: float) -> Written:

@@ -7,6 +7,8 @@ the message is genuine. So whoever writes a signature can keep a tag off: a tag 
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -21,9 +23,9 @@ from dkimgate.message.lines import LONGEST_LINE, folded, has_long_line, sent
 from dkimgate.message.message import HeaderField, Message
 from dkimgate.policy.language import texts
 
-MOST_REMOVED = 1000
-"""Fields that are taken off a message. The MTA looks through its header anew for each one; an honest message has a
-handful."""
+MOST_SOUGHT = 500_500
+"""Fields that the MTA reads to take some off: it looks through its header anew for each one. Enough for 1000 at the
+top; an honest message has a handful."""
 
 MOST_FOLDED = 100
 """Fields whose lines are folded, for the same reason."""
@@ -147,6 +149,11 @@ def _fold_hindrance(field: HeaderField, simple: _Signature | None, done: int) ->
     return None if _sendable(field.value) else "it holds octets that can't be handed back to the MTA"
 
 
+def removable(positions: Sequence[int]) -> int:
+    """How many fields at these positions, from the first one on, the MTA can be asked to take off."""
+    return bisect.bisect_right(list(itertools.accumulate(at + 1 for at in positions)), MOST_SOUGHT)
+
+
 class _Plan:
     """The changes as they come together."""
 
@@ -184,10 +191,9 @@ class _Plan:
             found = self._positions.get(name.lower(), [])
             if not found or self._covered(name, "remove"):
                 continue
-            if len(self._removed) + len(found) > MOST_REMOVED:
-                self._not_done.append(
-                    f"remove {name}: there are {len(found)}, and at most {MOST_REMOVED} fields are removed"
-                )
+            wanted = [*self._removed, *found]
+            if removable(wanted) < len(wanted):
+                self._not_done.append(f"remove {name}: there are {len(found)}, too many for the MTA to find")
                 continue
             self._removed += found
             self._removed_names.append(name)

@@ -10,7 +10,7 @@ from dkimgate.evidence.gather import Seen
 from dkimgate.facts import Assessment
 from dkimgate.gate import sealer
 from dkimgate.gate.engine import Engine, Questions
-from dkimgate.gate.header_changes import MOST_REMOVED, leaving
+from dkimgate.gate.header_changes import leaving, removable
 from dkimgate.gate.way import Fields, Opened, Written
 from dkimgate.log import describe
 from dkimgate.message.message import HeaderField, Message
@@ -85,4 +85,5 @@ class Outward:
     def removed(self) -> tuple[int, ...]:
         """A passport is for hosts of ours: no outsider sees one. Ours stand topmost; a sender's thousands are not worth
         the MTA's time."""
-        return tuple(at for at, field in enumerate(self._message.header) if field.key == PASSPORT)[:MOST_REMOVED]
+        found = tuple(at for at, field in enumerate(self._message.header) if field.key == PASSPORT)
+        return found[: removable(found)]
