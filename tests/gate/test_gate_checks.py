@@ -129,6 +129,9 @@ RECORDS = {
 WORDS = {
     "rspamd": b"Authentication-Results: mx.forwarder.example;\r\n\tdkim=none;\r\n\tdmarc=pass (policy=reject) header.from=hosted.example;\r\n"
     b"\tspf=pass (mx.forwarder.example: domain of ceo@hosted.example designates 192.0.2.10 as permitted sender) smtp.mailfrom=ceo@hosted.example\r\n",
+    # OpenDKIM's RemoveARAll can't read it, and leaves it where a sender wrote it
+    "FortiMail": b"Authentication-Results: mx.forwarder.example; spf=pass smtp.mailfrom=hosted.example; dkim=pass header.i=@hosted.example"
+    b" dkim=pass header.i=@hosted.example; dmarc=pass header.from=hosted.example\r\n",
     "SPF alone": SPF % b"ceo@hosted.example",
     "SPF beside DMARC": TRUSTED % b"pass" + SPF % b"ceo@hosted.example",
 }
@@ -148,6 +151,7 @@ def test_law_2_no_verifier_of_ours_passes_spf_for_what_its_record_does_not(
         outcome = arrived.send(header + FORGED)
         assert (arrived.record["arrival"]["dmarc"] == "pass") is RECORDS[record]
         assert len(outcome.fields) == RECORDS[record]
+    assert arrived.send(WORDS[word] + FORGED, STRANGER, sender="eve@attacker.example").fields == ()
 
 
 @pytest.mark.parametrize("sender", ["eve@nospf.example", "eve", "<>", ""])

@@ -309,3 +309,11 @@ def test_law_1_our_own_signature_of_another_name_spares_no_proof(record: str, re
     outcome, told = door.passes(header, "friend@sub.hosted.example", REINJECTED)
     assert told["arrival"]["dmarc"] not in ("pass", "none")
     assert outcome.sender is not None
+
+
+@pytest.mark.parametrize("texts", [["v=DMARC1; p=reject"] * 2, ["v=DMARC1 p=reject"], ["v=DMARC1; p=reject; sp=foo"]])
+def test_law_1_a_record_that_only_some_receivers_can_read_opens_no_door(texts: list[str], door: Door) -> None:
+    door.gate.resolver = FakeResolver(ZONE | FORWARDERS | {"_dmarc.partner.example": {"TXT": texts}})  # type: ignore[assignment]
+    outcome, record = door.passes(by("boss@partner.example"), "boss@partner.example")
+    assert (record["arrival"]["dmarc"], record["departure"]["dmarc"]) == ("permerror", "fail")
+    assert (outcome.sender or "").endswith("@bounce.forwarder.example")

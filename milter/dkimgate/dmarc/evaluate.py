@@ -21,6 +21,7 @@ from dkimgate.spf.check import Spf
 RFC9989 = "rfc9989"
 RFC7489 = "rfc7489"
 BOTH = (RFC9989, RFC7489)
+OTHERS = "others"
 
 RESULTS = ("pass", "none", "unknown", "temperror", "permerror", "fail")
 """From good to bad. `unknown`: no signature makes it pass, and SPF, which could have, was not checked: no claim comes
@@ -84,7 +85,7 @@ def check_dmarc(
     `author` is the author domain, None where there is no single one: that is a permerror. `spf` is None where it was
     not checked.
     `readings`: RFC9989, RFC7489 or both. That there is no record is true only where neither finds one, so where one of
-    them is asked and finds none, the other's result counts.
+    them is asked and finds none, the other's result counts; and where other readers may find one, it is a permerror.
     """
     if not readings or not set(readings) <= set(BOTH):
         raise ValueError(f"readings must be of {BOTH}")
@@ -95,7 +96,26 @@ def check_dmarc(
         verdicts = [_evaluated(reading, author, identifiers, spf is not None, lookup) for reading in readings]
         if all(verdict.result == "none" for verdict in verdicts):
             verdicts = [_evaluated(reading, author, identifiers, spf is not None, lookup) for reading in BOTH]
+        if all(verdict.result == "none" for verdict in verdicts) and not _is_authenticated(author, identifiers):
+            verdicts += _other_readers(author, lookup)
     return Dmarc(author, tuple(sorted(verdicts, key=lambda verdict: -RESULTS.index(verdict.result))))
+
+
+def _is_authenticated(author: str, identifiers: tuple[Identifier, ...]) -> bool:
+    return any(identifier.sure and identifier.domain == author for identifier in identifiers)
+
+
+def _other_readers(author: str, lookup: Lookup) -> list[Evaluation]:
+    """What receivers find who read more for a record than the RFCs do: one of several, one whose semicolon is
+    forgotten, one with a bad policy. rspamd and OpenDMARC each apply some of these. A message that nothing
+    authenticates fails there, and would pass behind us."""
+    try:
+        where = walk.mention(author, lookup)
+    except Unanswered as failure:
+        return [Evaluation(OTHERS, "temperror", str(failure))]
+    if where is None:
+        return []
+    return [Evaluation(OTHERS, "permerror", f"what stands at _dmarc.{where} is no single good record", domain=where)]
 
 
 def _identifiers(spf: Spf | None, signatures: Sequence[CheckedSignature]) -> tuple[Identifier, ...]:

@@ -13,6 +13,9 @@ POLICIES = ("none", "quarantine", "reject")
 """From lax to strict."""
 
 _VERSION = re.compile(rb"[ \t]*v[ \t]*=[ \t]*DMARC1[ \t]*(?:;|$)", re.IGNORECASE)
+MENTION = re.compile(rb"DMARC1(?![0-9])")
+"""What speaks of DMARC, and may be a record to somebody. Readers agree that the version is case-sensitive."""
+
 _EXACT_VERSION = b"DMARC1"
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s,!;]+(?:![0-9]+[kmgtKMGT]?)?")
 _KNOWN = frozenset({"v", "p", "sp", "np", "adkim", "aspf", "psd", "t", "rua"})

@@ -41,11 +41,24 @@ def record_at(domain: str, lookup: Lookup) -> Record | None:
     return found[0] if len(found) == 1 else None
 
 
-def _records_at(domain: str, lookup: Lookup) -> list[Record]:
+def mention(author: str, lookup: Lookup) -> str | None:
+    """The first domain, of all that are asked for the author domain's record, where a text speaks of DMARC, be it a
+    record or not. Raises Unanswered."""
+    for domain in dict.fromkeys((*targets(author), domains.organizational(author))):
+        if any(dmarc_record.MENTION.search(text) for text in _texts_at(domain, lookup)):
+            return domain
+    return None
+
+
+def _texts_at(domain: str, lookup: Lookup) -> tuple[bytes, ...]:
     answer = lookup.txt(f"_dmarc.{domain}")
     if answer.status is Status.FAILED:
         raise Unanswered(answer.why)
-    return dmarc_record.records(answer.values)
+    return tuple(answer.values)
+
+
+def _records_at(domain: str, lookup: Lookup) -> list[Record]:
+    return dmarc_record.records(_texts_at(domain, lookup))
 
 
 def walk(domain: str, lookup: Lookup) -> tuple[Found, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dkimgate.dkim.verify import CheckedSignature
-from dkimgate.dmarc.evaluate import BOTH, Dmarc
+from dkimgate.dmarc.evaluate import BOTH, OTHERS, Dmarc
 from dkimgate.facts import Claim, Standing
 from dkimgate.spf.check import Spf
 
@@ -33,7 +33,7 @@ def of_dmarc(found: Dmarc) -> Claim | None:
     properties = [("header.from", found.author)] if found.author is not None else []
     if counts.policy is not None:
         properties.append(("policy.dmarc", counts.policy))
-    by_name = sorted(found.verdicts, key=lambda verdict: BOTH.index(verdict.reading))
+    by_name = sorted(found.verdicts, key=lambda verdict: (*BOTH, OTHERS).index(verdict.reading))
     properties.append(("policy.reading", " ".join(f"{one.reading}={one.result}" for one in by_name)))
     return _claim("dmarc", found.result, counts.why, properties)
 
