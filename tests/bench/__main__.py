@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import rate
+from tests.bench import big, commands, hostile, kills, rate, starts
 from tests.bench.figures import Figure
 from tests.bench.load import PROGRAMS
 from tests.bench.picture import picture
@@ -21,6 +21,11 @@ from tests.bench.world import World, world
 
 TABLES: dict[str, tuple[Callable[[World], str], str]] = {
     "rate": (rate.run, "rate, latency, CPU and memory beside the peers"),
+    "big": (big.run, "a message of 10 MB"),
+    "start": (starts.run, "start and reload, with 1 key and with 10,000"),
+    "kill": (kills.run, "workers killed under the load of 300 connections"),
+    "hostile": (hostile.run, "CPU by size of what a sender can make long"),
+    "commands": (commands.run, "how long --help, explain and check take"),
 }
 
 

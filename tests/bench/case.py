@@ -31,10 +31,10 @@ class Case:
         self._sender = Sender(folder, mail)
         self._expected = expected
 
-    def measure(self, seconds: float) -> None:
+    def measure(self, seconds: float, connections: int = 8) -> None:
         """One round of the closed loop."""
         before = self.running.cpu()
-        load = self.send(seconds)
+        load = self.send(seconds, connections=connections)
         self.rates.append(load.rate)
         self.cpu.append((self.running.cpu() - before) / load.messages)
         self.latency += load.latency

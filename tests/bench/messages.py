@@ -10,6 +10,13 @@ HOST = "mx.forwarder.example"
 
 _LINE = b"The quick brown fox jumps over the lazy dog, and then it has a look at the mail.\r\n"
 
+WHITE_SPACE = {
+    "blanks and letters": b"a \tb" * 19 + b" \r\n",
+    "lines of blanks": b" \t" * 38 + b"\r\n",
+    "blank lines and one letter": b" \r\n" * 20 + b"a\r\n",
+}
+"""Lines for bodies that relaxed canonicalization has work with."""
+
 _AUTHOR = f"""\
 From: Ask Friend <ask@{DOMAIN}>
 To: You <you@receiver.example>
@@ -40,6 +47,10 @@ Received: from [198.51.100.7] (helo=laptop)
 """
 
 
+FORGED_HEADER = (_ARRIVED + _AUTHOR).replace("\n", "\r\n")
+"""The header of the forgery."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mail:
     """A message (CRLF line ends), the client that hands it over, and the macros of its MAIL FROM."""
@@ -66,4 +77,4 @@ def own(size: int = 5_000, line: bytes = _LINE) -> Mail:
 
 def forgery(size: int = 5_000) -> Mail:
     """A forgery in the name of the hosted domain that comes back to be forwarded: the shipped policy refuses it."""
-    return Mail(_filled(_crlf(_ARRIVED + _AUTHOR), size), "127.0.0.1")
+    return Mail(_filled(FORGED_HEADER.encode(), size), "127.0.0.1")

@@ -27,8 +27,11 @@ SIGNED_FIELDS = [
     *("From", "Sender", "Reply-To", "Subject", "Date", "Message-ID", "To", "Cc"),
     *("MIME-Version", "Content-Type", "Content-Transfer-Encoding"),
 ]
-_ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT / 'milter'}:{ROOT}"}
-_START_SECONDS = 120.0
+ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT / 'milter'}:{ROOT}"}
+
+
+class Late(RuntimeError):
+    """A milter does not answer in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +191,8 @@ class Running:
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
-        self._began = time.monotonic()
-        environment = dict(os.environ) if peer.system_python else _ENVIRONMENT
+        self.began = time.monotonic()
+        environment = dict(os.environ) if peer.system_python else ENVIRONMENT
         with (peer.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 peer.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=peer.folder
@@ -200,14 +203,16 @@ class Running:
         """Of the first of its processes."""
         return self.process.pid
 
-    def wait(self) -> float:
+    def wait(self, limit: float = 120.0) -> float:
         """Wait until it answers; the seconds from its start until then. RuntimeError with what it logged, where it
-        doesn't come up."""
+        ends; Late where it takes longer than `limit` (s)."""
         while not answers(self.peer.socket):
-            if self.process.poll() is not None or time.monotonic() > self._began + _START_SECONDS:
-                raise RuntimeError(f"{self.peer.name} does not answer:\n{self.log()[-3000:]}")
+            if self.process.poll() is not None:
+                raise RuntimeError(f"{self.peer.name} ended:\n{self.log()[-3000:]}")
+            if time.monotonic() > self.began + limit:
+                raise Late(f"{self.peer.name} does not answer after {limit:.0f} s:\n{self.log()[-3000:]}")
             time.sleep(0.01)
-        return time.monotonic() - self._began
+        return time.monotonic() - self.began
 
     def log(self) -> str:
         """What it printed."""
