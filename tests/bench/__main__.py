@@ -12,7 +12,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import big, commands, hostile, kills, rate, starts
+from tests.bench import (
+    big,
+    commands,
+    endurance,
+    hostile,
+    kills,
+    mail_path,
+    many_domains,
+    rate,
+    starts,
+    verification,
+)
 from tests.bench.figures import Figure
 from tests.bench.load import PROGRAMS
 from tests.bench.picture import picture
@@ -25,6 +36,10 @@ TABLES: dict[str, tuple[Callable[[World], str], str]] = {
     "start": (starts.run, "start and reload, with 1 key and with 10,000"),
     "kill": (kills.run, "workers killed under the load of 300 connections"),
     "hostile": (hostile.run, "CPU by size of what a sender can make long"),
+    "mail": (mail_path.run, "a real Postfix between smtp-source and smtp-sink; root"),
+    "memory": (endurance.run, "memory of a worker over 1,000,000 messages: half an hour"),
+    "domains": (many_domains.run, "100,000 key domains and 200 rules"),
+    "verify": (verification.run, "our own SPF, DKIM and DMARC beside dkimpy"),
     "commands": (commands.run, "how long --help, explain and check take"),
 }
 

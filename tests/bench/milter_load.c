@@ -5,7 +5,7 @@
  * usage: milter_load SOCKET MESSAGE CONNECTIONS SECONDS RATE EACH CLIENT [MACRO=VALUE ...]
  *
  *   SOCKET       path of a unix-domain socket
- *   MESSAGE      file with the message, line ends CRLF
+ *   MESSAGE      file with the message, line ends CRLF. Where its header has 00000000, the number of the message is put
  *   CONNECTIONS  so many threads, each with one connection
  *   SECONDS      begin no message after that
  *   RATE         0: each thread sends its next message when the last is answered (closed loop). Otherwise so many
@@ -45,7 +45,8 @@ enum {
 
 typedef struct { char *data; size_t length, room; } Buffer;
 
-typedef struct { char *name, *value; size_t name_length, value_length; } Field;
+/* `number`: where the number of the message goes, as an offset behind the value's begin; -1: nowhere */
+typedef struct { char *name, *value; size_t name_length, value_length; long number; } Field;
 
 typedef struct {
     int fd;             /* -1: not connected */
@@ -297,14 +298,18 @@ static int envelope(Session *s, long number)
     return 0;
 }
 
-static int header(Session *s)
+static int header(Session *s, long number)
 {
+    char digits[16];
+    snprintf(digits, sizeof digits, "%08ld", number % 100000000);
     for (size_t i = 0; i < bench.field_count && !(s->steps & NO_HEADER); i++) {
         const Field *field = bench.fields + i;
         size_t eaten = !(s->steps & LEADING_SPACE) && *field->value == ' ';
         begin_packet(&s->out, 'L', field->name_length + field->value_length + 2 - eaten);
         put(&s->out, field->name, field->name_length + 1);
         put(&s->out, field->value + eaten, field->value_length + 1 - eaten);
+        if (field->number >= 0)
+            memcpy(s->out.data + s->out.length - (field->value_length + 1) + field->number, digits, 8);
         if (step(s, SILENT_HEADER) || s->kind != 'c') return -1;
     }
     if (!(s->steps & NO_EOH)) {
@@ -385,7 +390,7 @@ static void *run(void *argument)
         double arrival = next(&number);
         if (arrival < 0) break;
         if (bench.arrivals) sleep_until(arrival);
-        if (envelope(&s, number) || header(&s) || body(&s) || verdict(&s, t)) {
+        if (envelope(&s, number) || header(&s, number) || body(&s) || verdict(&s, t)) {
             t->failed++;
             s.out.length = 0;
             hang_up(&s);
@@ -422,11 +427,13 @@ static void read_message(const char *path)
         while (*stop == ' ' || *stop == '\t');
         char *colon = memchr(at, ':', stop - at);
         if (!colon) die("a header line without a colon");
-        Field field = { at, colon + 1, colon - at, 0 };
+        Field field = { at, colon + 1, colon - at, 0, -1 };
         for (char *from = into = colon + 1; from < stop - 2; from++)    /* libmilter's line ends are LF */
             if (*from != '\r') *into++ = *from;
         *colon = *into = 0;
         field.value_length = into - field.value;
+        char *place = strstr(field.value, "00000000");
+        if (place) field.number = place - field.value;
         bench.fields = grown(bench.fields, (bench.field_count + 1) * sizeof field);
         bench.fields[bench.field_count++] = field;
         at = stop;

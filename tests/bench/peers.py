@@ -75,6 +75,7 @@ SignHeaders {",".join(SIGNED_FIELDS)}
 OversignHeaders From
 RequireSafeKeys no
 Syslog no
+UMask 000
 AutoRestart no
 """
     write(
