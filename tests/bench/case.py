@@ -65,7 +65,7 @@ class Case:
         """Does a verifier take what it signs? RuntimeError where not: a fast wrong signature would be no figure."""
         if self._expected != "signed":
             return
-        connection = Connection(self._mail.client, "client", "client", "ORIGINATING", f"ask@{DOMAIN}")
+        connection = Connection(self._mail.client, "client", "client", f"ask@{DOMAIN}", "ORIGINATING")
         header, body = split_message(self._mail.text)
         envelope = Envelope(f"ask@{DOMAIN}", ("you@receiver.example",))
         with MilterClient(f"unix:{self.running.peer.socket}") as client:

@@ -25,7 +25,7 @@ def message_of(mail: Mail) -> tuple[Message, bytes]:
     header, body = split_message(mail.text)
     problem = f"the header has more than {MAX_HEADER_FIELDS} fields" if len(header) > MAX_HEADER_FIELDS else None
     auth = f"ask@{DOMAIN}" if mail.macros else None
-    connection = Connection(mail.client, HOST, HOST, "smtpd", auth)
+    connection = Connection(mail.client, HOST, HOST, auth, "smtpd")
     envelope = Envelope(f"ask@{DOMAIN}", ("you@receiver.example",))
     return Message(connection, envelope, header[:MAX_HEADER_FIELDS], "4F2A", problem), body
 

@@ -251,7 +251,7 @@ def answers(socket: Path) -> bool:
     """Does a milter negotiate there?"""
     try:
         with MilterClient(f"unix:{socket}") as client:
-            client.open(Connection("192.0.2.7", "client.hosted.example", "client.hosted.example", "smtpd"))
+            client.open(Connection("192.0.2.7", "client.hosted.example", "client.hosted.example", daemon="smtpd"))
     except MilterError:
         return False
     return True

@@ -18,7 +18,7 @@ from tests.bench.numbers import ratio
 from tests.bench.table import table
 from tests.bench.world import World
 
-_STRANGER = Connection("198.51.100.1", "mx.hosted.example", "mx.hosted.example", "smtpd")
+_STRANGER = Connection("198.51.100.1", "mx.hosted.example", "mx.hosted.example", daemon="smtpd")
 
 
 def run(world: World) -> str:
