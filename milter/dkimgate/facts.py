@@ -115,6 +115,10 @@ class Claim:
         """It counts also where it helps (law 2)."""
         return self.standing is not Standing.UPSTREAM
 
+    def passes(self, method: str) -> bool:
+        """A pass of that method, and believed."""
+        return self.method == method and self.result == "pass" and self.is_believed()
+
     def property(self, name: str) -> str | None:
         """The last value of that ptype.property, or None."""
         return next((value for key, value in reversed(self.properties) if key == name), None)

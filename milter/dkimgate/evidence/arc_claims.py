@@ -86,16 +86,8 @@ def _own_claim(chain: Chain) -> Claim:
     if newest is not None and chain.oldest_pass is not None:
         # a sealer's name proves nothing unless the chain passes, so it isn't told otherwise
         properties = (("header.oldest-pass", str(chain.oldest_pass)), ("policy.sealer", newest.sealer))
-    return Claim(
-        "arc",
-        chain.cv.value,
-        None,
-        "ARC-Seal",
-        Standing.VERIFIED,
-        chain.why,
-        newest.position if newest else 0,
-        properties,
-    )
+    position = newest.position if newest else 0
+    return Claim("arc", chain.cv.value, None, "ARC-Seal", Standing.VERIFIED, chain.why, position, properties)
 
 
 def _claim(result: Result, by: str | None, results: Results, standing: Standing, why: str) -> Claim:

@@ -80,16 +80,8 @@ def _ask_ahead(seen: Seen, body: BodyForms, config: Config, lookup: Lookup) -> N
 
 def too_large(limit: int) -> tuple[Claim, ...]:
     """What stands for the checks of a message whose body is too large for them: nobody knows, and that is no pass."""
-    return (
-        Claim(
-            "dmarc",
-            "temperror",
-            None,
-            "",
-            Standing.VERIFIED,
-            f"not checked: the body is larger than verify.body_limit ({limit} bytes)",
-        ),
-    )
+    why = f"not checked: the body is larger than verify.body_limit ({limit} bytes)"
+    return (Claim("dmarc", "temperror", None, "", Standing.VERIFIED, why),)
 
 
 def _proof(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:

@@ -55,18 +55,7 @@ def claims_of(
             why = "another field than Authentication-Results: only what hurts was taken from it"
             claims += _as_claims(elsewhere, field, position, Standing.UPSTREAM, why)
         if (verdict := stated.get(position)) is not None:
-            claims.append(
-                Claim(
-                    "spam",
-                    "yes" if verdict.spam else "no",
-                    None,
-                    _name(field),
-                    Standing.UPSTREAM,
-                    "spam counts whoever says it; ham counts nothing",
-                    position,
-                    (("score", f"{verdict.score:g}"), ("required", f"{verdict.required:g}")),
-                )
-            )
+            claims.append(_of_spam(verdict, field, position))
     claims = grounds.of_the_arrival(claims, message, route)
     if any(claim.is_believed() for claim in claims):
         claims = _not_by_the_sender(claims, message, route, zone, in_zone, trust)
@@ -160,6 +149,13 @@ def _from_received_spf(field: HeaderField, position: int) -> list[Claim]:
     return [
         Claim("spf", found.result, found.receiver, _name(field), Standing.UPSTREAM, why, position, found.properties)
     ]
+
+
+def _of_spam(verdict: Spam, field: HeaderField, position: int) -> Claim:
+    why = "spam counts whoever says it; ham counts nothing"
+    scores = (("score", f"{verdict.score:g}"), ("required", f"{verdict.required:g}"))
+    said = "yes" if verdict.spam else "no"
+    return Claim("spam", said, None, _name(field), Standing.UPSTREAM, why, position, scores)
 
 
 def _name(field: HeaderField) -> str:

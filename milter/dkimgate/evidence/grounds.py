@@ -59,12 +59,7 @@ def of_the_arrival(claims: Iterable[Claim], message: Message, route: Route) -> l
 def without_spf(claims: Iterable[Claim], why: str) -> tuple[Claim, ...]:
     """The claims where SPF was asked of a client whose address says nothing of the author: no pass of it helps, and no
     pass of DMARC that for all that is known rests on it."""
-    known = [
-        claim.as_upstream(f"our own word, but {why}")
-        if claim.method == "spf" and claim.result == "pass" and claim.is_believed()
-        else claim
-        for claim in claims
-    ]
+    known = [claim.as_upstream(f"our own word, but {why}") if claim.passes("spf") else claim for claim in claims]
     return tuple(stated(known, f"our own word, but it may rest on SPF, and {why}"))
 
 
@@ -110,7 +105,7 @@ def stated(claims: Iterable[Claim], why: str) -> list[Claim]:
 
 
 def _has_reason(claim: Claim, found: set[str]) -> bool:
-    if claim.method != "dmarc" or claim.result != "pass" or not claim.is_believed():
+    if not claim.passes("dmarc"):
         return True
     author = domains.of_address(claim.property("header.from") or "")
     return author is not None and any(domains.aligned(domain, author) for domain in found)

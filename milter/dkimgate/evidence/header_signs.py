@@ -132,9 +132,8 @@ def _display_name_address(message: Message) -> bool:
 # what getaddresses() would repair in silence; a quoted string stands as q, a comment as a space
 _SPEC = r"[^\s<>@,;:()\[\]\"\\]++@(?:[^\s<>@,;:()\[\]\"\\]++|\[[^\s<>@,;()\[\]\"\\]++\])"
 _MAILBOX = re.compile(rf"\s*+(?:[^<>@,;:()\[\]\"\\]*+<\s*+{_SPEC}\s*+>|{_SPEC})\s*+")
-_GROUP = re.compile(
-    r"(?<![^<>@,;:()\[\]\"\\])[^<>@,;:()\[\]\"\\]++:([^:;]*+);"
-)  # only from the start of a name: linear
+# only from the start of a name: linear
+_GROUP = re.compile(r"(?<![^<>@,;:()\[\]\"\\])[^<>@,;:()\[\]\"\\]++:([^:;]*+);")
 
 
 def _recipients_malformed(message: Message) -> bool:

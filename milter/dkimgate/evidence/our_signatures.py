@@ -169,7 +169,7 @@ def discounted(
 def _told(claim: Claim, own: bool, rests: bool) -> Claim:
     if own:
         return replace(claim, why=f"{claim.why}; but it is our own signature, which proves nothing")
-    if rests and claim.method == "dmarc" and claim.result == "pass" and claim.is_believed():
+    if rests and claim.passes("dmarc"):
         return replace(claim, why=f"{claim.why}; but it rests on our own signature, which proves nothing")
     return claim
 
@@ -181,7 +181,7 @@ def _speaks_of_ours(claim: Claim, ours: Ours) -> bool:
     signature of that domain may be meant: then one under a name of ours is enough, for a stranger can write others
     beside it.
     """
-    if claim.method != "dkim" or claim.result != "pass" or not claim.is_believed():
+    if not claim.passes("dkim"):
         return False
     told = {name: claim.only(name) for name in ("header.d", "header.i", "header.s", "header.b")}
     domain = domains.of_address(told["header.d"] or told["header.i"] or "")

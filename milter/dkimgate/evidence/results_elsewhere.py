@@ -36,9 +36,8 @@ class Kind(StrEnum):
 _ODD = re.compile(r"[^!-9;-~]")  # what some reader drops from a name
 _METHOD = re.compile(r"(?:spf|dkim|dmarc)\Z")
 _WORD = re.compile(r"[\s\"'(]{0,20}([a-z_-]{1,20})(?![\w-])", re.IGNORECASE)
-_STATES_A_POLICY = frozenset(
-    {"reject", "quarantine"}
-)  # `X-DMARC-Policy: reject` says what the domain wants, not what was found
+# `X-DMARC-Policy: reject` says what the domain wants, not what was found
+_STATES_A_POLICY = frozenset({"reject", "quarantine"})
 
 
 def _kind(key: str) -> tuple[Kind, str | None]:

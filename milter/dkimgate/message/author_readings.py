@@ -140,9 +140,8 @@ def _addresses(text: str) -> Iterator[tuple[str, str]]:
     if not _PAIRS.fullmatch(text):
         raise Unclear("angle brackets in From that are not pairs")
     begin, at = text.rfind("<"), text.find("@")
-    plain = max(
-        text.rfind(special, 0, max(begin, 0)) for special in ",:;()[]"
-    )  # from there on, no special ahead of the last address
+    # from there on, no special ahead of the last address
+    plain = max(text.rfind(special, 0, max(begin, 0)) for special in ",:;()[]")
     while at >= 0:
         run = _RUN.match(text, at + 1)
         assert run is not None

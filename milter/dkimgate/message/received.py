@@ -23,9 +23,8 @@ _MAX_COMMENTS = 1000
 _TOKEN = re.compile(r"[^\s();]+|[();]")
 _CLAUSES = ("from", "by", "via", "with", "id", "for")
 
-_LOGIN = re.compile(
-    r"(?:UTF8SMTP|E?SMTP)S?A", re.IGNORECASE
-)  # RFC 3848, RFC 6531 section 4.3; LMTP has deliveries alone
+# RFC 3848, RFC 6531 section 4.3; LMTP has deliveries alone
+_LOGIN = re.compile(r"(?:UTF8SMTP|E?SMTP)S?A", re.IGNORECASE)
 _WEB = re.compile(r"HTTPS?", re.IGNORECASE)
 _LOCAL = re.compile(r"local(?:-(?:e?smtp|bsmtp))?", re.IGNORECASE)  # Exim, of a process on its own host
 _EXIM = re.compile(r"Exim\b.*")
@@ -39,12 +38,8 @@ _ACCOUNTS: tuple[tuple[str, re.Pattern[str], str, re.Pattern[str]], ...] = (
     ("from", re.compile(r"SquirrelMail authenticated user \S+"), "with", _WEB),
     ("from", re.compile(r"account \S+"), "by", re.compile(r"CommuniGate Pro WEBUSER [\d.]+")),
     ("by", re.compile(r"Horde (?:Framework|MIME library)"), "with", _WEB),
-    (
-        "with",
-        re.compile(r"HTTP/\d(?:\.\d)? POST"),
-        "with",
-        _WEB,
-    ),  # Roundcube, which sends for nobody who hasn't logged in
+    # Roundcube, which sends for nobody who hasn't logged in
+    ("with", re.compile(r"HTTP/\d(?:\.\d)? POST"), "with", _WEB),
 )
 # an address in brackets: RFC 5321 4.1.3, with the zone of a link-local one (RFC 4007), or with a port behind it
 _BRACKETED = re.compile(r"\[(?:IPv6:)?([0-9.]+(?=:\d+\])|[0-9a-fA-F:.]+(?:%[\w.-]{1,32})?)(?::\d+)?\]")
@@ -175,9 +170,8 @@ def _is_local(clauses: _Clauses, name: str | None, protocol: str | None) -> bool
     if protocol is not None and _LOCAL.fullmatch(protocol):
         return True
     if name is None and not clauses.comments.get("from"):
-        return (
-            protocol is None
-        )  # Postfix, Sendmail. By a protocol of the network from nobody: OpenSMTPD that hides its clients
+        # Postfix, Sendmail. By a protocol of the network from nobody: OpenSMTPD that hides its clients
+        return protocol is None
     submit = clauses.says("by", _SUBMIT)
     if not submit and not (clauses.says("by", _OPENSMTPD) and clauses.says("from", _OPENSMTPD_LOCAL)):
         return False
@@ -266,7 +260,7 @@ def _client_address(name: str | None, comments: list[str], others: list[str], in
     told = [text for comment in comments if (text := _CLAIMED.sub("", comment).strip())]
     in_place = _BRACKETED.findall(name or "") if in_place_too and not told else []
     for candidates in (_bracketed(told), _bare(told), in_place, _bracketed(others)):
-        addresses = {address for candidate in candidates if (address := _address(candidate))}
+        addresses = _addresses(candidates)
         if addresses:
             return addresses.pop() if len(addresses) == 1 else None
     return None
@@ -274,13 +268,12 @@ def _client_address(name: str | None, comments: list[str], others: list[str], in
 
 def _addresses_named(name: str | None, comments: list[str], others: list[str]) -> tuple[str, ...]:
     words = [*_bracketed(comments), *_bare(comments), *_bracketed([name or "", *others])]
-    return tuple(sorted({address for word in words if (address := _address(word))}))
+    return tuple(sorted(_addresses(words)))
 
 
 def _of_itself(comments: list[str]) -> frozenset[str]:
     """Addresses and names that a host gives itself behind `by`: Exchange its address, amavisd its name."""
-    words = (*_bracketed(comments), *_bare(comments))
-    addresses = {address for word in words if (address := _address(word))}
+    addresses = _addresses([*_bracketed(comments), *_bare(comments)])
     return frozenset(addresses | {word for comment in comments for word in _names(comment)})
 
 
@@ -297,6 +290,11 @@ def _bare(comments: list[str]) -> list[str]:
     """Words that may be an address; qmail writes a login, or what ident said, ahead of it: user@192.0.2.1; XMail a port
     behind it."""
     return [_PORT.sub(r"\1", word.rpartition("@")[2]) for comment in comments for word in _BARE.split(comment)]
+
+
+def _addresses(words: list[str]) -> set[str]:
+    """Those of the words that are addresses."""
+    return {address for word in words if (address := _address(word))}
 
 
 def _address(text: str) -> str | None:

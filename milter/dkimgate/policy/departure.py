@@ -92,7 +92,7 @@ def _survives(facts: Facts) -> bool:
 def _believed_signers(claim: Claim) -> list[str]:
     """The domain of a DKIM pass that we believe: header.d, or what stands behind the @ of header.i (RFC 8601 section
     2.7.1)."""
-    if claim.method != "dkim" or claim.result != "pass" or not claim.is_believed():
+    if not claim.passes("dkim"):
         return []
     domain = domains.of_address(claim.property("header.d") or claim.property("header.i") or "")
     return [domain] if domain else []
