@@ -160,7 +160,11 @@ def test_a_list_of_ours_may_change_what_came_in_with_a_whole_chain(tmp_path: Pat
         b"Authentication-Results: mx.forwarder.example; arc=pass; spf=pass smtp.mailfrom=author.example;"
         b" dmarc=pass header.from=author.example\n" + BORDER.encode()
     )
-    host = Host(tmp_path)
+    genuine = {
+        "author.example": {"TXT": ["v=spf1 ip4:192.0.2.66 -all"]},
+        "_dmarc.author.example": {"TXT": ["v=DMARC1; p=reject"]},
+    }
+    host = Host(tmp_path, zone={**ZONE, **genuine})
     assert verified(host.forward(mail(said + letter))) == "pass"
     assert "cv=pass" in host.forward(mail(said + letter)).header[0].text
     failed = said.replace(b"dmarc=pass", b"dmarc=fail")

@@ -20,9 +20,11 @@ from dkimgate.evidence.entry_session import entry_of, stated_spf
 from dkimgate.evidence.gather import Seen
 from dkimgate.evidence.route import Route
 from dkimgate.facts import Claim, Origin, Standing
-from dkimgate.spf.check import check_spf
+from dkimgate.message import domains
+from dkimgate.spf.check import Spf, check_spf
 
 _ARC = "arc-seal"
+_MOST_RECIPIENTS = 5  # of whose domains the mail hosts are asked for
 
 
 def wanted(claims: tuple[Claim, ...], route: Route, config: Config, author: str | None, earns: bool = False) -> bool:
@@ -107,8 +109,8 @@ def _dmarc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, n
         # who the sender was, and is asked about here
         entry, stated = replace(entry, sender=stated.sender), None
     spf = check_spf(entry.ip, entry.helo, entry.sender, lookup)
-    if spf is not None and spf.result == "pass" and seen.by_host_of_ours:
-        spf = replace(spf, result="neutral", why=forgotten_host.WHY)
+    if spf is not None and spf.result == "pass" and (why := _of_anybody(spf, seen, config, lookup)) is not None:
+        spf = replace(spf, result="neutral", why=why)
     claims = [result_claims.of_spf(spf)] if spf is not None else []
     signatures = check_signatures(
         seen.message.header, body, author, lookup, now, seen.route.entered, config.verify.signatures
@@ -117,6 +119,18 @@ def _dmarc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, n
     readings = BOTH if config.verify.dmarc == "both" else (config.verify.dmarc,)
     dmarc = result_claims.of_dmarc(check_dmarc(author, spf or stated, signatures, lookup, readings))
     return (*claims, dmarc) if dmarc is not None else tuple(claims)
+
+
+def _of_anybody(spf: Spf, seen: Seen, config: Config, lookup: Lookup) -> str | None:
+    """Why a pass of SPF says nothing of the author: the client passes on what anybody writes."""
+    if seen.by_host_of_ours:
+        return forgotten_host.WHY
+    hosted = domains.covering(seen.domain, {key.domain for key in config.keys}) if seen.domain else None
+    names = {spf.domain, seen.domain, hosted} if hosted else set()
+    if seen.route.origin is Origin.INBOUND:  # whom it is to is our user; behind an alias he is anybody
+        names |= {domains.of_address(recipient) for recipient in seen.message.envelope.recipients[:_MOST_RECIPIENTS]}
+    takes = forgotten_host.takes_mail(spf.ip, sorted(name for name in names if name), lookup)
+    return forgotten_host.TAKES_MAIL if takes else None
 
 
 def _arc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
