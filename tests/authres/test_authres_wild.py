@@ -252,7 +252,7 @@ def test_sender_id_and_the_originating_address_are_left_alone() -> None:
 def test_our_name_is_ours_in_a_labels_and_u_labels(configured: str, written: str) -> None:
     trust = Trust(hosts=TRUST.hosts, authserv_ids=(configured,))
     arrived = message(f"Authentication-Results: {written}; dmarc=pass header.from=hosted.example\n" + BORDER + AUTHOR)
-    assert [claim.standing for claim in claims_of(arrived, route_of(arrived, trust), trust)] == [Standing.TRUSTED]
+    assert [claim.standing for claim in claims_of(arrived, route_of(arrived, trust), trust, ())] == [Standing.TRUSTED]
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,16 @@ OURS = [
     b"u@d.example\t(x) <u@d.example>",
     b"<a> <b>, u@d.example, <u@d.example>",
     b"Jos\xe9<u@d.example>",  # < is no second octet of any charset
+    b"\xb9\xfa@d.example",
+    b"(a () ceo@ext.example) <u@d.example>",
+    b"u@d.example , a@d.example",
+    b"u@d.example (x), a@d.example",
+    # encoded-words without a text, with blanks behind them or inside, in UTF-16, and of broken base64
+    b"=?utf-8?Q??= (x) <u@d.example>",
+    b"=?utf-8?Q?u=40d.example?= (x) <u@d.example>",
+    b"=?utf-8?Q?u=40d.example_x?= (y) <u@d.example>",
+    b"=?utf-16be?B?AEo=?= (x) <u@d.example>",
+    b"=?utf-8?B?A?= (x) <u@d.example>",
     b"=?utf-8?Q?Really=3F_=3D?= (x) <u@d.example>",
     b"=?x-unknown?q?J=FC?= =?x-unknown?q?rgen?= (x) <u@d.example>",
     b"=?x-unknown?b?SvxyZ2Vu?= (x) <u@d.example>",
@@ -64,6 +74,17 @@ FOREIGN = [
     b") (ceo@ext.example) <u@d.example>",
     # angle brackets with an address ahead of others without
     b"<u@d.example> <x>",
+    b"<a> <u@d.example, x>",
+    b"x> <u@d.example>",
+    b"<a <u@d.example>",
+    # white space behind a domain is dropped by some
+    *(b"u@d.example" + blank + b".ext <u@d.example>" for blank in (b" ", b" \t", b"\t ", b" " * 99)),
+    b"u@d.example\text.example",
+    # no domains
+    b"u@-a.d.example",
+    b"u@a_b..d.example",
+    b"u@a_b.d.exam_ple",
+    b"u@" + b"a_b." * 62 + b"d.example",
     b"a@d.example, b@ext.example, c@d.example",
     *(b"u@d.example x" + special + b" <u@d.example>" for special in (b",", b":", b";", b"(", b")", b"[", b"]")),
     b"a, u@d.example x, y <u@d.example>",
@@ -137,7 +158,7 @@ def test_what_every_reader_reads_alike_has_an_author_where_it_is_ours(value: byt
     "domain", ["a_b.d.example", "_a.d.example", "a_1.d.example", "a_b-c.d.example", "a_b.d-1.example", "a_b.example9-c"]
 )
 def test_underscores_in_a_domain(domain: str) -> None:
-    assert own(b"u@" + domain.encode()) == domain
+    assert own(b"u@" + domain.encode()) == own(b"u@" + domain.upper().encode()) == domain
 
 
 @pytest.mark.parametrize(

@@ -325,7 +325,8 @@ def _pattern_faults(node: ast.Constant, text: _Text) -> Iterator[Fault]:
             first = 2 if found.startswith("[^") else 1
             for member in re.finditer(r"(?:\\x..|\\.|[^\\])(?:-(?:\\x..|\\.|[^\\]))?", found[first:-1]):
                 shorter = found[: first + member.start()] + found[first + member.end() :]
-                yield from _if_pattern(node, text, (start, stop, shorter))
+                if shorter not in ("[]", "[^]"):
+                    yield from _if_pattern(node, text, (start, stop, shorter))
 
 
 def _if_pattern(node: ast.Constant, text: _Text, fault: Fault) -> Iterator[Fault]:

@@ -16,7 +16,9 @@ import os
 import random
 import select
 import signal
+import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -25,7 +27,7 @@ from pathlib import Path
 import pytest
 from _pytest.runner import runtestprotocol
 
-from tests.mutants import inject, plan
+from tests.mutants import fresh, inject, plan
 from tests.mutants.mutations import Mutant, mutants
 
 LONGEST = 5.0
@@ -38,8 +40,8 @@ SLACK = 10.0
 class Runner:
     """The pytest plugin that runs mutants in the place of tests. `paths`: the file of each module."""
 
-    def __init__(self, chosen: list[Mutant], paths: dict[str, Path]) -> None:
-        self.chosen, self.paths = chosen, paths
+    def __init__(self, chosen: list[Mutant], paths: dict[str, Path], tests: list[str]) -> None:
+        self.chosen, self.paths, self.tests = chosen, paths, tests
         self.survivors: list[Mutant] = []
         self.untested: list[Mutant] = []
 
@@ -54,14 +56,20 @@ class Runner:
         _say(f"{len(session.items)} tests in {time.monotonic() - began:.0f} s, {len(self.chosen)} mutants")
         for at, mutant in enumerate(self.chosen, 1):
             through = learnt.through(mutant)
-            if not through:
+            if not through and learnt.calls(mutant.module):
                 self.untested.append(mutant)
+            elif not through:
+                if not _is_seen_anew(mutant, self.paths[mutant.module], self.tests):
+                    self._survived(mutant)
             elif not _is_seen(session, mutant, self.paths[mutant.module], through, learnt):
-                self.survivors.append(mutant)
-                _say(f"\nsurvived, line {mutant.line}\n{mutant.text}")
+                self._survived(mutant)
             if at % 100 == 0:
                 _say(f"\n{at} of {len(self.chosen)} after {time.monotonic() - began:.0f} s")
         return True
+
+    def _survived(self, mutant: Mutant) -> None:
+        self.survivors.append(mutant)
+        _say(f"\nsurvived, line {mutant.line}\n{mutant.text}")
 
     def _learn(self, session: pytest.Session) -> Learnt:
         """What the tests do without a fault."""
@@ -109,6 +117,10 @@ class Learnt:
             chosen.append(at)
         return chosen
 
+    def calls(self, module: str) -> bool:
+        """Some test calls a function of that module; of others all was done when they were loaded."""
+        return any(called[module] for called in self._called)
+
     def has_seen(self, test: int) -> None:
         """Count a test that has seen a fault."""
         self._saw[test] += 1
@@ -132,6 +144,20 @@ def _is_seen(session: pytest.Session, mutant: Mutant, path: Path, tests: list[in
     if isinstance(said, int):
         learnt.has_seen(said)
     return not ended or said != "survived"
+
+
+def _is_seen_anew(mutant: Mutant, path: Path, tests: list[str]) -> bool:
+    """The same where the module matters only while others are loaded: the tests begin anew, in seconds."""
+    name = "dkimgate." + mutant.module.removesuffix(".py").replace("/", ".")
+    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
+        json.dump({"name": name, "path": str(path), "source": mutant.source}, file)
+        file.flush()
+        command = [sys.executable, "-m", "pytest", "-x", "-p", "tests.mutants.fresh", *_OPTIONS, *tests]
+        environment = os.environ | {fresh.VARIABLE: file.name}
+        return subprocess.run(command, env=environment, capture_output=True, check=False).returncode != 0
+
+
+_OPTIONS = ["-q", "-s", "-p", "no:cacheprovider", "--timeout=0", "-m", "not servers and not heavy"]
 
 
 def _passes(session: pytest.Session, at: int) -> bool:
@@ -208,11 +234,9 @@ def main() -> int:
                 random.Random(asked.seed).sample(of_module, asked.sample), key=lambda mutant: mutant.line
             )
         chosen += of_module
-    runner = Runner(chosen, paths)
     tests = asked.tests or sorted({test for name in asked.modules for test in plan.tests_for(name)})
-    status = pytest.main(
-        ["-q", "-p", "no:cacheprovider", "--timeout=0", "-m", "not servers and not heavy", *tests], plugins=[runner]
-    )
+    runner = Runner(chosen, paths, tests)
+    status = pytest.main([*_OPTIONS, *tests], plugins=[runner])
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         return int(status)
     for mutant in runner.untested:

@@ -103,6 +103,9 @@ REFUSED = [
     (replace(OUTSIDE, arrival=Arrival("none")), None),
     (replace(OUTSIDE, arrival=Arrival("fail")), "it came from outside with dmarc=fail"),
     (replace(OUTSIDE, origin=Origin.INBOUND, arrival=Arrival("fail")), "it came from outside with dmarc=fail"),
+    (replace(OUTSIDE, arrival=Arrival("fail"), relay=True), "it came from outside with dmarc=fail"),
+    (replace(OUTSIDE, origin=Origin.RELAYED, arrival=Arrival("fail")), "it came from outside with dmarc=fail"),
+    (replace(OUTSIDE, origin=Origin.RELAYED, arrival=Arrival("fail"), relay=True), None),
     (replace(OUTSIDE, arrival=Arrival("permerror")), "it came from outside with dmarc=permerror"),
     (replace(OUTSIDE, arrival=Arrival("temperror")), "it came from outside with dmarc=temperror"),
     (replace(OUTSIDE, arrival=Arrival("unknown")), "it came from outside with dmarc=unknown"),
@@ -152,6 +155,7 @@ WITH_SPF = "its envelope would pass SPF, though it came from outside with dmarc=
         (replace(BY_SPF, origin=Origin.INBOUND, arrival=Arrival("temperror")), WITH_SPF.format("temperror")),
         (replace(BY_SPF, origin=Origin.RELAYED), WITH_SPF.format("fail")),
         (replace(BY_SPF, author=None), WITH_SPF.format("fail")),
+        (replace(BY_SPF, relay=True), WITH_SPF.format("fail")),  # `relay` says nothing where it was not relayed
         (replace(BY_SPF, origin=Origin.RELAYED, relay=True), None),
         (replace(BY_SPF, origin=Origin.SUBMITTED), None),
         (replace(BY_SPF, spf_passes=False), None),

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from dkimgate.facts import Arrival, Disposition, EnvelopeAction, Facts, Holds, Origin, Sign
+from dkimgate.facts import Arrival, Decision, Disposition, EnvelopeAction, Facts, Holds, Origin, Sign
 from dkimgate.policy.language.model import Policy, Rule
-from dkimgate.policy.verdict import reach
+from dkimgate.policy.verdict import departs, reach, signature_made
 
 OURS = Facts(author="hosted.example", hosted="hosted.example", origin=Origin.SUBMITTED, arrival=Arrival("none"))
 FORGED = replace(OURS, origin=Origin.FORWARDED, arrival=Arrival("fail"), spf_passes=True, unalignable=True)
@@ -61,3 +61,12 @@ def test_a_rewritten_sender_counts_where_it_is_rewritten(
     guarded = reach(facts, Policy(rules=(rule,)))  # without `unalign`, the guard comes to the same
     assert (guarded.decision, guarded.unaligned) == (reached.decision, unaligned)
     assert guarded.overruled is not None and guarded.departure == reached.departure
+
+
+@pytest.mark.parametrize(
+    ("facts", "sign"), [(NO_KEY, AUTHOR), (replace(OURS, forwarder_aligns=True), FORWARDER), (OURS, NONE)]
+)
+def test_what_cannot_be_made_is_not_made_whoever_decided_so(facts: Facts, sign: Sign) -> None:
+    """A recorded decision, say: law 4, in doubt unsigned."""
+    assert signature_made(facts, sign, observed=False) is NONE
+    assert departs(facts, Decision("rule", sign)).signature_holds is Holds.NONE

@@ -26,16 +26,10 @@ MAX_FIELDS = 100
 the time."""
 
 
-def claims_of(
-    message: Message, route: Route, trust: Trust, verdicts: Iterable[spam.SpamVerdict] | None = None
-) -> tuple[Claim, ...]:
-    """Every claim of the header, from the top down, each with its standing. `verdicts`: what it says of spam, where
-    that is known."""
+def claims_of(message: Message, route: Route, trust: Trust, verdicts: Iterable[spam.SpamVerdict]) -> tuple[Claim, ...]:
+    """Every claim of the header, from the top down, each with its standing. `verdicts`: what it says of spam."""
     zone = _zone(message, route, trust)
-    stated = {
-        verdict.position: verdict.spam
-        for verdict in (spam.verdicts_of(message.header) if verdicts is None else verdicts)
-    }
+    stated = {verdict.position: verdict.spam for verdict in verdicts}
     claims: list[Claim] = []
     in_zone: dict[int, Reading] = {}
     fields = 0

@@ -128,6 +128,7 @@ def _without_comments(text: str, before: int) -> str:
 # --- what one text holds
 
 _RUN = re.compile(r"[^\s()<>\[\],;:\\\"@]*+")
+_BLANKS = re.compile(r"[ \t]*+")
 _ENDS = frozenset(' \t<>,"')  # and no semicolon: rspamd takes it into the domain
 _PAIRS = re.compile(r"[^<>]*+(?:<[^<>]*+>[^<>]*+)*+")
 _UNDERSCORED = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_-]{1,63}\.)+[a-z][a-z0-9-]{0,62}")
@@ -172,7 +173,9 @@ def _ends(text: str, end: int, angle: int) -> bool:
         return False
     if text.rfind("<", 0, end) > text.rfind(">", 0, end):
         return behind == ">"
-    rest = text[end : end + 80].lstrip(" \t")[:1]
+    blanks = _BLANKS.match(text, end)
+    assert blanks is not None
+    rest = text[blanks.end() : blanks.end() + 1]
     if rest in (".", "@"):
         return False
     return (
