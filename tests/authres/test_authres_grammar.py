@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dkimgate.authres.authentication_results import MAX_LENGTH, Result, read
+from dkimgate.authres.quoting import without_inner_comments, without_quoted
 
 PASS = Result("dmarc", "pass")
 FROM_A = Result("dmarc", "pass", (("header.from", "a.example"),))
@@ -51,6 +52,12 @@ FOLLOWS: list[tuple[str, tuple[Result, ...]]] = [
     ("mx.example; spf=pass smtp.mailfrom=; dmarc=pass", (spf(""), PASS)),
     ("mx.example; spf=pass smtp.mailfrom=list+a=b.example@c.example", (spf("list+a=b.example@c.example"),)),
     ("mx.example; spf=pass smtp.mailfrom=a== reason=x", (Result("spf", "pass", (("smtp.mailfrom", "a=="),), "x"),)),
+    ("mx.example; spf=pass smtp.mailfrom=a= reason=x", (Result("spf", "pass", (("smtp.mailfrom", "a="),), "x"),)),
+    ("mx.example; spf=pass smtp.mailfrom=a=; dmarc=pass", (spf("a="), PASS)),
+    ("mx.example; none;", ()),
+    ("mx.example; none=pass", (Result("none", "pass"),)),
+    ("mx.example; A1b2=a1b2 C1d2.E3f4=1", (Result("a1b2", "a1b2", (("c1d2.e3f4", "1"),)),)),
+    ("mx.example; dmarc=pass; Client-IP=192.0.2.1", (PASS,)),
     # keywords: letters, digits and hyphens, and underscores inside, as Yahoo writes them
     ("mx.example; x=1", (Result("x", "1"),)),
     ("mx.example; X9-AbC-d=perm_fail", (Result("x9-abc-d", "perm_fail"),)),
@@ -109,6 +116,11 @@ LEAVES = [
     'mx.example; dmarc=pass; "none"',
     'mx.example; "none"',
     'mx.example; "mx.example"; dmarc=pass',
+    "mx.example; dmarc=pass header.from x=a.example",
+    "mx.example; dmarc=pass header.a .b=x",
+    "mx.example; dmarc=pass header.from!=x",
+    'mx.example; spf=pass smtp.mailfrom=a="b"',
+    'mx.example; spf=pass smtp.mailfrom=a"="',
     # something is missing
     "mx.example; dmarc",
     "mx.example; =pass",
@@ -178,6 +190,8 @@ def test_a_field_that_is_too_long_does_not_help() -> None:
         ("mx.example", "mx.example"),
         ("dmarc=pass", None),
         ("mx.example(x); ;", None),
+        ("mx(x ; ;", None),
+        ("mx)x ; ;", None),
         ("", None),
     ],
 )
@@ -185,3 +199,31 @@ def test_who_speaks_in_a_field_that_leaves_the_grammar(text: str, authserv_id: s
     reading = read(text)
     assert not reading.strict or text == "mx.example"
     assert reading.authserv_id == authserv_id
+
+
+def test_what_hurts_is_told_in_lower_case() -> None:
+    assert read('mx; DMARC=FAIL "').results == (Result("dmarc", "fail"),)
+
+
+def test_comments_and_quoted_strings_are_taken_out() -> None:
+    """RFC 5322 section 3.2.1: a backslash takes its meaning from what follows it. What is not closed stays."""
+    for text, without in (
+        ("a(b)c", "a-c"),
+        ("a()c", "a-c"),
+        ("a(b(c)d)e", "a(b-d)e"),
+        ("a(b\\)c)d", "a-d"),
+        ("a(b\\(c)d", "a-d"),
+        ("a(b", "a(b"),
+        ("a(b\\)", "a(b\\)"),
+    ):
+        assert without_inner_comments(text, "-") == without
+    for text, without in (
+        ('a"b"c', "a-c"),
+        ('a""c', "a-c"),
+        ('a"b"c"d"e', "a-c-e"),
+        ('a"b\\"c"d', "a-d"),
+        ('a"b\\\\"c', "a-c"),
+        ('a"b', 'a"b'),
+        ('a"b\\"', 'a"b\\"'),
+    ):
+        assert without_quoted(text, "-") == without

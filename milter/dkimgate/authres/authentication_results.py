@@ -92,8 +92,8 @@ _LEX = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _KEYWORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?")  # Yahoo: perm_fail, arc_overridden_status
-_METHOD = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:/0*1)?")  # no version but 1 is known
-_PROPERTY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\.[A-Za-z0-9][A-Za-z0-9._-]*")
+_METHOD = re.compile(r"([a-z0-9](?:[a-z0-9-]*[a-z0-9])?)(?:/0*1)?")  # no version but 1 is known
+_PROPERTY = re.compile(r"[a-z0-9][a-z0-9-]*\.[a-z0-9][a-z0-9._-]*")
 _METHODS = frozenset({"dmarc", "spf", "dkim", "arc"})
 _PAIRS = frozenset({"client-ip", "envelope-from", "helo", "identity", "receiver"})
 """What Amazon SES copies out of Received-SPF (RFC 7208 section 9.1), each with a semicolon ahead as if it were a
@@ -133,8 +133,6 @@ def _tokens(text: str) -> list[Token]:
         elif mark:
             tokens.append((mark, mark, space != ""))
         elif quoted:
-            if not space and tokens and tokens[-1][0] in ("word", "quoted"):
-                raise _NotWellFormed
             tokens.append(("quoted", _QUOTED_PAIR.sub(r"\1", quoted[1:-1]), space != ""))
         elif stray.startswith("("):
             raise _CommentInComment
@@ -237,14 +235,14 @@ def _resinfo(tokens: list[Token], at: int) -> tuple[tuple[Result, ...], int]:
         value, at = _pvalue(tokens, at)
         if _PROPERTY.fullmatch(name):
             properties.append((name, value))
-        elif name == method[1].lower() and name in _METHODS:
+        elif name == method[1] and name in _METHODS:
             others.append(value)
         elif name in _METHODS or not _KEYWORD.fullmatch(name):
             # anything else without a ptype says nothing: Microsoft's action, authentication_milter's x-bits
             raise _NotWellFormed
     if others:
         return hurting(" ".join(f"{method[1]}={each}" for each in (result, *others))), at
-    return (Result(method[1].lower(), result.lower(), tuple(properties), reason),), at
+    return (Result(method[1], result.lower(), tuple(properties), reason),), at
 
 
 def _name(tokens: list[Token], at: int, joint: str) -> tuple[str, int]:
