@@ -407,3 +407,65 @@ def test_law_1_whoever_is_the_sender_local_8_may_put_an_owner_in_his_place(
     if sender.endswith(author):
         passes = (True, passes[1] if origins else "assumed")
     assert ask(sender, author, owners=("hash:/etc/aliases",), origins=origins)[0] == passes
+
+
+READ_BY_SOME = (
+    *("v=spf1 ip4=192.0.2.10 -all", "v=spf1 include=us.example -all", "v=spf1 a=us.example -all"),
+    *(
+        "v=spf1 ~all ip4:192.0.2.10",
+        "v=spf1 -all ip4:192.0.2.10",
+        "v=spf1 a ~all ip4:192.0.2.10",
+        "v=spf1 -all a:us.example",
+    ),
+    *("v=spf1 -ip4:192.0.2.10 ip4:192.0.2.0/24 -all", "v=spf1 -a:us.example +ip4:192.0.2.10 -all"),
+    *(
+        " v=spf1 ip4:192.0.2.10 -all",
+        "v=spf1\tip4:192.0.2.10 -all",
+        "v=spf1; ip4:192.0.2.10 -all",
+        "v=spf1, ip4:192.0.2.10 -all",
+    ),
+    *("v=spf1.0 ip4:192.0.2.10 -all", "v=spf10 ip4:192.0.2.10 -all", '"v=spf1 ip4:192.0.2.10 -all"'),
+    *("spf2.0/mfrom ip4:192.0.2.10 -all", "spf2.0/mfrom,pra ip4:192.0.2.10 -all", "v=spf1 ip4:192.0.2.10; -all"),
+    *("v=spf1 ~include:us.example -all", "v=spf1 -include:us.example -all", "v=spf1 ?include:us.example -all"),
+    *("v=spf1 redirect:us.example", "v=spf1 ip6:::ffff:192.0.2.10 -all", "v=spf1 -all redirect=us.example"),
+    *(
+        "v=spf1 ip4:192.0.2.10,-all",
+        "v=spf1 ip4:192.0.2.1,192.0.2.10 -all",
+        "v=spf1 192.0.2.10 -all",
+        "v=spf1 ip4: 192.0.2.10 -all",
+    ),
+    *("v=spf1 include:us.example. -all", "v=spf1 ?mx:us.example -all", "v=spf1 ?exists:%{i}.us.example -all"),
+)
+"""Records by which rspamd 3.4, Mail::SPF or OpenDMARC 1.4.2 lets 192.0.2.10 pass, or which are of the same kinds."""
+READ_BY_NOBODY = (
+    *(
+        "v=spf1 -all",
+        "v=spf1 ?all",
+        "v=spf1 ip4:198.51.100.0/24 ~all",
+        "v=spf1 a mx -all",
+        "v=spf1 include:others.example -all",
+    ),
+    *(
+        "v=spf1 ~include:others.example -all",
+        "spf2.0/pra -all",
+        "v=spf1 redirect=others.example",
+        "google-site-verification=192.0.2.10",
+    ),
+    *("v=spf1 -exists:%{ir}.zen.us.example -all", "v=spf1 exp=us.example -all", "192.0.2.10", "v=DMARC1; p=none"),
+)
+
+
+@pytest.mark.parametrize("record", READ_BY_SOME + READ_BY_NOBODY)
+@pytest.mark.parametrize("through", ["{}", "v=spf1 include:odd.example -all", "v=spf1 redirect=odd.example"])
+def test_law_1_a_record_that_some_receiver_may_let_us_pass_by_counts_as_a_pass(through: str, record: str) -> None:
+    zone: dict[str, dict[str, list[str]]] = {
+        "d.example": {"TXT": [through.format(record)], "A": ["192.0.2.1"], "MX": ["0 d.example"]},
+        "odd.example": {"TXT": [record], "A": ["192.0.2.1"], "MX": ["0 d.example"]},
+        "us.example": {"TXT": ["v=spf1 ip4:192.0.2.10 -all"], "A": ["192.0.2.10"], "MX": ["0 us.example"]},
+        "192.0.2.10.us.example": {"A": ["127.0.0.2"]},
+        "others.example": {"TXT": ["v=spf1 ip4:198.51.100.0/24 ~all"]},
+    }
+    passes, source = outgoing_spf("a@d.example", way(), "d.example", FakeResolver(zone).lookup())
+    to_nothing = "redirect" in through and not record.startswith("v=spf1")  # an error, which counts as well
+    assert passes is (record in READ_BY_SOME or to_nothing)
+    assert passes or source == "lookup"

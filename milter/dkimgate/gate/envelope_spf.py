@@ -9,6 +9,7 @@ from enum import StrEnum
 from dkimgate.dns.resolver import Address, Lookup
 from dkimgate.message import domains
 from dkimgate.postfix.way_out import WayOut
+from dkimgate.spf.generous import Generous
 from dkimgate.spf.query import Query
 
 LOOKUP = "lookup"
@@ -127,13 +128,19 @@ def _check(
         # void lookups don't count: the limit is a SHOULD that many receivers leave out, and with it the local part of a
         # sender could turn what passes there into an error here, by way of macros
         query = Query(address, local, domain, helo, lookup, strict=False)
-        result = query.check()[0]
-        if result == "permerror":
-            # not to everybody: rspamd asks 30 questions where section 4.6.4 allows ten, others pass over a term that
-            # they don't know
-            result = query.lenient_result or result
-        if result != "pass" and not query.macros.isdisjoint(unknown):
+        result = _found(query)
+        if result == "pass":
+            return EnvelopeSpf.PASS
+        generous = Generous(address, local, domain, helo, lookup, strict=False)
+        if _found(generous) == "pass" or not unknown.isdisjoint(query.macros | generous.macros):
             return EnvelopeSpf.TEMPERROR
     except Exception:  # noqa: BLE001 - pyspf raises what it likes on records that it did not foresee, and they are a stranger's
         return EnvelopeSpf.TEMPERROR
-    return EnvelopeSpf(result) if result in ("pass", "temperror", "permerror") else EnvelopeSpf.OTHER
+    return EnvelopeSpf(result) if result in ("temperror", "permerror") else EnvelopeSpf.OTHER
+
+
+def _found(query: Query) -> str:
+    """The result. An error is not one to everybody: rspamd asks 30 questions where section 4.6.4 allows ten, others
+    pass over a term that they don't know."""
+    result = str(query.check()[0])
+    return query.lenient_result or result if result == "permerror" else result

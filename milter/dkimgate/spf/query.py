@@ -75,7 +75,7 @@ class Query(spf.query):  # type: ignore[misc]
     def _ask(self, name: str, qtype: str) -> list[object]:
         match qtype:
             case "TXT":
-                return [(_bounded(text),) for text in _values(self.lookup.txt(name))]
+                return [(bounded(text),) for text in _values(self.lookup.txt(name))]
             case "A":
                 return [str(address) for address in _values(self.lookup.a(name))]
             case "AAAA":
@@ -104,7 +104,8 @@ class _OneLabel(str):
         return [str(self)] if sep == "." else super().split(sep, maxsplit)
 
 
-def _bounded(text: bytes) -> bytes:
+def bounded(text: bytes) -> bytes:
+    """The text of a TXT record. Raises TooLong where it is a record of SPF that nobody evaluates."""
     if len(text) > LONGEST_RECORD and text[:6].lower() == b"v=spf1":
         raise TooLong(f"an SPF record of {len(text)} octets")
     return text
