@@ -1,4 +1,4 @@
-"""The real way of mail: smtp-source, a Postfix of our own with each milter at a port of its own, smtp-sink. Needs root."""
+"""The real way of mail: smtp-source, a Postfix of our own with each milter at its own port, smtp-sink. Needs root."""
 
 from __future__ import annotations
 

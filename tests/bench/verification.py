@@ -1,5 +1,4 @@
-"""Our own verification of a message (SPF, one DKIM signature, DMARC) with a warm cache, beside dkimpy's of the signature
-alone."""
+"""Our own SPF, DKIM (one signature) and DMARC with a warm cache, beside dkimpy's verification of the signature alone."""
 
 from __future__ import annotations
 
