@@ -172,7 +172,7 @@ install: base-packages
 	@install -D -m 0644 systemd/dkimgate.sysusers /etc/sysusers.d/dkimgate.conf
 	@install -D -m 0644 systemd/dkimgate.tmpfiles /etc/tmpfiles.d/dkimgate.conf
 	@install -D -m 0644 systemd/dkimgate.logrotate /etc/logrotate.d/dkimgate
-	@for file in *.md config/*.md config/policy.yaml systemd/*.md milter/*.md tests/*.md; do install -D -m 0644 $$file $(PREFIX)/share/$$file; done
+	@for file in *.md config/*.md config/policy.yaml config/speed.svg systemd/*.md milter/*.md tests/*.md; do install -D -m 0644 $$file $(PREFIX)/share/$$file; done
 	@getent passwd dkimgate >/dev/null || systemd-sysusers dkimgate.conf 2>/dev/null || \
 		useradd --system --user-group --home-dir /nonexistent --shell /usr/sbin/nologin dkimgate
 	@install -d -o root -g dkimgate -m 0750 /etc/dkimgate /etc/dkimgate/keys

@@ -50,7 +50,7 @@ def run(world: World) -> str:
         world.say(f"  {kind}")
         found[kind] = max((_by_size(gate, make, sizes) for make in worst), key=lambda times: times[-1])
     worst_time = max(times[-1] for times in found.values())
-    growth = max(_growth(times) for times in found.values())
+    growth = max(growth(times) for times in found.values())
     size = f"{sizes[-1] / 1e6:.0f} MB"
     world.figures += [
         Figure(f"hostile text, {size}, the worst, CPU", worst_time * 1000, 100, "lower", "ms"),
@@ -71,8 +71,9 @@ def _name(size: int) -> str:
     return f"{size // 1_000_000} MB" if size >= 1_000_000 else f"{size // 1000} KB"
 
 
-def _growth(times: list[float]) -> float:
-    """Of the last step, as if that were by four. What takes under 20 ms is noise."""
+def growth(times: list[float]) -> float:
+    """How many times the CPU at the last of `SIZES` that were tried is that at the one before, as if it were four times
+    as long. What takes under 20 ms is noise, and counts as in proportion."""
     step = SIZES[len(times) - 1] / SIZES[len(times) - 2]
     return times[-1] / times[-2] * 4 / step if times[-1] > 0.02 else 4.0
 

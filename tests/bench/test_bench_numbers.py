@@ -10,8 +10,10 @@ import time
 import pytest
 
 from tests.bench import processes
+from tests.bench.case import as_dns
+from tests.bench.hostile import growth
 from tests.bench.load import load_of_json
-from tests.bench.messages import forgery, own
+from tests.bench.messages import NUMBER, every_one_another, forgery, own
 from tests.bench.numbers import percentile, ratio
 from tests.bench.openssl import seconds_of_speed
 
@@ -89,3 +91,36 @@ def test_messages_have_their_size_and_smtp_line_ends(size: int) -> None:
     for mail in (own(size), forgery(size)):
         assert size - 100 <= len(mail.text) <= size
         assert mail.text.count(b"\n") == mail.text.count(b"\r\n")
+
+
+def test_messages_of_which_no_two_are_the_same_differ_where_a_sender_chooses() -> None:
+    for mail, fields in ((own(), 4), (forgery(), 6)):
+        changed = every_one_another(mail).text
+        header = changed.partition(b"\r\n\r\n")[0].split(b"\r\n")
+        assert sum(NUMBER in line for line in header) == fields
+        assert changed.replace(b"n" + NUMBER, b"") == mail.text
+        # the load writes one number into a field: two in one would leave the second as it is
+        assert all(line.count(NUMBER) <= 1 for line in changed.replace(b"\r\n\t", b"").split(b"\r\n"))
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ([0.001, 0.01, 0.1, 0.4], 4.0),
+        ([0.001, 0.01, 0.1, 1.6], 16.0),
+        ([0.001, 0.01, 0.1], 4.0),
+        ([0.001, 0.001, 0.019], 4.0),
+        ([0.1, 10.1, float("inf")], float("inf")),
+    ],
+)
+def test_growth_is_that_of_four_times_the_size(times: list[float], expected: float) -> None:
+    assert growth(times) == pytest.approx(expected)
+
+
+def test_dkimpy_finds_the_records_by_either_form_of_their_name() -> None:
+    answer = as_dns({"a._domainkey.hosted.example": b"v=DKIM1"})
+    assert [answer(name) for name in (b"a._domainkey.hosted.example.", "a._domainkey.hosted.example", b"b.")] == [
+        b"v=DKIM1",
+        b"v=DKIM1",
+        None,
+    ]
