@@ -133,7 +133,7 @@ def test_what_changes_in_words(config: Path, capsys: pytest.CaptureFixture[str])
     assert "PASS  hosted.example  forwarded  dmarc=pass  risk=0  no rule is called proved any more\n" in said
     assert "FAIL2" in said
     assert "FAIL1" not in said
-    assert "Rules of the new policy that took nothing\n  never\n" in said
+    assert "Rules of the new policy that match no message\n  never\n" in said
 
 
 def test_laundering_is_loud_and_tested_all_the_same(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,7 +158,7 @@ def test_rotated_files_and_torn_lines(config: Path, capsys: pytest.CaptureFixtur
     said = capsys.readouterr()
     assert json.loads(said.out)["records"] == 12
     assert json.loads(said.out)["torn"] == 1
-    assert said.err == f"dkimgate: {journal}: 1 torn line(s) passed over: a full disk or a killed process\n"
+    assert said.err == f"dkimgate: {journal}: 1 torn line(s) skipped: the disk was full, or a process was killed\n"
     # a record behind a torn one on the same line
     journal.write_bytes(whole[:200] + whole)
     assert as_json(config, "new.yaml", capsys, "--since", "1d")["records"] == 12

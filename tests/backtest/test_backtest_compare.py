@@ -179,7 +179,7 @@ def test_laundering_is_found(facts: Facts, new: Policy, laundered: str | None) -
             policy(
                 "rules: [{name: x, when: {origin: submitted}, sign: none}, {name: own, when: {own_signature: false}, sign: author}]"
             ),
-            "x stands ahead of own",
+            "x comes before own",
         ),
     ],
 )

@@ -366,11 +366,11 @@ def test_a_policy_that_is_too_hard_to_prove_starts_with_a_warning(
     gate = Gate.load(folder / "dkimgate.yaml")  # as the daemon does, which logs its warnings
     assert [each.code for each in gate.warnings] == ["policy.unproved"]
     assert cli.main(["check", "--config", str(folder / "dkimgate.yaml")]) == 1
-    assert "proved, but for hard, which is too hard (see above)" in " ".join(capsys.readouterr().out.split())
+    assert "proved, except for hard (too hard to prove, see the findings)" in " ".join(capsys.readouterr().out.split())
     assert cli.main(["policy", "show", "--policy", str(folder / "policy.yaml")]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert (
-        "It could not be proved of these rules" in shown
+        "There is no proof that these rules" in shown
         and "THE DAEMON REFUSES" not in shown
         and "it is proved" not in shown
     )
@@ -537,7 +537,7 @@ def test_the_proof_says_what_it_rests_on(
     cli.main(["check", "--config", str(folder / "dkimgate.yaml")])
     said = " ".join(capsys.readouterr().out.split())
     assert f"leaves from {leaves}" in said
-    assert f"Whether a message departs with a pass is predicted: {rests}" in said
+    assert f"The DMARC result on departure is a prediction: {rests}" in said
     cli.main(["check", "--config", str(folder / "dkimgate.yaml"), "--json"])
     told = json.loads(capsys.readouterr().out)
     assert told["proof"]["rests_on"].startswith(rests)

@@ -173,7 +173,10 @@ def test_log_tail_names_what_will_not_hold(
         (BROKEN, "the signature will not hold: Postfix breaks a line of references that can't be folded"),
         (EIGHT_BIT, "the signature will not hold at a host without 8BITMIME"),
         (replace(WWW, strict_dkim=True), "adkim=s"),
-        (replace(OWN, sending=Sending(body_broken=True)), "signed as Postfix will break its body lines"),
+        (
+            replace(OWN, sending=Sending(body_broken=True)),
+            "the signature fits the body lines as Postfix will break them",
+        ),
     ],
 )
 def test_log_show_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str], facts: Facts, words: str) -> None:

@@ -61,7 +61,7 @@ def test_the_table_and_the_sentence(
         said,
     )
     assert re.search(r"our user, logged in.* own-users +signed, dmarc=pass +signed, dmarc=pass\n", said)
-    assert "withheld 3 signatures that would have made bad mail look good, rewrote 3 senders" in said
+    assert "withheld 3 signatures that would have made bad mail look good. It rewrote 3 senders" in said
     assert cli.main(["demo", "--json"]) == 0
     assert [json.loads(row)["departs"] for row in capsys.readouterr().out.splitlines()] == ["fail"] * 3 + ["pass"] * 4
 
@@ -71,7 +71,7 @@ def test_a_wrong_outcome_is_status_1(
 ) -> None:
     monkeypatch.setattr(demo, "play", lambda: [dataclasses.replace(played[0], departs="pass"), *played[1:]])
     assert cli.main(["demo"]) == 1
-    assert "extortion.eml: not as it should be: departs pass, expected fail" in capsys.readouterr().out
+    assert "extortion.eml: unexpected result: departs pass, expected fail" in capsys.readouterr().out
 
 
 def test_the_receiver_is_not_fooled() -> None:

@@ -69,8 +69,8 @@ Rules, the first that matches decides
   no         own-users-at-risk      none of these matches: (origin is 'forwarded', wanted one of submitted, local); (client.relay is false, wanted true)
   decides    never-launder          sign: none, envelope: unalign
   not asked  arrived-authenticated  arrival.dmarc is 'fail', wanted pass
-  not asked  other-peoples-mail     would match too
-  not asked  default                would match too
+  not asked  other-peoples-mail     would also match
+  not asked  default                would also match
 
 decision   no signature of ours
            rule never-launder
@@ -115,7 +115,7 @@ def test_a_message_that_would_be_laundered_by_spf_is_a_finding(
     )
     said = capsys.readouterr().out
     assert "departure  dmarc=pass, by aligned SPF" in said
-    assert "`envelope: unalign` in the rule closes that door" in said
+    assert "`envelope: unalign` in the rule prevents that" in said
     assert "the policy allows this rule to launder: the old way, to be shown" in said
 
 

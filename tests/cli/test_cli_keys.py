@@ -325,4 +325,4 @@ def test_check_that_can_not_be_done(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_check_without_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings, _ = setup(tmp_path, 53, "")
     assert run("keys", "check", "--config", settings) == 1
-    assert "there are no keys" in capsys.readouterr().err
+    assert "there is no key" in capsys.readouterr().err

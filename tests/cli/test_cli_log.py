@@ -187,7 +187,7 @@ def test_torn_lines_and_strange_records_are_told_and_passed_over(
     said = capsys.readouterr()
     assert ids(said.out) == ["B", "C"]
     assert "a record of version 2 that can't be shown" in said.out
-    assert "2 torn line(s) passed over" in said.err
+    assert "2 torn line(s) skipped" in said.err
 
 
 def test_an_error_and_a_refusal_stand_at_the_end_of_the_line(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,7 +211,7 @@ def test_what_was_only_observed_is_told_as_such(journal: Path, capsys: pytest.Ca
     said = capsys.readouterr().out
     assert "signed by hosted.example\n" in said
     assert (
-        "mode: observe: signs whatever is hosted and changes nothing; enforce would say sign: none, hold: arrived with fail"
+        "mode: observe: all mail of hosted domains is signed, and nothing is changed; enforce would do: sign: none, hold: arrived with fail"
         in said
     )
     assert "it arrived badly and will look good" in said

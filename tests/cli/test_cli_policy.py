@@ -116,7 +116,7 @@ def test_json_tells_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -
     assert case["decided"]["envelope"] == "unalign" and case["decided"]["departure"] == "fail"
     assert {
         "about": "why not",
-        "text": "rest (policy.yaml:12): would match too, but never-launder stands before it",
+        "text": "rest (policy.yaml:12): would also match, but never-launder comes first",
     } in case["why"]
 
 
@@ -129,7 +129,7 @@ def test_verbose_tells_of_every_case_what_decided(folder: Path, capsys: pytest.C
 
 def test_a_rule_that_the_policy_has_not_fails_the_case(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["policy", "test", write(folder, FORGED + "  expect: {rule: never-launders}\n")]) == 1
-    assert "why      no rule is called 'never-launders'; did you mean 'never-launder'?" in capsys.readouterr().out
+    assert "why      there is no rule 'never-launders'; did you mean 'never-launder'?" in capsys.readouterr().out
 
 
 def test_cases_that_see_nothing_wrong_do_not_hide_that_a_policy_launders(
@@ -141,7 +141,7 @@ def test_cases_that_see_nothing_wrong_do_not_hide_that_a_policy_launders(
     assert cli.main(["policy", "test", file]) == 0
     said = capsys.readouterr().out
     assert "all as expected" in said
-    assert "no daemon starts with this policy, for the rule never-launder" in said
+    assert "the daemon does not start with this policy, because of the rule never-launder" in said
     assert cli.main(["policy", "test", "--json", file]) == 0
     assert json.loads(capsys.readouterr().out)["files"][0]["unsafe"] == ["never-launder"]
     (folder / "policy.yaml").write_text(POLICY)
@@ -275,10 +275,11 @@ def test_show_in_words(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert ["default", "no rule matches it", "not signed"] in rows
     assert ["100", "on arrival DMARC failed"] in rows
     assert (
-        "No rule makes mail look genuine that arrived badly from outside: it is proved, and there are no exceptions."
-        in said
+        "No rule makes mail look genuine that arrived badly from outside. This is proved, without exceptions." in said
     )
-    assert "Where they are unknown, every sender of the author's domain is taken to pass." in " ".join(said.split())
+    assert "If it does not know them, it assumes that every sender of the author's domain passes." in " ".join(
+        said.split()
+    )
 
 
 def test_show_does_not_praise_what_launders(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -296,7 +297,7 @@ def test_show_does_not_praise_what_launders(folder: Path, capsys: pytest.Capture
         (folder / "policy.yaml").read_text().replace("version: 1", "version: 1\nmode: observe")
     )
     assert cli.main(["policy", "show", "--policy", "bad.yaml"]) == 0
-    assert "Watching, it stops nothing." in capsys.readouterr().out
+    assert "But this policy only watches, and stops nothing." in capsys.readouterr().out
 
 
 def test_show_tells_what_only_watches_and_what_may_launder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -307,9 +308,9 @@ def test_show_tells_what_only_watches_and_what_may_launder(folder: Path, capsys:
     assert cli.main(["policy", "show", "--config", "dkimgate.yaml"]) == 0
     said = capsys.readouterr().out
     assert (
-        "IT ONLY WATCHES" in said
+        "THIS POLICY ONLY WATCHES" in said
         and "from outside: a.\n" in said
-        and "The reason that is given: a week of looking\n" in said
+        and "The reason: a week of looking\n" in said
     )
     assert "Nothing: every message has a risk of 0." in said
 

@@ -185,7 +185,7 @@ def test_failing_abort_harms_nobody(daemon: Daemon) -> None:
         client.end_of_header()
         client.abort()
         assert client.send(mail(), BODY).accepted
-    assert "giving a message up: RuntimeError: abort" in daemon.log
+    assert "can't end a message that was given up: RuntimeError: abort" in daemon.log
 
 
 def test_helo_that_is_no_text_costs_a_line_in_the_log_and_nothing_else(daemon: Daemon) -> None:

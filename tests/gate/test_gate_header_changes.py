@@ -298,4 +298,4 @@ def test_a_header_that_was_not_read_whole_is_not_changed() -> None:
     """A signature may stand in the rest."""
     message = Message(header=fields(FROM + SUBJECT), problem="the header has more than 20000 fields")
     found = plan(message, Facts(), Decision("rule", **ALL))
-    assert found == HeaderChanges(not_done=("nothing of the header is changed: the header has more than 20000 fields",))
+    assert found == HeaderChanges(not_done=("the header is not changed: the header has more than 20000 fields",))

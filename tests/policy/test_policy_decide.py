@@ -80,7 +80,7 @@ WITHHELD = [
     (
         Sign.AUTHOR,
         replace(OURS, own_signature=True),
-        "it bears a valid signature of ours for hosted.example already",
+        "it has a valid signature of ours for hosted.example already",
     ),
     (Sign.FORWARDER, replace(OURS, own_signature=True), None),
     (Sign.AUTHOR, replace(OURS, author=None), "there is no single author domain: unknown why"),

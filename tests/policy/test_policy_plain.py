@@ -39,7 +39,7 @@ def does(keys: str) -> list[str]:
             "origin: [local, forwarded]",
             "it came from outside and is being passed on or a program on a host of ours has made it",
         ),
-        ("arrival.dmarc: [pass, none]", "on arrival DMARC passed or had nothing to go by"),
+        ("arrival.dmarc: [pass, none]", "on arrival DMARC passed or found no policy"),
         ("upstream.dmarc: present", "at a host that isn't ours DMARC did badly"),
         ("from: hosted", "its author's domain is one of ours"),
         ('from: [hosted, "*.partner.example"]', "its author's domain is one of ours or *.partner.example"),
@@ -56,7 +56,7 @@ def does(keys: str) -> list[str]:
         ("not: {spam: true}", "it is not spam"),
         ("not: {spam: false}", "it is spam"),
         ("not: {from: hosted}", "it is not so that its author's domain is one of ours"),
-        ("any: [{spam: true}, {own_signature: false}]", "it is spam, or it bears no signature of ours yet"),
+        ("any: [{spam: true}, {own_signature: false}]", "it is spam, or it has no signature of ours yet"),
         (
             "spam: false, any: [{from: hosted}, {not: {any: [{arrival.spf: fail}, {arrival.dkim: fail}]}}]",
             "it is not spam, and (its author's domain is one of ours, or it is not so that "

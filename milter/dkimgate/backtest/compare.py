@@ -57,7 +57,7 @@ _WORDS = {
     Kind.DISCARDED: "newly discarded",
     Kind.DEFERRED: "newly deferred",
     Kind.HELD: "newly held",
-    Kind.ACCEPTED: "newly let through",
+    Kind.ACCEPTED: "newly accepted",
     Kind.WORSE: "departure: no longer pass",
     Kind.BETTER: "departure: newly pass",
     Kind.DEPARTURE: "departure: none or fail, the other way round",
@@ -175,7 +175,7 @@ def why(compared: Compared, policy: Policy) -> str:
     return (
         f"not {compared.old.rule}: {reason}"
         if reason is not None
-        else f"{compared.new.rule} stands ahead of {compared.old.rule}"
+        else f"{compared.new.rule} comes before {compared.old.rule}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Whom the daemon of this host runs as: new keys and secrets are made for it."""
+"""The user of the daemon on this host: new keys and secrets are made for it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dkimgate.config.problem import ConfigError
 
 
 def account() -> str:
-    """The user that the configuration in its usual place names, else the one that `make install` makes."""
+    """The user that the configuration in its default place names, else the user that `make install` makes."""
     try:
         return dkimgate_yaml.load(dkimgate_yaml.DEFAULT_FILE).user or secret_file.ACCOUNT
     except ConfigError:

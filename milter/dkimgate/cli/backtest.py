@@ -117,7 +117,7 @@ def run(options: argparse.Namespace) -> int:
     finally:
         progress.clear()
     if tally.torn and not _is_no_journal(tally):
-        complain(f"{journal}: {tally.torn} torn line(s) passed over: a full disk or a killed process")
+        complain(f"{journal}: {tally.torn} torn line(s) skipped: the disk was full, or a process was killed")
     if not tally.records:
         raise CommandError("journal.no-records", _nothing(tally), journal)
     notes = _notes(tally, settings, options.config)
@@ -183,8 +183,8 @@ def _notes(tally: Tally, settings: dkimgate_yaml.Config | None, file: Path) -> l
         ]
     if _unaligns(policy) and tally.untold:
         text = (
-            f"{tally.untold} records are too old to tell whether the sender can be rewritten: to `envelope: unalign` "
-            "it can't"
+            f"{tally.untold} records are too old to tell whether the sender can be rewritten: the backtest assumes "
+            "that it can't"
         )
         notes.append(text)
     return notes
@@ -200,7 +200,7 @@ def _show(tally: Tally, journal: Path, notes: list[str], screen: Screen) -> None
         screen.line(("note  ", DOUBT), note)
     _show_laundering(tally, screen)
     if tally.changed:
-        screen.title("What changes (a message may stand in several lines)")
+        screen.title("What changes (a message can be in several lines)")
         rows: list[list[Cell]] = [
             [
                 (str(tally.kinds[kind]), BAD if kind in _LOUD else ""),
@@ -214,7 +214,7 @@ def _show(tally: Tally, journal: Path, notes: list[str], screen: Screen) -> None
         _show_rules(tally, screen)
         _show_authors(tally, screen)
     if tally.unused_rules():
-        screen.title("Rules of the new policy that took nothing")
+        screen.title("Rules of the new policy that match no message")
         screen.table([[name] for name in tally.unused_rules()])
 
 
@@ -243,9 +243,7 @@ def _head(tally: Tally, journal: Path) -> list[list[Cell]]:
 def _show_laundering(tally: Tally, screen: Screen) -> None:
     if not tally.laundered:
         return
-    screen.title(
-        "LAUNDERING under the new policy: it came from outside without a pass, or as spam, and leaves looking good"
-    )
+    screen.title("LAUNDERING under the new policy: mail from outside without a pass, or spam, would look good")
     screen.table([[(str(count), BAD), rule] for rule, count in tally.laundered.most_common()])
     _show_examples([each for rule in tally.laundered for each in reversed(tally.examples.get(rule, []))], screen)
 

@@ -11,7 +11,8 @@ from dkimgate.postfix.way_out import Known, WayOut
 
 
 def findings(gate: Gate) -> Iterator[Finding]:
-    """What a postmaster should know of it. What changes senders is among the warnings of the gate itself."""
+    """What a postmaster should know about the way that mail leaves. Changes of senders are among the warnings of the
+    gate itself."""
     way, settings = gate.way_out, gate.config
     addresses = ", ".join(map(str, way.addresses))
     if way.known is Known.UNKNOWN:

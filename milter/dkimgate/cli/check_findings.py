@@ -1,4 +1,4 @@
-"""What `check` finds in a configuration that was loaded: errors, what is probably not meant, what is good to know."""
+"""What `check` finds in a configuration that loads: errors, probable errors, and what is good to know."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Behind which trusted networks may strangers stand? Bridges and gateways of this host, and networks that are too large
-to know."""
+"""Can strangers come through a trusted network? Finds bridges and gateways of this host, and large networks."""
 
 from __future__ import annotations
 
@@ -30,8 +29,8 @@ def _read(file: Path) -> str:
 
 
 def of(trust: Trust, routes: str, bridges: Collection[str], routes6: str = "") -> Iterator[Finding]:
-    """The same, of the texts of /proc/net/route and /proc/net/ipv6_route and the names of the bridges. Nothing where
-    the configuration says that it is meant so."""
+    """The same, from the texts of /proc/net/route and /proc/net/ipv6_route and the names of the bridges. No findings if
+    the configuration allows it (`trust.wide`)."""
     if not trust.wide:
         held = [*hidden(routes, bridges), *hidden6(routes6, bridges)]
         for network in trust.networks:

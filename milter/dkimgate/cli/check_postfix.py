@@ -1,4 +1,4 @@
-"""What the Postfix of this host says of itself, beside what the configuration says of it."""
+"""Compares the settings of Postfix on this host with the configuration."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from dkimgate.postfix import this_host
 
 
 def hosts(settings: Config) -> Iterator[Finding]:
-    """Does `trust.hosts` name this Postfix, by every name that it writes into Received? No hosts at all are told of
-    elsewhere."""
+    """Does `trust.hosts` contain every name that this Postfix writes into Received? `check_findings` reports an empty
+    list."""
     asked = this_host.this_host().postfix()
     if asked is None or not settings.trust.hosts:
         return

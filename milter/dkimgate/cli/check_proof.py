@@ -29,32 +29,27 @@ def proved(policy: Policy) -> Proved:
 
 
 def show(policy: Policy, found: Proved, screen: Screen, rests_on: str) -> None:
-    """What was proved, what it rests on, and for each rule what another one takes from it."""
+    """Print the result of the proof, its assumptions, and for each rule a message that another rule takes first."""
     screen.title("Proof")
     launders = sorted({each.rule.name for each in found.proof.launders})
-    but = f", but for what {', '.join(launders)} may do" if launders else ""
+    but = f", except for {', '.join(launders)}" if launders else ""
     doubtful = report.doubtful(policy, found.proof)
-    but += (
-        f", but for {', '.join(doubtful)}, which {'is' if len(doubtful) == 1 else 'are'} too hard (see above)"
-        if doubtful
-        else ""
-    )
+    but += f", except for {', '.join(doubtful)} (too hard to prove, see the findings)" if doubtful else ""
     over = f"over {len(policy.rules)} rules in {found.seconds:.2g} s"
     screen.line(
         (f"  proved{but}", DOUBT if but else GOOD),
-        ": no message that arrived badly from outside gets an aligned signature, and none departs with a DMARC pass "
-        "that it did not "
-        f"arrive with ({over}). Whether a message departs with a pass is predicted: {rests_on}.",
+        ": no message that arrived badly from outside gets an aligned signature, and no message departs with a DMARC "
+        f"pass without an arrival with pass ({over}). The DMARC result on departure is a prediction: {rests_on}.",
     )
     rows: list[list[Cell]] = [
         [each.rule.name, f"{each.taker.name} comes first", (report.summary(each.witness), DIM)]
         for each in found.overlaps
     ]
     if found.uncovered is not None:
-        rows.append(["default", "takes what no rule does", (report.summary(found.uncovered), DIM)])
+        rows.append(["default", "takes all other mail", (report.summary(found.uncovered), DIM)])
     if rows:
         screen.line(
-            ("  For information: where several rules match a message, the first decides. One such message a rule:", DIM)
+            ("  For information: if several rules match a message, the first decides. An example for each rule:", DIM)
         )
         screen.table(rows)
 

@@ -1,5 +1,4 @@
-"""What `check` says of our signatures on their way: what Postfix changes behind the gate, and how often the journal
-tells of it."""
+"""What `check` says about our signatures after they are made: changes by Postfix, and their number in the journal."""
 
 from __future__ import annotations
 
@@ -29,7 +28,7 @@ _CHECKS = ("smtp_header_checks", "smtp_mime_header_checks", "smtp_nested_header_
 
 
 def findings(settings: Config, smtp: Smtp) -> Iterator[Finding]:
-    """`smtp` is what the gate goes by."""
+    """`smtp`: the settings of smtp(8) that the gate uses."""
     asked = this_host.this_host().postfix()
     if asked is not None:
         yield from _of_postfix(asked, smtp)

@@ -46,7 +46,7 @@ _HOMES = ("/home", "/root", "/run/user")
 
 
 def credentials_from_elsewhere(settings: Config) -> Iterator[Finding]:
-    """Keys and secrets that systemd hands over, where it does not run the service."""
+    """Keys and secrets from systemd credentials, if the service does not run here."""
     secrets = [each.secret_file for each in (settings.unalign, settings.passport) if each is not None]
     files = (*(key.file for key in settings.keys), *secrets)
     absent = [file for file in files if credentials.is_credential(file) and not credentials.is_there(file)]

@@ -51,8 +51,8 @@ _LOGGED_IN = Connection("198.51.100.7", "laptop.example", "laptop.example", "aik
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A built-in message, and what must become of it: by which rule, signed or not, and the next receiver's DMARC
-    result with the gate and without."""
+    """A built-in message and its expected result: the rule, signed or not, and the DMARC result at the next receiver
+    with the gate and without."""
 
     file: str
     title: str
@@ -98,8 +98,7 @@ CASES = (
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What became of a message with the gate and without: our records of it, and the DMARC results of the next
-    receiver."""
+    """The result of a message with the gate and without: our records, and the DMARC results of the next receiver."""
 
     case: Case
     record: Record
@@ -216,13 +215,13 @@ def _print(outcomes: list[Shown], wrong: list[Shown], seconds: float, screen: Sc
     screen.table([_row(outcome) for outcome in outcomes], header=header, indent=0)
     screen.line()
     for outcome in wrong:
-        screen.line((f"{outcome.case.file}: not as it should be: {outcome.wrong}", BAD))
+        screen.line((f"{outcome.case.file}: unexpected result: {outcome.wrong}", BAD))
     held = sum(outcome.ungated == "pass" != outcome.departs for outcome in outcomes)
     made = sum(outcome.signed for outcome in outcomes)
     rewritten = sum(outcome.record.decision.envelope is EnvelopeAction.UNALIGN for outcome in outcomes)
     screen.line(
-        f"The gate withheld {held} signatures that would have made bad mail look good, rewrote {rewritten} senders "
-        f"that would have done so by SPF, and made the {made} signatures that were earned. ",
+        f"The gate withheld {held} signatures that would have made bad mail look good. It rewrote {rewritten} senders "
+        f"that would have passed SPF. It made the {made} signatures that were earned. ",
         (f"({seconds:.1f} s; dkimpy verified the signatures, pyspf the senders)", DIM),
     )
 

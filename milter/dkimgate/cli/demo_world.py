@@ -203,7 +203,7 @@ def _write_secret(file: Path, content: bytes) -> None:
 
 @contextmanager
 def daemons(files: dict[str, Path]) -> Iterator[dict[str, str]]:
-    """A real daemon for each configuration; what is given is where they listen."""
+    """A real daemon for each configuration. Yields the addresses of their sockets."""
     running: dict[str, tuple[subprocess.Popen[bytes], Path]] = {}
     try:
         for name, file in files.items():

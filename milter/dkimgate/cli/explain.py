@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
         passage = gate.rehearse(message, body, stored.arrived(message))
         told, assessment = passage.recorded, passage.assessment
         if told is None:
-            complain(f"{name}: nothing can be told of it")
+            complain(f"{name}: the message could not be judged")
             status = 2
             continue
         if options.json:
@@ -151,7 +151,7 @@ def _rules(gate: Gate, assessment: Assessment) -> list[list[Cell]]:
             action = does(rule) + (f"; not signed: {held_back}" if held_back else "")
             rows.append([("decides", GOOD), (rule.name, TITLE), action])
         elif decided:
-            rows.append([("not asked", DIM), (rule.name, DIM), (reason or "would match too", DIM)])
+            rows.append([("not asked", DIM), (rule.name, DIM), (reason or "would also match", DIM)])
         else:
             rows.append([("no", DIM), rule.name, reason or ""])
     return rows

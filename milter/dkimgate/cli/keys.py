@@ -143,8 +143,7 @@ def run_new(args: argparse.Namespace) -> int:
 
 
 def run_check(args: argparse.Namespace) -> int:
-    """`dkimgate keys check`. Returns 0 where all keys agree with DNS, 1 where some don't, 2 where that can't be
-    told."""
+    """`dkimgate keys check`. Returns 0 if all keys agree with DNS, 1 if a key does not, 2 if DNS gives no answer."""
     try:
         settings = dkimgate_yaml.load(args.config)
         keys, warnings = load_keys(settings.keys)
@@ -158,9 +157,7 @@ def run_check(args: argparse.Namespace) -> int:
     for warning in warnings:
         print(f"warning: {visible(str(warning))}", file=sys.stderr)
     if not keys:
-        print(
-            f"{args.config}: there are no keys, so nothing can be signed: see dkimgate keys new --help", file=sys.stderr
-        )
+        print(f"{args.config}: there is no key, so nothing is signed: see dkimgate keys new --help", file=sys.stderr)
         return 1
     # one dead server must not cost its deadline for each key in turn
     with ThreadPoolExecutor(max_workers=8) as pool:
@@ -219,7 +216,7 @@ def _selector(text: str) -> str:
     selector = _domain(text)
     if "_domainkey" in selector.split("."):
         raise argparse.ArgumentTypeError(
-            f"{text!r}: expected what stands ahead of ._domainkey alone, such as {selector.split('.')[0]}"
+            f"{text!r}: expected only the part before ._domainkey, such as {selector.split('.')[0]}"
         )
     return selector
 
@@ -277,10 +274,11 @@ def _ask(resolver: dns.resolver.Resolver, key: SigningKey) -> KeyFinding:
 def _print_strict(keys: list[SigningKey], strict: set[str]) -> None:
     for name in sorted(strict):
         below = sorted(key.domain for key in keys if key.domain.endswith(f".{name}"))
-        have = f" (keys of their own have {', '.join(dict.fromkeys(below))})" if below else ""
+        have = f" ({', '.join(dict.fromkeys(below))} has one)" if below else ""
         print(
             f"\nThe DMARC record of {name} says adkim=s: the key signs for {name} itself. Mail of its sub-domains "
-            f"that is signed with it departs with dmarc=fail; give each a key of its own{have}, or take adkim=s away."
+            f"that is signed with it departs with dmarc=fail. Give each subdomain its own key{have}, or remove "
+            "adkim=s."
         )
 
 

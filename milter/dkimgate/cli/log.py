@@ -264,7 +264,7 @@ def _is(record: Json, name: str) -> bool:
 
 def _tell_torn(reader: Reader, file: Path) -> None:
     if reader.torn:
-        complain(f"{file}: {reader.torn} torn line(s) passed over: a full disk or a killed process")
+        complain(f"{file}: {reader.torn} torn line(s) skipped: the disk was full, or a process was killed")
 
 
 class _Printer:

@@ -84,6 +84,6 @@ def run_new_secret(args: argparse.Namespace) -> int:
 def _id(text: str) -> str:
     if not is_id(text):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no id: expected at most 32 letters, digits, dots, underscores and hyphens"
+            f"{text!r} is not an id: expected at most 32 letters, digits, dots, underscores and hyphens"
         )
     return text

@@ -15,18 +15,19 @@ from dkimgate.policy.language import loader
 from dkimgate.policy.language.model import Policy, Rule
 from dkimgate.policy.proof import prove, report
 
-_ENFORCE = "It is in force: what it says is done."
-_OBSERVE = "IT ONLY WATCHES: everything of ours is signed as if it were not there; the records tell what it would do."
+_ENFORCE = "This policy is in force."
+_OBSERVE = (
+    "THIS POLICY ONLY WATCHES: all mail of our domains is signed as if there were no gate. The records tell what the "
+    "policy would do."
+)
 _RESTS_ON = (
-    "Whether a sender passes SPF is looked up for the addresses that mail leaves from. Where they are unknown, every "
-    "sender of the "
-    "author's domain is taken to pass. `dkimgate check` says which of the two holds on this host."
+    "The gate looks up SPF for the addresses that mail leaves from. If it does not know them, it assumes that every "
+    "sender of the author's domain passes. `dkimgate check` tells which is true on this host."
 )
 _WORDS = (
-    "DMARC tells whether mail comes from its author's domain: by SPF, the list of hosts that send for a domain, or by "
-    "DKIM, a signature.",
-    "Signing a message for its author's domain makes DMARC pass at every receiver. In names and addresses, * stands "
-    "for any text.",
+    "DMARC tells whether mail comes from its author's domain. It uses SPF, the list of hosts that send for a domain, "
+    "and DKIM, a signature.",
+    "A signature for the author's domain makes DMARC pass at every receiver. In names and addresses, * means any text.",
 )
 
 
@@ -48,12 +49,12 @@ def run(options: argparse.Namespace) -> int:
 def _print(policy: Policy, screen: Screen) -> None:
     screen.line(("The policy ", ""), (policy.file, TITLE))
     screen.line((_OBSERVE, DOUBT) if policy.mode == "observe" else (_ENFORCE, GOOD))
-    screen.title("Rules: the first that matches a message decides, and those below it are not asked")
+    screen.title("Rules: the first rule that matches a message decides")
     screen.table(_rules(policy), header=("", "rule", "matches a message if", "then the message is"))
     screen.title("Risk: what counts against a message")
     if policy.weights.parts or policy.weights.per_required:
         screen.table(_weights(policy), header=("adds", "if"))
-        screen.table([[("Nothing is ever subtracted. A message without any of these has a risk of 0.", DIM)]])
+        screen.table([[("Nothing lowers the risk. A message without any of these has a risk of 0.", DIM)]])
     else:
         screen.table([["Nothing: every message has a risk of 0."]])
     screen.title("Forgeries")
@@ -94,10 +95,7 @@ def _style(rule: Rule) -> str:
 def _weights(policy: Policy) -> list[list[Cell]]:
     weighty = [(weight, plain_words.part(name)) for name, weight in policy.weights.parts if weight]
     if policy.weights.per_required:
-        spam = (
-            "a spam filter calls it spam; in proportion to its score: half of the score adds half of it, twice the "
-            "score twice"
-        )
+        spam = "its spam score is exactly the limit of the spam filter; other scores add in proportion"
         weighty.append((policy.weights.per_required, spam))
     return [[f"{weight:g}".rjust(7), text] for weight, text in sorted(weighty, key=lambda entry: -entry[0])]
 
@@ -112,32 +110,29 @@ def _laundering(policy: Policy) -> list[Cell]:
                 f"THE DAEMON REFUSES THIS POLICY: {why}: {', '.join(refused)}.",
                 BAD,
             ),
-            f"`dkimgate check --policy {policy.file}` shows such a message for each.",
+            f"`dkimgate check --policy {policy.file}` shows such a message for each rule.",
         ]
     if doubtful:
         return [
             (
-                "It could not be proved of these rules that they make no mail look genuine that arrived badly from "
-                "outside: "
+                "There is no proof that these rules never make mail look genuine that arrived badly from outside: "
                 f"{', '.join(doubtful)}.",
                 BAD,
             ),
-            "Where they would, each such message is refused its signature or its envelope when it comes. "
-            f"`dkimgate check --policy {policy.file}` names the condition that is too hard.",
+            f"The guards stop every such message. `dkimgate check --policy {policy.file}` names the condition that is "
+            "too hard to prove.",
         ]
     if not policy.allow_laundering:
         if policy.mode == "observe":
             return [
-                "In force, no rule makes mail look genuine that arrived badly from outside. Watching, it stops nothing."
+                "In force, no rule would make mail look genuine that arrived badly from outside. But this policy "
+                "only watches, and stops nothing."
             ]
-        return [
-            "No rule makes mail look genuine that arrived badly from outside: it is proved, and there are no "
-            "exceptions."
-        ]
+        return ["No rule makes mail look genuine that arrived badly from outside. This is proved, without exceptions."]
     names = ", ".join(policy.allow_laundering)
     return [
-        (f"By way of exception these rules may make mail look genuine that arrived badly from outside: {names}.", BAD),
-        f"The reason that is given: {policy.laundering_reason}",
+        (f"These rules are exceptions: they may make mail look genuine that arrived badly from outside: {names}.", BAD),
+        f"The reason: {policy.laundering_reason}",
     ]
 
 

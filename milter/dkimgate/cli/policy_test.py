@@ -73,8 +73,7 @@ def run(options: argparse.Namespace) -> int:
                 many = f"the rule{'s' if len(unsafe) > 1 else ''} {', '.join(unsafe)}"
                 screen.line(
                     (
-                        f"  whatever the cases say: no daemon starts with this policy, for {many} (dkimgate check "
-                        "shows why)",
+                        f"  the daemon does not start with this policy, because of {many} (dkimgate check shows why)",
                         BAD,
                     )
                 )
@@ -143,10 +142,10 @@ def _why(case: Case, assessment: Assessment, policy: Policy) -> list[tuple[str, 
         wanted = policy.rule(name)
         if wanted is None:
             known = [rule.name for rule in policy.all_rules]
-            why.append(("why", f"no rule is called {name!r}{nearest(name, known)}"))
+            why.append(("why", f"there is no rule {name!r}{nearest(name, known)}"))
             continue
         rules.append(wanted)
-        reason = why_not(wanted, facts, decision.risk) or f"would match too, but {decision.rule} stands before it"
+        reason = why_not(wanted, facts, decision.risk) or f"would also match, but {decision.rule} comes first"
         why.append(("why not", f"{_place(policy, wanted)}: {reason}"))
     held_back = withheld(deciding, facts) if deciding else None
     if deciding is not None and held_back is not None:

@@ -35,8 +35,8 @@ def arrived_badly(record: Record) -> bool:
 
 
 def laundered(record: Record) -> bool:
-    """It leaves, and breaks the first law, or is spam from outside that goes on with the pass with which it arrived: no
-    fault of the policy, but whoever asks about one message is to hear of it."""
+    """The message leaves and breaks the first law; or it is spam from outside that keeps its pass. The policy is not
+    wrong then, but a person who asks about this message should know."""
     departure = record.departure
     if record.origin is None or departure is None or not departs(record):
         return False
@@ -153,7 +153,7 @@ def _claims(record: Record) -> list[list[Cell]]:
             [f"{claim.method}={claim.result}{_numbers(claim)}", (str(claim.standing), style), told, (claim.why, DIM)]
         )
     if len(rows) >= CLAIM_LIMIT:
-        rows.append([f"(a record holds {CLAIM_LIMIT} at most)"])
+        rows.append([f"(a record has at most {CLAIM_LIMIT} claims)"])
     return rows
 
 
@@ -161,13 +161,13 @@ def _judgement(record: Record, found: Arrival) -> list[list[Cell]]:
     how = f"{'badly' if found.badly else 'not badly'}; {'a' if found.aligned else 'no'} pass is aligned with the author"
     rows: list[list[Cell]] = [["arrival", (f"{arrival(found)} ({how})", BAD if found.badly else GOOD)]]
     if record.upstream.dmarc:
-        rows.append(["upstream", f"dmarc={record.upstream.dmarc}, say hosts that are not ours"])
+        rows.append(["upstream", f"dmarc={record.upstream.dmarc}, stated by hosts that are not ours"])
     signs = [sign.name for sign in fields(HeaderSigns) if getattr(record.header, sign.name, False)]
     if signs:
         rows.append(["header", ", ".join(signs)])
     if record.risk is not None:
         parts = " + ".join(f"{name} {number(weight)}" for name, weight in record.risk.parts.items())
-        rows.append(["risk", number(record.risk.score) + (f" = {parts}" if parts else ": nothing adds to it")])
+        rows.append(["risk", number(record.risk.score) + (f" = {parts}" if parts else ": nothing adds to the risk")])
     return rows
 
 
@@ -195,8 +195,8 @@ def _end(record: Record) -> list[list[Cell]]:
                 [
                     "",
                     (
-                        f"mode: observe: signs whatever is hosted and changes nothing; enforce would say "
-                        f"{_would(decision)}",
+                        "mode: observe: all mail of hosted domains is signed, and nothing is changed; enforce would "
+                        f"do: {_would(decision)}",
                         DOUBT,
                     ),
                 ]
@@ -235,16 +235,16 @@ def _on_the_way(record: Record) -> list[tuple[str, str]]:
             (f"the signature will not hold: Postfix breaks a line of {broken_fields} that can't be folded", BAD)
         )
     elif holds is Holds.NO:
-        lines.append(("the signature that it bears will not hold: Postfix breaks lines that it covers", BAD))
+        lines.append(("its DKIM signature will not be valid: Postfix breaks lines that the signature covers", BAD))
     elif holds is Holds.MAYBE:
         lines.append(("the signature will not hold at a host without 8BITMIME: it declares 8-bit content", DOUBT))
     if sending.body_broken and record.decision.signatures:
-        lines.append(("signed as Postfix will break its body lines", DIM))
+        lines.append(("the signature fits the body lines as Postfix will break them", DIM))
     if record.outgoing is not None and record.outgoing.strict_dkim and record.author != record.hosted:
         lines.append(
             (
                 f"the DMARC record of {record.author} says adkim=s: a key of {record.hosted or 'another domain'} does "
-                f"not align",
+                "not align",
                 DOUBT,
             )
         )
@@ -275,5 +275,5 @@ def _door(record: Record) -> str:
     if record.departure is not None and record.departure.dkim_aligned:
         return "an aligned DKIM signature"
     assumed = record.outgoing is not None and record.outgoing.spf_source == "assumed"
-    source = "assumed: not known, or not to be looked up" if assumed else "looked up"
-    return f"SPF passes for its sender from here ({source}); `envelope: unalign` in the rule closes that door"
+    source = "assumed, because it can't be looked up" if assumed else "looked up"
+    return f"SPF passes for its sender from this host ({source}); `envelope: unalign` in the rule prevents that"

@@ -45,8 +45,8 @@ can't run
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of one address. `action` is "rewritten", "restored", "unchanged" or "refused"; `why`, in words, and
-    its `code` go with the last two."""
+    """The result for one address. `action` is "rewritten", "restored", "unchanged" or "refused". The last two have
+    `why`, in words, and its `code`."""
 
     address: str
     action: str
@@ -115,7 +115,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def answer(written: str, domain: str, secrets: Secrets, now: float) -> Answer:
-    """What becomes of an address, as somebody wrote it: in our domain it is restored, elsewhere rewritten."""
+    """Restore an address in our domain, or rewrite any other address."""
     address = written.strip()
     if address.startswith("<") and address.endswith(">"):
         address = address[1:-1]

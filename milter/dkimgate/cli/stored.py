@@ -11,7 +11,8 @@ from dkimgate.message.message import Connection, Envelope, Message, split_messag
 
 
 def connection(client: str | None, helo: str | None, auth: str | None) -> Connection:
-    """Who hands the message in. Without `client` it is this host. Raises ValueError where `client` is no IP address."""
+    """The client that hands the message in; without `client`, this host. Raises ValueError if `client` is not an IP
+    address."""
     if client is None:
         return Connection("127.0.0.1", "localhost", helo or "localhost", auth)
     return Connection(str(ipaddress.ip_address(client)), None, helo, auth)
@@ -37,7 +38,7 @@ def arrived(message: Message) -> float | None:
 
 
 def when(text: str) -> float | None:
-    """A date of a header field, in seconds since the epoch; None where it is none."""
+    """The date of a header field, in seconds since the epoch; None if there is no valid date."""
     try:
         return parsedate_to_datetime(text).timestamp()
     except (ValueError, TypeError, OverflowError, IndexError):

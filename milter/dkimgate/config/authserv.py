@@ -24,7 +24,7 @@ _JOB_ID = re.compile(r"[A-Za-z0-9-]{1,100}")
 
 
 def valid(entry: str) -> str:
-    """An entry as it is. Raises ValueError where a star stands elsewhere than in a pattern."""
+    """The entry itself. Raises BadValue if it contains a star outside a pattern."""
     name = entry.removesuffix(_JOB).removeprefix(_BELOW)
     if "*" in name or not name:
         raise BadValue(
@@ -41,7 +41,7 @@ def is_one(name: str, entries: tuple[str, ...]) -> bool:
 
 
 def is_spelled(name: str, entries: tuple[str, ...]) -> bool:
-    """The same, in the very spelling of the entry but for case."""
+    """The same, in exactly the spelling of the entry, except for case."""
     return _compiled(entries, str.lower).match(name)
 
 
@@ -52,14 +52,15 @@ def without_job_ids(entries: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def names(entries: tuple[str, ...]) -> tuple[str, ...]:
-    """Those that are no patterns."""
+    """The entries that are not patterns."""
     return tuple(entry for entry in entries if "*" not in entry)
 
 
 @functools.lru_cache(maxsize=16)
 def spellings(entries: tuple[str, ...]) -> frozenset[str]:
-    """What stands in every text that holds one of them: each name as configured, in A-labels, in U-labels; in lower
-    case. Cached: it is asked for several times a message, and took a sixth of the time of one that is refused."""
+    """The spellings of all entries: as configured, in A-labels, in U-labels; in lower case. Every text with an entry
+    contains one of them. Cached: one message asks several times, and it took a sixth of the time of a refused
+    message."""
     plain = [entry.removesuffix(_JOB).removeprefix("*") for entry in entries]
     labels = {_in_a_labels(name) for name in plain}
     return frozenset({*labels, *map(_in_u_labels, labels), *(name.lower() for name in plain)})

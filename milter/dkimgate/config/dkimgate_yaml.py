@@ -124,7 +124,7 @@ class Trust(Section):
     `pass` also counts in a place where a sender could have written it. If in doubt: `false`."""
 
     def is_host(self, name: str | None) -> bool:
-        """Is that the name of a host of ours? Case and a trailing dot don't matter; `*.` stands for one label or
+        """Is that the name of a host of ours? Case and a dot at the end don't matter. `*.` matches one label or
         more."""
         if not name:
             return False
@@ -132,7 +132,7 @@ class Trust(Section):
         return any(fnmatch.fnmatchcase(name, host) if host.startswith("*.") else name == host for host in self.hosts)
 
     def is_client(self, ip: str | None) -> bool:
-        """Is that the address of a client of ours? What is no address is not."""
+        """Is that the address of a client of ours? False for a text that is not an address."""
         return _is_in(ip, self.networks)
 
     def is_relay(self, ip: str | None) -> bool:
@@ -145,18 +145,18 @@ class Trust(Section):
         return name is not None and authserv.is_one(name, self.authserv_ids)
 
     def is_spelled_authserv_id(self, name: str) -> bool:
-        """The same, in the very spelling of the configuration but for case."""
+        """The same, in exactly the spelling of the configuration, except for case."""
         return authserv.is_spelled(name, self.authserv_ids)
 
     @property
     def authserv_spellings(self) -> frozenset[str]:
-        """What stands in every text that holds an authserv-id of ours: each name as configured, in A-labels, in
-        U-labels; in lower case, without job ids."""
+        """The spellings of our authserv-ids, without job ids: as configured, in A-labels, in U-labels; in lower
+        case."""
         return authserv.spellings(self.authserv_ids)
 
     @property
     def authserv_names(self) -> tuple[str, ...]:
-        """Those that are no patterns: what we state results under is the first of them."""
+        """The authserv-ids that are not patterns. We state results under the first of them."""
         return authserv.names(self.authserv_ids)
 
     @property

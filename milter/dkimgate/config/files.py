@@ -28,8 +28,8 @@ def is_folder(path: Path) -> bool:
 
 
 def cant_read(error: OSError, file: Path, misnamed: str = "") -> Problem:
-    """Why, and what to do, for a file that could not be read. `misnamed`, with its colon, says what to do where
-    there is no file of that name."""
+    """Why a file could not be read, and what to do. `misnamed`, with its colon, says what to do if there is no such
+    file."""
     match error:
         case FileNotFoundError():
             remedy = misnamed

@@ -17,12 +17,12 @@ class MarkedPart:
 
     @property
     def begin(self) -> str:
-        """The line in front of it."""
+        """The line before the part."""
         return f"<!-- {self.name}: `make reference` writes it. Do not change it here -->\n"
 
     @property
     def end(self) -> str:
-        """The line behind it."""
+        """The line after the part."""
         return f"<!-- end: {self.name} -->\n"
 
     def renewed(self, document: str) -> str:

@@ -13,7 +13,7 @@ from dkimgate.config.problem import Problem
 
 
 def process_user() -> str:
-    """The user of this process, by number where it has no name (in a container)."""
+    """The user of this process; its number if it has no name (in a container)."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
@@ -46,8 +46,8 @@ def process_hindrance(file: Path) -> Problem | None:
 
 
 def hindrance(file: Path, user: str) -> Problem | None:
-    """Why `user` can't read a file, and what to do. None where it can, and where the file is not there or not to be
-    seen: whoever reads it tells that."""
+    """Why `user` can't read a file, and what to do. None if the user can read it, or if there is no such file: the
+    reader of the file reports that."""
     return _hindrance(file, user)
 
 
@@ -74,7 +74,7 @@ def group_of(user: str) -> str:
 
 
 def group_name(number: int) -> str:
-    """The name of a group; its number where it has none."""
+    """The name of a group; its number if it has no name."""
     try:
         return grp.getgrgid(number).gr_name
     except KeyError:
@@ -82,7 +82,7 @@ def group_name(number: int) -> str:
 
 
 def closed_folder(file: Path, user: str | None) -> Path | None:
-    """The topmost directory above that file which keeps `user` out; None where there is no such. Raises OSError."""
+    """The topmost directory above that file which `user` may not enter, or None. Raises OSError."""
     return next(
         (folder for folder in reversed(file.absolute().parents) if not may(folder.stat(), user, stat.S_IXUSR)), None
     )

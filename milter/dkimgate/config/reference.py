@@ -22,7 +22,7 @@ def tables() -> str:
 
 
 def sections() -> Iterator[tuple[str, str, type[Section]]]:
-    """The parts of the file: the key, what stands before the names of its own keys, and the model."""
+    """The parts of the file: the key, the prefix of its own keys, and the model."""
     yield "listen", "listen[].", Listener
     for name, field in Config.model_fields.items():
         part = _part(field)

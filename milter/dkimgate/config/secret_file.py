@@ -1,5 +1,5 @@
-"""Files that hold a secret: made for their owner alone, and read only where nobody else can change them and nobody
-outside the group can read them."""
+"""Files with a secret. They are made for their owner only. They are read only if nobody else can change them, and
+nobody outside the group can read them."""
 
 from __future__ import annotations
 
@@ -25,11 +25,9 @@ _OTHERS_CAN = stat.S_IRWXO | stat.S_IWGRP
 
 
 def read(file: Path, what: str, missing: str) -> bytes:
-    """The content of a file.
-
-    `what` it holds ("the key", "the secrets") and what to do where it is `missing` are for the messages of ConfigError.
-    Of a credential that is not there, because its service is down, what it is made from is read.
-    """
+    """The content of a file. `what` it contains ("the key", "the secrets") and what to do if it is `missing` are parts
+    of the text of the ConfigError. While the service is down, a systemd credential does not exist: then its source is
+    read."""
     if credentials.is_credential(file) and not credentials.is_there(file):
         here = os.environ.get("CREDENTIALS_DIRECTORY")  # of a trial in the sandbox of the unit, under another name
         if here is None or not credentials.is_there(Path(here) / file.name):
@@ -92,15 +90,15 @@ _MARKED_WITH = os.urandom(16)
 
 
 def mark(secrets: Sequence[bytes]) -> str:
-    """How many there are, and a mark that tells them from others as long as this process lives: a digest under a key
-    that nobody else has, so that it is no help in guessing one."""
+    """The number of secrets, and a mark that tells them from other secrets during the life of this process. The mark is
+    a digest under a random key, so it does not help to guess a secret."""
     digest = hashlib.blake2b(b"\0".join(secrets), digest_size=4, key=_MARKED_WITH).hexdigest()
     return f"{len(secrets)} secret{'s' if len(secrets) != 1 else ''} (mark {digest})"
 
 
 def give(descriptor: int, account: str) -> None:
-    """Let the daemon's account read a new file: root:GROUP, mode 0640. Nothing happens where there is no such account,
-    or root does not ask. Raises OSError."""
+    """Let the account of the daemon read a new file: root:GROUP, mode 0640. Does nothing if there is no such account,
+    or if this process is not root. Raises OSError."""
     group = _group_of_account(account)
     if group is not None and os.geteuid() == 0:
         os.fchown(descriptor, 0, group)
@@ -108,8 +106,7 @@ def give(descriptor: int, account: str) -> None:
 
 
 def handed(file: Path, account: str) -> str:
-    """Whose a file is that was just made, and what is left to do until the daemon can read it: sentences for the
-    operator."""
+    """The owner of a new file, and what is still to do until the daemon can read it: sentences for the operator."""
     state = file.stat()
     shown = (
         f"Its owner is {_name(state.st_uid, pwd)}:{_name(state.st_gid, grp)}, mode {stat.S_IMODE(state.st_mode):04o}"
@@ -147,9 +144,8 @@ def _name(number: int, of: ModuleType) -> str:
 
 
 def create(file: Path, line: str, exists: str, parse: Callable[[bytes, Path], object], account: str = ACCOUNT) -> None:
-    """Write a new file with one secret in it, for `account` (see `give`), whole or not at all. Raises ConfigError;
-    `exists` says what to do where there are secrets in the file already, because one that is overwritten is lost: where
-    `parse` finds any, that is."""
+    """Write a new file with one secret for `account` (see `give`), completely or not at all. Raises ConfigError. An
+    existing file is never overwritten: if `parse` finds secrets in it, `exists` says what to do."""
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:

@@ -41,7 +41,7 @@ def repeats_repeats(pattern: str) -> bool:
 
 
 def slowness(pattern: str) -> str | None:
-    """The text that a pattern is slow on, in words, or None. `pattern` is one that can be compiled."""
+    """The text on which a pattern is slow, in words, or None. `pattern` must compile."""
     compiled = re.compile(pattern, re.IGNORECASE)
     literals = _LITERAL.findall(pattern)[:8]
     for unit in dict.fromkeys((*_UNITS, *literals)):

@@ -23,8 +23,8 @@ FOLDERS = tuple(
 
 
 def read(unit: str, folders: Sequence[Path] | None = None) -> Mapping[str, tuple[str, ...]] | None:
-    """The `[Service]` section of a unit with its drop-ins: each key with its values in their order, those behind the
-    last empty one, which takes back what stands before. None where no such unit is installed, or it can't be read."""
+    """The `[Service]` section of a unit with its drop-ins: each key with its values in order. An empty value removes
+    the values before it. None if there is no such unit, or it can't be read."""
     places = FOLDERS if folders is None else folders
     files = [folder / unit for folder in places if seen(folder / unit)][:1]
     if not files:

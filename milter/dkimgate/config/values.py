@@ -1,5 +1,4 @@
-"""The values that a configuration file may hold: each is checked by one function, whose error says what was
-expected."""
+"""The values of a configuration file. One function checks each kind of value; its error says what was expected."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Which of the project's YAML files is it? One that is taken for another has nothing but unknown keys, and a better
-name."""
+"""Which of the project's YAML files is this? Read as another kind, a file would have only unknown keys: say its kind
+instead."""
 
 from __future__ import annotations
 

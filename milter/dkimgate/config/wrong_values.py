@@ -1,5 +1,4 @@
-"""What an operator is told of a value that a model refuses. Pydantic's own words never reach him: they are about
-Python."""
+"""The words about a value that a model refuses. Operators never see Pydantic's own words, which are about Python."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""YAML files whose every value knows its line and column, so that an error can say where it is and what was
-expected."""
+"""YAML files. Every value knows its line and column, so an error can tell the place and what was expected."""
 
 from __future__ import annotations
 
@@ -46,10 +45,8 @@ class Document:
 
 
 def read(file: Path, remedy: str = "") -> Document:
-    """Read a YAML file. Raises ConfigError for what can't be read, is no YAML, or says one key twice.
-
-    `remedy` ends the line where there is no file of that name: what to do.
-    """
+    """Read a YAML file. Raises ConfigError if the file can't be read, is not YAML, or has a key twice. `remedy` says
+    what to do if there is no such file."""
     try:
         text = file.read_bytes().decode(
             "utf-8"
@@ -176,8 +173,7 @@ def _collect(
 
 
 def nearest(word: str, valid: Iterable[str]) -> str:
-    """A hint for a misspelled word: `; did you mean X?`, or the list of what is valid where that is short, else
-    nothing."""
+    """A hint for a misspelled word: `; did you mean X?`, or a short list of the valid words, or nothing."""
     words = sorted(valid)
     close = difflib.get_close_matches(word.lower(), words, 1, 0.6)
     if close:

@@ -1,4 +1,4 @@
-"""What an operator is to do about a file that is no YAML: PyYAML says where it stopped, and seldom what to mend."""
+"""What to do about a file that is not YAML. PyYAML says where it stopped, but seldom what to correct."""
 
 from __future__ import annotations
 

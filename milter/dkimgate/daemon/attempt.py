@@ -20,8 +20,7 @@ _ROOM = 65_536
 
 
 def attempts(settings: Config) -> Iterator[Problem]:
-    """What this process could not do of it, for the operator. Nothing stays behind, and no other daemon is
-    disturbed."""
+    """What this process could not do. It leaves nothing behind, and disturbs no other daemon."""
     problem = _journal(settings.journal.file)
     if problem is not None:
         what = (
@@ -88,8 +87,7 @@ def _inet(kind: str, place: str) -> str | None:
 
 
 def is_served(listener: str) -> bool:
-    """Is that a port of a dkimgate that runs now? Root sees it; the user of a daemon that has given up root doesn't see
-    whose it is."""
+    """Does a running dkimgate listen on that port? Root can see that; another user can't."""
     kind, _, place = listener.partition(":")
     return kind != "unix" and _is_ours(_holder(int(place.rpartition(":")[2])))
 

@@ -25,13 +25,13 @@ def notify(*states: str) -> None:
 
 
 def reloading() -> None:
-    """Say that a reload began; systemd wants the time of it, to tell it from an older one (sd_notify(3),
-    RELOADING=1)."""
+    """Tell systemd that a reload begins, with the time (sd_notify(3), RELOADING=1)."""
     notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}", "STATUS=Reloading")
 
 
 def watchdog_interval() -> float | None:
-    """Seconds between two signs of life, half of what WatchdogSec= asks for; None where nobody asks this process."""
+    """Seconds between two signs of life: half of WatchdogSec=. None if systemd does not expect them from this
+    process."""
     asked = os.environ.get("WATCHDOG_USEC", "")
     owner = os.environ.get("WATCHDOG_PID", str(os.getpid()))
     if not asked.isdecimal() or int(asked) == 0 or owner != str(os.getpid()):

@@ -21,12 +21,9 @@ MARGIN = 2_535
 
 
 def accept_large() -> bool:
-    """Let libmilter take packets of LARGEST octets in this process, before it serves. False where it has no way to be
-    told so.
-
-    At a larger packet it closes the connection without a callback: no record, no log line, and the MTA tries the
-    message again until it is too old.
-    """
+    """Let libmilter accept packets of LARGEST octets in this process. Call it before the process serves. False if this
+    libmilter can't. At a larger packet libmilter closes the connection without a callback: there is no record and no
+    log line, and the MTA tries the message again until it is too old."""
     # By way of pymilter's own module, so that it is the library which that has loaded.
     library = ctypes.CDLL(Milter.milter.__file__)
     try:

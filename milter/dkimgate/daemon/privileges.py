@@ -22,7 +22,7 @@ class StartError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whom the daemon runs as."""
+    """The user of the daemon."""
 
     name: str
     uid: int
@@ -30,8 +30,8 @@ class Owner:
 
 
 def owner_of(config: Config) -> Owner | None:
-    """The user that `user:` names, or None where nothing is to be changed. Raises StartError for one that can't be
-    had."""
+    """The user that `user:` names, or None if nothing changes. Raises StartError if the daemon can't become that
+    user."""
     if config.user is None:
         if os.geteuid() == 0:
             log("running as root, because `user` is not set: set it (`user: dkimgate`)", Level.WARNING)
@@ -71,7 +71,7 @@ def prepare_folder(folder: Path, owner: Owner) -> None:
 
 
 def become(owner: Owner) -> None:
-    """Change to that user and its groups, and make sure that there is no way back. Raises StartError."""
+    """Change to that user and its groups, and make sure that the process can't change back. Raises StartError."""
     try:
         os.initgroups(owner.name, owner.gid)
         os.setresgid(owner.gid, owner.gid, owner.gid)

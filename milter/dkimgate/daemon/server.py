@@ -38,8 +38,8 @@ _LOOK_SECONDS = 5.0
 
 @dataclass(slots=True)
 class Slot:
-    """A place for one worker. `due` is when the next is to be started, `pause` how long that will wait after a death
-    (s)."""
+    """A place for one worker. `due`: the time of the next start. `pause`: how long the next start waits after a worker
+    ends (s)."""
 
     listening: Listening
     pid: int | None = None
@@ -74,7 +74,7 @@ class Generation:
 
 
 def serve(file: Path, load: Loader) -> int:
-    """Run the daemon in the foreground until SIGTERM or SIGINT. Returns the exit code: 0, or 2 where it can't start."""
+    """Run the daemon in the foreground until SIGTERM or SIGINT. Returns the exit code: 0, or 2 if it can't start."""
     # Signals are taken with sigtimedwait, one at a time: no handler ever interrupts anything here.
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     opened: tuple[Listening, ...] = ()

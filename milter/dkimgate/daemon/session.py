@@ -139,7 +139,7 @@ class Session:
         return int(Milter.CONTINUE)
 
     def hello(self, context: Context, name: str) -> int:
-        """HELO or EHLO, which comes again after STARTTLS: only then Postfix tells of TLS."""
+        """HELO or EHLO. It comes again after STARTTLS, and only then Postfix tells about TLS."""
         tls = " ".join(filter(None, (_macro(context, "{tls_version}"), _macro(context, "{cipher}"))))
         self._connection = replace(self._connection, helo=name, tls=tls or None)
         return int(Milter.CONTINUE)
@@ -244,7 +244,7 @@ class Session:
         try:
             passage.abort(reason)
         except Exception as error:  # noqa: BLE001  this message is over, and the next must not pay for it
-            log(f"giving a message up: {describe(error)}", Level.ERROR)
+            log(f"can't end a message that was given up: {describe(error)}", Level.ERROR)
 
     def _apply(self, context: Context, outcome: Outcome, header: list[HeaderField]) -> int:
         match outcome.disposition:
@@ -304,10 +304,10 @@ class Session:
         try:
             ready = [(name, self._outgoing(value, "ascii")) for name, value in fields]
         except ValueError as error:
-            log(f"a field for the header can't be sent, the message leaves without any: {describe(error)}", Level.ERROR)
+            log(f"can't add a header field, so the message leaves without new fields: {describe(error)}", Level.ERROR)
             return
         if ready and not self._actions & Milter.ADDHDRS:
-            log("the MTA lets no milter add header fields: the message leaves unsigned", Level.ERROR)
+            log("the MTA does not allow new header fields: the message leaves unsigned", Level.ERROR)
             return
         for name, value in reversed(ready):
             context.addheader(name, value, 0)

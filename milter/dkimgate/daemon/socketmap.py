@@ -47,7 +47,7 @@ _AT_ONCE = 4096
 
 
 class ProtocolError(Exception):
-    """What came is no netstring, or too long a one."""
+    """The request is not a netstring, or it is too long."""
 
 
 def split(received: bytes) -> tuple[list[bytes], bytes]:

@@ -16,7 +16,7 @@ from dkimgate.daemon.privileges import Owner, StartError
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """An open socket. `address` and `role` are as configured; `path` and `inode` only where it is a file."""
+    """An open socket. `address` and `role` are as configured. `path` and `inode` are set only if it is a file."""
 
     address: str
     socket: socket.socket

@@ -34,9 +34,8 @@ _QUIET_SECONDS = 0.3
 
 _SMALL_PACKETS = (
     f"this libmilter drops the connection at a header field of more than {packets.USUAL} octets, and such mail waits "
-    f"without a "
-    f"record: set header_size_limit = {packets.USUAL - packets.MARGIN} in Postfix's main.cf, or install libmilter "
-    f"8.14 or newer"
+    f"without a record: set header_size_limit = {packets.USUAL - packets.MARGIN} in Postfix's main.cf, or install "
+    "libmilter 8.14 or newer"
 )
 
 _open_sessions: set[Session] = set()
@@ -193,7 +192,7 @@ def _drain(seconds: float) -> NoReturn:
             os._exit(0)
     if _open_sessions:
         log(
-            f"{len(_open_sessions)} sessions were still open after {seconds} s: the MTA will try their messages again",
+            f"{len(_open_sessions)} sessions were still open after {seconds} s: the MTA will try these messages again",
             Level.WARNING,
         )
     os._exit(0)

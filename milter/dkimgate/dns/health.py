@@ -49,8 +49,7 @@ class Health:
             self._told = now
             failed = self._failed
         self._tell(
-            f"DNS does not answer: {failed} questions in {silent:.0f} s, the last: {why}. What has to be checked "
-            f"comes to temperror and "
-            "leaves unsigned: see verify.nameservers, or /etc/resolv.conf",
+            f"DNS does not answer: {failed} questions in {silent:.0f} s, the last: {why}. Mail that needs a check "
+            "gets temperror and leaves unsigned: see verify.nameservers, or /etc/resolv.conf",
             Level.ERROR,
         )

@@ -71,7 +71,7 @@ def _not_by_the_sender(
         why = f"our authserv-id, but a sender may have written it through a verifier of ours: {odd}"
         return [claim.as_upstream(why) if claim.is_believed() else claim for claim in claims]
     if misled_verifiers.offers_a_pass(message, zone, route.ours_above, trust):
-        return grounds.stated(claims, "our own pass, but it may rest on an SPF result that the sender wrote")
+        return grounds.stated(claims, "our own pass, but it may depend on an SPF result that the sender wrote")
     return claims
 
 

@@ -26,7 +26,7 @@ verified here."""
 
 _ADDRESS_TOLD = re.compile(r"(?:client-ip=|designates? )([0-9A-Fa-f:.]{2,45})")
 _LATER = "our own word, but of a later hop: it says what came from a host of ours, not how the message arrived"
-_OF_ANYBODY = "anybody may stand behind the client that SPF was asked of (trust.relays does not name it)"
+_OF_ANYBODY = "anyone may send through the client that SPF was asked about (trust.relays does not name it)"
 
 
 def of_the_arrival(claims: Iterable[Claim], message: Message, route: Route) -> list[Claim]:
@@ -60,7 +60,7 @@ def without_spf(claims: Iterable[Claim], why: str) -> tuple[Claim, ...]:
     """The claims where SPF was asked of a client whose address says nothing of the author: no pass of it helps, and no
     pass of DMARC that for all that is known rests on it."""
     known = [claim.as_upstream(f"our own word, but {why}") if claim.passes("spf") else claim for claim in claims]
-    return tuple(stated(known, f"our own word, but it may rest on SPF, and {why}"))
+    return tuple(stated(known, f"our own result, but it may depend on SPF, and {why}"))
 
 
 def _helps(claim: Claim) -> bool:

@@ -170,7 +170,7 @@ def _told(claim: Claim, own: bool, rests: bool) -> Claim:
     if own:
         return replace(claim, why=f"{claim.why}; but it is our own signature, which proves nothing")
     if rests and claim.passes("dmarc"):
-        return replace(claim, why=f"{claim.why}; but it rests on our own signature, which proves nothing")
+        return replace(claim, why=f"{claim.why}; but it depends on our own signature, which proves nothing")
     return claim
 
 

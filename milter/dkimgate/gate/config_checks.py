@@ -13,8 +13,8 @@ from dkimgate.policy.language.model import Policy
 
 
 def problems(file: Path, settings: Config, policy: Policy | None) -> list[Problem]:
-    """Every reason why the daemon can't run with both, ready to print. `file` is that of the configuration; where there
-    is no policy, because it has mistakes of its own, only the configuration is looked at."""
+    """Every reason why the daemon can't run with both. `file` is the configuration. Without a policy, because it has
+    errors of its own, only the configuration is checked."""
     found = [*_border(file, settings), *_srs(file, settings), *_unalign(file, settings)]
     if policy is not None:
         found += [
@@ -36,7 +36,7 @@ def observing(policy: Policy) -> list[Problem]:
 
 
 def hosted_domains(settings: Config) -> set[str]:
-    """The domains whose users we sign for: those of the keys, without the forwarder's own."""
+    """The domains whose users we sign for: the domains of the keys, without the domain of the forwarder."""
     return {key.domain for key in settings.keys} - ({settings.forwarder.domain} if settings.forwarder else set())
 
 

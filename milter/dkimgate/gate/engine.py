@@ -210,8 +210,8 @@ class Engine:
         return SentBody(self.smtp.line_limit, hashed, parts, compared and asks_simple(message.header))
 
     def sent(self, assessment: Assessment, body: SentBody) -> Assessment:
-        """The assessment of a message whose body was read to its end. Without a signature that could break it stays as
-        it is."""
+        """The assessment of a message whose body was read to its end. It does not change without a signature that could
+        break."""
         known = assessment.facts.sending
         if not self.has_signature(assessment):
             return assessment
@@ -330,9 +330,9 @@ class Engine:
             return True
 
     def unaligned_sender(self, sender: str, author: str | None, now: float) -> str | None:
-        """The sender rewritten to one that is aligned with no hosted domain, nor with the author domain (the
-        forwarder's own may be it); None where that can't be, or nobody knows the author domain, or what Postfix would
-        make of it."""
+        """The sender, rewritten to an address that is aligned with no hosted domain and not with the author domain.
+        None if that is not possible, or if the author domain, or what Postfix would make of the sender, is not
+        known."""
         if self.config.unalign is None or self.srs_secrets is None or author is None:
             return None
         made = srs.rewrite(self._completed(sender), self.config.unalign.domain, self.srs_secrets, now)

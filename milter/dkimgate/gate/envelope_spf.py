@@ -1,5 +1,4 @@
-"""The second door: would the envelope, as it stands, pass SPF (RFC 7208) at the next hop, aligned with the author
-domain?"""
+"""The second door: would the envelope pass SPF (RFC 7208) at the next hop, aligned with the author domain?"""
 
 from __future__ import annotations
 

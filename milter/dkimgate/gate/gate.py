@@ -60,12 +60,12 @@ class Gate(Engine):
         return f"{what} (last at {time.strftime('%H:%M:%S', time.localtime(failed[1]))}): journal: {failed[0]}"
 
     def judge(self, message: Message) -> Passage:
-        """Take a message whose header is complete. Never raises."""
+        """Take a message after its header is complete. Never raises."""
         return Passage(self, message, Border if message.role == "border" else Outward)
 
     def rehearse(self, message: Message, body: bytes, now: float | None = None) -> Passage:
-        """Take a whole message through all of it, and leave no trace: for `explain` and `policy test`. `body` has CRLF
-        line ends; `now`: as if it were that time, in seconds since the epoch."""
+        """Take a whole message through the gate, and leave no trace: for `explain` and `policy test`. `body` has CRLF
+        line ends. `now`: the time to assume, in seconds since the epoch."""
         passage = Passage(self, message, Outward, self.now() if now is None else now)
         for start in range(0, len(body), _PIECE):
             passage.body(body[start : start + _PIECE])
@@ -80,7 +80,7 @@ class Gate(Engine):
         return passage.assessment
 
     def restore(self, address: str) -> str | srs.NotRestored:
-        """Whose bounce it is that comes to this address. Never raises."""
+        """Turn an SRS address back into the original address. Never raises."""
         if self.config.unalign is None or self.srs_secrets is None:
             return srs.NotRestored.NOT_OURS
         return srs.restore(address, self.config.unalign.domain, self.srs_secrets, self.now())

@@ -47,12 +47,9 @@ _LEAST_OF_B = 8  # octets of b= that tell signatures apart (RFC 6008 section 3)
 def plan(
     message: Message, facts: Facts, decision: Decision, limit: int = 0, signed: Collection[str] = ()
 ) -> HeaderChanges:
-    """What becomes of the header. Where the decision only observes, it says what would have been done and asks for
-    nothing.
-
-    `limit`: header lines of more octets are folded, where a signature covers them; 0: none is. `signed`: the fields
-    that we will sign, by their names in lower case.
-    """
+    """The changes of the header. If the decision only observes, the plan says what would change and asks for nothing.
+    `limit`: longer header lines (in octets) are folded if a signature covers them; 0: no folding. `signed`: the fields
+    that we will sign, as names in lower case."""
     if not decision.disposition.is_kept:
         return HeaderChanges()
     changes = _as_decided(message, facts, decision)
@@ -65,7 +62,7 @@ def _as_decided(message: Message, facts: Facts, decision: Decision) -> HeaderCha
     if not (decision.tag or decision.add or decision.remove):
         return HeaderChanges()
     if message.problem is not None:
-        return HeaderChanges(not_done=(f"nothing of the header is changed: {message.problem}",))
+        return HeaderChanges(not_done=(f"the header is not changed: {message.problem}",))
     planned = _Plan(message.header, facts, decision)
     planned.remove()
     planned.tag()
@@ -199,8 +196,8 @@ class _Plan:
             self._removed_names.append(name)
 
     def tag(self) -> None:
-        """Put the tag in front of the subject. A message without a subject gets one: readers must be warned of it as
-        well."""
+        """Put the tag in front of the subject. A message without a subject gets one, because its readers need the
+        warning too."""
         if self._decision.tag is None:
             return
         tag = self._filled(self._decision.tag)
@@ -218,7 +215,7 @@ class _Plan:
 
     def _tag_hindrance(self, tag: str, subjects: list[int]) -> str | None:
         if not tag:
-            return "nothing is left of it once its facts are filled in"
+            return "the text is empty after its facts are filled in"
         if len(subjects) > 1:
             return f"there are {len(subjects)} Subject fields"
         if not subjects:
@@ -236,7 +233,7 @@ class _Plan:
         for name, text in self._decision.add:
             value = self._filled(text)
             if not value:
-                self._not_done.append(f"add {name}: nothing is left of it once its facts are filled in")
+                self._not_done.append(f"add {name}: the text is empty after its facts are filled in")
             elif not self._covered(name, "add"):
                 self._fields.append((name, b" " + value.encode("ascii")))
 

@@ -83,7 +83,7 @@ class Outward:
         return Written((*made, *signed.fields), signed.keys, sealed=True)
 
     def removed(self) -> tuple[int, ...]:
-        """A passport is for hosts of ours: no outsider sees one. Ours stand topmost; a sender's thousands are not worth
-        the MTA's time."""
+        """Passports are for hosts of ours, so no outsider sees one. Ours are at the top; thousands of fields of a
+        sender are not worth the time of the MTA."""
         found = tuple(at for at, field in enumerate(self._message.header) if field.key == PASSPORT)
         return found[: removable(found)]

@@ -1,5 +1,4 @@
-"""The ARC set of a message, put together: the state of its chain, what is said of its arrival, and the key (RFC 8617
-section 5.1)."""
+"""The ARC set of a message: the state of its chain, the results of its arrival, and the key (RFC 8617 section 5.1)."""
 
 from __future__ import annotations
 
@@ -59,11 +58,8 @@ class Sealer:
 
 
 def sealer_of(settings: Config, keys: Sequence[SigningKey]) -> Sealer | None:
-    """Who seals with this configuration; None where nobody can.
-
-    A set has one signature. It is made with RSA: to validators that don't know Ed25519 in ARC, and few do, the whole
-    chain would be broken.
-    """
+    """Who seals with this configuration, or None. A set has one signature. It is made with RSA: few validators know
+    Ed25519 in ARC, and for the others the whole chain would be broken."""
     if settings.forwarder is None:
         return None
     domain = settings.forwarder.domain

@@ -1,5 +1,5 @@
-"""What Postfix's smtp(8) will change of a message behind us, as far as signatures cover it: the departure rests on
-it."""
+"""What Postfix's smtp(8) will change in a message after the gate, if signatures cover it. The predicted departure
+depends on it."""
 
 from __future__ import annotations
 
@@ -31,8 +31,7 @@ class Smtp:
 
 
 def smtp_of(outgoing: Outgoing, asked: Callable[[], Settings | None] = lambda: None) -> Smtp:
-    """What the configuration says; what it leaves out is asked of Postfix, and where there is none, as Postfix has it
-    by default."""
+    """The settings of the configuration. What it does not set is asked of Postfix; without Postfix, its defaults."""
     limit, converts = outgoing.line_length_limit, outgoing.converts_8bit
     if limit is None or converts is None:
         settings = asked()

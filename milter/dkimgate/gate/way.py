@@ -16,8 +16,8 @@ Fields = tuple[tuple[str, bytes], ...]
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What is known once the header was read. `body` takes the body in, None where nobody needs it. `assessment`: the
-    decision, None where it waits for the body."""
+    """What is known after the header was read. `body` takes the body in; None if nobody needs it. `assessment`: the
+    decision; None if it waits for the body."""
 
     body: SentBody | None
     assessment: Assessment | None
@@ -46,7 +46,7 @@ class Way(Protocol):
         ...
 
     def conclude(self, seen: Seen, body: SentBody, now: float) -> Assessment:
-        """Come to the decision that waited for the body."""
+        """Make the decision that waited for the body."""
         ...
 
     def hindrance(self, seen: Seen | None) -> str | None:

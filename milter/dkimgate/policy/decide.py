@@ -9,10 +9,8 @@ from dkimgate.policy.risk import risk_of
 
 
 def decide(facts: Facts, policy: Policy) -> Decision:
-    """What the policy wants done with a message: the first rule whose every condition matches, else the default.
-
-    The decision keeps the name of that rule also where the signature that it asks for can't be made (see `withheld`).
-    """
+    """The decision of the policy about a message: the first rule whose conditions all match, else the default. The
+    decision keeps the name of that rule even if its signature can't be made (see `withheld`)."""
     risk = risk_of(facts, policy.weights)
     rule = next((rule for rule in policy.rules if holds(rule.when, facts, risk)), policy.default)
     envelope, disposition = _envelope(rule, facts)
@@ -43,8 +41,7 @@ def _envelope(rule: Rule, facts: Facts) -> tuple[EnvelopeAction, Disposition]:
 
 
 def withheld(rule: Rule, facts: Facts) -> str | None:
-    """Why this message can't get the signature that the rule asks for, in words; None where it can, or no signature is
-    asked for."""
+    """Why this message can't get the signature of the rule, in words. None if it can, or if the rule does not sign."""
     if rule.sign is Sign.NONE:
         return None
     if facts.author is None:
@@ -52,7 +49,7 @@ def withheld(rule: Rule, facts: Facts) -> str | None:
     if rule.sign is Sign.AUTHOR and facts.hosted is None:
         return f"no key is aligned with the author domain {facts.author}"
     if rule.sign is Sign.AUTHOR and facts.own_signature:
-        return f"it bears a valid signature of ours for {facts.hosted} already"
+        return f"it has a valid signature of ours for {facts.hosted} already"
     if rule.sign is Sign.FORWARDER and facts.forwarder_aligns:
         return f"the forwarder's domain is aligned with the author domain {facts.author}"
     return None

@@ -19,7 +19,7 @@ _SIGNS = tuple((sign.name, f"header.{sign.name}") for sign in fields(HeaderSigns
 
 
 def spam_ratio(spam: Spam) -> float:
-    """score / required, from 0 to MAX_PART. What is no number, or can't be divided, counts as the worst."""
+    """score / required, from 0 to MAX_PART. A value that is not a number, or can't be divided, counts as the worst."""
     if math.isnan(spam.score) or math.isnan(spam.required):
         return MAX_PART
     if spam.required <= 0:

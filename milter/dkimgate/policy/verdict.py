@@ -1,8 +1,5 @@
-"""From facts to what really happens: the decision behind the guard, the signature that is made, and the departure.
-
-A pure function, like the decision that it begins with: whoever decides on recorded facts again comes to what the gate
-would do.
-"""
+"""From facts to what really happens: the decision after the guard, the signature, and the departure. A pure function,
+like the decision: recorded facts give the same result again."""
 
 from __future__ import annotations
 
@@ -16,8 +13,8 @@ from dkimgate.policy.language.model import Policy
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`decision` is what the guard has left of it; `overruled` says why the guard refused what the policy chose, or is
-    None. `made` is the signature that is made: where a rule only observes, it is not the one that was decided on.
+    """`decision` is the decision after the guard. `overruled` says why the guard refused what the policy chose, or is
+    None. `made` is the signature that is really made: if a rule only observes, it differs from the decision.
     `unaligned`: the envelope is rewritten."""
 
     decision: Decision

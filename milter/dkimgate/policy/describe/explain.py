@@ -86,7 +86,7 @@ LONGEST = 200
 
 
 def short(condition: Condition | None) -> str:
-    """`describe`, cut where it is long: to tell which condition is meant."""
+    """`describe`, cut if it is long: enough to tell which condition it is."""
     text = describe(condition)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 

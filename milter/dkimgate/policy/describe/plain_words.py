@@ -45,9 +45,9 @@ _ORIGIN = {
 _RESULTS = {
     "pass": "passed",
     "fail": "failed",
-    "none": "had nothing to go by",
+    "none": "found no policy",
     "unknown": "was checked by nobody we trust",
-    "temperror": "could not be checked",
+    "temperror": "found no policy",
     "permerror": "could not be checked (broken records)",
     "softfail": "failed softly",
     "neutral": "said nothing",

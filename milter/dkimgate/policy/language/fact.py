@@ -29,8 +29,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """The value of `from`: the author domain, None where there is no single one, and whether a key of ours covers
-    it."""
+    """The value of `from`: the author domain (None without a single one), and whether a key of ours covers it."""
 
     domain: str | None
     hosted: bool

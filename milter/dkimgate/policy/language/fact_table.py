@@ -29,19 +29,18 @@ ROWS = (
     Fact(
         "origin",
         Kind.WORD,
-        "where the message came from. `submitted`: an authenticated user. `local`: a program on this "
-        "host. `relayed`: a client in `trust.networks`, without a login. `forwarded`: from outside, "
-        "through your border. `inbound`: from outside, in this session",
+        "where the message came from. `submitted`: an authenticated user. `local`: a program on this host. "
+        "`relayed`: a client in `trust.networks`, without a login. `forwarded`: from outside, through your border. "
+        "`inbound`: from outside, in this session",
         words=ORIGINS,
         found=("forwarded", "inbound", "submitted", "local", "relayed"),  # the likeliest forgeries first
     ),
     Fact(
         "arrival.dmarc",
         Kind.WORD,
-        "the DMARC result on arrival. `unknown`: it came from outside, and nobody whom we believe states "
-        "a result for its author domain. `none`: the author domain has no DMARC record; also own mail for"
-        " which no result is stated, and a `pass` that rests on our own signature alone (see "
-        "`own_signature`)",
+        "the DMARC result on arrival. `unknown`: it came from outside, and nobody whom we believe states a result "
+        "for its author domain. `none`: the author domain has no DMARC record; also own mail for which no result is "
+        "stated, and a `pass` that rests on our own signature alone (see `own_signature`)",
         plain=("on arrival DMARC", ""),
         words=DMARC_RESULTS,
     ),
@@ -86,8 +85,8 @@ ROWS = (
     Fact(
         "arrival.pass_of",
         Kind.HOST,
-        "the message passed DMARC at your border, but for this domain, not for the author domain: for "
-        "example, a mailing list changed From after that. Otherwise the fact is absent",
+        "the message passed DMARC at your border, but for this domain, not for the author domain: for example, a "
+        "mailing list changed From after that. Otherwise the fact is absent",
         plain=(
             "the domain that its author had before From was changed",
             "From was changed after it passed DMARC for another domain",
@@ -130,8 +129,8 @@ ROWS = (
     Fact(
         "upstream.dmarc",
         Kind.WORD,
-        "the worst DMARC result that hosts which are not yours state. Their `pass` does not count: the "
-        "fact is absent if nobody states anything bad",
+        "the worst DMARC result that hosts which are not yours state. Their `pass` does not count: the fact is "
+        "absent if nobody states anything bad",
         plain=("at a host that isn't ours DMARC", ""),
         words=UPSTREAM_DMARC_RESULTS,
         optional=True,
@@ -147,8 +146,8 @@ ROWS = (
     Fact(
         "from",
         Kind.AUTHOR,
-        "the author domain: the domain in the From field. `hosted`: a key of yours is aligned with it. "
-        "`none`: there is no single well-formed one",
+        "the author domain: the domain in the From field. `hosted`: a key of yours is aligned with it. `none`: there "
+        "is no single well-formed one",
         compute=_author_of,
         examples=("hosted.example", "partner.example"),
     ),
@@ -156,8 +155,8 @@ ROWS = (
         "sender",
         Kind.MAILBOX,
         (
-            'the envelope sender: `friend@partner.example`, `"*@partner.example"`. A pattern without `@` is '
-            'compared with the domain alone. `""` is the null sender'
+            'the envelope sender: `friend@partner.example`, `"*@partner.example"`. A pattern without `@` is compared '
+            'with the domain alone. `""` is the null sender'
         ),
         plain=("its sender address", ""),
         examples=("friend@hosted.example", "sender@partner.example", ""),
@@ -240,9 +239,8 @@ ROWS = (
     Fact(
         "client.relay",
         Kind.FLAG,
-        "the message was relayed, and `trust.relays` names every client that handed it on. What other "
-        "clients relayed counts as mail from outside: a stranger may be behind a container bridge or a "
-        "load balancer",
+        "the message was relayed, and `trust.relays` names every client that handed it on. What other clients "
+        "relayed counts as mail from outside: a stranger may be behind a container bridge or a load balancer",
         plain=(
             "it came only by hosts or devices of ours that send for nobody else",
             "it did not come only by hosts or devices of ours that send for nobody else",
@@ -280,17 +278,17 @@ ROWS = (
     Fact(
         "outgoing.unalignable",
         Kind.FLAG,
-        "the sender can be rewritten so that SPF no longer passes: `unalign:` is set in `dkimgate.yaml`, "
-        "the sender is neither null nor malformed, and no table of Postfix may change the new one",
+        "the sender can be rewritten so that SPF no longer passes: `unalign:` is set in `dkimgate.yaml`, the sender "
+        "is neither null nor malformed, and no table of Postfix may change the new one",
         plain=("its sender address can be rewritten", "its sender address can't be rewritten"),
         at="unalignable",
     ),
     Fact(
         "own_signature",
         Kind.FLAG,
-        "the message already has a valid signature of yours for its author domain: it was here before. "
-        "`sign: author` makes no second one",
-        plain=("it bears a signature of ours already", "it bears no signature of ours yet"),
+        "the message already has a valid signature of yours for its author domain: it was here before. `sign: "
+        "author` makes no second one",
+        plain=("it has a signature of ours already", "it has no signature of ours yet"),
     ),
     Fact(
         "header.from_equals_to",
@@ -339,7 +337,7 @@ ROWS = (
         Kind.FLAG,
         "the author domain is not hosted, but one letter different from a hosted one, or written in letters that "
         "look like it",
-        plain=("its author's domain is made to look like one of ours", "its author's domain is no imitation of ours"),
+        plain=("its author's domain is made to look like one of ours", "its author's domain does not imitate ours"),
     ),
     Fact(
         "header.recipients_malformed",
@@ -351,7 +349,7 @@ ROWS = (
         "header.repeated_singletons",
         Kind.FLAG,
         ("a field that may be there once is there twice: Subject, Date, From, To and others (RFC 5322 section 3.6)"),
-        plain=("a field that may stand once stands twice", "no field stands twice that may stand once"),
+        plain=("a field that may occur once occurs twice", "no field occurs twice that may occur once"),
     ),
     Fact(
         "header.no_received",
@@ -372,7 +370,7 @@ ROWS = (
         "header.aligned_signature",
         Kind.FLAG,
         "the message has a DKIM signature of a domain aligned with the author domain. It was not verified",
-        plain=("it bears a signature of its author's domain", "it bears no signature of its author's domain"),
+        plain=("it has a signature of its author's domain", "it has no signature of its author's domain"),
     ),
     Fact(
         "header.expired_signature",

@@ -43,8 +43,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 def load(file: Path, remedy: str = ": correct `policy:` in the configuration") -> Policy:
-    """Read a policy file. Raises yaml_file.ConfigError, which holds all its mistakes; `remedy` is for one that is not
-    there."""
+    """Read a policy file. Raises ConfigError with all its mistakes. `remedy` says what to do if there is no such
+    file."""
     return from_document(yaml_file.read(file, remedy))
 
 

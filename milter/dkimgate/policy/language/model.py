@@ -36,7 +36,7 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """The fact, a number, stands in that relation to `number`: `fact < number`."""
+    """The fact, a number, compares to `number` with that operator: `fact < number`."""
 
     operator: Operator
     number: float
@@ -51,7 +51,8 @@ class Glob:
 
 @dataclass(frozen=True, slots=True)
 class DomainGlob:
-    """The fact is an address whose domain matches. An address without a domain, such as the null sender, does not."""
+    """The fact is an address whose domain matches. An address without a domain, such as the null sender, does not
+    match."""
 
     pattern: str
 
@@ -75,7 +76,7 @@ class Hosted:
 
 @dataclass(frozen=True, slots=True)
 class NoAuthor:
-    """There is no single, well-formed author domain."""
+    """The message has no single, well-formed author domain."""
 
 
 Atom = Word | Flag | Compare | Glob | DomainGlob | Within | Present | Hosted | NoAuthor
@@ -192,7 +193,7 @@ class Policy:
 
     @property
     def seals(self) -> bool:
-        """Some rule says `seal: true`, so the configuration must say in whose name."""
+        """A rule says `seal: true`, so the configuration must have a domain for the seal."""
         return any(rule.seal for rule in self.all_rules)
 
     def mode_of(self, rule: Rule) -> Mode:

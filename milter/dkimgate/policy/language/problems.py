@@ -24,13 +24,13 @@ class Problems:
         self._found.append((where, code, text))
 
     def raise_any(self) -> None:
-        """Raise a ConfigError that holds every mistake noted, in the order of the file; nothing where there is none."""
+        """Raise a ConfigError with every mistake noted, in the order of the file. Does nothing without a mistake."""
         if self._found:
             ordered = sorted(self._found, key=lambda found: self.document.line(found[0]))
             raise ConfigError(*dict.fromkeys(self.document.problem(*found) for found in ordered))
 
     def mapping(self, where: Where, value: object, what: str) -> dict[str, object] | None:
-        """A mapping whose keys are text and which is not empty."""
+        """A mapping that is not empty, and whose keys are text."""
         if not isinstance(value, dict):
             self.add(where, "yaml.expected-mapping", f"expected {what}, found {shown(value)}")
             return None

@@ -1,4 +1,4 @@
-"""The facts that a condition may name, their values in a message, and messages made of values."""
+"""The facts that a condition can name, their values in a message, and messages made from values."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def value_of(fact: str, facts: Facts, risk: Risk) -> Value:
 
 
 def put(base: Facts, values: Mapping[str, Any]) -> Facts:
-    """The facts of `base` with these values, by the names of the table, in the places that it tells; what stands in
-    none is passed over."""
+    """The facts of `base` with these values, by the names of the table. Values without a place in `Facts` are
+    ignored."""
     places: dict[str, Any] = {}
     for name, value in values.items():
         fact = FACTS.get(name)

@@ -1,4 +1,4 @@
-"""How long a proof may take: counted in steps, so that every machine comes to the same answer."""
+"""The limit of a proof, counted in steps, so that every machine gets the same result."""
 
 from __future__ import annotations
 

@@ -35,8 +35,8 @@ def doubtful(policy: Policy, proof: Proof) -> list[str]:
 
 
 def warnings(policy: Policy, proof: Proof) -> list[Problem]:
-    """What is said of a policy that runs: the rules that are too hard to prove, those that may launder and do, those
-    that may and don't."""
+    """The warnings about a policy that runs: rules that are too hard to prove, rules that may launder and do, rules
+    that may launder and don't."""
     busy = {each.rule.name for each in proof.launders} | {each.rule.name for each in proof.unproved}
     hard: dict[str, Problem] = {}
     for each in _doubtful(policy, proof):
@@ -188,7 +188,7 @@ def _results(facts: Facts) -> list[str]:
 
 def _oddities(facts: Facts) -> list[str]:
     signs = [f"header.{sign.name}" for sign in fields(HeaderSigns) if getattr(facts.header, sign.name)]
-    return signs + (["it bears a valid signature of ours"] if facts.own_signature else [])
+    return signs + (["it has a valid signature of ours"] if facts.own_signature else [])
 
 
 def _number(number: float) -> str:

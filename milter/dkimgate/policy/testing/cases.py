@@ -1,4 +1,4 @@
-"""A file of test cases for a policy: messages, by their facts or whole, and what is expected to become of them."""
+"""A file of test cases for a policy: messages, as facts or whole, and the expected results."""
 
 from __future__ import annotations
 
@@ -52,8 +52,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One message: what is `stated` of it, by the names of the vocabulary, and the whole of it (`message`) where it is
-    given."""
+    """One message: its `stated` facts, by the names of the vocabulary, and the whole `message` if there is one."""
 
     name: str
     line: int

@@ -23,7 +23,7 @@ DEPARTURES = ("pass", "none", "fail")
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A key for which something else came out; both as an operator reads them."""
+    """A key with an unexpected result; both values are text for an operator."""
 
     key: str
     expected: str
@@ -144,7 +144,7 @@ def decided(key: str, assessment: Assessment) -> Any:
 
 
 def differences(expected: tuple[Expectation, ...], assessment: Assessment) -> list[Difference]:
-    """Where something else came out than was expected."""
+    """The keys whose result was not expected."""
     facts, risk = assessment.facts, assessment.decision.risk
     found: list[Difference] = []
     for each in expected:

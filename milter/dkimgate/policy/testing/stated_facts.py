@@ -49,8 +49,7 @@ class World:
 
 
 def read(problems: Problems, where: Where, mapping: Mapping[str, object]) -> dict[str, Any]:
-    """The values behind the names; what is wrong is noted. None is the value of a fact that the message is to be
-    without."""
+    """The values behind the names; mistakes are noted. None is the value of a fact that the message does not have."""
     stated: dict[str, Any] = {}
     for name, value in mapping.items():
         here = (*where, name)
@@ -184,8 +183,8 @@ _EXPECTED = {
 
 
 def facts(stated: Mapping[str, Any], world: World) -> Facts:
-    """A message of which nothing but that is known. Nobody has said anything about it; where it came from outside, its
-    DMARC result is `unknown`, else `none`."""
+    """A message with only these facts. Nobody has stated a result for it. If it came from outside, its DMARC result is
+    `unknown`, else `none`."""
     origin = Origin(stated.get("origin", Origin.FORWARDED))
     dmarc = stated.get("arrival.dmarc", "unknown" if is_outside(origin, bool(stated.get("client.relay"))) else "none")
     blank = Facts(
