@@ -285,9 +285,7 @@ def _pairs() -> list[Any]:
         pytest.param(
             (one, other),
             above,
-            marks=()
-            if (one[0].startswith("x-spam") and other[0].startswith("x-spam")) or at % 24 == 0
-            else pytest.mark.heavy,
+            marks=() if at % 24 == 0 else pytest.mark.heavy,
             id=f"{one[0]}={one[1][:24]}, {other[0]}={other[1][:24]}, {'above' if above else 'below'}",
         )
         for at, (above, one, other) in enumerate(
