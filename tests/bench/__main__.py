@@ -26,7 +26,7 @@ from tests.bench import (
 )
 from tests.bench.figures import Figure
 from tests.bench.load import PROGRAMS
-from tests.bench.picture import picture
+from tests.bench.picture import BUSY, picture
 from tests.bench.table import table
 from tests.bench.world import World, world
 
@@ -54,6 +54,9 @@ def main() -> int:
     if not (PROGRAMS / "milter_load").exists():
         print("build/bench/milter_load is not there: run `make bench`", file=sys.stderr)
         return 2
+    others = os.getloadavg()[0]
+    if others > BUSY:
+        print(f"other programs are busy here (load {others:.1f}): the figures will be noisy", file=sys.stderr)
     with world(arguments.quick) as made:
         for name in names:
             made.say(f"{name}: {TABLES[name][1]}")
@@ -64,6 +67,7 @@ def main() -> int:
                 return 2
         print(_of_figures(made.figures))
         report = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "quick": made.quick, "tables": made.data}
+        report["load_before"] = round(others, 1)
         report["figures"] = [each.as_json() for each in made.figures]
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")
         if "rate" in names:

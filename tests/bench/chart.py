@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
 _WIDTH, _LEFT, _BAR, _ROW, _TOP = 720, 210, 18, 26, 34
+_CAPTION = 105
+"""Characters of a line of the caption that surely fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,10 @@ def chart(parts: Sequence[tuple[str, Sequence[Bar]]], caption: str) -> str:
         for number, bar in enumerate(bars):
             lines += _bar(bar, top + _TOP + number * _ROW, longest)
         top += _TOP + len(bars) * _ROW + 14
-    lines.append(f'<text x="8" y="{top + 10}" class="caption">{escape(caption)}</text>')
-    return "\n".join([_head(top + 22), *lines, "</svg>", ""])
+    for line in textwrap.wrap(caption, _CAPTION):
+        top += 15
+        lines.append(f'<text x="8" y="{top}" class="caption">{escape(line)}</text>')
+    return "\n".join([_head(top + 10), *lines, "</svg>", ""])
 
 
 def _bar(bar: Bar, top: int, longest: float) -> list[str]:

@@ -10,6 +10,9 @@ from tests.bench.chart import Bar, chart
 
 _SHOWN = ("OpenDKIM", "rspamd, signing only", "dkimpy-milter", "dkimgate", "dkimgate, refused")
 
+BUSY = 0.5
+"""A load average (1 minute, before the start) above this is told: the milters had to share the cores with others."""
+
 
 def picture(report: Mapping[str, Any]) -> str:
     """Messages a second, and CPU a message in RSA signatures, with machine and date."""
@@ -25,7 +28,10 @@ def picture(report: Mapping[str, Any]) -> str:
             [_bar(name, value, f"{value:.1f}") for name, value in costs],
         ),
     ]
-    caption = f"5 KB, RSA-2048, relaxed/relaxed, 8 connections. {report['date']}, {report['machine']}."
+    busy = (
+        f" Other programs were busy there (load {report['load_before']:.0f})." if report["load_before"] > BUSY else ""
+    )
+    caption = f"5 KB, RSA-2048, relaxed/relaxed, 8 connections. {report['date']}, {report['machine']}.{busy}"
     return chart(parts, caption)
 
 

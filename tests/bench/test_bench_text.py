@@ -42,14 +42,17 @@ def widths(svg: str) -> list[float]:
     ]
 
 
+def texts(svg: str) -> list[str]:
+    return [each.text or "" for each in ElementTree.fromstring(svg).iter(f"{SVG}text")]
+
+
 def test_bars_are_as_long_as_their_values() -> None:
     svg = chart(
         [("Rate <1>", [Bar("a & b", 10, "10"), Bar("c", 5, "5", ours=True)]), ("Other", [Bar("d", 1, "1")])], "x"
     )
     long, half, other = widths(svg)
     assert long == pytest.approx(2 * half) and other == long
-    texts = [each.text for each in ElementTree.fromstring(svg).iter(f"{SVG}text")]
-    assert texts == ["Rate <1>", "a & b", "10", "c", "5", "Other", "d", "1", "x"]
+    assert texts(svg) == ["Rate <1>", "a & b", "10", "c", "5", "Other", "d", "1", "x"]
 
 
 @pytest.mark.parametrize("bars", [[], [Bar("a", 0, "0")]])
@@ -64,6 +67,8 @@ def test_the_picture_tells_the_medians_the_date_and_the_machine() -> None:
         "libmilter alone": {"rates": [9000.0], "cpu_seconds": [0.0001]},
     }
     rate = {"rsa2048_seconds": [0.00025], "cases": cases}
-    svg = picture({"tables": {"rate": rate}, "date": "2026-11-30", "machine": "A machine"})
+    report = {"tables": {"rate": rate}, "date": "2026-11-30", "machine": "A machine", "load_before": 0.2}
+    svg = picture(report)
     assert all(word in svg for word in (">200<", ">400<", ">8.0<", ">4.0<", "2026-11-30", "A machine"))
-    assert "libmilter" not in svg
+    assert "libmilter" not in svg and "busy" not in svg
+    assert "busy there (load 9)" in " ".join(texts(picture({**report, "load_before": 9.1})))
