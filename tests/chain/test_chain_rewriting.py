@@ -210,7 +210,7 @@ def test_masquerading_cuts_rewritten_senders_too_unless_told_not_to() -> None:
     with rewriting.started({"masquerade_domains": world.FORWARDER_DOMAIN}, enforce=True) as host:
         assert host.send(sender, sender).sender.endswith(f"=ceo@{world.FORWARDER_DOMAIN}")
         assert (
-            f"unalign.domain {world.UNALIGN}: Postfix's masquerade_domains makes {world.FORWARDER_DOMAIN} of it"
+            f"unalign.domain {world.UNALIGN}: masquerade_domains of Postfix changes it to {world.FORWARDER_DOMAIN}"
             in host.check()
         )
     with rewriting.started({"masquerade_domains": f"!{world.UNALIGN} {world.FORWARDER_DOMAIN}"}, enforce=True) as host:

@@ -108,5 +108,6 @@ def test_a_rule_that_observes_is_told_at_the_start_and_lets_everything_pass(one:
     assert (decision["rule"], decision["mode"], decision["disposition"]) == ("watched", "observe", "hold")
     one.reload()
     assert (
-        "mode: observe in watched: everything hosted that is taken there is SIGNED as if there were no gate" in one.log
+        "mode: observe in watched: mail of hosted domains that matches there is SIGNED as if there were no gate"
+        in one.log
     )

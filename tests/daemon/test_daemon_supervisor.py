@@ -185,7 +185,7 @@ def test_reload_says_what_takes_a_restart(start: Start, folder: Path) -> None:
     daemon.configure(workers=3, listen=f"unix:{folder}/other.sock", socket_mode="0600")
     daemon.policy("second")
     daemon.reload()
-    assert "listen has changed: that takes a restart" in daemon.log
+    assert "listen has changed: this needs a restart" in daemon.log
     assert "socket_mode has changed" in daemon.log
     assert eventually(lambda: len(daemon.workers()) == 3, 5)
     daemon.send()

@@ -210,7 +210,7 @@ def test_the_table_of_facts_in_the_reference_is_of_today() -> None:
 
 @pytest.mark.parametrize(
     ("part", "row"),
-    zip(reference.PARTS, ("| `rules` | a", "| `sign` | `author`", "| `arrival.dmarc` | word:"), strict=True),
+    list(zip(reference.PARTS, ("| `rules` | a", "| `sign` | `author`", "| `arrival.dmarc` | word:"), strict=True)),
 )
 def test_a_stale_table_would_be_seen(part: MarkedPart, row: str) -> None:
     stale = REFERENCE.replace(row, "| `old` |")
