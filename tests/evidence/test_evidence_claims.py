@@ -174,6 +174,21 @@ def test_upstream_is_the_worst_that_other_hosts_say() -> None:
     assert facts(BORDER + "Authentication-Results: mx.else.example; dmarc=pass\n" + AUTHOR).upstream.dmarc is None
 
 
+@pytest.mark.parametrize(
+    ("word", "result"),
+    [
+        *((word, "fail") for word in ("fail", "hardfail", "reject", "quarantine")),
+        *((word, "temperror") for word in ("temperror", "tempfail", "temp_fail", "temp-fail", "error", "timeout")),
+        *((word, "permerror") for word in ("permerror", "permfail", "perm_fail", "perm-fail", "invalid")),
+    ],
+)
+def test_every_word_that_a_host_writes_for_a_failure_hurts(word: str, result: str) -> None:
+    """Also in a field that leaves the grammar."""
+    for end in ("\n", " (\n"):
+        read = facts(BORDER + f"Authentication-Results: mx.else.example; dmarc={word}{end}" + AUTHOR)
+        assert (read.upstream.dmarc, read.arrival.dmarc) == (result, result)
+
+
 def test_where_the_author_domain_has_passed_no_other_one_is_told() -> None:
     other = PASS.replace("hosted.example", "list.example")
     assert facts(other + BORDER + AUTHOR).arrival.pass_of == "list.example"

@@ -153,6 +153,8 @@ TRICKS: list[tuple[str | bytes, str]] = [
     ("<j>", "no address"),
     ('"John"Doe <j@d.example>', "beside quotation marks"),
     ('John"Doe" <j@d.example>', "beside quotation marks"),
+    ("j@d.example (a (b)", "a comment without its end"),
+    ('j@d.example (a "b")', "a comment without its end"),
     ("j@d.example (a) b)", "closing parenthesis"),
     ("j@d.example (a) (b)", "text behind the address"),
     ("j@d.bücher.example\t", "white space behind an address beyond ASCII"),
