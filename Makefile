@@ -33,7 +33,7 @@ help:
 	@echo "make test     all tests, with real servers in a network namespace of their own"
 	@echo "make check    style, types, the tests that need no servers, and how much they cover: a minute"
 	@echo "make coverage  the lines and branches that \`make check\` did not run"
-	@echo "make mutants  MODULE=policy/guard.py: which small faults in that module does no test see? Minutes to an hour"
+	@echo "make mutants  MODULE=policy/guard.py: which small faults in that module does no test see? Seconds to minutes"
 	@echo "make laws     the laws over EXAMPLES=100000 random policies and messages each: an hour on two cores"
 	@echo "make bench    how fast it is beside OpenDKIM, rspamd and dkimpy-milter: minutes; QUICK=1: one (see tests/README.md)"
 	@echo "make install  into /opt/dkimgate and /etc/dkimgate (see systemd/README.md); starts nothing"

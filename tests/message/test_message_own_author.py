@@ -38,6 +38,7 @@ OURS = [
     b"\xb9\xfa@d.example",
     b"(a () ceo@ext.example) <u@d.example>",
     b"u@d.example , a@d.example",
+    b"<>, <u@d.example>",
     b"u@d.example (x), a@d.example",
     # encoded-words without a text, with blanks behind them or inside, in UTF-16, and of broken base64
     b"=?utf-8?Q??= (x) <u@d.example>",
@@ -80,6 +81,7 @@ FOREIGN = [
     # white space behind a domain is dropped by some
     *(b"u@d.example" + blank + b".ext <u@d.example>" for blank in (b" ", b" \t", b"\t ", b" " * 99)),
     b"u@d.example\text.example",
+    b"a@d.example, u@d.example ",
     # no domains
     b"u@-a.d.example",
     b"u@a_b..d.example",
