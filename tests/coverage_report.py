@@ -29,8 +29,9 @@ def main() -> int:
         for name, file in sorted(files.items()):
             lines = " ".join(map(str, file["missing_lines"]))
             branches = " ".join(f"{start}->{end or 'exit'}" for start, end in file["missing_branches"])
-            if lines or branches:
-                print(f"{name}\n    lines {lines or 'all'}\n    branches {branches or 'all'}")
+            for what, missing in (("lines", lines), ("branches", branches)):
+                if missing:
+                    print(f"{name}: {what} {missing}")
     of_lines, of_branches = (share(list(files.values()), what) for what in ("lines", "branches"))
     print(f"the tests run {of_lines:.1f} % of the lines and {of_branches:.1f} % of the branches")
     if min(of_lines, of_branches) < arguments.least:
