@@ -199,6 +199,12 @@ def test_an_ordinary_sender_costs_nothing() -> None:
         'Authentication-Results: "{}";',
         "Authentication-Results: {} 1;",
         "Authentication-Results : {};",
+        # header_checks(5) of Postfix with `^Authentication-Results: NAME;` see none of these
+        "Authentication-Results:{};",
+        "Authentication-Results:  {};",
+        "Authentication-Results:\t{};",
+        "Authentication-Results:\n {};",
+        "Authentication-Results: {} ;",
     ],
 )
 @pytest.mark.parametrize(("connection", "border"), [(OUTSIDE, ""), (REINJECTED, BORDER)], ids=["inbound", "forwarded"])

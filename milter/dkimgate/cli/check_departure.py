@@ -52,7 +52,9 @@ def findings(gate: Gate) -> Iterator[Finding]:
                 "departure.helo-aligned",
                 f"departure.helo {helo} may align with the hosted domain {', '.join(aligned)}: a forgery with the "
                 "null sender can pass by SPF, and a rewritten sender does not help. With `envelope: unalign` such "
-                "mail is held. Set another name in Postfix (smtp_helo_name)",
+                "mail is held. A receiver with Mail::DMARC (SpamAssassin 4) counts this name for every sender that "
+                "does not pass SPF itself, and the gate does not foretell that. Set another name in Postfix "
+                "(smtp_helo_name)",
             )
     if way.owners and "expand_owner_alias" not in way.rewritten_by:
         hosted = config_checks.hosted_domains(settings)

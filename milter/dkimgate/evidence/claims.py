@@ -100,13 +100,15 @@ def _zone(message: Message, route: Route, trust: Trust) -> frozenset[int]:
 
 
 def _plainly_ours(field: HeaderField, trust: Trust) -> bool:
-    """Written as verifiers write it: `Name: authserv-id; ...`. With a comment or quotation marks ahead, or white space
-    behind the name, a border that looks for our name may have overlooked the field."""
-    authserv_id, semicolon, _ = field.text.partition(";")
+    """Written as verifiers write it: `Name: authserv-id; ...`. With a comment or quotation marks ahead, more or less
+    than a space behind the colon, or white space behind the name, a border that looks for our name (one of header
+    checks, say) may have overlooked the field."""
+    authserv_id, semicolon, _ = field.value.decode("latin-1").partition(";")
     return (
         sources.RESULTS.holds(field.name.decode("latin-1").lower())
         and bool(semicolon)
-        and trust.is_spelled_authserv_id(authserv_id)
+        and authserv_id.startswith(" ")
+        and trust.is_spelled_authserv_id(authserv_id[1:])
     )
 
 
