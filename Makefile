@@ -85,6 +85,12 @@ build/bench/%: tests/bench/%.c
 	@mkdir -p build/bench
 	gcc -O2 -Wall -Wextra -o $@ $< -lmilter -pthread
 
+# MODULE: one or more paths below milter/dkimgate; TESTS: in the place of those that tests/mutants/plan.py names; MUTANTS: options
+MODULE ?= policy/guard.py
+.PHONY: mutants
+mutants: $(VENV)/dev check-packages
+	$(BIN)/python -m tests.mutants.run $(MODULE) $(if $(TESTS),--tests $(TESTS)) $(MUTANTS)
+
 format: $(VENV)/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

@@ -76,6 +76,7 @@ def test_what_a_tag_says(tags: dict[str, str], attribute: str, value: object) ->
         ({"x": "9" * 13}, "neutral"),
         ({"v": "1.0"}, "neutral"),
         ({"b": "A"}, "neutral"),
+        ({"b": "AAAA!"}, "neutral"),
         ({"bh": "AA=A!"}, "neutral"),
         ({"z": "\udcff"}, "neutral"),
     ],
