@@ -208,6 +208,17 @@ def test_header_fields_that_postfix_takes_and_libmilter_does_not(
     assert all(warned in text for text in texts(folder, "postfix.header-size-limit", capsys))
 
 
+@pytest.mark.parametrize(("action", "warned"), [("accept", True), ("tempfail", False), ("quarantine", False)])
+def test_a_postfix_that_lets_mail_go_without_the_gate(
+    folder: Path, action: str, warned: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A forgery leaves with its envelope then."""
+    settings = Settings({"myhostname": "mx.forwarder.example", "milter_default_action": action}, {})
+    monkeypatch.setattr(this_host, "this_host", lambda: System(lambda: settings))
+    _, found = checked(folder, GOOD, capsys)
+    assert ("warning: postfix.milter-default-action" in found) is warned
+
+
 def test_a_port_that_all_the_world_reaches_is_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "dkimgate.yaml").write_text(
         f"listen: [inet:0.0.0.0:8891, inet:127.0.0.1:8892, 'inet6:[::1]:8893']\n{GOOD}"

@@ -10,17 +10,20 @@ from typing import Any
 
 import pytest
 
+from dkimgate.cli import check_departure
 from dkimgate.facts import Disposition, Outcome, Sign
 from dkimgate.gate.gate import Gate
 from dkimgate.message.author import author_of
 from dkimgate.message.message import Connection, Envelope, Message, split_message
 from dkimgate.policy.language.model import Rule
+from dkimgate.postfix import way_out
 from dkimgate.srs import new_secret
 from tests.arc.sealing import LIST, mail
 from tests.dkim_world import Signer, pem
 from tests.fake_dns import FakeResolver
 from tests.laws.attack_authors import AUTHORS
 from tests.laws.attack_world import AUTHOR, BORDER, HOSTED_KEY, NOW, REINJECTED, SHIPPED, STRANGER, ZONE
+from tests.postfix.test_postfix_way_out import host
 
 OURS = "v=spf1 ip4:203.0.113.10 -all"
 FORWARDERS: dict[str, dict[str, list[str]]] = {
@@ -110,6 +113,43 @@ def test_law_1_nothing_in_a_dmarc_record_shuts_the_door(author: str, sender: str
     outcome, told = door.passes(by(author), sender)
     assert told["departure"]["dmarc"] != "pass"
     assert outcome.sender is not None and outcome.sender.endswith("@bounce.forwarder.example")
+
+
+OF_THE_HOST = {
+    "the host": "www-data@mx.forwarder.example",
+    "the host, in capitals": "WWW-DATA@MX.FORWARDER.EXAMPLE",
+    "its organization": "www@web.forwarder.example",
+    "a bare name": "www-data",
+    "a domain with a key": "web@hosted.example",
+    "a domain that is delivered here": "web@virtual.example",
+    "one below it": "web@www.virtual.example",
+}
+
+
+@pytest.mark.parametrize("table", ["canonical_maps", "sender_canonical_maps", "smtp_generic_maps"])
+@pytest.mark.parametrize("sender", OF_THE_HOST)
+def test_law_1_an_address_of_ours_in_a_strangers_mail_may_become_any_other(sender: str, table: str, door: Door) -> None:
+    """The tables of Postfix change it for everybody, also where they are said to contain no address of a stranger."""
+    at_work(door, table)
+    outcome, record = door.passes(by("boss@partner.example"), OF_THE_HOST[sender])
+    assert (record["arrival"]["dmarc"], record["departure"]["dmarc"]) == ("fail", "fail")
+    assert outcome.sender is not None and outcome.sender.endswith("@bounce.forwarder.example")
+
+
+def test_a_strangers_own_address_stays_what_it_is(door: Door) -> None:
+    at_work(door, "sender_canonical_maps")
+    for sender in ("eve@attacker.example", ""):
+        assert door.passes(by("boss@partner.example"), sender)[0].sender is None
+
+
+def at_work(door: Door, table: str) -> None:
+    """Behind a Postfix with such a table, of which the configuration says that it changes no sender of strangers."""
+    outgoing = door.gate.config.departure.model_copy(update={"rewrites_senders": False})
+    main = {table: "hash:/etc/postfix/own", "virtual_alias_domains": "virtual.example hash:/etc/postfix/more"}
+    here = host("203.0.113.10", main=main)
+    door.gate.way_out = way_out.find(outgoing, {"hosted.example"}, here, FakeResolver(ZONE).lookup())
+    assert not door.gate.way_out.rewritten_by
+    assert "departure.own-tables" in {found.code for found in check_departure.findings(door.gate)}
 
 
 @pytest.mark.parametrize("departure", ["", DEPARTURE])

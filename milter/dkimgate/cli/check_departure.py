@@ -56,6 +56,15 @@ def findings(gate: Gate) -> Iterator[Finding]:
                 "does not pass SPF itself, and the gate does not foretell that. Set another name in Postfix "
                 "(smtp_helo_name)",
             )
+    if way.own:
+        yield Finding(
+            "note",
+            "departure.own-tables",
+            "departure.rewrites_senders is false, and Postfix has a table that changes senders. It changes them for "
+            "everybody, so a stranger may write an address from that table as his sender. So the gate assumes that "
+            f"every sender in a domain of this host passes SPF: {', '.join(sorted(way.own))}. If the table holds "
+            "addresses of other domains, and leads to a domain whose SPF record names this host, remove the setting",
+        )
     if way.owners and "expand_owner_alias" not in way.rewritten_by:
         hosted = config_checks.hosted_domains(settings)
         origins = " or ".join(sorted(way.origins or ())) or "any domain"
@@ -94,5 +103,6 @@ def as_json(way: WayOut) -> dict[str, object]:
         "helo": list(way.helos),
         "origin": sorted(way.origins) if way.origins is not None else None,
         "rewritten_by": list(way.rewritten_by),
+        "own": sorted(way.own),
         "owner_aliases": list(way.owners),
     }

@@ -181,6 +181,7 @@ def _trust(gate: Gate, settings: Config) -> Iterator[Finding]:
 def _postfix(gate: Gate, settings: Config) -> Iterator[Finding]:
     yield from check_postfix.hosts(settings)
     yield from check_postfix.field_sizes(settings)
+    yield from check_postfix.default_action(settings)
 
 
 def _departure(gate: Gate, settings: Config) -> Iterator[Finding]:

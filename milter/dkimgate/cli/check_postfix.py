@@ -27,6 +27,18 @@ def hosts(settings: Config) -> Iterator[Finding]:
             )
 
 
+def default_action(settings: Config) -> Iterator[Finding]:
+    """Does this Postfix let mail go where the gate does not answer?"""
+    asked = this_host.this_host().postfix()
+    if asked is not None and settings.roles - {"srs"} and asked.may_be("milter_default_action", "accept"):
+        yield Finding(
+            "warning",
+            "postfix.milter-default-action",
+            "Postfix has milter_default_action = accept: while the gate does not answer, forgeries leave with their "
+            "envelope, and pass DMARC if SPF of the author domain names this host. Set it to tempfail",
+        )
+
+
 def field_sizes(settings: Config) -> Iterator[Finding]:
     """Are there header fields that this Postfix takes and the daemon can't read?"""
     asked = this_host.this_host().postfix()

@@ -213,9 +213,10 @@ class Outgoing(Section):
     origin: Annotated[Domain | None, _like("forwarder.example")] = None
     """The domain that Postfix appends to a sender without a domain (`myorigin`)."""
     rewrites_senders: Annotated[StrictBool | None, _like("false")] = None
-    """`false`: `canonical_maps`, `sender_canonical_maps` and `smtp_generic_maps` of Postfix do not change senders of
-    strangers, nor addresses in `unalign.domain`; and tables of `alias_maps` that can't be listed hold no `owner-`
-    aliases. Not set, and Postfix uses one of the former tables: any sender may pass SPF, and none can be rewritten."""
+    """`false`: `canonical_maps`, `sender_canonical_maps` and `smtp_generic_maps` of Postfix change only addresses in
+    domains of this host, and none in `unalign.domain` (any sender in such a domain may pass SPF then); and tables of
+    `alias_maps` that can't be listed hold no `owner-` aliases. Not set, and Postfix uses one of the former tables: any
+    sender may pass SPF, and none can be rewritten."""
     line_length_limit: Annotated[LineLength | None, _like("998")] = None
     """`smtp_line_length_limit` of Postfix, in octets; 0 is no limit. The gate folds longer header lines before it
     signs them, and signs longer body lines in the form in which Postfix will break them."""

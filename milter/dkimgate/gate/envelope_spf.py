@@ -42,6 +42,8 @@ def envelope_domains(sender: str, way: WayOut) -> frozenset[str] | None:
         return None
     written |= owners
     names = frozenset(name for domain in written for name in domains.readings(domain))
+    if sender and any(domains.may_align(name, own) for name in names for own in way.own):
+        return None
     return None if "" in names else names | {way.cut(name) for name in names}  # masquerade_exceptions spare some
 
 

@@ -28,6 +28,10 @@ NAMES = (
     *("append_at_myorigin", "append_dot_mydomain", "canonical_maps", "canonical_classes", "sender_canonical_maps"),
     *("sender_canonical_classes", "masquerade_domains", "masquerade_classes", "smtp_generic_maps"),
     *("alias_maps", "owner_request_special", "expand_owner_alias"),
+    # whose addresses it takes for its own
+    *("mydestination", "relay_domains", "virtual_alias_domains", "virtual_mailbox_domains"),
+    # what it does where the gate does not answer
+    "milter_default_action",
     # what becomes of the message behind it
     *(
         "smtp_header_checks",

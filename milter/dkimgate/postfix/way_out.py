@@ -61,6 +61,8 @@ class WayOut:
     append to a sender without one, None where nobody knows. `suffixes` are what it may append to a domain without a
     dot, "" for nothing; None where nobody knows. `masquerades` is masquerade_domains: whose sub-domains it may cut off.
     `rewritten_by` names the parameters by which it may make any other sender, in tables that are not seen from here.
+    `own` are domains of this host whose addresses such tables may change, where the configuration says that they change
+    no others: a stranger may write one of them as his sender.
     `owners` are the tables of aliases with which local(8) may forward in the name of an alias's owner, which is a
     sender without a domain (aliases(5)).
     """
@@ -73,6 +75,7 @@ class WayOut:
     suffixes: frozenset[str] | None = None
     masquerades: tuple[str, ...] = ()
     rewritten_by: tuple[str, ...] = ()
+    own: frozenset[str] = frozenset()
     owners: tuple[str, ...] = ()
 
     def cut(self, name: str) -> str:
@@ -130,6 +133,7 @@ def find(outgoing: Outgoing, ours: Iterable[str], system: System, lookup: Lookup
     bounded time: the host answers within seconds, and so does `lookup`."""
     settings = _quietly(system.postfix)
     said = configured(outgoing)
+    ours = frozenset(ours)
     addresses, known, why = said.addresses, said.known, said.why
     if outgoing.addresses is None:
         found = _quietly(lambda: _addresses(settings, system, ours, lookup))
@@ -144,6 +148,7 @@ def find(outgoing: Outgoing, ours: Iterable[str], system: System, lookup: Lookup
         _suffixes(settings),
         _masquerades(settings),
         _rewritten_by(settings, outgoing.rewrites_senders),
+        _own(settings, ours) if outgoing.rewrites_senders is False and _rewritten_by(settings, None) else frozenset(),
         _owners(settings, outgoing.rewrites_senders),
     )
 
@@ -221,6 +226,18 @@ def _rewritten_by(settings: Settings | None, said: bool | None) -> tuple[str, ..
     if settings.owners and settings.may_be("expand_owner_alias", "yes"):
         found.append("expand_owner_alias")
     return tuple(found)
+
+
+_OF_THIS_HOST = (
+    *("myhostname", "mydomain", "myorigin", "mydestination"),
+    *("relay_domains", "virtual_alias_domains", "virtual_mailbox_domains"),
+)
+
+
+def _own(settings: Settings | None, ours: Iterable[str]) -> frozenset[str]:
+    """As far as Postfix names them: those in tables are not seen from here."""
+    words = [word for name in _OF_THIS_HOST for word in settings.words(name)] if settings is not None else []
+    return frozenset(name for word in (*words, *ours) if (name := _name(word)) and "." in name)
 
 
 def _owners(settings: Settings | None, said: bool | None) -> tuple[str, ...]:
