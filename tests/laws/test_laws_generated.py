@@ -129,7 +129,7 @@ def test_policies_that_are_drawn_say_everything_and_many_can_be_loaded() -> None
         assert any(getattr(rule, key) for rule in rules), key
     assert {rule.envelope for rule in rules} == set(EnvelopeAction) and {rule.sign for rule in rules} == set(Sign)
     assert any(policy.file for policy in drawn) and any(policy.allow_laundering for policy in drawn)
-    assert sum(loaded(policy) is not None for policy in drawn[:12]) > 3
+    assert sum(loaded(policy) is not None for policy in drawn) > 10
     proofs = [prove(policies(Random(seed))) for seed in range(30)]
     assert 3 < sum(proof.safe for proof in proofs) < 27
 
