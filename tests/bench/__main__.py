@@ -62,6 +62,9 @@ def main() -> int:
             made.say(f"{name}: {TABLES[name][1]}")
             try:
                 print(TABLES[name][0](made), flush=True)
+            except FileNotFoundError as error:
+                print(f"bench: {name}: {error.filename} is not there: `make bench` installs it", file=sys.stderr)
+                return 2
             except RuntimeError as error:
                 print(f"bench: {name}: {error}", file=sys.stderr)
                 return 2
