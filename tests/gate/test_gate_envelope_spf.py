@@ -434,6 +434,12 @@ READ_BY_SOME = (
         "v=spf1 192.0.2.10 -all",
         "v=spf1 ip4: 192.0.2.10 -all",
     ),
+    *(
+        "v=spf1 ip4:[192.0.2.10] -all",
+        "v=spf1.0 ip4:192.0.2.10/32/ -all",
+        "v=spf1; ip4:192.0.2 ip4:192.0.2.10",
+        "v=spf1.0 include: us.example a:us.example",
+    ),
     *("v=spf1 include:us.example. -all", "v=spf1 ?mx:us.example -all", "v=spf1 ?exists:%{i}.us.example -all"),
 )
 """Records by which rspamd 3.4, Mail::SPF or OpenDMARC 1.4.2 lets 192.0.2.10 pass, or which are of the same kinds."""

@@ -133,7 +133,7 @@ def _check(
         if result == "pass":
             return EnvelopeSpf.PASS
         generous = Generous(address, local, domain, helo, lookup, strict=False)
-        if _found(generous) == "pass" or not unknown.isdisjoint(query.macros | generous.macros):
+        if _found(generous) in ("pass", "permerror") or not unknown.isdisjoint(query.macros | generous.macros):
             return EnvelopeSpf.TEMPERROR
     except Exception:  # noqa: BLE001 - pyspf raises what it likes on records that it did not foresee, and they are a stranger's
         return EnvelopeSpf.TEMPERROR

@@ -12,7 +12,7 @@ import re
 from dkimgate.spf.query import Query, bounded
 
 _VERSION = re.compile(rb"\A[\s\"']*+(?:v\s*+=\s*+)?spf[^\s;,]*+", re.IGNORECASE)
-_BETWEEN = re.compile(rb"[\s;,\"']+")
+_BETWEEN = re.compile(rb"[\s;,\"'\[\]]+")  # what is split in `ip4:[192.0.2.1]` is an address still
 _ADDRESS = re.compile(
     rb"[+?~-]*(?:(?:ipv?[46]?|a|mx)[:=])?(?:::ffff:)?([0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:/[0-9]{1,2})?)", re.IGNORECASE
 )
@@ -49,4 +49,6 @@ def _term(qualifier: bytes, name: bytes, argument: bytes | None, mask: bytes) ->
             return [b"all"] if qualifier in (b"", b"+") else []
         case b"redirect":
             return [b"include:" + argument] if argument else []  # behind all the others, and they come first anyway
+        case b"include" | b"exists" | b"ip4" | b"ip6" if not argument or name == b"ip4":
+            return []  # nothing, or no address
     return [name + (b":" + argument if argument else b"") + mask]
