@@ -475,3 +475,15 @@ def test_law_1_a_record_that_some_receiver_may_let_us_pass_by_counts_as_a_pass(t
     to_nothing = "redirect" in through and not record.startswith("v=spf1")  # an error, which counts as well
     assert passes is (record in READ_BY_SOME or to_nothing)
     assert passes or source == "lookup"
+
+
+@pytest.mark.parametrize("local", ["é", "a..b", '"a b"', '"a,b"', "a.", ".a"])
+@pytest.mark.parametrize("domain", ["elsewhere.example", "nospf.example"])
+def test_law_1_of_a_sender_that_a_receiver_may_take_for_null_the_name_in_ehlo_counts_too(
+    local: str, domain: str
+) -> None:
+    """rspamd 3.4 asks SPF of that name where it can't parse the sender."""
+    assert ask(f"{local}@{domain}", "forwarder.example")[0] == (True, "lookup")
+    assert ask(f"{local}@{domain}", "forwarder.example", helo=None)[0] == (True, "assumed")
+    assert ask(f"a@{domain}", "forwarder.example")[0] == (False, "unaligned")
+    assert ask("é", "forwarder.example", origins=frozenset({domain}))[0] == (True, "lookup")

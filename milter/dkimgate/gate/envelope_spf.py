@@ -38,9 +38,11 @@ def envelope_domains(sender: str, way: WayOut) -> frozenset[str] | None:
     None where nobody can say, because MTAs may make any other address of what is written."""
     written = None if way.rewritten_by else _written(sender.strip(" \t\r\n"), way)
     owners = way.origins if way.owners else frozenset[str]()
-    if written is None or owners is None:
+    # rspamd takes a sender that it can't parse for the null sender
+    odd = not sender.isascii() or _ATOMS.fullmatch(sender.rpartition("@")[0] or sender) is None
+    if written is None or owners is None or (odd and not way.helos):
         return None
-    written |= owners
+    written |= owners | (frozenset(way.helos) if odd else frozenset())
     names = frozenset(name for domain in written for name in domains.readings(domain))
     if sender and any(domains.may_align(name, own) for name in names for own in way.own):
         return None
