@@ -151,7 +151,7 @@ def test_what_is_found_out_and_what_is_secret(tmp_path: Path, monkeypatch: pytes
     host = postfix_host("192.0.2.2")
     assert reloaded() == ["departure.addresses: found 192.0.2.2; found 192.0.2.1 before"]
     host = this_host.System()
-    assert any(said.startswith("departure.addresses: unknown (no Postfix on this host") for said in reloaded())
+    assert any(said.startswith("departure.addresses: unknown (no Postfix answers on this host") for said in reloaded())
 
 
 def postfix_host(address: str) -> this_host.System:

@@ -194,29 +194,6 @@ def test_a_message_that_passes_twice_is_signed_once(gate: Daemon) -> None:
     )
 
 
-def test_a_broken_signature_under_our_name_changes_nothing(gate: Daemon) -> None:
-    """What arrived well by SPF is signed. Ten thousand such fields are no honest sender's, and cost no more than without our name."""
-    passed = (
-        "Authentication-Results: mx.forwarder.example; spf=pass smtp.mailfrom=hosted.example; dmarc=pass header.from=hosted.example\n"
-        + BORDER
-    )
-    broken = (
-        "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=hosted.example; s=default; h=from; bh=AAAA; b=AAAA\n"
-    )
-    for forged in (broken, broken * 100):
-        assert [each.name for each in send(gate, message(passed + forged + FROM_ASK, REINJECTED)).inserted] == [
-            b"DKIM-Signature"
-        ]
-    assert send(gate, message(passed + broken * 10_000 + FROM_ASK, REINJECTED)).inserted == ()
-    assert send(gate, message(FAILED + BORDER + broken + FROM_ASK, REINJECTED)).inserted == ()
-    assert [(record["own_signature"], record["arrival"]["dmarc"]) for record in gate.records()] == [
-        (False, "pass"),
-        (False, "pass"),
-        (False, "temperror"),
-        (False, "fail"),
-    ]
-
-
 def test_one_key_that_is_gone_does_not_stop_the_others(folder: Path, key: rsa.RSAPrivateKey) -> None:
     """At start the other domains go on, loudly; at a reload the old keys do."""
     (folder / "policy.yaml").write_bytes((ROOT / "config" / "policy.yaml").read_bytes())

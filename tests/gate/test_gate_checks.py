@@ -112,6 +112,22 @@ def test_a_word_of_spf_is_asked_about_again_for_the_client_of_the_border(tmp_pat
         assert arrived.record["arrival"]["dmarc"] == "unknown"
 
 
+def test_a_broken_signature_under_our_name_changes_nothing(tmp_path: Path) -> None:
+    """What arrived well by SPF is signed. Ten thousand such fields are no honest sender's, and cost no more than without our name."""
+    arrived = Arrived(tmp_path, "when: missing")
+    passed = TRUSTED % b"pass" + SPF % b"bob@hosted.example" + HONEST_BORDER
+    broken = (
+        b"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=hosted.example; s=gate; h=from; bh=AAAA; b=AAAA\r\n"
+    )
+    for forged in (broken, broken * 100):
+        assert len(arrived.send(passed + forged + FORGED).fields) == 1
+        assert (arrived.record["own_signature"], arrived.record["arrival"]["dmarc"]) == (False, "pass")
+    assert arrived.send(passed + broken * 10_000 + FORGED).fields == ()
+    assert arrived.record["own_signature"] is False
+    assert arrived.send(TRUSTED % b"fail" + HONEST_BORDER + broken + FORGED).fields == ()
+    assert (arrived.record["own_signature"], arrived.record["arrival"]["dmarc"]) == (False, "fail")
+
+
 RECORDS = {
     "v=spf1 ip4:192.0.2.10 -all": True,
     "v=spf1 include:shared.example -all": True,
