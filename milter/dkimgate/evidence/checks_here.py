@@ -16,7 +16,7 @@ from dkimgate.dkim.verify import ask_for_keys, check_signatures
 from dkimgate.dmarc.evaluate import BOTH, check_dmarc, prepare
 from dkimgate.dns.resolver import Lookup
 from dkimgate.evidence import arc_claims, forgotten_host, grounds, misled_verifiers, result_claims, result_words
-from dkimgate.evidence.entry_session import entry_of, stated_spf
+from dkimgate.evidence.entry_session import entry_of, stated_elsewhere, stated_spf
 from dkimgate.evidence.gather import Seen
 from dkimgate.evidence.route import Route
 from dkimgate.facts import Claim, Origin, Standing
@@ -103,6 +103,8 @@ def _proof(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now: flo
 def _dmarc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
     author = seen.domain
     entry = entry_of(seen.message, seen.route)
+    if seen.route.origin is not Origin.INBOUND and entry.sender and _may_be_made_here(entry.sender, seen, config):
+        entry = replace(entry, sender=None)
     stated = stated_spf(seen.claims) if entry.sender is None else None
     if stated is not None and stated.result == "pass":
         # verifiers read SPF records in their own ways (rspamd takes `?include:` for `include:`): a pass of theirs tells
@@ -119,6 +121,21 @@ def _dmarc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, n
     readings = BOTH if config.verify.dmarc == "both" else (config.verify.dmarc,)
     dmarc = result_claims.of_dmarc(check_dmarc(author, spf or stated, signatures, lookup, readings))
     return (*claims, dmarc) if dmarc is not None else tuple(claims)
+
+
+def _may_be_made_here(path: str, seen: Seen, config: Config) -> bool:
+    """A Return-Path holds what Postfix made of MAIL FROM: it appends $myorigin, takes `a!b` for `b@a`, puts in the
+    `owner-` of an alias, looks into its tables. So one in a domain of this host, or of a hosted author, does not tell
+    what the client said; nor does one that a word of our verifiers, which saw MAIL FROM itself, contradicts."""
+    domain = domains.of_address(path)
+    if domain is None or stated_elsewhere(seen.claims, domain):
+        return True
+    keys = {key.domain for key in config.keys}
+    border = seen.route.border
+    names = [config.departure.origin, border.by if border else None]
+    if seen.domain is not None and domains.covering(seen.domain, keys):
+        names.append(seen.domain)
+    return domains.covering(domain, keys) is not None or any(domains.may_align(domain, name) for name in names if name)
 
 
 def _of_anybody(spf: Spf, seen: Seen, config: Config, lookup: Lookup) -> str | None:

@@ -41,7 +41,7 @@ def entry_of(message: Message, route: Route) -> Entry:
     The first delivery need not have written one. Then the lowest is of a later one, of a message that a list, an alias
     with an `owner-`, or a user's program has sent on under a sender of its own: so between the two there must be no hop
     but of a delivery. Nor may it be an address that SRS made, for a host of ours that rewrites senders does so before
-    it delivers.
+    it delivers. (`checks_here` leaves out what Postfix may have made of the sender.)
     """
     if route.origin is Origin.INBOUND:
         return Entry(message.connection.ip, message.connection.helo, message.envelope.sender)
@@ -88,3 +88,9 @@ def stated_spf(claims: Iterable[Claim]) -> Spf | None:
         result = "fail"  # that it may have passed would help, and anybody can write it
     sender = mailfrom if "@" in mailfrom else f"postmaster@{mailfrom}"
     return Spf(result, domain, "mailfrom", sender, why="as a host of ours states")
+
+
+def stated_elsewhere(claims: Iterable[Claim], domain: str) -> bool:
+    """Do results of SPF that hosts of ours state tell another sender's domain than this?"""
+    told = {claim.only("smtp.mailfrom") for claim in claims if claim.method == "spf" and claim.is_believed()}
+    return any(name is not None and domains.of_address(name) != domain for name in told)

@@ -26,6 +26,9 @@ verified here."""
 
 _ADDRESS_TOLD = re.compile(r"(?:client-ip=|designates? )([0-9A-Fa-f:.]{2,45})")
 _LATER = "our own word, but of a later hop: it says what came from a host of ours, not how the message arrived"
+_OF_NO_SESSION = (
+    "our own word, but not directly above the border's Received field: it does not tell whose sender was checked"
+)
 _OF_ANYBODY = "anyone may send through the client that SPF was asked about (trust.relays does not name it)"
 
 
@@ -54,6 +57,21 @@ def of_the_arrival(claims: Iterable[Claim], message: Message, route: Route) -> l
     later = {at for at in helping if at < newer or by_network or _tells_another(message.header[at].text, entry.ip)}
     found = [claim.as_upstream(_LATER) if claim.position in later and _helps(claim) else claim for claim in claims]
     return found if border is not None else list(without_spf(found, _OF_ANYBODY))
+
+
+def of_the_session(claims: Iterable[Claim], route: Route) -> list[Claim]:
+    """The claims, every pass of SPF made upstream but those directly above the border's Received field.
+
+    A pass of SPF helps as far as its sender is the one of the border's session. Above a hop of this host it may be a
+    sender that Postfix, a list or a program made. Below the border, a field that the border overlooked may tell the
+    sender that a forger would like best. In this very session the sender is at hand, and no word is wanted.
+    """
+    above = [hop.position for hop in route.hops if hop.position < route.ours_above]
+    told = range(max(above, default=-1) + 1, route.ours_above)
+    return [
+        claim.as_upstream(_OF_NO_SESSION) if claim.passes("spf") and claim.position not in told else claim
+        for claim in claims
+    ]
 
 
 def without_spf(claims: Iterable[Claim], why: str) -> tuple[Claim, ...]:

@@ -1,0 +1,94 @@
+"""SPF is asked about the sender that the border's client said, and about no sender that somebody else put in its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.dkim_world import AUTHOR
+from tests.fake_dns import FakeResolver
+from tests.gate.test_gate_checks import FORGED, HONEST_BORDER, SPF, TRUSTED, ZONE, Arrived
+
+FORWARDERS = {"TXT": ["v=spf1 ip4:192.0.2.10 -all"]}
+SENDERS_ZONE = ZONE | dict.fromkeys(
+    ("forwarder.example", "mx.forwarder.example", "friend.example", "eve.example"), FORWARDERS
+)
+SENDERS_ZONE |= {f"_dmarc.{name}": {"TXT": ["v=DMARC1; p=reject"]} for name in ("forwarder.example", "friend.example")}
+MADE = {
+    "append_at_myorigin, of ceo": ("ceo@hosted.example", "hosted.example"),
+    "swap_bangpath, of hosted.example!ceo": ("ceo@hosted.example", "hosted.example"),
+    "append_dot_mydomain, of ceo@mail": ("ceo@mail.hosted.example", "hosted.example"),
+    "owner- of an alias": ("owner-list@hosted.example", "hosted.example"),
+    "owner- of an alias, on a host of many domains": ("owner-list@forwarder.example", "forwarder.example"),
+    "$myorigin is the host": ("owner-list@mx.forwarder.example", "forwarder.example"),
+}
+"""What Postfix writes into Return-Path for a client that said something else, and an author domain that aligns."""
+ELSEWHERE = b"Authentication-Results: mx.forwarder.example; spf=%s smtp.mailfrom=eve.example\r\n"
+WORDS = {
+    "nothing": b"",
+    "DMARC": TRUSTED % b"pass",
+    "none": ELSEWHERE % b"none",
+    "fail": ELSEWHERE % b"fail",
+    "pass": ELSEWHERE % b"pass",
+}
+
+
+def arrives(arrived: Arrived, header: bytes, author: str = AUTHOR) -> bool:
+    """Has it earned anything by SPF? From a client whose address every SPF record lists."""
+    arrived.gate.resolver = FakeResolver(SENDERS_ZONE)  # type: ignore[assignment]
+    outcome = arrived.send(header + FORGED.replace(AUTHOR.encode(), author.encode()))
+    arrival = arrived.record["arrival"]
+    earned = arrival["dmarc"] == "pass"
+    assert arrival["aligned"] is earned
+    assert bool(outcome.fields) is (earned and author == AUTHOR)
+    return bool(earned)
+
+
+@pytest.mark.parametrize("when", ["missing", "always"])
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("made", MADE)
+def test_law_1_a_sender_that_postfix_may_have_made_is_not_what_the_client_said(
+    made: str, word: str, when: str, tmp_path: Path
+) -> None:
+    path, author = MADE[made]
+    words = WORDS[word].replace(b"header.from=hosted.example", b"header.from=" + author.encode())
+    arrived = Arrived(tmp_path, f"when: {when}")
+    if author == AUTHOR or word != "DMARC" or when == "always":  # what earns nothing is not proved
+        assert not arrives(arrived, b"Return-Path: <%s>\r\n" % path.encode() + words + HONEST_BORDER, author)
+    if author == AUTHOR:
+        told = SPF % path.encode()
+        assert arrives(arrived, b"Return-Path: <%s>\r\n" % path.encode() + told + HONEST_BORDER), "a verifier saw it"
+
+
+@pytest.mark.parametrize("when", ["missing", "always"])
+def test_a_stranger_s_return_path_tells_the_sender_unless_a_verifier_of_ours_saw_another(
+    when: str, tmp_path: Path
+) -> None:
+    arrived = Arrived(tmp_path, f"when: {when}")
+    path = b"Return-Path: <ann@friend.example>\r\n"
+    assert arrives(arrived, path + HONEST_BORDER, "friend.example")
+    assert arrives(arrived, path + SPF % b"friend.example" + HONEST_BORDER, "friend.example")
+    for result in (b"none", b"pass", b"neutral"):
+        assert not arrives(arrived, path + ELSEWHERE % result + HONEST_BORDER, "friend.example"), "canonical_maps"
+
+
+BETWEEN = (
+    b"Received: by mx.forwarder.example (Postfix, from userid 38)\r\n\tid 6; Sat, 21 Nov 2026 16:20:26 +0000 (UTC)\r\n"
+)
+REAL = (b"", ELSEWHERE % b"fail", ELSEWHERE % b"none", b"Authentication-Results: mx.forwarder.example; dkim=none\r\n")
+FORGED_DMARC = SPF.rstrip() % b"hosted.example" + b"; dmarc=pass header.from=hosted.example\r\n"
+
+
+@pytest.mark.parametrize("when", ["missing", "always"])
+@pytest.mark.parametrize("real", REAL)
+@pytest.mark.parametrize("word", [SPF % b"hosted.example", SPF % b"ceo@hosted.example", FORGED_DMARC])
+def test_law_2_a_word_of_spf_tells_a_sender_only_directly_above_the_border(
+    word: bytes, real: bytes, when: str, tmp_path: Path
+) -> None:
+    """Below, a border may have overlooked it; above a later hop, it may be of the sender that a program of ours had."""
+    arrived = Arrived(tmp_path, f"when: {when}", trust=", border_strips_forgeries: true")
+    for header in (real + HONEST_BORDER + word, HONEST_BORDER + real + word, word + BETWEEN + real + HONEST_BORDER):
+        assert not arrives(arrived, header)
+        assert arrived.record["arrival"]["spf"] != "pass"
+    assert arrives(arrived, BETWEEN + word + HONEST_BORDER)
