@@ -303,7 +303,7 @@ def test_what_is_no_socket_is_never_removed(start: Start, folder: Path, kind: st
         path.symlink_to(folder / "policy.yaml")
     daemon = start(ready=False)
     assert daemon.process.wait(10) == 2
-    assert "no socket" in daemon.log
+    assert "not a socket" in daemon.log
     assert path.read_text()
 
 
@@ -325,7 +325,7 @@ def test_socket_mode(start: Start, folder: Path, mode: str, bits: int) -> None:
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
-        ({"listen": "inet:192.0.2.1:8891"}, "this host has no such address"),
+        ({"listen": "inet:192.0.2.1:8891"}, "this host does not have that address"),
         ({"listen": "inet:nowhere.example:8891"}, "name an address of this host"),
         ({"user": "no-such-user"}, "there is no user 'no-such-user'"),
         ({"socket_group": "no-such-group"}, "there is no group 'no-such-group'"),

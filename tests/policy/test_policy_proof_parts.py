@@ -72,6 +72,8 @@ def test_and_every_longer_one(patterns: list[str], text: str) -> None:
 
 
 def test_texts_are_legal_and_plain() -> None:
+    made: list[Glob | DomainGlob] = [Glob("friend@*"), DomainGlob("*")]  # `friend@` has no domain
+    assert (True, False) in [matched(made, each) for each in distinct(Kind.MAILBOX, made)]
     assert not is_text(Kind.AUTHOR, "-a") and not is_text(Kind.AUTHOR, "a..b") and is_text(Kind.AUTHOR, "a-b.c")
     assert distinct(Kind.AUTHOR, [], ["hosted.example"]) == ("hosted.example",)
     assert distinct(Kind.HOST, [Glob("*.mail.example")]) == ("friend", "friend.mail.example")

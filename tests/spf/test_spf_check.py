@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -351,3 +353,18 @@ ONE_FAMILY = {
 def test_a_host_without_an_address_of_the_client_s_family_is_no_void_lookup(ip: str, domain: str, result: str) -> None:
     found = check_spf(ip, "h.example", f"u@{domain}", FakeResolver(ONE_FAMILY).lookup())
     assert found is not None and found.result == result
+
+
+MANY = {
+    "many.example": {"TXT": ["v=spf1 " + "mx:m.many.example " * 40 + "-all"]},
+    "m.many.example": {"MX": [f"{n} n.many.example" for n in range(40)]},
+    "n.many.example": {"A": [f"10.{n // 200}.{n % 200}.1" for n in range(1000)]},
+}
+
+
+def test_law_7_terms_hosts_and_addresses_of_a_record_are_no_product() -> None:
+    """1.6 million comparisons for three answers that anybody may give."""
+    began = time.process_time()
+    spf = check_spf("192.0.2.9", "c.example", "eve@many.example", FakeResolver(MANY).lookup())
+    assert spf is not None and spf.result == "permerror"
+    assert time.process_time() - began < 1

@@ -14,6 +14,10 @@ T = TypeVar("T")
 MOST_VOIDS = 2
 """Questions without an answer that a record may cost where they count (RFC 7208 section 4.6.4)."""
 
+MOST_VALUES = 1000
+"""Values of answers that one evaluation looks at. An honest record has ten terms of ten hosts; of what is compared, a
+stranger's could have forty terms of forty hosts with thousands of addresses each."""
+
 LONGEST_RECORD = 4096
 """Octets of a record that is evaluated; RFC 7208 section 3.4 wants it below 512."""
 
@@ -44,6 +48,7 @@ class Query(spf.query):  # type: ignore[misc]
         self.lookup = lookup
         self.macros: set[str] = set()
         self._count_voids = strict
+        self._values_left = MOST_VALUES
 
     @property
     def lenient_result(self) -> str | None:
@@ -75,16 +80,24 @@ class Query(spf.query):  # type: ignore[misc]
     def _ask(self, name: str, qtype: str) -> list[object]:
         match qtype:
             case "TXT":
-                return [(bounded(text),) for text in _values(self.lookup.txt(name))]
+                return [(bounded(text),) for text in self._values(self.lookup.txt(name))]
             case "A":
-                return [str(address) for address in _values(self.lookup.a(name))]
+                return [str(address) for address in self._values(self.lookup.a(name))]
             case "AAAA":
-                return [str(address) for address in _values(self.lookup.aaaa(name))]
+                return [str(address) for address in self._values(self.lookup.aaaa(name))]
             case "MX":
-                return list(_values(self.lookup.mx(name)))
+                return list(self._values(self.lookup.mx(name)))
             case "PTR":
-                return list(_values(self.lookup.ptr(name)))
+                return list(self._values(self.lookup.ptr(name)))
         return []
+
+    def _values(self, answer: Answer[T]) -> tuple[T, ...]:
+        if answer.status is Status.FAILED:
+            raise spf.TempError(answer.why)
+        self._values_left -= len(answer.values)
+        if self._values_left < 0:
+            raise spf.PermError(f"more than {MOST_VALUES} hosts and addresses")
+        return answer.values
 
     def expand(self, text: str, stripdot: bool = True) -> object:
         """The text with its macros replaced (RFC 7208 section 7). pyspf looks through all of it once for each label
@@ -109,9 +122,3 @@ def bounded(text: bytes) -> bytes:
     if len(text) > LONGEST_RECORD and text[:6].lower() == b"v=spf1":
         raise TooLong(f"an SPF record of {len(text)} octets")
     return text
-
-
-def _values(answer: Answer[T]) -> tuple[T, ...]:
-    if answer.status is Status.FAILED:
-        raise spf.TempError(answer.why)
-    return answer.values

@@ -59,6 +59,7 @@ def _candidates(patterns: Collection[Glob | DomainGlob]) -> Iterator[str]:
             yield from (front, f"{label}@{front}")
             ends.append(f"@{front}")
         elif front:
+            yield front  # nothing may be behind it
             begins.append(front.removesuffix("@") if front.endswith("@") else front + label)
         else:
             ends += [rest, f"@{label}{rest}"]
