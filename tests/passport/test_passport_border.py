@@ -115,6 +115,25 @@ def test_the_passport_alone_is_enough_whatever_became_of_the_other_fields(tmp_pa
     assert {claim["field"] for claim in host.record["claims"]} == {"X-Dkimgate-Passport"}
 
 
+@pytest.mark.parametrize("required", ["", ", required: false"])
+@pytest.mark.parametrize("lost", [(), ("dkim-signature",), ("dkim-signature", "authentication-results")])
+def test_our_own_signature_is_no_proof_behind_a_program_that_takes_it_off(
+    lost: tuple[str, ...], required: str, tmp_path: Path
+) -> None:
+    """Else whoever has one message of ours could have it signed again for ever. A signature of another key is proof as ever."""
+    host = Host(tmp_path, required)
+    host.dns = FakeResolver(ZONE | {f"gate._domainkey.{AUTHOR}": ZONE[f"s._domainkey.{AUTHOR}"]})
+    host.gate.resolver = host.dns  # type: ignore[assignment]
+    for again, ours in (
+        (Signer("gate").sign() + HEADER, True),
+        (Signer("gate").sign() + GOOD, not lost and not required),  # a passport names no selector
+        (GOOD, False),
+    ):
+        outcome = host.out(without(host.border(again), *lost))
+        assert host.record["arrival"]["dmarc"] == ("none" if ours else "pass")
+        assert "DKIM-Signature" not in [name for name, _ in outcome.fields] or not ours
+
+
 def test_a_forgery_gets_a_passport_that_says_so(tmp_path: Path) -> None:
     host = Host(tmp_path)
     header = host.border(OUR_RESULTS + HAM + FORGED)

@@ -25,6 +25,9 @@ from dkimgate.facts import Arrival, Claim
 from dkimgate.message import domains
 from dkimgate.message.message import HeaderField
 
+OWN = "own"
+"""What a passport says in the place of `pass` of a signature made with a key that the border holds."""
+
 MOST_READ = 100
 """DKIM-Signature fields that are looked at, from the top."""
 
@@ -154,7 +157,7 @@ def discounted(
     rests = (
         arrival.dmarc == "pass"
         and not reasoned
-        and bool(ours.valid or any(aligned_pass(claims[at], author) for at in own))
+        and bool(ours.valid or any(claims[at].result == OWN or aligned_pass(claims[at], author) for at in own))
     )
     told = tuple(_told(claim, at in own, rests) for at, claim in enumerate(claims))
     without = replace(
@@ -164,6 +167,13 @@ def discounted(
         aligned=reasoned,
     )
     return told, without
+
+
+def marked(claims: Iterable[Claim], keys: Keys) -> tuple[Claim, ...]:
+    """The claims for a passport: a pass of a signature of ours says OWN instead. Behind the border a program may take
+    the signature off, and the gate could not tell any more what a DMARC pass rests on."""
+    ours = Ours(keys)
+    return tuple(replace(claim, result=OWN) if _speaks_of_ours(claim, ours) else claim for claim in claims)
 
 
 def _told(claim: Claim, own: bool, rests: bool) -> Claim:
@@ -181,6 +191,8 @@ def _speaks_of_ours(claim: Claim, ours: Ours) -> bool:
     signature of that domain may be meant: then one under a name of ours is enough, for a stranger can write others
     beside it.
     """
+    if claim.method == "dkim" and claim.result == OWN and claim.is_believed():
+        return True
     if not claim.passes("dkim"):
         return False
     told = {name: claim.only(name) for name in ("header.d", "header.i", "header.s", "header.b")}

@@ -11,7 +11,7 @@ from dkimgate.authres import methods
 from dkimgate.dkim.canonical import BodyForms
 from dkimgate.dkim.content import asks_simple
 from dkimgate.dkim.sent_body import SentBody
-from dkimgate.evidence import spam
+from dkimgate.evidence import our_signatures, spam
 from dkimgate.evidence.gather import Seen, facts_of
 from dkimgate.facts import Assessment, Claim, Decision, Standing
 from dkimgate.gate.budget import AGAIN
@@ -106,7 +106,8 @@ class Border:
         if engine.secrets is not None and self._message.problem is None:
             verdicts = [verdict.spam for verdict in seen.verdicts]
             worst = spam.worst(verdicts) if verdicts else None
-            made.append((FIELD_NAME, issue(claims, worst, self._message, body_hash, engine.secrets, now, host)))
+            marked = our_signatures.marked(claims, engine.key_names)
+            made.append((FIELD_NAME, issue(marked, worst, self._message, body_hash, engine.secrets, now, host)))
         return tuple(made)
 
     def removed(self) -> tuple[int, ...]:

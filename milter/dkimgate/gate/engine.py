@@ -97,7 +97,7 @@ class Engine:
         self.unread = OnceADay()
         self.costly = Costly()
         self._key_domains = frozenset(key.domain for key in keys)
-        self._key_names = our_signatures.by_name(keys)
+        self.key_names = our_signatures.by_name(keys)
         self.sealer = sealer.sealer_of(settings, keys)
 
     @classmethod
@@ -138,7 +138,7 @@ class Engine:
         reading = self._passports(seen, None)
         allowed = self._allowed_changes()
         claims = seen.claims + passports.claims(reading, allowed)
-        ours = our_signatures.look_for(seen.message.header, self._key_names, seen.route.entered)
+        ours = our_signatures.look_for(seen.message.header, self.key_names, seen.route.entered)
         compares = reading.wants_body(allowed) or our_signatures.wants_body(ours, seen.domain)
         chain = self.policy.seals and has_chain(seen.message.header)
         earns = self._earns(seen)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from dkimgate.authres import methods
 from dkimgate.evidence import grounds
+from dkimgate.evidence.our_signatures import OWN
 from dkimgate.evidence.result_words import meaning
 from dkimgate.facts import Claim, Spam
 from dkimgate.message import domains
@@ -17,7 +18,7 @@ from dkimgate.passport.secrets import Secrets
 
 _SPLIT_AT = 1000  # octets; above this the names that results were found for are left out
 _DOMAINS = 4  # passes of one method that are told apart by domain
-_WORDS = frozenset(methods.words("spf"))  # of all methods: SPF has the most
+_WORDS = frozenset((*methods.words("spf"), OWN))  # of all methods: SPF has the most
 _MOST_POINTS = 1e6
 
 
