@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from dkimgate.cli.show import laundered
+from dkimgate.cli.record_text import laundered
 from dkimgate.facts import Arrival, Assessment, Decision, Departure, Facts, Origin, Sign, Spam
 from dkimgate.message.message import Message
 from dkimgate.policy.laundering import Law, broken

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate.cli.show import laundered
+from dkimgate.cli.record_text import laundered
 from dkimgate.facts import Arrival, Assessment, Decision, Departure, Facts, Origin, Sign, is_outside
 from dkimgate.message.message import Connection, Message
 from dkimgate.policy import departure, guard, verdict

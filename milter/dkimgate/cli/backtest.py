@@ -14,8 +14,8 @@ from dkimgate.backtest.compare import Kind, Side
 from dkimgate.backtest.run import BacktestError, backtest
 from dkimgate.backtest.tally import Example, Period, Tally, Transition
 from dkimgate.cli.help_text import Formatter
+from dkimgate.cli.record_text import arrival, number
 from dkimgate.cli.screen import BAD, DIM, DOUBT, TITLE, Cell, CommandError, Screen, complain
-from dkimgate.cli.show import arrival, number
 from dkimgate.cli.times import moment
 from dkimgate.config import dkimgate_yaml, yaml_file
 from dkimgate.config.files import cant_read

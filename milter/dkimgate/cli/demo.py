@@ -24,8 +24,8 @@ from dkimgate.cli.demo_world import (
     write_configuration,
 )
 from dkimgate.cli.help_text import Formatter
+from dkimgate.cli.record_text import arrival, arrived_badly, number
 from dkimgate.cli.screen import BAD, DIM, GOOD, Cell, CommandError, Screen
-from dkimgate.cli.show import arrival, arrived_badly, number
 from dkimgate.dns.resolver import Resolver
 from dkimgate.facts import EnvelopeAction
 from dkimgate.message.message import Connection, Envelope, Message, split_message

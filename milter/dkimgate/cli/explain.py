@@ -8,8 +8,8 @@ from pathlib import Path
 
 from dkimgate.cli import stored
 from dkimgate.cli.help_text import Formatter
+from dkimgate.cli.record_text import laundered, show
 from dkimgate.cli.screen import BAD, DIM, GOOD, TITLE, Cell, CommandError, Screen, complain
-from dkimgate.cli.show import laundered, show
 from dkimgate.config import dkimgate_yaml, files
 from dkimgate.evidence.route import hops_below, route_of
 from dkimgate.facts import Assessment

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from dkimgate.cli.help_text import Formatter
+from dkimgate.cli.record_text import show, summary
 from dkimgate.cli.screen import TITLE, Cell, CommandError, Screen, complain
-from dkimgate.cli.show import show, summary
 from dkimgate.cli.times import moment
 from dkimgate.config import dkimgate_yaml
 from dkimgate.config.files import cant_read, seen

@@ -15,7 +15,7 @@ from dkimgate.dkim.sent_body import SentBody
 from dkimgate.evidence import spam
 from dkimgate.evidence.gather import Seen, see
 from dkimgate.facts import Assessment, Disposition, Outcome
-from dkimgate.gate import sealer
+from dkimgate.gate import replies, sealer
 from dkimgate.gate.budget import AGAIN, DEFERRED, MOST_SECONDS
 from dkimgate.gate.engine import Engine
 from dkimgate.gate.way import Fields, Way, Written
@@ -130,15 +130,15 @@ class Passage:
         self._spent += time.perf_counter() - started
         if not self._record(keys):
             if self._engine.config.journal.on_failure == "defer":
-                return Outcome(Disposition.DEFER, "the decision can't be recorded, try again later")
+                return Outcome(Disposition.DEFER, replies.NOT_RECORDED)
             fields = ()  # nothing is signed without a trace
         if hindrance is not None:
-            return Outcome(Disposition.DEFER, "this message can't be checked, try again later")
+            return Outcome(Disposition.DEFER, replies.NOT_CHECKED)
         try:
             return self._outcome(fields)
         except Exception as error:  # noqa: BLE001 - law 4: the record is written, and what it promised can't be done
             self._tell(f"telling the MTA: {describe(error)}; the message waits", Level.ERROR)
-            return Outcome(Disposition.DEFER, "this message can't be judged, try again later")
+            return Outcome(Disposition.DEFER, replies.NOT_JUDGED)
 
     def _conclude(self) -> None:
         """Come to the decision, if it waited for the body, and see what of the body breaks signatures: that is known
@@ -171,7 +171,7 @@ class Passage:
         self._engine.costly.remember(self._message, self._now())
         self._tell(f"{DEFERRED} ({self._cpu:.1f} s)", Level.WARNING)
         self._record(())
-        return Outcome(Disposition.DEFER, "this message takes too long to judge, try again later")
+        return Outcome(Disposition.DEFER, replies.TOO_COSTLY)
 
     def _written(self) -> tuple[Fields, tuple[SigningKey, ...]]:
         """The fields that the message gets, and the keys that signed it. None once something went wrong."""
@@ -215,7 +215,7 @@ class Passage:
         sender = self._engine.unaligned_sender(self._message.envelope.sender, author, self._now())
         if sender is not None:
             return Outcome(Disposition.ACCEPT, None, (), remove, sender)
-        return Outcome(Disposition.DEFER, "this message can't be judged, try again later")
+        return Outcome(Disposition.DEFER, replies.NOT_JUDGED)
 
     def abort(self, reason: str) -> None:
         """The MTA gave the message up, or the connection broke. Never raises."""
