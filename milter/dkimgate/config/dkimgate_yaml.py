@@ -154,6 +154,11 @@ class Trust(Section):
         case."""
         return authserv.spellings(self.authserv_ids)
 
+    def is_named_in(self, text: str) -> bool:
+        """Is an authserv-id of ours anywhere in the text?"""
+        text = text.lower()
+        return any(name in text for name in self.authserv_spellings)
+
     @property
     def authserv_names(self) -> tuple[str, ...]:
         """The authserv-ids that are not patterns. We state results under the first of them."""
@@ -328,6 +333,11 @@ class Config(Section):
     def mode(self) -> int:
         """`socket_mode` as a number."""
         return int(self.socket_mode, 8)
+
+    @property
+    def key_domains(self) -> frozenset[str]:
+        """The domains that keys are for, also where a key can't be read."""
+        return frozenset(key.domain for key in self.keys)
 
     @property
     def roles(self) -> frozenset[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dkimgate.arc.fields import SEAL
 from dkimgate.arc.validate import validate
 from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.dkim.canonical import BodyForms
@@ -23,7 +24,6 @@ from dkimgate.facts import Claim, Origin, Standing
 from dkimgate.message import domains
 from dkimgate.spf.check import Spf, check_spf
 
-_ARC = "arc-seal"
 _MOST_RECIPIENTS = 5  # of whose domains the mail hosts are asked for
 
 
@@ -56,7 +56,7 @@ def claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now: flo
     _ask_ahead(seen, body, config, lookup)
     if config.verify.when == "missing" and _settled(seen.claims):
         return _proof(seen, body, config, lookup, now)
-    chained = any(field.key == _ARC for field in seen.message.header)
+    chained = any(field.key == SEAL for field in seen.message.header)
     trusted = chained and arc_claims.names_a_trusted_sealer(
         seen.message.header[seen.route.entered :], config.trust.arc_sealers
     )
@@ -130,7 +130,7 @@ def _may_be_made_here(path: str, seen: Seen, config: Config) -> bool:
     domain = domains.of_address(path)
     if domain is None or stated_elsewhere(seen.claims, domain):
         return True
-    keys = {key.domain for key in config.keys}
+    keys = config.key_domains
     border = seen.route.border
     names = [config.departure.origin, border.by if border else None]
     if seen.domain is not None and domains.covering(seen.domain, keys):
@@ -142,7 +142,7 @@ def _of_anybody(spf: Spf, seen: Seen, config: Config, lookup: Lookup) -> str | N
     """Why a pass of SPF says nothing of the author: the client passes on what anybody writes."""
     if seen.by_host_of_ours:
         return forgotten_host.WHY
-    hosted = domains.covering(seen.domain, {key.domain for key in config.keys}) if seen.domain else None
+    hosted = domains.covering(seen.domain, config.key_domains) if seen.domain else None
     names = {spf.domain, seen.domain, hosted} if hosted else set()
     if seen.route.origin is Origin.INBOUND:  # whom it is to is our user; behind an alias he is anybody
         names |= {domains.of_address(recipient) for recipient in seen.message.envelope.recipients[:_MOST_RECIPIENTS]}

@@ -65,7 +65,7 @@ def _oddities(message: Message, route: Route, in_zone: Mapping[int, Reading], tr
         key = field.key
         if position in in_zone:
             text = field.text
-            if _names_us(text, trust) and (words := _not_of_a_form(text, in_zone[position])) is not None:
+            if trust.is_named_in(text) and (words := _not_of_a_form(text, in_zone[position])) is not None:
                 yield _told(words, field)
         elif sources.RECEIVED_SPF.holds(key) and position < above:
             if not plain_forms.is_plain_received_spf(field.text):
@@ -124,12 +124,6 @@ def _names_said(message: Message, route: Route) -> tuple[str, ...]:
     return tuple(name for name in told if name)
 
 
-def _names_us(text: str, trust: Trust) -> bool:
-    """Does an authserv-id of ours stand anywhere in the text?"""
-    text = text.lower()
-    return any(name in text for name in trust.authserv_spellings)
-
-
 def offers_a_pass(message: Message, zone: frozenset[int], ours_above: int, trust: Trust) -> bool:
     """Does a field that the sender may have written say `pass` to a verifier of ours?
 
@@ -149,7 +143,7 @@ def offers_a_pass(message: Message, zone: frozenset[int], ours_above: int, trust
 
 
 def _offers(text: str, trust: Trust) -> bool:
-    return "pass" in text and _GROUND.search(text) is not None and _names_us(text, trust)
+    return "pass" in text and _GROUND.search(text) is not None and trust.is_named_in(text)
 
 
 _MARKS = re.compile(r"[()\"]|\\.?|[^()\"\\]+", re.DOTALL)

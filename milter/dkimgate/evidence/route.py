@@ -230,8 +230,7 @@ class _Walk:
     def _may_be_our_result(self, field: HeaderField) -> bool:
         """The same of a field that hurts: our name may stand there in any form, and with more beside it. amavisd writes
         a comment behind it, others a version (RFC 8601 section 2.2)."""
-        head = field.text.partition(";")[0].lower()
-        return sources.RESULTS.holds(field.key) and any(name in head for name in self._trust.authserv_spellings)
+        return sources.RESULTS.holds(field.key) and self._trust.is_named_in(field.text.partition(";")[0])
 
     def _stated_well(self, login: int) -> bool:
         """A submission host whose OpenDMARC sees its own users' mail too finds `pass` or `none`, of the author domain.

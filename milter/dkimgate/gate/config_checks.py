@@ -37,7 +37,7 @@ def observing(policy: Policy) -> list[Problem]:
 
 def hosted_domains(settings: Config) -> set[str]:
     """The domains whose users we sign for: the domains of the keys, without the domain of the forwarder."""
-    return {key.domain for key in settings.keys} - ({settings.forwarder.domain} if settings.forwarder else set())
+    return set(settings.key_domains) - ({settings.forwarder.domain} if settings.forwarder else set())
 
 
 def aligned_with(domain: str, others: Iterable[str]) -> list[str]:
@@ -55,7 +55,7 @@ def _forwarder(file: Path, settings: Config, policy: Policy) -> Iterator[Problem
         return
     domain = settings.forwarder.domain
     aligned = aligned_with(domain, hosted_domains(settings))
-    if domain not in {key.domain for key in settings.keys}:
+    if domain not in settings.key_domains:
         yield Problem("forwarder.no-key", f"forwarder.domain {domain} has no key under `keys:`", file)
     elif aligned and policy.uses_forwarder:
         text = (

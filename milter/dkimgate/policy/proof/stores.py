@@ -96,32 +96,20 @@ class _Count(Literal):
         return _settled(replace(store, counts=store.counts & self.ranges))
 
 
-class _One(Literal):
-    """There is a recipient among these texts; with `or_nobody`, or there are no recipients."""
+class _OfRecipients(Literal):
+    """One recipient, or each of them, is among these texts; with `or_nobody`, also where there are none."""
 
-    __slots__ = ("among", "or_nobody")
+    __slots__ = ("among", "each", "or_nobody")
 
-    def __init__(self, key: str, among: int, or_nobody: bool) -> None:
+    def __init__(self, key: str, among: int, *, each: bool, or_nobody: bool) -> None:
         super().__init__(key, positive=not or_nobody)
-        self.among, self.or_nobody = among, or_nobody
+        self.among, self.each, self.or_nobody = among, each, or_nobody
 
     def meet(self, store: Recipients) -> Store | None:
-        counts = store.counts if self.or_nobody else store.counts.without(_NOBODY)
-        return _settled(replace(store, counts=counts, some=store.some | {self.among}))
-
-
-class _Each(Literal):
-    """Every recipient is among these texts; with `or_nobody`, also where there are none."""
-
-    __slots__ = ("among", "or_nobody")
-
-    def __init__(self, key: str, among: int, or_nobody: bool) -> None:
-        super().__init__(key, positive=not or_nobody)
-        self.among, self.or_nobody = among, or_nobody
-
-    def meet(self, store: Recipients) -> Store | None:
-        counts = store.counts if self.or_nobody else store.counts.without(_NOBODY)
-        return _settled(replace(store, counts=counts, each=store.each & self.among))
+        left = store if self.or_nobody else replace(store, counts=store.counts.without(_NOBODY))
+        if self.each:
+            return _settled(replace(left, each=store.each & self.among))
+        return _settled(replace(left, some=store.some | {self.among}))
 
 
 def count(key: str, ranges: Ranges, every: Ranges) -> Literal:
@@ -131,12 +119,18 @@ def count(key: str, ranges: Ranges, every: Ranges) -> Literal:
 
 def any_recipient(key: str, mask: int, every: int) -> Literal:
     """One recipient is one of these texts."""
-    return _opposites(_One(key, mask, False), _Each(key, every & ~mask, True))
+    return _opposites(
+        _OfRecipients(key, mask, each=False, or_nobody=False),
+        _OfRecipients(key, every & ~mask, each=True, or_nobody=True),
+    )
 
 
 def all_recipients(key: str, mask: int, every: int) -> Literal:
     """There are recipients, and each is one of these texts."""
-    return _opposites(_Each(key, mask, False), _One(key, every & ~mask, True))
+    return _opposites(
+        _OfRecipients(key, mask, each=True, or_nobody=False),
+        _OfRecipients(key, every & ~mask, each=False, or_nobody=True),
+    )
 
 
 def _settled(store: Recipients) -> Recipients | None:
