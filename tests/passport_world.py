@@ -14,7 +14,7 @@ from dkimgate.passport.field import FIELD_NAME
 from dkimgate.passport.issue import issue
 from dkimgate.passport.reading import MAX_AGE, Part, PassportReading, claims, read, spam
 from dkimgate.passport.secrets import Secrets, new_secret
-from tests.headers import AUTHOR, BORDER, TRUST, message
+from tests.world.mail import AUTHOR, BORDER, TRUST, message
 
 domains.load()  # takes its time once, and not within a test that has a deadline
 

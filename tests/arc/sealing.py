@@ -18,8 +18,8 @@ from dkim.canonicalization import CanonicalizationPolicy
 from dkimgate.arc.validate import Chain, validate
 from dkimgate.dkim.keys import SigningKey, signing_key
 from dkimgate.message.message import HeaderField, split_message
-from tests.bodies import forms
-from tests.fake_dns import FakeResolver
+from tests.world.dns import FakeResolver
+from tests.world.mail import forms
 
 NOW = 1_790_000_000.0
 SIGNED = "from:to:subject:date:message-id"

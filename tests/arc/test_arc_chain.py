@@ -33,8 +33,8 @@ from tests.arc.sealing import (
     chain_of,
     mail,
 )
-from tests.bodies import forms
-from tests.fake_dns import FakeResolver
+from tests.world.dns import FakeResolver
+from tests.world.mail import forms
 
 RECORDS = {key.name.encode() + b".": key.public_record().encode() for key in KEYS}
 

@@ -11,7 +11,7 @@ from dkimgate.message.lines import sent
 from dkimgate.message.message import HeaderField
 from tests.arc.sealing import LETTER, PASS, SIGNED, Mail, chain_of, mail
 from tests.gate.test_gate_seal import ARRIVED, Host, verified
-from tests.headers import BORDER
+from tests.world.mail import BORDER
 
 LONG = PASS + " (" + "a-long-word " * 200 + ")"
 NAMES = SIGNED + " : x-not-there" * 150

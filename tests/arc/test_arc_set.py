@@ -22,8 +22,8 @@ from dkimgate.dkim.sign import sign
 from dkimgate.message.message import HeaderField
 from tests.arc.sealing import EDDA, KEYS, LETTER, LIST, NOW, PASS, RELAY, SIGNED, ZONE, Mail, chain_of, mail
 from tests.arc.test_arc_chain import RECORDS, arc_signed, dkimpy
-from tests.bodies import forms
-from tests.fake_dns import FakeResolver
+from tests.world.dns import FakeResolver
+from tests.world.mail import forms
 
 RESULTS = "mx.forwarder.example; arc=none smtp.remote-ip=192.0.2.66; spf=fail smtp.mailfrom=author.example; dmarc=fail header.from=author.example"
 

@@ -19,7 +19,7 @@ from dkimgate.evidence.gather import facts_of, see
 from dkimgate.evidence.route import route_of
 from dkimgate.facts import Standing
 from dkimgate.message.message import HeaderField
-from tests.headers import AUTHOR, BORDER, CONFIG, TRUST, message
+from tests.world.mail import AUTHOR, BORDER, CONFIG, TRUST, message
 
 WILD: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "results_in_the_wild.yaml").read_text("utf-8"))
 READ_BY_AUTHRES = ("smtp", "header", "body", "policy")

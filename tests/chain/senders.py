@@ -9,7 +9,7 @@ import dkim
 
 from tests.chain import mail, world
 from tests.chain.mail import Letter
-from tests.dkim_world import Signer, ed25519_record, pem, rsa_record
+from tests.world.keys import Signer, ed25519_record, pem, rsa_record
 
 NAMES = ("from", "to", "subject", "date", "message-id")
 """What an ordinary signature covers."""

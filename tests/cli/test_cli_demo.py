@@ -17,7 +17,7 @@ from dkimgate import cli
 from dkimgate.cli import demo, demo_world
 from dkimgate.message.message import split_message
 from dkimgate.policy.language import loader
-from tests.fake_dns import FakeResolver
+from tests.world.dns import FakeResolver
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,9 +9,9 @@ import pytest
 
 from dkimgate.message.message import Connection, Envelope, Message, split_message
 from dkimgate.passport.secrets import new_secret
-from tests.dkim_world import pem
-from tests.headers import BORDER, REINJECTED
 from tests.running import ROOT, Daemon
+from tests.world.keys import pem
+from tests.world.mail import BORDER, REINJECTED
 
 STRANGER = Connection("192.0.2.66", "client.attacker.example", "client.attacker.example")
 OURS = "Authentication-Results: mx.forwarder.example; dmarc=pass header.from=hosted.example\n"

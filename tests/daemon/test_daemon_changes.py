@@ -11,9 +11,9 @@ import pytest
 
 from dkimgate.message.message import Envelope, Message, split_message
 from dkimgate.postfix.milter_client import Change, Reply, Verdict
-from tests.dkim_world import pem, rsa_record
-from tests.headers import BORDER, REINJECTED
 from tests.running import Daemon
+from tests.world.keys import pem, rsa_record
+from tests.world.mail import BORDER, REINJECTED
 
 POLICY = """\
 version: 1

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from dkimgate.message.message import Connection, Envelope, Message, split_message
 from dkimgate.postfix.milter_client import MilterClient, Reply
-from tests.headers import BORDER, REINJECTED
 from tests.load import Load
 from tests.running import ROOT, Daemon, eventually
+from tests.world.mail import BORDER, REINJECTED
 
 ASK = Connection("192.0.2.7", "laptop.hosted.example", "laptop", "ask", "ORIGINATING")
 FROM_ASK = "From: ask@hosted.example\nTo: you@receiver.example\nSubject: Plan\nDate: Sat, 21 Nov 2026 16:20:25 +0000\nMessage-ID: <1@hosted.example>\n"

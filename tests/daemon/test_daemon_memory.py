@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from dkimgate.postfix.milter_client import CHUNK, MilterClient
 from tests.arc.sealing import LIST, RELAY, mail
 from tests.arc.sealing import Mail as Letter
-from tests.headers import BORDER, REINJECTED
 from tests.running import Daemon
+from tests.world.mail import BORDER, REINJECTED
 
 AT_ONCE = 20
 LINE = b"The quick  brown fox jumps over the lazy dog,\tand nobody knows why. \r\n"

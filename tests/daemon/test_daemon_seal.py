@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from dkimgate.dkim.keys import signing_key
 from dkimgate.message.message import Envelope, Message, split_message
 from tests import smtp_model
-from tests.headers import AUTHOR, BORDER, REINJECTED
 from tests.running import Daemon
+from tests.world.mail import AUTHOR, BORDER, REINJECTED
 
 KEY = signing_key("forwarder.example", "arc", rsa.generate_private_key(65537, 2048))
 FAILED = "Authentication-Results: mx.forwarder.example; dmarc=fail header.from=hosted.example\n"

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from dkimgate.dkim.public_key import LONGEST_RECORD, NoKey, published_key
-from tests.dkim_world import BODY, HEADER, Signer, check, ed25519_key, rsa_key, rsa_record, zone
-from tests.fake_dns import FakeResolver
+from tests.world.dns import FakeResolver
+from tests.world.keys import BODY, HEADER, Signer, check, ed25519_key, rsa_key, rsa_record, zone
 
 NAME = "s._domainkey.hosted.example"
 

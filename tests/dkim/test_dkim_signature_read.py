@@ -7,9 +7,9 @@ import pytest
 from dkimgate.dkim.signature import LONGEST_FIELD, SKEW, Refused, acceptable, claimed_domain, read, without_signature
 from dkimgate.dkim.verify import MOST_READ, check_signatures
 from dkimgate.message.message import split_message
-from tests.bodies import forms
-from tests.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, check, zone
-from tests.fake_dns import FakeResolver
+from tests.world.dns import FakeResolver
+from tests.world.keys import BODY, DOMAIN, HEADER, NOW, Signer, check, zone
+from tests.world.mail import forms
 
 GOOD = {"v": "1", "a": "rsa-sha256", "b": "AAAA", "bh": "AAAA", "d": "a.example", "h": "from", "s": "s"}
 
@@ -135,8 +135,8 @@ def test_an_ed25519_signature_of_something_else_fails() -> None:
 
 def test_a_sub_domain_in_the_identity_passes_where_the_key_permits_it() -> None:
     for key, result in (("s", "pass"), ("exact", "permerror")):
-        raw = Signer(selector=key, tags={"i": f"@news.{AUTHOR}"}).sign() + HEADER + b"\r\n" + BODY
-        records = zone(exact=zone()[f"s._domainkey.{AUTHOR}"]["TXT"][0] + "; t=S")
+        raw = Signer(selector=key, tags={"i": f"@news.{DOMAIN}"}).sign() + HEADER + b"\r\n" + BODY
+        records = zone(exact=zone()[f"s._domainkey.{DOMAIN}"]["TXT"][0] + "; t=S")
         assert [found.result for found in check(raw, FakeResolver(records))] == [result]
 
 
@@ -147,7 +147,7 @@ def test_whatever_a_lookup_raises_is_no_pass() -> None:
 
     header = Signer().sign() + HEADER
     fields, body = split_message(header + b"\r\n" + BODY)
-    found = check_signatures(fields, forms(body), AUTHOR, Broken(), NOW)  # type: ignore[arg-type]
+    found = check_signatures(fields, forms(body), DOMAIN, Broken(), NOW)  # type: ignore[arg-type]
     assert [(each.result, each.why) for each in found] == [("permerror", "it can't be verified (RuntimeError)")]
 
 
@@ -155,4 +155,4 @@ def test_so_many_signatures_are_looked_at() -> None:
     foreign = b"DKIM-Signature: d=attacker.example\r\n"
     for above, aligned in ((MOST_READ - 1, True), (MOST_READ, False)):
         found = check(foreign * above + Signer().sign() + HEADER + b"\r\n" + BODY)
-        assert [each.result == "pass" for each in found if each.domain == AUTHOR] == ([True] if aligned else [])
+        assert [each.result == "pass" for each in found if each.domain == DOMAIN] == ([True] if aligned else [])

@@ -21,10 +21,10 @@ from dkimgate.dkim.verify import check_signatures
 from dkimgate.evidence.result_claims import of_signature
 from dkimgate.facts import Standing
 from dkimgate.message.message import HeaderField, split_message
-from tests.bodies import forms
-from tests.dkim_world import (
-    AUTHOR,
+from tests.world.dns import FakeResolver
+from tests.world.keys import (
     BODY,
+    DOMAIN,
     HEADER,
     NOW,
     Signer,
@@ -37,7 +37,7 @@ from tests.dkim_world import (
     rsa_record,
     zone,
 )
-from tests.fake_dns import FakeResolver
+from tests.world.mail import forms
 
 BODIES = {
     "plain": BODY,
@@ -69,20 +69,20 @@ HEADERS = {
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
 def test_dkimpy_signs_any_body_and_we_verify(body: bytes, canonical: tuple[bytes, bytes]) -> None:
     raw = HEADER + b"\r\n" + body
-    field = dkim.sign(raw, b"s", AUTHOR.encode(), pem(), canonicalize=canonical)
+    field = dkim.sign(raw, b"s", DOMAIN.encode(), pem(), canonicalize=canonical)
     header, content = split_message(field + raw)
-    found = check_signatures(header, forms(content), AUTHOR, FakeResolver(zone()).lookup(), time.time())
+    found = check_signatures(header, forms(content), DOMAIN, FakeResolver(zone()).lookup(), time.time())
     assert [(s.result, s.why) for s in found] == [("pass", "")]
-    assert (found[0].domain, found[0].selector, found[0].key_bits) == (AUTHOR, "s", 2048)
+    assert (found[0].domain, found[0].selector, found[0].key_bits) == (DOMAIN, "s", 2048)
 
 
 @pytest.mark.parametrize("form", [b"simple", b"relaxed"], ids=str)
 @pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS.keys())
 def test_dkimpy_signs_any_header_and_we_verify(header: bytes, form: bytes) -> None:
     raw = header + b"\r\n" + BODY
-    field = dkim.sign(raw, b"s", AUTHOR.encode(), pem(), canonicalize=(form, b"relaxed"))
+    field = dkim.sign(raw, b"s", DOMAIN.encode(), pem(), canonicalize=(form, b"relaxed"))
     fields, content = split_message(field + raw)
-    found = check_signatures(fields, forms(content), AUTHOR, FakeResolver(zone()).lookup(), time.time())
+    found = check_signatures(fields, forms(content), DOMAIN, FakeResolver(zone()).lookup(), time.time())
     assert [(s.result, s.why) for s in found] == [("pass", "")]
 
 
@@ -244,18 +244,18 @@ def _public_key_der(modulus: int) -> bytes:
 
 
 def test_dns_failure_is_no_pass_and_no_fail() -> None:
-    dns = FakeResolver(zone(), frozenset({f"s._domainkey.{AUTHOR}"}))
+    dns = FakeResolver(zone(), frozenset({f"s._domainkey.{DOMAIN}"}))
     assert check(Signer().sign() + HEADER + b"\r\n" + BODY, dns)[0].result == "temperror"
 
 
 def test_several_keys_under_one_name_are_none() -> None:
-    records = {f"s._domainkey.{AUTHOR}": {"TXT": [rsa_record(), rsa_record(1024)]}}
+    records = {f"s._domainkey.{DOMAIN}": {"TXT": [rsa_record(), rsa_record(1024)]}}
     found = check(Signer().sign() + HEADER + b"\r\n" + BODY, FakeResolver(records))[0]
     assert (found.result, found.why) == ("permerror", "s._domainkey.hosted.example has several key records")
 
 
 def test_a_stray_record_beside_the_key_does_no_harm() -> None:
-    records = {f"s._domainkey.{AUTHOR}": {"TXT": ["v=spf1 -all", rsa_record()]}}
+    records = {f"s._domainkey.{DOMAIN}": {"TXT": ["v=spf1 -all", rsa_record()]}}
     assert check(Signer().sign() + HEADER + b"\r\n" + BODY, FakeResolver(records))[0].result == "pass"
 
 
@@ -280,7 +280,7 @@ def test_the_aligned_signatures_come_first_and_their_number_is_bounded() -> None
     dns = FakeResolver(zone())
     found = check(raw, dns)
     assert len(found) == 10
-    assert (found[0].result, found[0].domain) == ("pass", AUTHOR)
+    assert (found[0].result, found[0].domain) == ("pass", DOMAIN)
     assert len(dns.asked) == 10
 
 
@@ -303,7 +303,7 @@ def test_the_claim() -> None:
         "DKIM-Signature",
         1,
     )
-    assert claim.property("header.d") == AUTHOR
+    assert claim.property("header.d") == DOMAIN
     assert claim.property("header.s") == "s"
     assert claim.property("header.a") == "rsa-sha256"
 
@@ -454,7 +454,7 @@ ATOMS = [
 @settings(max_examples=300, deadline=None)
 def test_hostile_signatures_never_raise(parts: list[bytes], body: bytes, known: bool) -> None:
     header = (HeaderField(b"DKIM-Signature", b"; ".join(parts)), HeaderField(b"From", b" ann@hosted.example"))
-    found = check_signatures(header, forms(body), AUTHOR if known else None, FakeResolver(zone()).lookup(), NOW)
+    found = check_signatures(header, forms(body), DOMAIN if known else None, FakeResolver(zone()).lookup(), NOW)
     assert len(found) == 1
     assert found[0].result in [*DkimResult]
     assert found[0].result != "pass"
@@ -481,7 +481,7 @@ def test_a_thousand_signatures_over_a_large_body_take_the_time_of_one() -> None:
     field = Signer(tags={"c": "relaxed/simple"}).sign(body=body).removeprefix(b"DKIM-Signature:").rstrip()
     header = (*(HeaderField(b"DKIM-Signature", field) for _ in range(1000)), *split_message(HEADER + b"\r\n")[0])
     started = time.process_time()
-    found = check_signatures(header, forms(body), AUTHOR, FakeResolver(zone()).lookup(), NOW)
+    found = check_signatures(header, forms(body), DOMAIN, FakeResolver(zone()).lookup(), NOW)
     assert time.process_time() - started < 1
     assert [s.result for s in found] == ["pass"] * 10
 

@@ -12,7 +12,7 @@ from dkimgate.dmarc.evaluate import BOTH, RESULTS, RFC7489, RFC9989, Dmarc, chec
 from dkimgate.evidence.result_claims import of_dmarc
 from dkimgate.facts import Standing
 from dkimgate.spf.check import Spf
-from tests.fake_dns import FakeResolver
+from tests.world.dns import FakeResolver
 
 NONE = Spf("none", None)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dkimgate.dmarc.record import POLICIES, Record, lowered, parse
 from dkimgate.dmarc.walk import record_at
-from tests.fake_dns import FakeResolver
+from tests.world.dns import FakeResolver
 
 GOOD = {
     "v=DMARC1; p=none; rua=mailto:dmarc-feedback@hosted.example": Record(policy="none", reports=True),

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from dkimgate.dmarc.strict import strict_dkim
-from tests.fake_dns import FakeResolver
 from tests.gate.sending_world import gate, leaves, mail
+from tests.world.dns import FakeResolver
 
 WWW = b"From: u@www.hosted.example\nTo: victim@receiver.example\nSubject: t\nMessage-ID: <t@hosted.example>\n\nhi\n"
 STRICT, RELAXED, NONE = "v=DMARC1; p=reject; adkim=s", "v=DMARC1; p=reject", None

@@ -20,7 +20,7 @@ import dns.rrset
 import pytest
 
 from dkimgate.dns.resolver import FAILURE_TTL, Answer, Lookup, Resolver, Status
-from tests.fake_dns import FakeResolver
+from tests.world.dns import FakeResolver
 
 LOOPBACK = ip_address("127.0.0.1")
 ZONE = {

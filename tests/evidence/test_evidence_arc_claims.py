@@ -17,8 +17,8 @@ from dkimgate.facts import Claim, Spam, Standing
 from dkimgate.message.author import author_of
 from dkimgate.message.message import HeaderField
 from tests.arc.sealing import FAIL, LETTER, LIST, NOW, PASS, RELAY, SIGNED, STRANGER, ZONE, Dns, Mail, chain_of, mail
-from tests.bodies import forms
-from tests.fake_dns import FakeResolver
+from tests.world.dns import FakeResolver
+from tests.world.mail import forms
 
 AUTHOR = "author.example"
 SEALERS = ("lists.example", "*.relay.example")

@@ -14,8 +14,8 @@ from dkimgate.facts import Facts
 from dkimgate.gate import config_checks
 from dkimgate.gate.stripping import strip
 from dkimgate.message.message import HeaderField
-from tests.headers import AUTHOR, BORDER, TRUST, message
 from tests.problems import refusals, told
+from tests.world.mail import AUTHOR, BORDER, TRUST, message
 
 OURS = (
     "mx.forwarder.example",

@@ -12,7 +12,7 @@ from dkimgate.evidence.gather import facts_of, see
 from dkimgate.facts import Facts
 from dkimgate.gate.stripping import strip
 from dkimgate.message.message import Message
-from tests.headers import AUTHOR, BORDER, message
+from tests.world.mail import AUTHOR, BORDER, message
 
 OURS = "Authentication-Results: mx.forwarder.example; dmarc=pass (p=reject dis=none) header.from=hosted.example\n"
 STRIPS = Trust(hosts=("mx.forwarder.example",), authserv_ids=("mx.forwarder.example",), border_strips_forgeries=True)

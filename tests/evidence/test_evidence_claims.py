@@ -10,7 +10,7 @@ from dkimgate.evidence.gather import facts_of, see
 from dkimgate.evidence.route import route_of
 from dkimgate.facts import Facts, Origin, Standing
 from dkimgate.message.message import Connection, HeaderField, Message
-from tests.headers import AUTHOR, BORDER, OUTSIDE, REINJECTED, TRUST, message
+from tests.world.mail import AUTHOR, BORDER, OUTSIDE, REINJECTED, TRUST, message
 
 STRIPS = TRUST.model_copy(update={"border_strips_forgeries": True})
 PASS = "Authentication-Results: mx.forwarder.example; dmarc=pass (p=reject dis=none) header.from=hosted.example\n"

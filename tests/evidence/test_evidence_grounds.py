@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dkimgate.evidence.gather import see
-from tests.headers import AUTHOR, BORDER, CONFIG, message
+from tests.world.mail import AUTHOR, BORDER, CONFIG, message
 
 OURS = (
     "Authentication-Results: mx.forwarder.example; spf=pass (mailfrom) smtp.mailfrom=ask@hosted.example (client-ip={};"

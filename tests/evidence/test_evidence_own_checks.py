@@ -14,20 +14,19 @@ from dkimgate.facts import Arrival, Spam
 from dkimgate.message.author import author_of
 from dkimgate.message.message import Connection, Envelope, Message, split_message
 from dkimgate.spf.check import check_spf
-from tests.bodies import forms
-from tests.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, zone
-from tests.fake_dns import FakeResolver
-from tests.headers import TRUST
+from tests.world.dns import FakeResolver
+from tests.world.keys import BODY, DOMAIN, HEADER, NOW, Signer, zone
+from tests.world.mail import TRUST, forms
 
 BORDER = b"Received: from c.example (c.example [%s]) by mx.forwarder.example (Postfix) with ESMTP id 4F2A; Sat, 21 Nov 2026 16:20:25 +0000\r\n"
 REINJECTED = Connection(ip="127.0.0.1", name="localhost")
 LISTED, STRANGER = "192.0.2.10", "198.51.100.66"
 ZONE = {
     **zone(),
-    f"_dmarc.{AUTHOR}": {"TXT": ["v=DMARC1; p=reject"]},
-    AUTHOR: {"TXT": [f"v=spf1 ip4:{LISTED} -all"]},
+    f"_dmarc.{DOMAIN}": {"TXT": ["v=DMARC1; p=reject"]},
+    DOMAIN: {"TXT": [f"v=spf1 ip4:{LISTED} -all"]},
     "evil.example": {"TXT": ["v=spf1 +all"]},
-    "s._domainkey.evil.example": zone()[f"s._domainkey.{AUTHOR}"],
+    "s._domainkey.evil.example": zone()[f"s._domainkey.{DOMAIN}"],
 }
 
 
@@ -55,18 +54,18 @@ EVIL = Signer(domain="evil.example").sign() + PLAIN
 TWO = HEADER + b"From: eve@evil.example\r\n\r\n" + BODY
 CASES = {
     "signed": (SIGNED, STRANGER, "a@evil.example", False, "pass", "pass", True),
-    "sent from a listed address": (PLAIN, LISTED, f"ann@{AUTHOR}", False, "pass", "none", True),
-    "forged": (PLAIN, STRANGER, f"ann@{AUTHOR}", False, "fail", "none", False),
+    "sent from a listed address": (PLAIN, LISTED, f"ann@{DOMAIN}", False, "pass", "none", True),
+    "forged": (PLAIN, STRANGER, f"ann@{DOMAIN}", False, "fail", "none", False),
     "forged, signed by the forger": (EVIL, STRANGER, "a@evil.example", False, "fail", "pass", False),
     "listed address, another's sender": (PLAIN, LISTED, "a@evil.example", False, "fail", "none", False),
     "changed": (SIGNED + b"Pay here.\r\n", STRANGER, "a@evil.example", False, "fail", "fail", False),
-    "two authors": (Signer().sign() + TWO, LISTED, f"ann@{AUTHOR}", False, "permerror", "permerror", False),
+    "two authors": (Signer().sign() + TWO, LISTED, f"ann@{DOMAIN}", False, "permerror", "permerror", False),
     "signed, re-injected": (SIGNED, STRANGER, "alias@forwarder.example", True, "pass", "pass", True),
-    "forged, re-injected as a user of ours": (PLAIN, LISTED, f"user@{AUTHOR}", True, "unknown", "none", False),
+    "forged, re-injected as a user of ours": (PLAIN, LISTED, f"user@{DOMAIN}", True, "unknown", "none", False),
     "forged, re-injected, Return-Path of the forger": (
-        f"Return-Path: <ann@{AUTHOR}>\r\n".encode() + PLAIN,
+        f"Return-Path: <ann@{DOMAIN}>\r\n".encode() + PLAIN,
         LISTED,
-        f"user@{AUTHOR}",
+        f"user@{DOMAIN}",
         True,
         "unknown",
         "none",
@@ -82,10 +81,10 @@ def test_what_a_message_comes_to(case: str) -> None:
     assert (arrival.dmarc, arrival.dkim, arrival.aligned) == (dmarc, dkim, aligned)
 
 
-@pytest.mark.parametrize("failing", [f"_dmarc.{AUTHOR}", f"s._domainkey.{AUTHOR}"])
+@pytest.mark.parametrize("failing", [f"_dmarc.{DOMAIN}", f"s._domainkey.{DOMAIN}"])
 def test_no_pass_without_dns(failing: str) -> None:
     assert arrive(SIGNED, STRANGER, "a@evil.example", failing).dmarc == "temperror"
 
 
 def test_no_spf_pass_without_dns() -> None:
-    assert arrive(PLAIN, LISTED, f"ann@{AUTHOR}", AUTHOR).dmarc == "temperror"
+    assert arrive(PLAIN, LISTED, f"ann@{DOMAIN}", DOMAIN).dmarc == "temperror"

@@ -13,7 +13,7 @@ from dkimgate.evidence.gather import see
 from dkimgate.evidence.route import route_of
 from dkimgate.facts import Spam
 from dkimgate.message.message import Connection
-from tests.headers import AUTHOR, BORDER, REINJECTED, TRUST, message
+from tests.world.mail import AUTHOR, BORDER, REINJECTED, TRUST, message
 
 LEAVES_FROM = (ipaddress.ip_address("203.0.113.10"), ipaddress.ip_address("2001:db8::10"))
 OURS = "mx1.mail.forwarder.example"

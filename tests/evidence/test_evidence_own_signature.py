@@ -19,8 +19,8 @@ from dkimgate.evidence import our_signatures
 from dkimgate.evidence.gather import facts_of, see
 from dkimgate.facts import Facts
 from dkimgate.message.message import HeaderField, split_message
-from tests.dkim_world import Signer, ed25519_key, rsa_key
-from tests.headers import BORDER, CONFIG, message
+from tests.world.keys import Signer, ed25519_key, rsa_key
+from tests.world.mail import BORDER, CONFIG, message
 
 NOW = 1_800_000_000
 RSA = signing_key("hosted.example", "gate", rsa_key(2048))

@@ -11,7 +11,7 @@ from dkimgate.evidence import misled_verifiers, plain_forms
 from dkimgate.evidence.route import Route, route_of
 from dkimgate.message.message import Connection, Envelope, Message
 from tests.evidence.echoes import table
-from tests.headers import BORDER, REINJECTED
+from tests.world.mail import BORDER, REINJECTED
 
 OURS = "mx.forwarder.example; "
 FREE_TEXT = ("spf permerror", "spf temperror", "dkim signature without d=")

@@ -12,7 +12,7 @@ from dkimgate.evidence import results_elsewhere
 from dkimgate.evidence.gather import facts_of, see
 from dkimgate.facts import Facts, Standing
 from dkimgate.message.message import HeaderField
-from tests.headers import AUTHOR, BORDER, CONFIG, message
+from tests.world.mail import AUTHOR, BORDER, CONFIG, message
 
 OURS = "Authentication-Results: mx.forwarder.example; dmarc=pass header.from=hosted.example\n"
 FAIL = "mx.elsewhere.example; spf=fail smtp.mailfrom=x.example; dmarc=fail action=none header.from=hosted.example; dkim=none"

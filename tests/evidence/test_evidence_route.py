@@ -10,7 +10,7 @@ from dkimgate.config.dkimgate_yaml import Trust
 from dkimgate.evidence.route import MAX_HOPS, hops_below, parse_hop, route_of
 from dkimgate.facts import Origin
 from dkimgate.message.message import Connection, HeaderField
-from tests.headers import AUTHOR, BORDER, OUTSIDE, REINJECTED, TRUST, message
+from tests.world.mail import AUTHOR, BORDER, OUTSIDE, REINJECTED, TRUST, message
 
 HOPS = [
     # value, by, ip, helo, protocol, local

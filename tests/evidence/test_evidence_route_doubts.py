@@ -9,7 +9,7 @@ import pytest
 from dkimgate.evidence.route import MAX_HOPS, route_of
 from dkimgate.facts import Origin
 from dkimgate.message.message import Connection
-from tests.headers import AUTHOR, BORDER, REINJECTED, TRUST, message
+from tests.world.mail import AUTHOR, BORDER, REINJECTED, TRUST, message
 
 NETWORKS = TRUST.model_copy(update={"networks": (ip_network("203.0.113.0/24"), ip_network("127.0.0.0/8"))})
 INSIDE = Connection(ip="203.0.113.9", name="relay.mail.forwarder.example", helo="relay.mail.forwarder.example")

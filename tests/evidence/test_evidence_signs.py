@@ -13,7 +13,7 @@ from dkimgate.evidence.header_signs import signs_of
 from dkimgate.facts import HeaderSigns, Spam
 from dkimgate.message.author import author_of
 from dkimgate.message.message import HeaderField, Message
-from tests.headers import AUTHOR, message
+from tests.world.mail import AUTHOR, message
 
 SIGNS = [
     (AUTHOR, "friend@hosted.example", HeaderSigns()),

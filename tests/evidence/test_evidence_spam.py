@@ -18,8 +18,8 @@ from dkimgate.facts import Facts, Spam, Standing
 from dkimgate.gate.gate import Gate
 from dkimgate.log import MOST_A_DAY, OnceADay
 from dkimgate.message.message import Connection, HeaderField
-from tests.headers import AUTHOR, BORDER, CONFIG, OUTSIDE, TRUST, message
 from tests.problems import refusals
+from tests.world.mail import AUTHOR, BORDER, CONFIG, OUTSIDE, TRUST, message
 
 HAM = Spam()
 FOREFRONT = "X-Forefront-Antispam-Report"

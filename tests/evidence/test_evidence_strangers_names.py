@@ -26,17 +26,17 @@ from dkimgate.facts import Claim, Spam, Standing
 from dkimgate.message.message import Connection, Envelope, Message, split_message
 from dkimgate.spf.check import check_spf
 from tests.arc.sealing import mail
-from tests.bodies import forms
-from tests.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, zone
-from tests.fake_dns import FakeResolver
+from tests.world.dns import FakeResolver
+from tests.world.keys import BODY, DOMAIN, HEADER, NOW, Signer, zone
+from tests.world.mail import forms
 
 IP = "198.51.100.66"
 REVERSE = "66.100.51.198.in-addr.arpa"
 SILENT = ("silent.example", REVERSE)
 ZONE = {
     **zone(),
-    f"_dmarc.{AUTHOR}": {"TXT": ["v=DMARC1; p=reject"]},
-    AUTHOR: {"TXT": ["v=spf1 ip4:192.0.2.10 -all"]},
+    f"_dmarc.{DOMAIN}": {"TXT": ["v=DMARC1; p=reject"]},
+    DOMAIN: {"TXT": ["v=spf1 ip4:192.0.2.10 -all"]},
     "evil.example": {"TXT": ["v=spf1 include:silent.example -all"]},
 }
 
@@ -73,8 +73,8 @@ def _unsigned_name(selector: str) -> bytes:
 SEALED = mail(HEADER + b"\r\n" + BODY).sealed(signing_key("silent.example", "s", rsa.generate_private_key(65537, 1024)))
 LETTERS = {
     "a sender whose SPF is silent": (b"", "eve@evil.example"),
-    "a signature whose key is silent": (Signer(domain="silent.example").sign(), f"ann@{AUTHOR}"),
-    "a seal whose key is silent": (SEALED.raw.partition(b"From: ")[0], f"ann@{AUTHOR}"),
+    "a signature whose key is silent": (Signer(domain="silent.example").sign(), f"ann@{DOMAIN}"),
+    "a seal whose key is silent": (SEALED.raw.partition(b"From: ")[0], f"ann@{DOMAIN}"),
     "all of them": (SEALED.raw.partition(b"From: ")[0] + Signer(domain="silent.example").sign(), "eve@evil.example"),
 }
 
@@ -94,7 +94,7 @@ def test_no_silence_of_a_strangers_names_turns_fail_into_temperror(
         config := Config(trust=Trust(arc_sealers=sealers)),
     )
     claims = checks_here.claims(seen, forms(body), config, Slow(ZONE).lookup(), NOW)
-    assert arrival_of(claims, AUTHOR, True, config.trust, Spam())[0].dmarc == "fail", claims
+    assert arrival_of(claims, DOMAIN, True, config.trust, Spam())[0].dmarc == "fail", claims
 
 
 @pytest.mark.parametrize(
@@ -107,23 +107,23 @@ def test_a_silent_reverse_name_is_no_match(record: str, reverse: dict[str, list[
     """RFC 7208 section 5.5."""
     dns = {
         **ZONE,
-        AUTHOR: {"TXT": [record], "MX": ["10 mx.hosted.example"]},
+        DOMAIN: {"TXT": [record], "MX": ["10 mx.hosted.example"]},
         "mx.hosted.example": {"A": ["192.0.2.10"]},
         REVERSE: reverse,
     }
-    spf = check_spf(IP, "c.example", f"ann@{AUTHOR}", Slow(dns).lookup())
+    spf = check_spf(IP, "c.example", f"ann@{DOMAIN}", Slow(dns).lookup())
     assert spf is not None
     assert spf.result == "fail", spf
 
 
 def test_a_reverse_name_that_leads_back_matches() -> None:
-    dns = {AUTHOR: {"TXT": ["v=spf1 ptr -all"]}, REVERSE: {"PTR": [f"a.{AUTHOR}"]}, f"a.{AUTHOR}": {"A": [IP]}}
-    spf = check_spf(IP, "c.example", f"ann@{AUTHOR}", FakeResolver(dns).lookup())
+    dns = {DOMAIN: {"TXT": ["v=spf1 ptr -all"]}, REVERSE: {"PTR": [f"a.{DOMAIN}"]}, f"a.{DOMAIN}": {"A": [IP]}}
+    spf = check_spf(IP, "c.example", f"ann@{DOMAIN}", FakeResolver(dns).lookup())
     assert spf is not None
     assert spf.result == "pass"
 
 
-SENDERS = st.sampled_from([f"ann@{AUTHOR}", "eve@evil.example", "x y"])
+SENDERS = st.sampled_from([f"ann@{DOMAIN}", "eve@evil.example", "x y"])
 WORDS = st.sampled_from(["pass", "fail", "neutral", "temperror"])
 
 
@@ -136,7 +136,7 @@ WRITTEN = st.builds(_claim, st.just(Standing.UPSTREAM), WORDS, SENDERS)
 
 
 def _rank(claims: Sequence[Claim]) -> int:
-    return RESULTS.index(check_dmarc(AUTHOR, stated_spf(claims), (), FakeResolver(ZONE).lookup()).result)
+    return RESULTS.index(check_dmarc(DOMAIN, stated_spf(claims), (), FakeResolver(ZONE).lookup()).result)
 
 
 @settings(max_examples=300)

@@ -15,7 +15,7 @@ from dkimgate.evidence.entry_session import stated_spf
 from dkimgate.evidence.gather import see
 from dkimgate.evidence.route import route_of
 from dkimgate.facts import Claim, Spam, Standing
-from tests.headers import AUTHOR, BORDER, CONFIG, TRUST, message
+from tests.world.mail import AUTHOR, BORDER, CONFIG, TRUST, message
 
 HOST = "mx.forwarder.example"
 OURS = Trust(hosts=[HOST], authserv_ids=[HOST])

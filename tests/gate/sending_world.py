@@ -12,12 +12,12 @@ import dkim
 from dkimgate.gate.gate import Gate
 from dkimgate.message.message import Connection, Envelope, HeaderField, Message, split_message
 from tests import smtp_model
-from tests.dkim_world import AUTHOR, pem, rsa_record
+from tests.world.keys import DOMAIN, pem, rsa_record
 
 SUBMITTED = Connection(ip="192.0.2.77", name="laptop.hosted.example", helo="laptop", auth="user", daemon="submission")
 
 
-def gate(folder: Path, rule: str = "sign: author", more: str = "", domain: str = AUTHOR) -> Gate:
+def gate(folder: Path, rule: str = "sign: author", more: str = "", domain: str = DOMAIN) -> Gate:
     """Everything is decided by one rule; `more` is more configuration."""
     key = folder / "key.pem"
     key.touch(mode=0o600)

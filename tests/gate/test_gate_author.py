@@ -11,8 +11,8 @@ import pytest
 from dkimgate.gate import passage
 from dkimgate.gate.gate import Gate
 from dkimgate.message.message import Connection, Envelope, Message, split_message
-from tests.dkim_world import NOW, pem
-from tests.fake_dns import FakeResolver
+from tests.world.dns import FakeResolver
+from tests.world.keys import NOW, pem
 
 POLICY = Path(__file__).parents[2] / "config" / "policy.yaml"
 MAIL = sorted((Path(__file__).parents[1] / "message" / "own_mail").glob("*.eml"))

@@ -10,10 +10,10 @@ import pytest
 from dkimgate.facts import Disposition
 from dkimgate.gate.budget import Costly
 from dkimgate.message.message import Connection, Envelope, Message, split_message
-from tests.dkim_world import BODY, NOW
 from tests.gate.test_gate_checks import BORDER_FIELD, SIGNED, Arrived
-from tests.headers import OUTSIDE, REINJECTED
 from tests.passport.test_passport_border import GOOD, OUR_RESULTS, STRANGER, Host
+from tests.world.keys import BODY, NOW
+from tests.world.mail import OUTSIDE, REINJECTED
 
 FILTERED = (
     b"Received: from mx.forwarder.example ([127.0.0.1])\r\n\tby localhost (mx.forwarder.example [127.0.0.1]) (amavisd-new, port 10024)\r\n"

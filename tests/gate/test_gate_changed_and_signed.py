@@ -18,8 +18,8 @@ from dkimgate.facts import Claim, Decision, Disposition, Facts, Outcome, Standin
 from dkimgate.gate.gate import Gate
 from dkimgate.gate.header_changes import leaving, plan
 from dkimgate.message.message import HeaderField, Message, split_message
-from tests.dkim_world import AUTHOR, BODY, Signer, check, pem, rsa_record
-from tests.headers import BORDER, message
+from tests.world.keys import BODY, DOMAIN, Signer, check, pem, rsa_record
+from tests.world.mail import BORDER, message
 
 RULE = "tag: '[{origin}]', add: {X-Rule: '{rule}', List-Id: '<{from}>'}, remove: [X-Offer]"
 MAIL = "X-Offer: 1\nFrom: ask@hosted.example\nx-offer: 2\nSubject: Mittagessen für\n\talle  heute \nX-Other: x\nX-OFFER: 3\nMessage-ID: <1@hosted.example>\n"
@@ -36,7 +36,7 @@ def gate(tmp_path: Path) -> Callable[..., Gate]:
         )
         (tmp_path / "dkimgate.yaml").write_text(
             "trust: {hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example]}\n"
-            f"keys: [{{domain: {AUTHOR}, selector: s, file: key.pem}}, {{domain: forwarder.example, selector: s, file: key.pem}}]\n"
+            f"keys: [{{domain: {DOMAIN}, selector: s, file: key.pem}}, {{domain: forwarder.example, selector: s, file: key.pem}}]\n"
             "forwarder: {domain: forwarder.example}\njournal: {file: decisions.jsonl}\nverify: {when: never}\n"
         )
         return Gate.load(tmp_path / "dkimgate.yaml")
@@ -171,7 +171,7 @@ claims = st.lists(
         st.sampled_from(["DKIM-Signature", "Authentication-Results"]),
         st.just(Standing.UPSTREAM),
         position=st.integers(0, 8),
-        properties=st.just((("header.d", AUTHOR), ("header.s", "s"))),
+        properties=st.just((("header.d", DOMAIN), ("header.s", "s"))),
     ),
     max_size=2,
 )
@@ -195,7 +195,7 @@ def _believed(raw: bytes) -> tuple[Claim, ...]:
 def test_a_signature_that_verified_verifies_still(
     fields: list[tuple[str, str]], names: list[str], intact: bool, decision: Decision, others: list[Claim]
 ) -> None:
-    header = f"from: ask@{AUTHOR}\r\n".encode() + b"".join(
+    header = f"from: ask@{DOMAIN}\r\n".encode() + b"".join(
         f"{name}:{value}\r\n".encode() for name, value in fields if name != "from"
     )
     signature = Signer(names=("from", *names)).sign(header, BODY if intact else b"another body\r\n")

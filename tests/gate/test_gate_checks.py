@@ -14,13 +14,13 @@ from dkimgate.gate.gate import Gate
 from dkimgate.message.message import Connection, Envelope, Message, split_message
 from tests.arc.sealing import ZONE as ARC_ZONE
 from tests.arc.sealing import mail
-from tests.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, pem, zone
-from tests.fake_dns import FakeResolver
-from tests.headers import BORDER, REINJECTED
+from tests.world.dns import FakeResolver
+from tests.world.keys import BODY, DOMAIN, HEADER, NOW, Signer, pem, zone
+from tests.world.mail import BORDER, REINJECTED
 
 POLICY = Path(__file__).parents[2] / "config" / "policy.yaml"
-ZONE = {**zone(), f"_dmarc.{AUTHOR}": {"TXT": ["v=DMARC1; p=reject"]}, AUTHOR: {"TXT": ["v=spf1 ip4:192.0.2.10 -all"]}}
-ZONE |= {f"mail.{AUTHOR}": ZONE[AUTHOR]}
+ZONE = {**zone(), f"_dmarc.{DOMAIN}": {"TXT": ["v=DMARC1; p=reject"]}, DOMAIN: {"TXT": ["v=spf1 ip4:192.0.2.10 -all"]}}
+ZONE |= {f"mail.{DOMAIN}": ZONE[DOMAIN]}
 STRANGER = Connection(ip="198.51.100.66", helo="c.example")
 TRUSTED = b"Authentication-Results: mx.forwarder.example; dmarc=%s header.from=hosted.example\r\n"
 BORDER_FIELD = BORDER.replace("\n", "\r\n").encode()
@@ -37,7 +37,7 @@ class Arrived:
         (folder / "policy.yaml").write_text(POLICY.read_text())
         (folder / "dkimgate.yaml").write_text(
             f"trust: {{hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example]{trust}}}\n"
-            f"keys: [{{domain: {AUTHOR}, selector: gate, file: key.pem}}]\n"
+            f"keys: [{{domain: {DOMAIN}, selector: gate, file: key.pem}}]\n"
             f"verify: {{{verify}}}\njournal: {{file: decisions.jsonl}}\n"
         )
         self.gate = Gate.load(folder / "dkimgate.yaml")
@@ -161,7 +161,7 @@ def test_law_2_no_verifier_of_ours_passes_spf_for_what_its_record_does_not(
 ) -> None:
     """Its reading of a record may be its own. Below the border, where a sender may have written it, it does not even tell the sender."""
     arrived = Arrived(tmp_path, f"when: {when}", trust=", border_strips_forgeries: true")
-    shared = {"shared.example": {"TXT": ["v=spf1 ip4:192.0.2.0/28 -all"]}, AUTHOR: {"TXT": [record]}}
+    shared = {"shared.example": {"TXT": ["v=spf1 ip4:192.0.2.0/28 -all"]}, DOMAIN: {"TXT": [record]}}
     arrived.gate.resolver = FakeResolver(ZONE | shared)  # type: ignore[assignment]
     for header, passes in ((WORDS[word] + HONEST_BORDER, RECORDS[record]), (HONEST_BORDER + WORDS[word], False)):
         outcome = arrived.send(header + FORGED)
@@ -300,7 +300,7 @@ def test_a_sealer_that_we_trust_speaks_for_what_he_changed(tmp_path: Path) -> No
         assert (arrived.record["arrival"]["dmarc"], arrived.record["arrival"]["arc"]) == (expected, "pass"), sealers
 
 
-@pytest.mark.parametrize("failing", [f"_dmarc.{AUTHOR}", f"s._domainkey.{AUTHOR}"])
+@pytest.mark.parametrize("failing", [f"_dmarc.{DOMAIN}", f"s._domainkey.{DOMAIN}"])
 def test_silent_dns_is_no_pass(failing: str, tmp_path: Path) -> None:
     arrived = Arrived(tmp_path, "when: missing", frozenset({failing}))
     assert arrived.send(BORDER_FIELD + SIGNED).fields == ()

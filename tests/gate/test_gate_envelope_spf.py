@@ -15,7 +15,7 @@ from dkimgate.dns.resolver import Address, Lookup
 from dkimgate.gate import envelope_spf
 from dkimgate.gate.envelope_spf import outgoing_spf
 from dkimgate.postfix.way_out import WayOut
-from tests.fake_dns import FakeResolver
+from tests.world.dns import FakeResolver
 
 OURS = ip_address("192.0.2.10")
 OURS6 = ip_address("2001:db8::10")

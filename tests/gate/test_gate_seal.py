@@ -22,9 +22,9 @@ from dkimgate.message.message import Connection, Envelope, HeaderField, Message
 from dkimgate.record.journal import JournalError
 from tests.arc.sealing import EDDA, FAIL, LETTER, LIST, PASS, RELAY, ZONE, Mail, chain_of, mail
 from tests.arc.test_arc_chain import RECORDS
-from tests.fake_dns import FakeResolver
-from tests.headers import BORDER, OUTSIDE, REINJECTED
 from tests.problems import refusals, told
+from tests.world.dns import FakeResolver
+from tests.world.mail import BORDER, OUTSIDE, REINJECTED
 
 SEAL = "{name: all, sign: none, seal: true}"
 SIGN = "{name: all, sign: forwarder, seal: true}"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.dkim_world import AUTHOR
-from tests.fake_dns import FakeResolver
 from tests.gate.test_gate_checks import FORGED, HONEST_BORDER, SPF, TRUSTED, ZONE, Arrived
+from tests.world.dns import FakeResolver
+from tests.world.keys import DOMAIN
 
 FORWARDERS = {"TXT": ["v=spf1 ip4:192.0.2.10 -all"]}
 SENDERS_ZONE = ZONE | dict.fromkeys(
@@ -34,14 +34,14 @@ WORDS = {
 }
 
 
-def arrives(arrived: Arrived, header: bytes, author: str = AUTHOR) -> bool:
+def arrives(arrived: Arrived, header: bytes, author: str = DOMAIN) -> bool:
     """Has it earned anything by SPF? From a client whose address every SPF record lists."""
     arrived.gate.resolver = FakeResolver(SENDERS_ZONE)  # type: ignore[assignment]
-    outcome = arrived.send(header + FORGED.replace(AUTHOR.encode(), author.encode()))
+    outcome = arrived.send(header + FORGED.replace(DOMAIN.encode(), author.encode()))
     arrival = arrived.record["arrival"]
     earned = arrival["dmarc"] == "pass"
     assert arrival["aligned"] is earned
-    assert bool(outcome.fields) is (earned and author == AUTHOR)
+    assert bool(outcome.fields) is (earned and author == DOMAIN)
     return bool(earned)
 
 
@@ -54,9 +54,9 @@ def test_law_1_a_sender_that_postfix_may_have_made_is_not_what_the_client_said(
     path, author = MADE[made]
     words = WORDS[word].replace(b"header.from=hosted.example", b"header.from=" + author.encode())
     arrived = Arrived(tmp_path, f"when: {when}")
-    if author == AUTHOR or word != "DMARC" or when == "always":  # what earns nothing is not proved
+    if author == DOMAIN or word != "DMARC" or when == "always":  # what earns nothing is not proved
         assert not arrives(arrived, b"Return-Path: <%s>\r\n" % path.encode() + words + HONEST_BORDER, author)
-    if author == AUTHOR:
+    if author == DOMAIN:
         told = SPF % path.encode()
         assert arrives(arrived, b"Return-Path: <%s>\r\n" % path.encode() + told + HONEST_BORDER), "a verifier saw it"
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from dkimgate.gate.gate import Gate
 from dkimgate.message.message import HeaderField
-from tests.dkim_world import AUTHOR, check, pem, rsa_record
 from tests.gate.sending_world import Left, gate, leaves, mail, verifies
-from tests.headers import REINJECTED
+from tests.world.keys import DOMAIN, check, pem, rsa_record
+from tests.world.mail import REINJECTED
 
 REPORTED = Path(__file__).parent / "reported"
 BASE = b"From: user@hosted.example\nTo: v@receiver.example\nMessage-ID: <1@hosted.example>\n"
@@ -177,7 +177,7 @@ def signed_elsewhere(form: str, more: bytes = b"", body: bytes = SHORT) -> bytes
     plain = (BASE + more).replace(b"\n", b"\r\n") + b"\r\n" + body
     names = [b"from", b"subject", b"to"]
     signature: bytes = dkim.sign(
-        plain, b"s", AUTHOR.encode(), pem(), canonicalize=(form.encode(), b"relaxed"), include_headers=names
+        plain, b"s", DOMAIN.encode(), pem(), canonicalize=(form.encode(), b"relaxed"), include_headers=names
     )
     return signature + plain
 

@@ -18,7 +18,6 @@ from dkimgate.gate.gate import Gate
 from dkimgate.gate.stripping import strip
 from dkimgate.message.message import Connection, Envelope, HeaderField, Message
 from dkimgate.passport.secrets import Secret, Secrets
-from tests.fake_dns import FakeResolver
 from tests.laws import generated_messages as world
 from tests.laws import outsider
 from tests.laws.attack_world import NOW
@@ -26,6 +25,7 @@ from tests.laws.generated_messages import DNS, KEYS, SHIPPED, organization, spf_
 from tests.laws.hop_forms import FILTER, IMAP, MX
 from tests.laws.outsider import BODY, PLAIN, Fields, Said
 from tests.laws.wirings import MISLED, NO_DMARC, TRUTH, WAYS, Way
+from tests.world.dns import FakeResolver
 
 US = f"Authentication-Results: {MX}; "
 RELAY, OUR_MX = "198.51.100.77", "203.0.113.10"

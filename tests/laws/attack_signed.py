@@ -9,8 +9,8 @@ from dkimgate.message.message import Connection
 from tests.arc import sealing
 from tests.arc.sealing import LIST, RELAY, Mail, mail
 from tests.arc.sealing import STRANGER as SEALER_OF_NOBODY
-from tests.dkim_world import Signer
 from tests.laws.attack_world import ATTACKERS_KEY, AUTHOR, BODY, BORDER, HOSTED_KEY, WIRINGS, Attempt
+from tests.world.keys import Signer
 
 CRLF = AUTHOR.replace(b"\n", b"\r\n")
 GENUINE = Signer(bits=HOSTED_KEY)

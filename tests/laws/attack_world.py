@@ -14,8 +14,8 @@ from dkimgate.message.message import Connection, Envelope, HeaderField, Message,
 from dkimgate.passport.secrets import new_secret
 from dkimgate.policy.language import loader
 from tests.arc.sealing import ZONE as ARC_ZONE
-from tests.dkim_world import ed25519_record, pem, rsa_record
-from tests.fake_dns import FakeResolver
+from tests.world.dns import FakeResolver
+from tests.world.keys import ed25519_record, pem, rsa_record
 
 NOW = 1_790_000_000.0
 SHIPPED = Path(__file__).parents[2] / "config" / "policy.yaml"

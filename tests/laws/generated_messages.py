@@ -28,8 +28,6 @@ from dkimgate.policy.language.model import Policy
 from dkimgate.policy.proof import prove
 from tests import smtp_model
 from tests.arc.sealing import LIST, mail
-from tests.dkim_world import Signer, rsa_key, rsa_record
-from tests.fake_dns import FakeResolver
 from tests.laws.attack_fields import FAKE_PASSPORT, OTHERS, RESULTS, ROUTES
 from tests.laws.attack_world import (
     AMAVIS,
@@ -53,6 +51,8 @@ from tests.laws.attack_world import (
 )
 from tests.laws.generated import EXAMPLES
 from tests.laws.generated_policies import mended, policies
+from tests.world.dns import FakeResolver
+from tests.world.keys import Signer, rsa_key, rsa_record
 
 CONFIG = Path(__file__).parents[2] / "config"
 SHIPPED = tuple(

@@ -15,10 +15,10 @@ from dkimgate.message.message import HeaderField, Message
 from dkimgate.passport.issue import issue
 from dkimgate.passport.secrets import Secret, Secrets
 from tests.arc.sealing import LIST, mail
-from tests.dkim_world import Signer
 from tests.laws import generated_messages as world
 from tests.laws.attack_world import AUTHOR, NOW, STRANGER
 from tests.laws.hop_forms import GATEWAY, HOPS, IMAP, MX, received
+from tests.world.keys import Signer
 
 BODY = b"Pay me.\r\n"
 OTHER_BODY = b"Lunch at one.\r\n"

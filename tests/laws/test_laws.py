@@ -25,7 +25,7 @@ from dkimgate.policy.language.loader import from_document
 from dkimgate.policy.language.model import Policy
 from dkimgate.postfix.way_out import WayOut
 from dkimgate.record import record
-from tests.headers import AUTHOR, BORDER, CONFIG, message
+from tests.world.mail import AUTHOR, BORDER, CONFIG, message
 
 ROOT = Path(__file__).parents[2]
 FAIL = "Authentication-Results: mx.forwarder.example; dmarc=fail header.from=hosted.example\n"

@@ -20,7 +20,7 @@ from dkimgate.policy import guard
 from dkimgate.policy.decide import decide
 from dkimgate.policy.language import loader
 from dkimgate.policy.language.model import Policy, Rule
-from tests.headers import AUTHOR, BORDER, CONFIG, OUTSIDE, REINJECTED, message
+from tests.world.mail import AUTHOR, BORDER, CONFIG, OUTSIDE, REINJECTED, message
 
 SHIPPED = loader.load(Path(__file__).parents[2] / "config" / "policy.yaml")
 CARELESS = Policy(default=Rule("default", sign=Sign.AUTHOR))

@@ -31,11 +31,10 @@ from dkimgate.postfix.way_out import WayOut
 from dkimgate.record.journal_reader import Reader
 from dkimgate.spf.check import check_spf
 from dkimgate.srs import Secrets
-from tests.bodies import forms
-from tests.fake_dns import FakeResolver
-from tests.headers import CONFIG, REINJECTED, TRUST
 from tests.laws import linear
 from tests.laws.attack_world import AUTHOR, BORDER, NOW, STRANGER, WIRINGS, Forwarder
+from tests.world.dns import FakeResolver
+from tests.world.mail import CONFIG, REINJECTED, TRUST, forms
 
 SIZE = 4000
 """Characters: most fields are read no further, so what grows with the square shows below this or not at all."""

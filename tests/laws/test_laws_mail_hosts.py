@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from dkimgate.message.message import Connection, Envelope, Message, split_message
-from tests.dkim_world import Signer
-from tests.fake_dns import FakeResolver
 from tests.laws.attack_world import HOSTED_KEY, REINJECTED, ZONE, Forwarder, Wiring, aligned
+from tests.world.dns import FakeResolver
+from tests.world.keys import Signer
 
 BACKUP, PROVIDER = "198.51.100.50", "198.51.100.60"
 MX = {"mx2.backup.example": {"A": [BACKUP], "AAAA": ["2001:db8::50"]}}

@@ -18,10 +18,10 @@ import pytest
 from dkimgate.facts import Disposition, Outcome, Sign
 from dkimgate.message.message import Connection
 from dkimgate.policy.language.model import Rule
-from tests.dkim_world import Signer, rsa_record
-from tests.fake_dns import FakeResolver
 from tests.laws.attack_world import BORDER, HOSTED_KEY, REINJECTED, STRANGER, ZONE
 from tests.laws.test_laws_second_door import FORWARDERS, OURS, Door
+from tests.world.dns import FakeResolver
+from tests.world.keys import Signer, rsa_record
 
 Zone = dict[str, dict[str, list[str]]]
 BODY = b"Pay me.\r\n"

@@ -17,7 +17,7 @@ from dkimgate.evidence.route import parse_hop, route_of
 from dkimgate.facts import Facts, Origin
 from dkimgate.message.author import author_of
 from dkimgate.message.message import Connection
-from tests.headers import AUTHOR, BORDER, CONFIG, OUTSIDE, REINJECTED, TRUST, message
+from tests.world.mail import AUTHOR, BORDER, CONFIG, OUTSIDE, REINJECTED, TRUST, message
 
 STRIPPING = Config(trust=CONFIG.trust.model_copy(update={"border_strips_forgeries": True}))
 HOST = "mx.forwarder.example"

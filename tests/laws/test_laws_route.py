@@ -10,8 +10,8 @@ from dkimgate.config.dkimgate_yaml import Trust
 from dkimgate.evidence.route import route_of
 from dkimgate.facts import Origin
 from dkimgate.message.message import Connection
-from tests.headers import AUTHOR, message
 from tests.laws.hop_forms import FILTER, GATEWAY, HOPS, IMAP, MX, own, received
+from tests.world.mail import AUTHOR, message
 
 TRUST = Trust(
     hosts=(MX, FILTER, IMAP), authserv_ids=(MX,), networks=("127.0.0.0/8", "::1/128", "10.0.0.0/8", "fe80::/10")

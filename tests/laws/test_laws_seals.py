@@ -15,7 +15,7 @@ from dkimgate.message.message import Connection, Envelope, HeaderField, Message
 from dkimgate.passport.secrets import new_secret
 from tests.arc.sealing import LETTER, LIST, STRANGER, ZONE, Mail, mail
 from tests.gate.test_gate_seal import Host, verified
-from tests.headers import BORDER
+from tests.world.mail import BORDER
 
 OURS = "Authentication-Results: mx.forwarder.example; arc=pass; "
 PASSES = OURS + "spf=pass smtp.mailfrom=author.example; dmarc=pass header.from=author.example\n"

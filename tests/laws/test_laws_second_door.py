@@ -19,11 +19,11 @@ from dkimgate.policy.language.model import Rule
 from dkimgate.postfix import way_out
 from dkimgate.srs import new_secret
 from tests.arc.sealing import LIST, mail
-from tests.dkim_world import Signer, pem
-from tests.fake_dns import FakeResolver
 from tests.laws.attack_authors import AUTHORS
 from tests.laws.attack_world import AUTHOR, BORDER, HOSTED_KEY, NOW, REINJECTED, SHIPPED, STRANGER, ZONE
 from tests.postfix.test_postfix_way_out import host
+from tests.world.dns import FakeResolver
+from tests.world.keys import Signer, pem
 
 OURS = "v=spf1 ip4:203.0.113.10 -all"
 FORWARDERS: dict[str, dict[str, list[str]]] = {

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from dkimgate.message.message import Envelope, HeaderField, Message
-from tests.fake_dns import FakeResolver
 from tests.laws.attack_authors import AUTHORS, TOO_MUCH
 from tests.laws.attack_fields import OTHERS, RESULTS, ROUTES, SPAM
 from tests.laws.attack_passports import CHANGES, FORGED, HONEST, Change, Comeback
 from tests.laws.attack_signed import BY_SHARED, ENVELOPES, SEALS, SHARED, SIGNATURES, SIGNED, TRUSTED, sealed
 from tests.laws.attack_world import BODY, LOGIN, NOW, POLICIES, STRANGER, WIRINGS, ZONE, Attempt, Forwarder, aligned
+from tests.world.dns import FakeResolver
 
 TABLES = {
     "results": RESULTS,

@@ -13,7 +13,6 @@ from dkimgate.facts import Standing
 from dkimgate.message.message import HeaderField, split_message
 from dkimgate.passport.reading import MAX_AGE, MAX_SKEW, Part, Validity, claims, spam
 from dkimgate.passport.secrets import Secrets, new_secret
-from tests.headers import message
 from tests.passport_world import (
     BAD,
     BARE,
@@ -31,6 +30,7 @@ from tests.passport_world import (
     field,
     passport,
 )
+from tests.world.mail import message
 
 OTHERS = Secrets.parse(new_secret("2026-11").encode(), Path("attacker"))
 Do = Callable[[Scene], Scene]

@@ -13,12 +13,12 @@ from dkimgate.facts import Outcome
 from dkimgate.gate.gate import Gate
 from dkimgate.message.message import Connection, Envelope, HeaderField, Message, split_message
 from dkimgate.passport.secrets import new_secret
-from tests.dkim_world import AUTHOR, BODY, HEADER, NOW, Signer, pem, zone
-from tests.fake_dns import FakeResolver
-from tests.headers import BORDER, REINJECTED
+from tests.world.dns import FakeResolver
+from tests.world.keys import BODY, DOMAIN, HEADER, NOW, Signer, pem, zone
+from tests.world.mail import BORDER, REINJECTED
 
 POLICY = Path(__file__).parents[2] / "config" / "policy.yaml"
-ZONE = {**zone(), f"_dmarc.{AUTHOR}": {"TXT": ["v=DMARC1; p=reject"]}, AUTHOR: {"TXT": ["v=spf1 -all"]}}
+ZONE = {**zone(), f"_dmarc.{DOMAIN}": {"TXT": ["v=DMARC1; p=reject"]}, DOMAIN: {"TXT": ["v=spf1 -all"]}}
 STRANGER = Connection(ip="198.51.100.66", helo="c.example")
 MORE = b"Message-ID: <1@hosted.example>\r\n"
 GOOD = Signer().sign() + HEADER + MORE
@@ -39,7 +39,7 @@ class Host:
         (folder / "dkimgate.yaml").write_text(
             "listen:\n  - {socket: inet:127.0.0.1:8891, role: border}\n  - inet:127.0.0.1:8892\n"
             f"trust: {{hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example], border_strips_forgeries: {str(strips).lower()}}}\n"
-            f"keys: [{{domain: {AUTHOR}, selector: gate, file: key.pem}}]\n"
+            f"keys: [{{domain: {DOMAIN}, selector: gate, file: key.pem}}]\n"
             f"passport: {{secret_file: passport.secret{passport}}}\n"
             "journal: {file: decisions.jsonl}\n"
         )
@@ -122,7 +122,7 @@ def test_our_own_signature_is_no_proof_behind_a_program_that_takes_it_off(
 ) -> None:
     """Else whoever has one message of ours could have it signed again for ever. A signature of another key is proof as ever."""
     host = Host(tmp_path, required)
-    host.dns = FakeResolver(ZONE | {f"gate._domainkey.{AUTHOR}": ZONE[f"s._domainkey.{AUTHOR}"]})
+    host.dns = FakeResolver(ZONE | {f"gate._domainkey.{DOMAIN}": ZONE[f"s._domainkey.{DOMAIN}"]})
     host.gate.resolver = host.dns  # type: ignore[assignment]
     for again, ours in (
         (Signer("gate").sign() + HEADER, True),
@@ -153,7 +153,7 @@ def test_a_list_that_puts_itself_into_from_is_told_whose_pass_it_has(tmp_path: P
     assert host.out(without(listed, "x-dkimgate-passport")).fields == ()
     assert host.record["arrival"]["dmarc"] != "pass"
     told = [claim["why"] for claim in host.record["claims"] if (claim["method"], claim["result"]) == ("dmarc", "pass")]
-    assert told and all(f"it is a pass of {AUTHOR}, and From now names lists.example" in why for why in told)
+    assert told and all(f"it is a pass of {DOMAIN}, and From now names lists.example" in why for why in told)
 
 
 def test_a_bad_dmarc_result_is_stated_once(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_a_local_account_that_writes_the_borders_fields_has_no_passport(
     """Whoever has a shell here can hand in a header of his own making; without a demand for passports it can't be told from ours,
     and its client may be one that SPF lets pass."""
     host = Host(tmp_path, demanded)
-    host.gate.resolver = FakeResolver(ZONE | {AUTHOR: {"TXT": ["v=spf1 ip4:192.0.2.66 -all"]}})  # type: ignore[assignment]
+    host.gate.resolver = FakeResolver(ZONE | {DOMAIN: {"TXT": ["v=spf1 ip4:192.0.2.66 -all"]}})  # type: ignore[assignment]
     written, _ = split_message(SAID + BORDER.replace("\n", "\r\n").encode() + FORGED + b"\r\n")
     assert len(host.out(written).fields) == signed
     assert (host.record["arrival"]["dmarc"] == "pass") is bool(signed)

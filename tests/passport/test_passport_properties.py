@@ -20,7 +20,6 @@ from dkimgate.passport.binding import binding_of
 from dkimgate.passport.field import FIELD_NAME, base64_of, parse, text_of
 from dkimgate.passport.reading import Validity, claims, spam
 from dkimgate.passport.secrets import Secrets, new_secret
-from tests.headers import TRUST, message
 from tests.passport_world import (
     BAD,
     BARE,
@@ -37,6 +36,7 @@ from tests.passport_world import (
     field,
     passport,
 )
+from tests.world.mail import TRUST, message
 
 WORDS = (
     "pass",

@@ -25,7 +25,7 @@ from dkimgate.policy.proof.budget import Budget, TooHardError
 from dkimgate.policy.proof.formula import Formulas
 from dkimgate.policy.proof.ranges import Cents, Counts, Floats, Ranges, rank, union, unrank
 from dkimgate.policy.proof.texts import distinct, is_text, matched
-from tests.headers import AUTHOR, BORDER, CONFIG, OUTSIDE, REINJECTED, message
+from tests.world.mail import AUTHOR, BORDER, CONFIG, OUTSIDE, REINJECTED, message
 
 EVERYTHING = Formulas(Policy()).everything()
 CORPUS = Path(__file__).parents[1] / "evidence" / "corpus"

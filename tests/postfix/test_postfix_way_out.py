@@ -18,7 +18,7 @@ from dkimgate.postfix import this_host
 from dkimgate.postfix.settings import Settings
 from dkimgate.postfix.this_host import System
 from dkimgate.postfix.way_out import MOST_DOMAINS, Known, WayOut, configured, find
-from tests.fake_dns import FakeResolver
+from tests.world.dns import FakeResolver
 
 V4, V6 = "203.0.113.10", "2001:db8::10"
 DEFAULTS = {

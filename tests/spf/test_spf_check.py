@@ -14,8 +14,8 @@ from dkimgate.evidence.route import route_of
 from dkimgate.facts import Origin, Standing
 from dkimgate.message.message import Connection
 from dkimgate.spf.check import RESULTS, check_spf
-from tests.fake_dns import FakeResolver
-from tests.headers import AUTHOR, BORDER, OUTSIDE, REINJECTED, TRUST, message
+from tests.world.dns import FakeResolver
+from tests.world.mail import AUTHOR, BORDER, OUTSIDE, REINJECTED, TRUST, message
 
 CLIENT = "192.0.2.66"
 HELO = "mail.sender.example"

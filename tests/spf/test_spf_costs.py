@@ -11,7 +11,7 @@ from dkimgate.gate.envelope_spf import ASSUMED, LOOKUP, outgoing_spf
 from dkimgate.postfix.way_out import WayOut
 from dkimgate.spf.check import check_spf
 from dkimgate.spf.query import MOST_VALUES
-from tests.fake_dns import FakeResolver
+from tests.world.dns import FakeResolver
 
 CLIENT = "203.0.113.10"
 DOMAIN = "attacker.example"

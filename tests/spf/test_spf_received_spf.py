@@ -12,7 +12,7 @@ from dkimgate.facts import Facts, Standing
 from dkimgate.message.message import Connection
 from dkimgate.spf.check import RESULTS
 from dkimgate.spf.received_spf import read
-from tests.headers import AUTHOR, BORDER, CONFIG, OUTSIDE, REINJECTED, message
+from tests.world.mail import AUTHOR, BORDER, CONFIG, OUTSIDE, REINJECTED, message
 
 FIELDS = [
     # value, result, receiver, envelope sender

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.dkim_world import Signer
 from tests.evidence.echoes import zone
+from tests.world.keys import Signer
 
 
 @dataclass(frozen=True, slots=True)

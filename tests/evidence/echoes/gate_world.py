@@ -13,10 +13,10 @@ from dkimgate.message.message import Connection, Envelope, HeaderField, Message
 from dkimgate.policy.language import loader
 from dkimgate.policy.language.model import Policy
 from dkimgate.policy.verdict import reach
-from tests.dkim_world import pem
 from tests.evidence.echoes import zone
 from tests.evidence.echoes.table import Row
-from tests.fake_dns import FakeResolver
+from tests.world.dns import FakeResolver
+from tests.world.keys import pem
 
 CONFIG = Path(__file__).parents[3] / "config"
 NOW = 1_800_000_000.0

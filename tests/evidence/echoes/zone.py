@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.chain.world import txt
-from tests.dkim_world import ed25519_record, rsa_record
+from tests.world.keys import ed25519_record, rsa_record
 
 OURS = "mx.forwarder.example"
 """The host whose verifiers are looked at, and its authserv-id."""

@@ -1,4 +1,4 @@
-"""Keys made once, zones that publish them, and signatures of every kind, also of those that no honest signer makes."""
+"""Keys made once, zones that publish them, and signatures of every kind, also those that no honest signer makes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from dkimgate.dkim.verify import CheckedSignature, check_signatures
 from dkimgate.message.message import split_message
-from tests.bodies import forms
-from tests.fake_dns import FakeResolver
+from tests.world.dns import FakeResolver
+from tests.world.mail import forms
 
 NOW = 1_800_000_000
-AUTHOR = "hosted.example"
+DOMAIN = "hosted.example"
 HEADER = b"From: Ann <ann@hosted.example>\r\nTo: bob@receiver.example\r\nSubject: Lunch\r\nDate: Sat, 21 Nov 2026 12:00:00 +0000\r\n"
 BODY = b"Hello,\r\nlunch at one?\r\n"
 
@@ -51,7 +51,7 @@ def ed25519_record() -> str:
 def zone(**records: str) -> dict[str, dict[str, list[str]]]:
     """The RSA key as `s`, the Ed25519 key as `e`, and other records by selector, all at the author domain."""
     return {
-        f"{name}._domainkey.{AUTHOR}": {"TXT": [text]}
+        f"{name}._domainkey.{DOMAIN}": {"TXT": [text]}
         for name, text in {"s": rsa_record(), "e": ed25519_record(), **records}.items()
     }
 
@@ -70,7 +70,7 @@ class Signer:
     """Makes relaxed/relaxed signatures by the book, but with any tag replaced, added, or (None) left out."""
 
     selector: str = "s"
-    domain: str = AUTHOR
+    domain: str = DOMAIN
     names: tuple[str, ...] = ("from", "to", "subject", "date")
     bits: int = 2048
     ed25519: bool = False
@@ -110,7 +110,7 @@ class Signer:
 
 
 def check(
-    raw: bytes, dns: FakeResolver | None = None, author: str | None = AUTHOR, **options: int
+    raw: bytes, dns: FakeResolver | None = None, author: str | None = DOMAIN, **options: int
 ) -> tuple[CheckedSignature, ...]:
     header, body = split_message(raw)
     lookup = (dns or FakeResolver(zone())).lookup()
