@@ -10,21 +10,17 @@ from dkimgate.arc.validate import Validation
 from dkimgate.message.lines import sent
 from dkimgate.message.message import HeaderField
 from tests.arc.sealing import LETTER, PASS, SIGNED, Mail, chain_of, mail
-from tests.gate.test_gate_seal import ARRIVED, Host, verified
+from tests.gate.test_gate_seal import ARRIVED, Sealer, verified
 from tests.world.mail import BORDER
 
 LONG = PASS + " (" + "a-long-word " * 200 + ")"
 NAMES = SIGNED + " : x-not-there" * 150
 
 
-def on_the_wire(host: Host, message: Mail) -> Mail:
+def on_the_wire(host: Sealer, message: Mail) -> Mail:
     """The message as it leaves, with what the gate changes and adds, and behind Postfix's smtp(8)."""
-    outcome = host.send(message)
-    header = list(message.header)
-    for at, value in outcome.changed:
-        header[at] = HeaderField(header[at].name, value)
-    added = [HeaderField(name.encode(), b" " + value) for name, value in outcome.fields]
-    return Mail(tuple(sent(field, 998) for field in (*added, *header)), message.body)
+    left = host.forward(message)
+    return Mail(tuple(sent(field, 998) for field in left.header), left.body)
 
 
 def bare(field: HeaderField) -> bytes:
@@ -42,7 +38,7 @@ def test_a_chain_with_a_long_line_is_sealed_and_holds(what: str, tmp_path: Path)
         case _:
             arrived = before.sealed()
     assert verified(arrived) == "pass"
-    host = Host(tmp_path)
+    host = Sealer(tmp_path)
     leaving = on_the_wire(host, arrived)
     assert host.decision["seal"] is True and host.decision["unsealed"] is None
     assert len(chain_of(leaving).sets) == 2
@@ -51,7 +47,7 @@ def test_a_chain_with_a_long_line_is_sealed_and_holds(what: str, tmp_path: Path)
 
 def test_a_chain_that_is_not_sealed_here_holds_too(tmp_path: Path) -> None:
     arrived = mail(ARRIVED % b"pass" + BORDER.encode() + LETTER).sealed(results=LONG)
-    host = Host(tmp_path, "{name: all, sign: none}")
+    host = Sealer(tmp_path, "{name: all, sign: none}")
     leaving = on_the_wire(host, arrived)
     assert [bare(field) for field in leaving.header] == [bare(field) for field in arrived.header]
     assert (verified(leaving), chain_of(leaving).cv) == ("pass", Validation.PASS)

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from dkimgate.dmarc.strict import strict_dkim
-from tests.gate.sending_world import gate, leaves, mail
 from tests.world.dns import FakeResolver
+from tests.world.host import FORWARDER, Host, launders
+from tests.world.mail import USER, message
 
-WWW = b"From: u@www.hosted.example\nTo: victim@receiver.example\nSubject: t\nMessage-ID: <t@hosted.example>\n\nhi\n"
+WWW = "From: u@www.hosted.example\nTo: victim@receiver.example\nSubject: t\nMessage-ID: <t@hosted.example>\n"
 STRICT, RELAXED, NONE = "v=DMARC1; p=reject; adkim=s", "v=DMARC1; p=reject", None
 
 
@@ -55,26 +56,18 @@ def test_where_dns_fails_nothing_is_strict() -> None:
     assert strict_dkim("www.hosted.example", silent.lookup()) is False
 
 
-ASKING = (
-    "departure: {addresses: [192.0.2.10], helo: mx.forwarder.example, line_length_limit: 998, converts_8bit: true}\n"
-)
+ASKING = FORWARDER.replace("departure: {", "departure: {addresses: [192.0.2.10], helo: mx.forwarder.example, ")
+SIGNS = launders("{name: all, sign: author}")
 
 
 @pytest.mark.parametrize(
     ("record", "dmarc", "aligned"), [(STRICT, "fail", False), (RELAXED, "pass", True), (NONE, "pass", True)]
 )
 def test_the_reported_message_signed_with_the_parents_key(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record: str | None, dmarc: str, aligned: bool
+    tmp_path: Path, record: str | None, dmarc: str, aligned: bool
 ) -> None:
-    asking = gate(tmp_path, more=ASKING)
-    monkeypatch.setattr(
-        asking,
-        "config",
-        asking.config.model_copy(update={"verify": asking.config.verify.model_copy(update={"when": "missing"})}),
-    )
-    monkeypatch.setattr(asking, "resolver", zone(hosted_example=record))
-    header, body = mail(WWW)
-    got = leaves(asking, header, body, sender="u@www.hosted.example")
+    asking = Host(tmp_path, ASKING.replace("never", "missing"), SIGNS, zone=zone(hosted_example=record).zone)
+    got = asking.leaves(message(WWW, USER, "u@www.hosted.example"))
     assert (got.departure["dmarc"], got.departure["dkim_aligned"]) == (dmarc, aligned)
     assert got.record["outgoing"]["strict_dkim"] is not aligned
     assert got.departure["signature_holds"] == "yes", "it verifies, and does not align"
@@ -83,8 +76,6 @@ def test_the_reported_message_signed_with_the_parents_key(
 def test_nobody_is_asked_where_the_key_is_the_author_domains_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asking = gate(tmp_path, more=ASKING)
+    asking = Host(tmp_path, ASKING, SIGNS)
     monkeypatch.setattr("dkimgate.gate.engine.strict_dkim", lambda *_: 1 / 0)
-    monkeypatch.setattr(asking, "resolver", FakeResolver({}))
-    header, body = mail(WWW.replace(b"www.", b""))
-    assert leaves(asking, header, body).record["error"] is None
+    assert asking.leaves(message(WWW.replace("www.", ""), USER, "user@elsewhere.example")).record["error"] is None

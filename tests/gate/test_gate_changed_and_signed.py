@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import dkim
 import pytest
@@ -14,65 +12,34 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dkimgate.evidence import result_claims
-from dkimgate.facts import Claim, Decision, Disposition, Facts, Outcome, Standing
-from dkimgate.gate.gate import Gate
+from dkimgate.facts import Claim, Decision, Disposition, Facts, Standing
 from dkimgate.gate.header_changes import leaving, plan
 from dkimgate.message.message import HeaderField, Message, split_message
-from tests.world.keys import BODY, DOMAIN, Signer, check, pem, rsa_record
-from tests.world.mail import BORDER, message
+from tests.world.host import FORWARDER, Host, launders, verifies
+from tests.world.keys import BODY, DOMAIN, Signer, check, rsa_record
+from tests.world.mail import BORDER, message, raw_of
 
 RULE = "tag: '[{origin}]', add: {X-Rule: '{rule}', List-Id: '<{from}>'}, remove: [X-Offer]"
 MAIL = "X-Offer: 1\nFrom: ask@hosted.example\nx-offer: 2\nSubject: Mittagessen für\n\talle  heute \nX-Other: x\nX-OFFER: 3\nMessage-ID: <1@hosted.example>\n"
 
 
+Load = Callable[..., Host]
+
+
 @pytest.fixture
-def gate(tmp_path: Path) -> Callable[..., Gate]:
-    def load(rule: str, mode: str = "enforce") -> Gate:
-        (tmp_path / "key.pem").touch(mode=0o600)
-        (tmp_path / "key.pem").write_bytes(pem())
-        (tmp_path / "policy.yaml").write_text(
-            f"version: 1\nmode: {mode}\nrules:\n  - {{name: changes, {rule}}}\n"
-            "allow_laundering: [changes]\nlaundering_reason: a test of changes alone\n"
-        )
-        (tmp_path / "dkimgate.yaml").write_text(
-            "trust: {hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example]}\n"
-            f"keys: [{{domain: {DOMAIN}, selector: s, file: key.pem}}, {{domain: forwarder.example, selector: s, file: key.pem}}]\n"
-            "forwarder: {domain: forwarder.example}\njournal: {file: decisions.jsonl}\nverify: {when: never}\n"
-        )
-        return Gate.load(tmp_path / "dkimgate.yaml")
-
-    return load
+def host(tmp_path: Path) -> Load:
+    return lambda rule, mode="enforce": Host(tmp_path, FORWARDER, launders(f"{{name: changes, {rule}}}", mode))
 
 
-def passed(gate: Gate, arrived: Message) -> tuple[Outcome, dict[str, Any]]:
-    passage = gate.judge(arrived)
-    passage.body(BODY)
-    outcome = passage.end()
-    return outcome, json.loads(gate.journal.file.read_text().splitlines()[-1])
-
-
-def departing(header: tuple[HeaderField, ...], outcome: Outcome) -> bytes:
-    """The message that the MTA makes of it."""
-    values = dict(outcome.changed)
-    fields = [HeaderField(name.encode(), b" " + value.removeprefix(b" ")) for name, value in outcome.fields]
-    fields += [HeaderField(f.name, values.get(at, f.value)) for at, f in enumerate(header) if at not in outcome.remove]
-    return b"".join(f.name + b":" + f.value.replace(b"\n", b"\r\n") + b"\r\n" for f in fields) + b"\r\n" + BODY
-
-
-def verifies(raw: bytes) -> bool:
-    return bool(dkim.verify(raw, dnsfunc=lambda name, timeout=5: rsa_record().encode()))
-
-
-def test_our_signature_is_made_over_the_header_as_it_leaves(gate: Callable[..., Gate]) -> None:
-    arrived = message(MAIL)
-    outcome, record = passed(gate(f"sign: author, {RULE}"), arrived)
-    raw = departing(arrived.header, outcome)
+def test_our_signature_is_made_over_the_header_as_it_leaves(host: Load) -> None:
+    left = host(f"sign: author, {RULE}").leaves(message(MAIL))
+    raw = left.unsent()
     assert verifies(raw)
     assert not verifies(raw.replace(b"[local]", b"[other]"))
-    assert [name for name, _ in outcome.fields] == ["DKIM-Signature", "X-Rule", "List-Id"]
+    assert [name for name, _ in left.outcome.fields] == ["DKIM-Signature", "X-Rule", "List-Id"]
     assert "\r\nSubject: [local] Mittagessen für\r\n\talle  heute \r\nX-Other".encode() in raw
     assert b"offer" not in raw.lower().partition(b"\r\nx-rule")[2]
-    told = record["decision"]
+    told = left.record["decision"]
     assert (told["tag"], told["added"], told["removed"], told["not_done"]) == (
         "[local]",
         ["X-Rule", "List-Id"],
@@ -82,34 +49,33 @@ def test_our_signature_is_made_over_the_header_as_it_leaves(gate: Callable[..., 
     assert len(told["signatures"]) == 1
 
 
-def test_our_seal_is_made_over_the_header_as_it_leaves(gate: Callable[..., Gate]) -> None:
-    arrived = message(BORDER + MAIL)
-    outcome, record = passed(gate(f"sign: forwarder, seal: true, {RULE}"), arrived)
-    assert [name for name, _ in outcome.fields][3:] == ["DKIM-Signature", "X-Rule", "List-Id"]
-    raw = departing(arrived.header, outcome)
+def test_our_seal_is_made_over_the_header_as_it_leaves(host: Load) -> None:
+    left = host(f"sign: forwarder, seal: true, {RULE}").leaves(message(BORDER + MAIL))
+    assert [name for name, _ in left.outcome.fields][3:] == ["DKIM-Signature", "X-Rule", "List-Id"]
+    raw = left.unsent()
     result, _, why = dkim.arc_verify(raw, dnsfunc=lambda name, timeout=5: rsa_record().encode())
-    assert (result, record["decision"]["tag"]) == (b"pass", "[forwarded]"), why
+    assert (result, left.record["decision"]["tag"]) == (b"pass", "[forwarded]"), why
     assert verifies(raw)
 
 
-def test_passport_and_removed_fields_go_together(gate: Callable[..., Gate]) -> None:
-    outcome, _ = passed(gate(f"sign: author, {RULE}"), message("X-Dkimgate-Passport: x\n" + MAIL))
+def test_passport_and_removed_fields_go_together(host: Load) -> None:
+    outcome = host(f"sign: author, {RULE}").send("X-Dkimgate-Passport: x\n" + MAIL)
     assert outcome.remove == (0, 1, 3, 6)
     assert [position for position, _ in outcome.changed] == [4]
 
 
 @pytest.mark.parametrize(("rule", "mode"), [(RULE, "observe"), (f"{RULE}, mode: observe", "enforce")])
 def test_observing_signs_the_header_as_it_came(
-    rule: str, mode: str, gate: Callable[..., Gate], capsys: pytest.CaptureFixture[str]
+    rule: str, mode: str, host: Load, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arrived = message(MAIL)
-    judged = gate(f"disposition: hold, text: 'from {{sender}}', {rule}", mode)
-    assert "policy.observes" in [warning.code for warning in judged.warnings]
-    outcome, record = passed(judged, arrived)
+    judged = host(f"disposition: hold, text: 'from {{sender}}', {rule}", mode)
+    assert "policy.observes" in [warning.code for warning in judged.gate.warnings]
+    left = judged.leaves(message(MAIL))
+    outcome = left.outcome
     assert (outcome.disposition, outcome.text, outcome.changed, outcome.remove) == (Disposition.ACCEPT, None, (), ())
     assert [name for name, _ in outcome.fields] == ["DKIM-Signature"]
-    assert verifies(departing(arrived.header, outcome))
-    told = record["decision"]
+    assert verifies(left.unsent())
+    told = left.record["decision"]
     assert (told["mode"], told["disposition"], told["tag"], told["removed"]) == (
         "observe",
         "hold",
@@ -119,35 +85,33 @@ def test_observing_signs_the_header_as_it_came(
 
 
 @pytest.mark.parametrize("disposition", ["hold", "defer", "reject"])
-def test_what_a_sender_is_told_names_facts(
-    disposition: str, gate: Callable[..., Gate], capfd: pytest.CaptureFixture[str]
-) -> None:
-    arrived = message(BORDER + MAIL, sender="100%\r\n250 ok@hosted.example")
-    outcome, record = passed(
-        gate(f"disposition: {disposition}, text: 'dmarc={{arrival.dmarc}} of <{{sender}}>'"), arrived
-    )
+def test_what_a_sender_is_told_names_facts(disposition: str, host: Load, capfd: pytest.CaptureFixture[str]) -> None:
+    judged = host(f"disposition: {disposition}, text: 'dmarc={{arrival.dmarc}} of <{{sender}}>'")
+    outcome = judged.send(BORDER + MAIL, sender="100%\r\n250 ok@hosted.example")
     assert (outcome.disposition.value, outcome.text) == (disposition, "dmarc=unknown of <100%?250 ok@hosted.example>")
-    assert record["decision"]["text"] == outcome.text
+    assert judged.record["decision"]["text"] == outcome.text
     # Postfix drops the reason of a quarantine, so the daemon's log has it
     told = "held by rule 'changes': dmarc=unknown of <100%?250 ok@hosted.example>" in capfd.readouterr().err
     assert told is (disposition == "hold")
 
 
-def test_what_is_told_by_otherwise_names_facts(gate: Callable[..., Gate]) -> None:
+def test_what_is_told_by_otherwise_names_facts(host: Load) -> None:
     rule = "envelope: unalign, otherwise: reject, text: 'no way for <{sender}>', tag: '[odd]'"
-    outcome, record = passed(gate(rule), message(BORDER + MAIL, sender="ask@hosted.example"))
+    judged = host(rule)
+    outcome = judged.send(BORDER + MAIL, sender="ask@hosted.example")
+    decision = judged.record["decision"]
     assert (outcome.disposition, outcome.text) == (Disposition.REJECT, "no way for <ask@hosted.example>")
-    assert (record["decision"]["disposition"], record["decision"]["tag"], outcome.changed) == ("reject", None, ())
+    assert (decision["disposition"], decision["tag"], outcome.changed) == ("reject", None, ())
 
 
 def test_a_mistake_in_the_plan_leaves_the_message_unsigned_and_unchanged(
-    gate: Callable[..., Gate], monkeypatch: pytest.MonkeyPatch
+    host: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judged = gate(f"sign: author, {RULE}")
+    judged = host(f"sign: author, {RULE}")
     monkeypatch.setattr("dkimgate.gate.header_changes._tagged", lambda *_: 1 / 0)
-    outcome, record = passed(judged, message(MAIL, sender="ask@elsewhere.example"))
+    outcome = judged.send(MAIL, sender="ask@elsewhere.example")
     assert (outcome.disposition, outcome.fields, outcome.changed, outcome.remove) == (Disposition.ACCEPT, (), (), ())
-    assert record["error"].startswith("judging: ZeroDivisionError")
+    assert judged.record["error"].startswith("judging: ZeroDivisionError")
 
 
 NAMES = ("subject", "x-offer", "x-rule", "from", "to", "x-nowhere", "reply-to")
@@ -204,11 +168,7 @@ def test_a_signature_that_verified_verifies_still(
     before = verifies(raw)
     assert before is intact
     changes = plan(Message(header=parsed), Facts(claims=(*_believed(raw), *others)), decision)
-    after = (
-        b"".join(f.name + b":" + f.value.replace(b"\n", b"\r\n") + b"\r\n" for f in leaving(parsed, changes))
-        + b"\r\n"
-        + BODY
-    )
+    after = raw_of(leaving(parsed, changes), BODY)
     assert verifies(after) or not before
     if not intact and decision.tag and [name for name, _ in fields].count("subject") == 1:
         assert changes.tag is not None or "begins with it already" in changes.not_done[-1]

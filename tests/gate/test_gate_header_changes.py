@@ -9,17 +9,14 @@ import pytest
 from dkimgate.facts import Claim, Decision, Disposition, Facts, HeaderChanges, Standing
 from dkimgate.gate.header_changes import LONGEST_SUBJECT, MOST_SIGNATURES, leaving, plan
 from dkimgate.message.lines import LONGEST_LINE
-from dkimgate.message.message import HeaderField, Message, split_message
+from dkimgate.message.message import Message
+from tests.world.mail import fields
 
 FROM = b"From: ask@hosted.example\n"
 SUBJECT = b"Subject: Lunch\n"
 SIGNED = b"DKIM-Signature: v=1; d=list.example; s=k; h=from:subject:x-offer; b=AbCdEfGh\n IjKl\n"
 ELSEWHERE = b"DKIM-Signature: v=1; d=list.example; s=k; h=from:to; b=AbCdEfGhIjKl\n"
 TAG = Decision("rule", tag="[odd]")
-
-
-def fields(raw: bytes) -> tuple[HeaderField, ...]:
-    return split_message(raw + b"\n")[0]
 
 
 def planned(raw: bytes, decision: Decision = TAG, *claims: Claim) -> HeaderChanges:

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import re
 import tracemalloc
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import dkim
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from dkimgate.arc.validate import Validation
 from dkimgate.config.problem import ConfigError
 from dkimgate.dkim.keys import SigningKey
 from dkimgate.facts import Disposition, Outcome
-from dkimgate.gate.gate import Gate
-from dkimgate.message.message import Connection, Envelope, HeaderField, Message
+from dkimgate.message.message import Connection
 from dkimgate.record.journal import JournalError
 from tests.arc.sealing import EDDA, FAIL, LETTER, LIST, PASS, RELAY, ZONE, Mail, chain_of, mail
 from tests.arc.test_arc_chain import RECORDS
 from tests.problems import refusals, told
-from tests.world.dns import FakeResolver
+from tests.world.dns import Zone
+from tests.world.host import Host, launders, sent
+from tests.world.keys import pem_of
 from tests.world.mail import BORDER, OUTSIDE, REINJECTED
+from tests.world.mail import message as made
 
 SEAL = "{name: all, sign: none, seal: true}"
 SIGN = "{name: all, sign: forwarder, seal: true}"
@@ -33,16 +31,14 @@ NOW = 1_790_000_000.0
 SPF = {**ZONE, "author.example": {"TXT": ["v=spf1 ip4:192.0.2.10 -all"]}}
 
 
-def pem(key: SigningKey) -> bytes:
-    return key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
 def arrived(letter: bytes = LETTER, dmarc: bytes = b"fail") -> Mail:
     return mail(ARRIVED % dmarc + BORDER.encode() + letter)
 
 
-class Host:
+class Sealer(Host):
     """A gate that seals in the name of mail.relay.example."""
+
+    sender = "ann@author.example"
 
     def __init__(
         self,
@@ -51,40 +47,18 @@ class Host:
         key: SigningKey = RELAY,
         more: str = "",
         mode: str = "enforce",
-        zone: Mapping[str, Any] = ZONE,
+        zone: Zone = ZONE,
     ) -> None:
-        (folder / "key.pem").write_bytes(pem(key))
-        (folder / "key.pem").chmod(0o600)
-        names = ", ".join(["default", *re.findall(r"name: (\w+)", rule)])
-        (folder / "policy.yaml").write_text(
-            f"version: 1\nmode: {mode}\nrules: [{rule}]\nallow_laundering: [{names}]\nlaundering_reason: a test of seals alone\n"
-        )
-        (folder / "dkimgate.yaml").write_text(
-            "trust: {hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example]}\n"
-            f"keys: [{{domain: {key.domain}, selector: {key.selector}, file: key.pem}}]\n"
-            f"forwarder: {{domain: {key.domain}}}\njournal: {{file: decisions.jsonl}}\n{more}"
-        )
-        self.gate = Gate.load(folder / "dkimgate.yaml")
-        self.dns = FakeResolver(zone)
-        self.gate.resolver = self.dns  # type: ignore[assignment]
-        self.gate.now = lambda: NOW
-        self.wanted = False
+        keys = f"keys: [{{domain: {key.domain}, selector: {key.selector}, file: key.pem}}]\n"
+        settings = f"{keys}forwarder: {{domain: {key.domain}}}\n{more}"
+        super().__init__(folder, settings, launders(rule, mode), zone=zone, key=pem_of(key.private), now=NOW)
 
-    def send(self, message: Mail, connection: Connection = REINJECTED, problem: str | None = None) -> Outcome:
-        envelope = Envelope("ann@author.example", ("bob@receiver.example",))
-        passage = self.gate.judge(Message(connection, envelope, message.header, "4F2A", problem))
-        self.wanted = passage.wants_body
-        for at in range(0, len(message.body), 65_535):
-            passage.body(message.body[at : at + 65_535])
-        return passage.end()
+    def take(self, message: Mail, connection: Connection = REINJECTED, problem: str | None = None) -> Outcome:
+        return self.send(message.header, connection, message.body, problem=problem)
 
     def forward(self, message: Mail) -> Mail:
         """The message as it leaves."""
-        outcome = self.send(message)
-        return Mail(
-            (*(HeaderField(name.encode(), b" " + value) for name, value in outcome.fields), *message.header),
-            message.body,
-        )
+        return Mail(sent(message.header, self.take(message)), message.body)
 
     @property
     def asked_for_the_seal(self) -> list[tuple[str, str]]:
@@ -93,8 +67,8 @@ class Host:
 
     @property
     def decision(self) -> dict[str, Any]:
-        last: dict[str, Any] = json.loads(self.gate.journal.file.read_text().splitlines()[-1])["decision"]
-        return last
+        found: dict[str, Any] = self.record["decision"]
+        return found
 
 
 def verified(message: Mail) -> str:
@@ -104,7 +78,7 @@ def verified(message: Mail) -> str:
 
 
 def test_a_refused_message_carries_the_truth(tmp_path: Path) -> None:
-    host = Host(tmp_path)
+    host = Sealer(tmp_path)
     leaving = host.forward(arrived())
     assert [each.key for each in leaving.header[:3]] == [
         "arc-seal",
@@ -122,7 +96,7 @@ def test_a_refused_message_carries_the_truth(tmp_path: Path) -> None:
 
 
 def test_the_set_stands_on_our_own_signature(tmp_path: Path) -> None:
-    host = Host(tmp_path, SIGN)
+    host = Sealer(tmp_path, SIGN)
     leaving = host.forward(arrived(dmarc=b"pass"))
     assert [each.key for each in leaving.header[:4]] == [
         "arc-seal",
@@ -138,19 +112,19 @@ def test_the_set_stands_on_our_own_signature(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("results", [PASS, FAIL])
 def test_on_top_of_a_chain(results: str, tmp_path: Path) -> None:
-    host = Host(tmp_path)
+    host = Sealer(tmp_path)
     leaving = host.forward(arrived(mail().sealed(LIST, results).raw))
     assert (verified(leaving), len(chain_of(leaving).sets)) == ("pass", 2)
     assert "arc=pass smtp.remote-ip=192.0.2.66 header.oldest-pass=0" in " ".join(leaving.header[2].text.split())
 
 
 def test_on_top_of_a_broken_chain(tmp_path: Path) -> None:
-    host = Host(tmp_path)
+    host = Sealer(tmp_path)
     leaving = host.forward(arrived(mail().sealed(LIST).changed(b"Ann", b"Eve").raw))
     assert "i=2; a=rsa-sha256; t=1790000000; cv=fail;" in leaving.header[0].text
     assert "arc=fail" in leaving.header[2].text
     assert verified(leaving) == "ended"
-    assert host.send(leaving).fields == ()
+    assert host.take(leaving).fields == ()
     assert (host.decision["seal"], "has ended" in host.decision["unsealed"]) == (False, True)
 
 
@@ -164,7 +138,7 @@ def test_a_list_of_ours_may_change_what_came_in_with_a_whole_chain(tmp_path: Pat
         "author.example": {"TXT": ["v=spf1 ip4:192.0.2.66 -all"]},
         "_dmarc.author.example": {"TXT": ["v=DMARC1; p=reject"]},
     }
-    host = Host(tmp_path, zone={**ZONE, **genuine})
+    host = Sealer(tmp_path, zone={**ZONE, **genuine})
     assert verified(host.forward(mail(said + letter))) == "pass"
     assert "cv=pass" in host.forward(mail(said + letter)).header[0].text
     failed = said.replace(b"dmarc=pass", b"dmarc=fail")
@@ -177,15 +151,14 @@ def test_a_list_of_ours_may_change_what_came_in_with_a_whole_chain(tmp_path: Pat
 
 
 def test_where_dns_does_not_answer(tmp_path: Path) -> None:
-    host = Host(tmp_path)
-    host.dns = FakeResolver(ZONE, frozenset({LIST.name}))
-    host.gate.resolver = host.dns  # type: ignore[assignment]
-    assert host.send(arrived(mail().sealed(LIST).raw)) == Outcome(Disposition.ACCEPT)
+    host = Sealer(tmp_path)
+    host.asks(ZONE, {LIST.name})
+    assert host.take(arrived(mail().sealed(LIST).raw)) == Outcome(Disposition.ACCEPT)
     assert "can't be validated" in host.decision["unsealed"]
 
 
 def test_a_body_is_never_kept_and_one_above_the_limit_is_not_validated(tmp_path: Path) -> None:
-    host = Host(tmp_path, more="verify: {body_limit: 1000000}\n")
+    host = Sealer(tmp_path, more="verify: {body_limit: 1000000}\n")
     body = (b"x" * 76 + b"\r\n") * 130_000  # 10 MB
     plain, chained = (
         Mail(arrived().header, body),
@@ -193,7 +166,7 @@ def test_a_body_is_never_kept_and_one_above_the_limit_is_not_validated(tmp_path:
     )
     for message, sealed in ((plain, True), (chained, False)):
         tracemalloc.start()
-        assert bool(host.send(message).fields) is sealed
+        assert bool(host.take(message).fields) is sealed
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert peak < 1_500_000
@@ -211,9 +184,9 @@ def test_a_body_is_never_kept_and_one_above_the_limit_is_not_validated(tmp_path:
     ],
 )
 def test_nothing_is_sealed_kept_or_asked_where_the_policy_does_not_say_so(rule: str, mode: str, tmp_path: Path) -> None:
-    host = Host(tmp_path, rule, mode=mode)
-    assert host.send(arrived(mail().sealed(LIST).raw)).fields == ()
-    assert (host.wanted, host.asked_for_the_seal, host.decision["seal"], host.decision["unsealed"]) == (
+    host = Sealer(tmp_path, rule, mode=mode)
+    assert host.take(arrived(mail().sealed(LIST).raw)).fields == ()
+    assert (host.kept, host.asked_for_the_seal, host.decision["seal"], host.decision["unsealed"]) == (
         False,
         [],
         False,
@@ -222,26 +195,21 @@ def test_nothing_is_sealed_kept_or_asked_where_the_policy_does_not_say_so(rule: 
 
 
 def test_a_message_that_is_held_is_sealed_and_one_that_goes_nowhere_is_not(tmp_path: Path) -> None:
-    assert len(Host(tmp_path, "{name: all, disposition: hold, seal: true}").send(arrived()).fields) == 3
+    assert len(Sealer(tmp_path, "{name: all, disposition: hold, seal: true}").take(arrived()).fields) == 3
     rule = "{name: all, seal: true, envelope: unalign, otherwise: reject}"
-    host = Host(
-        tmp_path,
-        rule,
-        more="departure: {addresses: [192.0.2.10]}\n",
-        zone=SPF,
-    )
-    assert host.send(arrived()).fields == ()
+    host = Sealer(tmp_path, rule, more="departure: {addresses: [192.0.2.10]}\n", zone=SPF)
+    assert host.take(arrived()).fields == ()
     assert host.decision["disposition"] == "reject"
 
 
 def test_a_header_that_could_not_be_collected_whole(tmp_path: Path) -> None:
-    host = Host(tmp_path)
-    assert host.send(arrived(), problem="the header is too long").fields == ()
+    host = Sealer(tmp_path)
+    assert host.take(arrived(), problem="the header is too long").fields == ()
     assert host.decision["unsealed"] == "the header is too long"
 
 
 def test_our_own_checks_and_a_seal_share_the_body(tmp_path: Path) -> None:
-    host = Host(tmp_path, more="verify: {when: always}\n")
+    host = Sealer(tmp_path, more="verify: {when: always}\n")
     leaving = host.forward(mail(BORDER.encode() + mail().sealed(LIST).raw))
     assert verified(leaving) == "pass"
     assert "dmarc=none" in leaving.header[2].text
@@ -249,58 +217,49 @@ def test_our_own_checks_and_a_seal_share_the_body(tmp_path: Path) -> None:
 
 
 def test_what_fails_while_sealing_costs_the_set_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    host = Host(tmp_path, SIGN)
+    host = Sealer(tmp_path, SIGN)
 
     def fail(*_: object) -> None:
         raise RuntimeError("out of wax")
 
     monkeypatch.setattr("dkimgate.arc.arc_set.seal", fail)
-    assert [name for name, _ in host.send(arrived(dmarc=b"pass")).fields] == ["DKIM-Signature"]
+    assert [name for name, _ in host.take(arrived(dmarc=b"pass")).fields] == ["DKIM-Signature"]
     assert "out of wax" in host.decision["unsealed"]
 
 
 def test_nothing_is_sealed_without_a_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    host = Host(tmp_path)
+    host = Sealer(tmp_path)
 
     def full(_: bytes) -> None:
         raise JournalError("the disk is full")
 
     monkeypatch.setattr(host.gate.journal, "write", full)
-    assert host.send(arrived()).fields == ()
+    assert host.take(arrived()).fields == ()
 
 
 def test_explain_tells_it(tmp_path: Path) -> None:
-    host = Host(tmp_path)
+    host = Sealer(tmp_path)
     message = arrived(mail().sealed(LIST).raw)
-    assessment = host.gate.assess(Message(REINJECTED, Envelope(), message.header), message.body)
+    assessment = host.gate.assess(made(message.header), message.body)
     assert (assessment.sealed, assessment.unsealed) == (True, None)
-    assessment = host.gate.assess(Message(REINJECTED, Envelope(), message.header[:3]), message.body)
+    assessment = host.gate.assess(made(message.header[:3]), message.body)
     assert not assessment.sealed
     assert "no From" in str(assessment.unsealed)
 
 
 class TestConfiguration:
     def test_without_a_forwarder(self, tmp_path: Path) -> None:
-        Host(tmp_path)
-        file = tmp_path / "dkimgate.yaml"
-        file.write_text(file.read_text().replace("forwarder: {domain: mail.relay.example}", ""))
         with pytest.raises(ConfigError, match=r"seal: true.*forwarder:"):
-            Gate.load(file)
+            Sealer(tmp_path, more="forwarder: null\n")
 
     def test_without_a_key_of_the_forwarder(self, tmp_path: Path) -> None:
-        Host(tmp_path)
-        file = tmp_path / "dkimgate.yaml"
-        file.write_text(
-            file.read_text().replace("forwarder: {domain: mail.relay.example}", "forwarder: {domain: other.example}")
-        )
-        assert told(refusals(Gate.load, file)) == ["forwarder.no-key"]
+        assert told(refusals(lambda: Sealer(tmp_path, more="forwarder: {domain: other.example}\n"))) == [
+            "forwarder.no-key"
+        ]
 
     def test_an_ed25519_key_alone_does_not_do(self, tmp_path: Path) -> None:
-        assert told(refusals(lambda: Host(tmp_path, key=EDDA))) == ["forwarder.no-rsa-key"]
+        assert told(refusals(lambda: Sealer(tmp_path, key=EDDA))) == ["forwarder.no-rsa-key"]
 
     def test_a_name_that_would_have_to_be_quoted_is_not_used(self, tmp_path: Path) -> None:
-        host = Host(tmp_path)
-        file = tmp_path / "dkimgate.yaml"
-        file.write_text(file.read_text().replace("authserv_ids: [mx.forwarder.example]", 'authserv_ids: ["a;b"]'))
-        host.gate = Gate.load(file)
-        assert b"i=1; mail.relay.example; arc=none" in host.send(arrived(), OUTSIDE).fields[2][1]
+        host = Sealer(tmp_path, more='trust: {authserv_ids: ["a;b"]}\n')
+        assert b"i=1; mail.relay.example; arc=none" in host.take(arrived(), OUTSIDE).fields[2][1]

@@ -11,32 +11,50 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from dkimgate.gate.gate import Gate
-from dkimgate.message.message import HeaderField
-from tests.gate.sending_world import Left, gate, leaves, mail, verifies
+from dkimgate.message.message import Connection, HeaderField
+from dkimgate.message.message import split_message as mail
+from tests.world.host import FORWARDER, Host, Left, launders, verifies
 from tests.world.keys import DOMAIN, check, pem, rsa_record
-from tests.world.mail import REINJECTED
+from tests.world.mail import BORDER, REINJECTED, USER, Header, fields, message
 
 REPORTED = Path(__file__).parent / "reported"
 BASE = b"From: user@hosted.example\nTo: v@receiver.example\nMessage-ID: <1@hosted.example>\n"
 SHORT = b"Hello\r\n"
 
 
+def host(folder: Path, rule: str = "sign: author", more: str = "") -> Host:
+    """Everything is decided by one rule."""
+    rest = ", {name: rest, sign: none}" if "when:" in rule else ""
+    return Host(folder, FORWARDER + more, launders(f"{{name: all, {rule}}}{rest}"))
+
+
+def leaves(
+    host: Host,
+    header: Header,
+    body: bytes = SHORT,
+    connection: Connection = USER,
+    size: int = 65_535,
+    sender: str = "user@elsewhere.example",
+) -> Left:
+    """The sender is not aligned with the author, so that signatures alone count."""
+    return host.leaves(message(header, connection, sender), body, size)
+
+
 @pytest.fixture(scope="module")
-def signing() -> Iterator[Gate]:
+def signing() -> Iterator[Host]:
     with tempfile.TemporaryDirectory() as folder:
-        yield gate(Path(folder))
+        yield host(Path(folder))
 
 
-def left(signing: Gate, more: bytes, body: bytes = SHORT, size: int = 65_535) -> Left:
-    return leaves(signing, mail(BASE + more + b"\n")[0], body, size=size)
+def left(signing: Host, more: bytes, body: bytes = SHORT, size: int = 65_535) -> Left:
+    return leaves(signing, BASE + more, body, size=size)
 
 
 # --- messages that were reported ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["03a-body-line-3000", "03b-references-one-line"])
-def test_a_reported_message_verifies_as_postfix_sends_it(signing: Gate, name: str) -> None:
+def test_a_reported_message_verifies_as_postfix_sends_it(signing: Host, name: str) -> None:
     header, body = mail((REPORTED / f"{name}.eml").read_bytes())
     got = leaves(signing, header, body)
     assert verifies(got.sent())
@@ -46,7 +64,7 @@ def test_a_reported_message_verifies_as_postfix_sends_it(signing: Gate, name: st
     assert got.record["sending"]["body_broken"] is name.startswith("03a")
 
 
-def test_the_reported_8_bit_message_may_not_hold(signing: Gate) -> None:
+def test_the_reported_8_bit_message_may_not_hold(signing: Host) -> None:
     header, body = mail((REPORTED / "04-8bit-body.eml").read_bytes())
     got = leaves(signing, header, body)
     assert verifies(got.sent()), "a host with 8BITMIME gets it as it is"
@@ -77,12 +95,12 @@ PART = "--b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encod
         (MULTIPART, PART.format("base64", "SGVsbG8=").encode(), "yes"),
     ],
 )
-def test_what_a_host_without_8bitmime_gets_otherwise(signing: Gate, more: bytes, body: bytes, holds: str) -> None:
+def test_what_a_host_without_8bitmime_gets_otherwise(signing: Host, more: bytes, body: bytes, holds: str) -> None:
     assert left(signing, more, body).departure["signature_holds"] == holds
 
 
 def test_a_postfix_that_converts_nothing_leaves_no_doubt(tmp_path: Path) -> None:
-    keeping = gate(tmp_path, more="departure: {line_length_limit: 998, converts_8bit: false}\n")
+    keeping = host(tmp_path, more="departure: {line_length_limit: 998, converts_8bit: false}\n")
     assert left(keeping, b"Content-Transfer-Encoding: 8bit\n").departure["signature_holds"] == "yes"
     assert left(keeping, MULTIPART, PART.format("8bit", "Grüße").encode()).departure["signature_holds"] == "yes"
 
@@ -113,7 +131,7 @@ def test_a_postfix_that_converts_nothing_leaves_no_doubt(tmp_path: Path) -> None
     ],
 )
 def test_header_lines_are_folded_or_the_record_says_that_it_will_not_hold(
-    signing: Gate, more: bytes, holds: str, folded: list[str]
+    signing: Host, more: bytes, holds: str, folded: list[str]
 ) -> None:
     got = left(signing, more)
     assert verifies(got.sent()) is (holds == "yes")
@@ -123,22 +141,21 @@ def test_header_lines_are_folded_or_the_record_says_that_it_will_not_hold(
     assert (got.record["decision"]["not_done"] != []) is (holds == "no" and not more.startswith(b"X"))
 
 
-def test_a_from_of_our_own_is_folded_too(signing: Gate) -> None:
-    header, _ = mail(b"From: " + b"=?utf-8?Q?a?= " * 90 + b"<user@hosted.example>\n\n")
-    got = leaves(signing, header, SHORT)
+def test_a_from_of_our_own_is_folded_too(signing: Host) -> None:
+    got = leaves(signing, b"From: " + b"=?utf-8?Q?a?= " * 90 + b"<user@hosted.example>\n")
     assert got.record["decision"]["folded"] == ["From"]
     assert verifies(got.sent()) and got.departure["signature_holds"] == "yes"
 
 
 def test_where_a_rule_only_observes_nothing_is_folded(tmp_path: Path) -> None:
-    observing = gate(tmp_path, "sign: author, mode: observe")
+    observing = host(tmp_path, "sign: author, mode: observe")
     got = left(observing, b"Subject: " + b"worder " * 200 + b"\n")
     assert not verifies(got.sent())
     assert (got.departure["signature_holds"], got.record["decision"]["folded"]) == ("no", [])
 
 
 def test_lines_of_any_length_where_postfix_breaks_none(tmp_path: Path) -> None:
-    unbroken = gate(tmp_path, more="departure: {line_length_limit: 0}\n")
+    unbroken = host(tmp_path, more="departure: {line_length_limit: 0}\n")
     got = left(unbroken, b"Subject: " + b"w" * 3000 + b"\n", b"x" * 5000 + b"\r\n")
     assert verifies(got.sent(0)) and not verifies(got.sent())
     assert got.departure["signature_holds"] == "yes"
@@ -162,9 +179,9 @@ bodies = st.lists(st.tuples(lengths, st.sampled_from([b"x", b" ", b"x y", b".", 
 @example([(b"Subject", b" " * 972 + b"two words")], [], 1)
 @example([], [(2048, b"x"), (998, b" ")], 1)
 def test_the_record_says_what_dkimpy_says(
-    signing: Gate, fields: list[tuple[bytes, bytes]], lines: list[tuple[int, bytes]], size: int
+    signing: Host, drawn: list[tuple[bytes, bytes]], lines: list[tuple[int, bytes]], size: int
 ) -> None:
-    header = (*mail(BASE)[0][:1], *(HeaderField(name, b" " + value.strip(b"\n \t")) for name, value in fields))
+    header = (*fields(BASE)[:1], *(HeaderField(name, b" " + value.strip(b"\n \t")) for name, value in drawn))
     body = b"".join((text * length)[:length] + b"\r\n" for length, text in lines)
     got = leaves(signing, header, body, size=size)
     assert got.departure["signature_holds"] == ("yes" if verifies(got.sent()) else "no"), got.record
@@ -183,10 +200,10 @@ def signed_elsewhere(form: str, more: bytes = b"", body: bytes = SHORT) -> bytes
 
 
 @pytest.fixture(scope="module")
-def passing() -> Iterator[Gate]:
+def passing() -> Iterator[Host]:
     """One that signs nothing."""
     with tempfile.TemporaryDirectory() as folder:
-        yield gate(Path(folder), "sign: none")
+        yield host(Path(folder), "sign: none")
 
 
 @pytest.mark.parametrize("form", ["simple", "relaxed"])
@@ -201,7 +218,7 @@ def passing() -> Iterator[Gate]:
     ],
 )
 def test_what_becomes_of_the_signatures_of_others(
-    passing: Gate, form: str, more: bytes, body: bytes, survives: dict[str, bool]
+    passing: Host, form: str, more: bytes, body: bytes, survives: dict[str, bool]
 ) -> None:
     """Our own user's program has signed it already."""
     header, text = mail(signed_elsewhere(form, more, body))
@@ -215,35 +232,28 @@ def test_what_becomes_of_the_signatures_of_others(
     )
 
 
+ANOTHER = "keys: [{domain: another.example, selector: s, file: key.pem}, {domain: forwarder.example, selector: s, file: key.pem}]\n"
+
+
 def test_what_arrived_with_a_pass_by_a_signature_departs_with_a_fail(tmp_path: Path) -> None:
-    passing = gate(tmp_path, "sign: none", domain="another.example")
+    passing = host(tmp_path, "sign: none", ANOTHER)
     header, text = mail(signed_elsewhere("relaxed", b"Subject: hi\n", b"x" * 3000 + b"\r\n"))
-    ours = HeaderField(
-        b"Authentication-Results",
-        b" mx.forwarder.example; dkim=pass header.d=hosted.example header.s=s; dmarc=pass header.from=hosted.example",
-    )
-    received = HeaderField(
-        b"Received",
-        b" from mx.other.example (mx.other.example [192.0.2.66])\n\tby mx.forwarder.example (Postfix) with ESMTP id 4F2A;"
-        b"\n\tSat, 21 Nov 2026 16:20:25 +0000 (UTC)",
+    above = fields(
+        "Authentication-Results: mx.forwarder.example; dkim=pass header.d=hosted.example header.s=s;"
+        " dmarc=pass header.from=hosted.example\n" + BORDER
     )
     assert check(signed_elsewhere("relaxed", b"Subject: hi\n", b"x" * 3000 + b"\r\n"))[0].result == "pass"
-    got = leaves(passing, (ours, received, *header), text, REINJECTED, sender="bounce@elsewhere.example")
+    got = leaves(passing, (*above, *header), text, REINJECTED, sender="bounce@elsewhere.example")
     assert got.record["arrival"]["dmarc"] == "pass", got.record
     assert (got.departure["dmarc"], got.departure["signature_holds"]) == ("fail", "no")
-    short = leaves(
-        passing,
-        (ours, received, *mail(signed_elsewhere("relaxed", b"Subject: hi\n"))[0]),
-        SHORT,
-        REINJECTED,
-        sender="bounce@elsewhere.example",
-    )
+    unbroken = mail(signed_elsewhere("relaxed", b"Subject: hi\n"))[0]
+    short = leaves(passing, (*above, *unbroken), SHORT, REINJECTED, sender="bounce@elsewhere.example")
     assert (short.departure["dmarc"], short.departure["signature_holds"]) == ("pass", "yes")
 
 
 def test_what_passes_twice_is_signed_once(tmp_path: Path) -> None:
     """Between the two nobody has broken its lines yet: a content filter by a pipe, or sendmail(1)."""
-    signing = gate(tmp_path, "sign: author, when: {own_signature: false}")
+    signing = host(tmp_path, "sign: author, when: {own_signature: false}")
     first = left(signing, b"Subject: hi\n", b"x" * 3000 + b"\r\n")
     second = leaves(signing, first.header, first.body)
     assert second.record["own_signature"] is True
@@ -254,7 +264,7 @@ def test_what_passes_twice_is_signed_once(tmp_path: Path) -> None:
 
 def test_a_signature_over_unbroken_lines_is_made_anew(tmp_path: Path) -> None:
     """One that another signer made with our key will not hold; ours beside it does."""
-    signing = gate(tmp_path, "sign: author, when: {own_signature: false}")
+    signing = host(tmp_path, "sign: author, when: {own_signature: false}")
     header, body = mail(signed_elsewhere("relaxed", b"Subject: hi\n", b"x" * 3000 + b"\r\n"))
     got = leaves(signing, header, body)
     assert got.record["own_signature"] is False
@@ -263,9 +273,6 @@ def test_a_signature_over_unbroken_lines_is_made_anew(tmp_path: Path) -> None:
 
 
 def test_a_lower_limit_of_postfix_counts_for_from_too(tmp_path: Path) -> None:
-    narrow = gate(tmp_path, more="departure: {line_length_limit: 500}\n")
-    header, _ = mail(
-        b"Received: from x (x [192.0.2.66])\n\tby mx.forwarder.example (Postfix) with ESMTP id 4F2A;\n\tSat, 21 Nov 2026 16:20:25 +0000\n"
-        b"From: " + b" " * 600 + b"user@hosted.example\n\n"
-    )
+    narrow = host(tmp_path, more="departure: {line_length_limit: 500}\n")
+    header = BORDER + "From: " + " " * 600 + "user@hosted.example\n"
     assert leaves(narrow, header, SHORT, REINJECTED).record["from"] is None

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate.message.message import Connection, Envelope, HeaderField, Message
-from dkimgate.passport.secrets import new_secret
 from tests.arc.sealing import LETTER, LIST, STRANGER, ZONE, Mail, mail
-from tests.gate.test_gate_seal import Host, verified
-from tests.world.mail import BORDER
+from tests.gate.test_gate_seal import Sealer, verified
+from tests.world.host import sent
+from tests.world.mail import BORDER, fields
 
 OURS = "Authentication-Results: mx.forwarder.example; arc=pass; "
 PASSES = OURS + "spf=pass smtp.mailfrom=author.example; dmarc=pass header.from=author.example\n"
@@ -61,23 +60,13 @@ OF_GENUINE_ALONE = ("our verifier finds a pass",)
 )
 def test_law_1_a_seal_makes_no_broken_chain_whole(change: str, genuine: bool, wiring: str, tmp_path: Path) -> None:
     stated, passport = WIRINGS[wiring]
-    (tmp_path / "passport.secret").write_text(new_secret("2026a") + "\n")
-    (tmp_path / "passport.secret").chmod(0o600)
-    host = Host(tmp_path, more="" if passport is None else PASSPORT % passport, zone=GENUINE if genuine else FORGED)
-    sent = mail().sealed(LIST if genuine else STRANGER)
-    above = at_the_border(host, sent) if passport is not None else mail((stated + BORDER).encode() + b"\n").header
-    came = CHANGES[change](sent)
+    host = Sealer(tmp_path, more="" if passport is None else PASSPORT % passport, zone=GENUINE if genuine else FORGED)
+    letter = mail().sealed(LIST if genuine else STRANGER)
+    above = fields(stated + BORDER)
+    if passport is not None:
+        above = sent((), host.border(letter.header, body=letter.body), BORDER)
+    came = CHANGES[change](letter)
     left = host.forward(Mail((*above, *came.header), came.body))
     assert verified(left) != "pass" or verified(came) == "pass" or genuine
     if change == "nothing":
         assert verified(left) == "pass"
-
-
-def at_the_border(host: Host, sent: Mail) -> tuple[HeaderField, ...]:
-    """What stands above a message that came by a border listener of ours."""
-    envelope = Envelope("ann@author.example", ("bob@receiver.example",))
-    client = Connection(ip="192.0.2.66", name="c.stranger.example", helo="c.stranger.example")
-    passage = host.gate.judge(Message(client, envelope, sent.header, "4F2A", None, "border"))
-    passage.body(sent.body)
-    stated = tuple(HeaderField(name.encode(), b" " + value) for name, value in passage.end().fields)
-    return (*stated, *mail(BORDER.encode() + b"\n").header)

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from dkimgate.authres.authentication_results import read
-from dkimgate.facts import Outcome
-from dkimgate.gate.gate import Gate
-from dkimgate.message.message import Connection, Envelope, HeaderField, Message, split_message
-from dkimgate.passport.secrets import new_secret
-from tests.world.dns import FakeResolver
-from tests.world.keys import BODY, DOMAIN, HEADER, NOW, Signer, pem, zone
-from tests.world.mail import BORDER, REINJECTED
+from dkimgate.message.message import Connection, HeaderField
+from tests.world.host import Host, sent
+from tests.world.keys import BODY, DOMAIN, HEADER, NOW, Signer, zone
+from tests.world.mail import BORDER, fields
 
-POLICY = Path(__file__).parents[2] / "config" / "policy.yaml"
 ZONE = {**zone(), f"_dmarc.{DOMAIN}": {"TXT": ["v=DMARC1; p=reject"]}, DOMAIN: {"TXT": ["v=spf1 -all"]}}
 STRANGER = Connection(ip="198.51.100.66", helo="c.example")
 MORE = b"Message-ID: <1@hosted.example>\r\n"
@@ -27,53 +21,24 @@ OUR_RESULTS = b"Authentication-Results: mx.forwarder.example; dmarc=pass header.
 HAM = b"X-Spam-Status: No, score=-9.9 required=5.0\r\n"
 
 
-class Host:
-    """A forwarder: a border and a gate that share a secret."""
+class Forwarder(Host):
+    """A border and a gate that share a secret."""
+
+    sender = "ann@elsewhere.example"
 
     def __init__(self, folder: Path, passport: str = "", strips: bool = False) -> None:
-        (folder / "key.pem").write_bytes(pem())
-        (folder / "key.pem").chmod(0o600)
-        (folder / "passport.secret").write_text(new_secret("2026a") + "\n")
-        (folder / "passport.secret").chmod(0o600)
-        (folder / "policy.yaml").write_text(POLICY.read_text())
-        (folder / "dkimgate.yaml").write_text(
-            "listen:\n  - {socket: inet:127.0.0.1:8891, role: border}\n  - inet:127.0.0.1:8892\n"
-            f"trust: {{hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example], border_strips_forgeries: {str(strips).lower()}}}\n"
-            f"keys: [{{domain: {DOMAIN}, selector: gate, file: key.pem}}]\n"
-            f"passport: {{secret_file: passport.secret{passport}}}\n"
-            "journal: {file: decisions.jsonl}\n"
+        super().__init__(
+            folder,
+            "listen: [{socket: inet:127.0.0.1:8891, role: border}, inet:127.0.0.1:8892]\n"
+            f"trust: {{border_strips_forgeries: {str(strips).lower()}}}\n"
+            f"passport: {{secret_file: passport.secret{passport}}}\n",
+            zone=ZONE,
+            now=NOW,
         )
-        self.gate = Gate.load(folder / "dkimgate.yaml")
-        self.dns = FakeResolver(ZONE)
-        self.gate.resolver = self.dns  # type: ignore[assignment]
-        self.time = NOW
-        self.gate.now = lambda: self.time
 
-    def passes(self, header: tuple[HeaderField, ...], body: bytes, connection: Connection, role: str) -> Outcome:
-        passage = self.gate.judge(
-            Message(
-                connection, Envelope("ann@elsewhere.example", ("bob@receiver.example",)), header, "4F2A", None, role
-            )
-        )
-        passage.body(body)
-        return passage.end()
-
-    def border(self, header: bytes, body: bytes = BODY, connection: Connection = STRANGER) -> tuple[HeaderField, ...]:
+    def inside(self, header: bytes, body: bytes = BODY, connection: Connection = STRANGER) -> tuple[HeaderField, ...]:
         """The header as the host has it after the border's milter: what is stated stands above its Received field."""
-        fields, body = split_message(header + b"\r\n" + body)
-        outcome = self.passes(fields, body, connection, "border")
-        kept = [field for at, field in enumerate(fields) if at not in outcome.remove]
-        stated = [HeaderField(name.encode(), b" " + value) for name, value in outcome.fields]
-        received, _ = split_message(BORDER.encode() + b"\n")
-        return (*stated, *received, *kept)
-
-    def out(self, header: tuple[HeaderField, ...], body: bytes = BODY, connection: Connection = REINJECTED) -> Outcome:
-        return self.passes(header, body, connection, "gate")
-
-    @property
-    def record(self) -> dict[str, Any]:
-        last: dict[str, Any] = json.loads(self.gate.journal.file.read_text().splitlines()[-1])
-        return last
+        return sent(fields(header), self.border(header, connection, body), BORDER)
 
 
 def without(header: tuple[HeaderField, ...], *names: str) -> tuple[HeaderField, ...]:
@@ -85,7 +50,7 @@ def only_passport(header: tuple[HeaderField, ...]) -> tuple[HeaderField, ...]:
 
 
 def test_the_border_states_what_it_found(tmp_path: Path) -> None:
-    header = Host(tmp_path).border(GOOD)
+    header = Forwarder(tmp_path).inside(GOOD)
     assert [field.key for field in header[:2]] == ["authentication-results", "x-dkimgate-passport"]
     reading = read(header[0].text)
     assert reading.strict and reading.authserv_id == "mx.forwarder.example"
@@ -97,10 +62,10 @@ def test_the_border_states_what_it_found(tmp_path: Path) -> None:
 
 
 def test_what_was_stated_earns_the_signature_and_the_passport_stays_here(tmp_path: Path) -> None:
-    host = Host(tmp_path)
-    header = host.border(GOOD)
+    host = Forwarder(tmp_path)
+    header = host.inside(GOOD)
     host.dns.asked.clear()
-    outcome = host.out(header)
+    outcome = host.send(header)
     assert [name for name, _ in outcome.fields] == ["DKIM-Signature"]
     assert [header[at].key for at in outcome.remove] == ["x-dkimgate-passport"]
     assert host.dns.asked == [], "the border has asked already"
@@ -108,8 +73,8 @@ def test_what_was_stated_earns_the_signature_and_the_passport_stays_here(tmp_pat
 
 
 def test_the_passport_alone_is_enough_whatever_became_of_the_other_fields(tmp_path: Path) -> None:
-    host = Host(tmp_path)
-    outcome = host.out(only_passport(host.border(GOOD)))
+    host = Forwarder(tmp_path)
+    outcome = host.send(only_passport(host.inside(GOOD)))
     assert len(outcome.fields) == 1
     assert host.record["origin"] == "forwarded"
     assert {claim["field"] for claim in host.record["claims"]} == {"X-Dkimgate-Passport"}
@@ -121,36 +86,35 @@ def test_our_own_signature_is_no_proof_behind_a_program_that_takes_it_off(
     lost: tuple[str, ...], required: str, tmp_path: Path
 ) -> None:
     """Else whoever has one message of ours could have it signed again for ever. A signature of another key is proof as ever."""
-    host = Host(tmp_path, required)
-    host.dns = FakeResolver(ZONE | {f"gate._domainkey.{DOMAIN}": ZONE[f"s._domainkey.{DOMAIN}"]})
-    host.gate.resolver = host.dns  # type: ignore[assignment]
+    host = Forwarder(tmp_path, required)
+    host.asks(ZONE | {f"gate._domainkey.{DOMAIN}": ZONE[f"s._domainkey.{DOMAIN}"]})
     for again, ours in (
         (Signer("gate").sign() + HEADER, True),
         (Signer("gate").sign() + GOOD, not lost and not required),  # a passport names no selector
         (GOOD, False),
     ):
-        outcome = host.out(without(host.border(again), *lost))
+        outcome = host.send(without(host.inside(again), *lost))
         assert host.record["arrival"]["dmarc"] == ("none" if ours else "pass")
         assert "DKIM-Signature" not in [name for name, _ in outcome.fields] or not ours
 
 
 def test_a_forgery_gets_a_passport_that_says_so(tmp_path: Path) -> None:
-    host = Host(tmp_path)
-    header = host.border(OUR_RESULTS + HAM + FORGED)
+    host = Forwarder(tmp_path)
+    header = host.inside(OUR_RESULTS + HAM + FORGED)
     assert OUR_RESULTS.split(b":", 1)[1].strip() not in [field.value.strip() for field in header], (
         "forged fields are gone"
     )
-    assert host.out(header).fields == ()
-    assert host.out(only_passport(header)).fields == ()
+    assert host.send(header).fields == ()
+    assert host.send(only_passport(header)).fields == ()
     assert host.record["arrival"]["dmarc"] == "fail"
 
 
 def test_a_list_that_puts_itself_into_from_is_told_whose_pass_it_has(tmp_path: Path) -> None:
     """It comes back by sendmail(1) with the border's pass of the first author: not signed, and the record says why."""
-    host = Host(tmp_path, strips=True)
-    header = host.border(GOOD)
+    host = Forwarder(tmp_path, strips=True)
+    header = host.inside(GOOD)
     listed = tuple(HeaderField(b"From", b" list@lists.example") if field.key == "from" else field for field in header)
-    assert host.out(without(listed, "x-dkimgate-passport")).fields == ()
+    assert host.send(without(listed, "x-dkimgate-passport")).fields == ()
     assert host.record["arrival"]["dmarc"] != "pass"
     told = [claim["why"] for claim in host.record["claims"] if (claim["method"], claim["result"]) == ("dmarc", "pass")]
     assert told and all(f"it is a pass of {DOMAIN}, and From now names lists.example" in why for why in told)
@@ -162,7 +126,7 @@ def test_a_bad_dmarc_result_is_stated_once(tmp_path: Path) -> None:
         (FORGED, OUR_RESULTS.replace(b"pass", b"fail") + FORGED, GOOD + OUR_RESULTS.replace(b"pass", b"fail"))
     ):
         (tmp_path / str(number)).mkdir()
-        stated = read(Host(tmp_path / str(number)).border(header)[0].text)
+        stated = read(Forwarder(tmp_path / str(number)).inside(header)[0].text)
         bad = [one.result for one in stated.results if one.method == "dmarc" and one.result != "pass"]
         assert bad == ["fail"]
 
@@ -170,8 +134,8 @@ def test_a_bad_dmarc_result_is_stated_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("strips", [True, False])
 def test_nothing_in_the_header_is_ours_at_the_border(strips: bool, tmp_path: Path) -> None:
     """Else a forged result would come out of the border with a MAC of ours."""
-    host = Host(tmp_path, strips=strips)
-    assert host.out(only_passport(host.border(OUR_RESULTS + FORGED))).fields == ()
+    host = Forwarder(tmp_path, strips=strips)
+    assert host.send(only_passport(host.inside(OUR_RESULTS + FORGED))).fields == ()
     assert host.record["arrival"]["dmarc"] == "fail"
 
 
@@ -187,22 +151,20 @@ def test_a_local_account_that_writes_the_borders_fields_has_no_passport(
 ) -> None:
     """Whoever has a shell here can hand in a header of his own making; without a demand for passports it can't be told from ours,
     and its client may be one that SPF lets pass."""
-    host = Host(tmp_path, demanded)
-    host.gate.resolver = FakeResolver(ZONE | {DOMAIN: {"TXT": ["v=spf1 ip4:192.0.2.66 -all"]}})  # type: ignore[assignment]
-    written, _ = split_message(SAID + BORDER.replace("\n", "\r\n").encode() + FORGED + b"\r\n")
-    assert len(host.out(written).fields) == signed
+    host = Forwarder(tmp_path, demanded)
+    host.asks(ZONE | {DOMAIN: {"TXT": ["v=spf1 ip4:192.0.2.66 -all"]}})
+    assert len(host.send(SAID + BORDER.encode() + FORGED).fields) == signed
     assert (host.record["arrival"]["dmarc"] == "pass") is bool(signed)
     assert host.record["departure"]["dmarc"] != "pass" or signed
     # what this process verifies itself needs none
-    genuine, _ = split_message(SAID + BORDER.replace("\n", "\r\n").encode() + GOOD + b"\r\n")
-    assert len(host.out(genuine).fields) == 1
+    assert len(host.send(SAID + BORDER.encode() + GOOD).fields) == 1
 
 
 def test_spam_at_the_border_is_spam_on_the_way_out(tmp_path: Path) -> None:
-    host = Host(tmp_path)
-    header = host.border(b"X-Spam-Status: Yes, score=14.9 required=3.0\r\n" + GOOD)
+    host = Forwarder(tmp_path)
+    header = host.inside(b"X-Spam-Status: Yes, score=14.9 required=3.0\r\n" + GOOD)
     assert not any(field.key.startswith("x-spam") for field in header)
-    assert host.out(only_passport(header)).fields == ()
+    assert host.send(only_passport(header)).fields == ()
     assert host.record["arrival"]["spam"] == {"flag": True, "score": 14.9, "required": 3.0}
 
 
@@ -212,24 +174,24 @@ def test_a_changed_body_gives_no_help_unless_the_operator_says_so(tmp_path: Path
     ):
         folder = tmp_path / str(number)
         folder.mkdir()
-        host = Host(folder, setting)
-        header = only_passport(host.border(GOOD))
-        assert len(host.out(header, BODY + b"-- \r\nthe list's footer\r\n").fields) == signatures, setting
+        host = Forwarder(folder, setting)
+        header = only_passport(host.inside(GOOD))
+        assert len(host.send(header, body=BODY + b"-- \r\nthe list's footer\r\n").fields) == signatures, setting
 
 
 def test_a_passport_grows_stale(tmp_path: Path) -> None:
-    host = Host(tmp_path, ", max_age: 60")
-    header = without(only_passport(host.border(GOOD)), "dkim-signature")
-    assert len(host.out(header).fields) == 1
-    host.time += 61
-    assert host.out(header).fields == ()
+    host = Forwarder(tmp_path, ", max_age: 60")
+    header = without(only_passport(host.inside(GOOD)), "dkim-signature")
+    assert len(host.send(header).fields) == 1
+    host.now = NOW + 61
+    assert host.send(header).fields == ()
 
 
 def test_a_stranger_has_no_passport_at_the_gate(tmp_path: Path) -> None:
     """He may have seen one, in a mailbox here. It is removed all the same."""
-    host = Host(tmp_path)
-    header = without(only_passport(host.border(GOOD)), "dkim-signature")
-    outcome = host.out(header, connection=STRANGER)
+    host = Forwarder(tmp_path)
+    header = without(only_passport(host.inside(GOOD)), "dkim-signature")
+    outcome = host.send(header, connection=STRANGER)
     assert (outcome.fields, len(outcome.remove)) == ((), 1)
 
 
@@ -248,12 +210,12 @@ def test_what_a_border_took_off_hurts_in_its_own_session_too(
 ) -> None:
     """The gate stands behind the border in one session, for virtual aliases: the client is a stranger, and the border has removed what
     another host had found."""
-    host = Host(tmp_path)
-    header = host.border(written + GOOD)
+    host = Forwarder(tmp_path)
+    header = host.inside(written + GOOD)
     host.gate.config = host.gate.config.model_copy(
         update={"verify": host.gate.config.verify.model_copy(update={"when": when})}
     )
-    outcome = host.out(header, connection=STRANGER)
+    outcome = host.send(header, connection=STRANGER)
     arrival = host.record["arrival"]
     assert arrival["spam"]["flag"] is spam
     assert arrival["dmarc"] == ("pass" if when == "missing" else "unknown"), "what helps is not taken from it"
@@ -261,18 +223,18 @@ def test_what_a_border_took_off_hurts_in_its_own_session_too(
 
 
 def test_another_message_with_that_passport(tmp_path: Path) -> None:
-    host = Host(tmp_path)
-    passport = host.border(GOOD)[1]
-    other, _ = split_message(FORGED.replace(b"<1@", b"<2@") + b"\r\n")
-    assert host.out((passport, *other)).fields == ()
+    host = Forwarder(tmp_path)
+    passport = host.inside(GOOD)[1]
+    other = fields(FORGED.replace(b"<1@", b"<2@"))
+    assert host.send((passport, *other)).fields == ()
 
 
 def test_the_border_takes_off_a_passport_that_comes_from_outside(tmp_path: Path) -> None:
-    host = Host(tmp_path)
-    leaked = b"X-Dkimgate-Passport:" + host.border(GOOD)[1].value.replace(b"\n", b"\r\n") + b"\r\n"
-    header = host.border(leaked + FORGED)
+    host = Forwarder(tmp_path)
+    leaked = b"X-Dkimgate-Passport:" + host.inside(GOOD)[1].value.replace(b"\n", b"\r\n") + b"\r\n"
+    header = host.inside(leaked + FORGED)
     assert sum(field.key == "x-dkimgate-passport" for field in header) == 1
-    assert host.out(header).fields == ()
+    assert host.send(header).fields == ()
 
 
 @pytest.mark.parametrize(
@@ -281,9 +243,8 @@ def test_the_border_takes_off_a_passport_that_comes_from_outside(tmp_path: Path)
     ids=["a host of ours", "a user's login"],
 )
 def test_our_own_mail_is_not_stated(connection: Connection, tmp_path: Path) -> None:
-    host = Host(tmp_path)
-    fields, body = split_message(OUR_RESULTS + FORGED + b"\r\n" + BODY)
-    outcome = host.passes(fields, body, connection, "border")
+    host = Forwarder(tmp_path)
+    outcome = host.border(OUR_RESULTS + FORGED, connection)
     assert outcome.fields == ()
     assert bool(outcome.remove) == (connection.auth is not None), (
         "a user's forgery goes; a host of ours may have stated that"
@@ -291,17 +252,16 @@ def test_our_own_mail_is_not_stated(connection: Connection, tmp_path: Path) -> N
 
 
 def test_the_record_of_a_border_names_it(tmp_path: Path) -> None:
-    host = Host(tmp_path)
-    host.border(GOOD)
+    host = Forwarder(tmp_path)
+    host.inside(GOOD)
     assert (host.record["decision"]["rule"], host.record["decision"]["signatures"]) == ("border", [])
     assert host.record["arrival"]["dmarc"] == "pass"
 
 
 def test_a_header_that_cannot_be_read_waits_at_the_border(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    host = Host(tmp_path)
+    host = Forwarder(tmp_path)
     monkeypatch.setattr("dkimgate.gate.passage.see", lambda *_: 1 / 0)
-    fields, body = split_message(FORGED + b"\r\n")
-    assert host.passes(fields, body, STRANGER, "border").disposition.value == "defer"
+    assert host.border(FORGED, STRANGER).disposition.value == "defer"
 
 
 @pytest.mark.parametrize(
@@ -316,28 +276,23 @@ def test_what_cannot_be_freed_of_forged_fields_waits(
     header: bytes, problem: str | None, why: str, tmp_path: Path
 ) -> None:
     """Behind what was read may stand results in our name, for other readers than the gate to believe."""
-    host = Host(tmp_path)
-    fields, body = split_message(header + b"\r\n" + BODY)
-    envelope = Envelope("ann@elsewhere.example")
+    host = Forwarder(tmp_path)
     for connection, waits in ((STRANGER, True), (Connection(ip="127.0.0.1"), False)):
-        passage = host.gate.judge(Message(connection, envelope, fields, "4F2A", problem, "border"))
-        passage.body(body)
-        outcome = passage.end()
+        outcome = host.border(header, connection, problem=problem)
         assert (outcome.disposition.value, outcome.fields, outcome.remove) == ("defer" if waits else "accept", (), ())
         assert host.record["error"] == (f"deferred: {why}" if waits else None)
 
 
 def test_a_fail_of_an_earlier_visit_is_not_forgotten(tmp_path: Path) -> None:
     """It left here unsigned, somebody laundered it, and it is back, with our own old field in it, which the border takes off."""
-    host = Host(tmp_path)
-    header = host.border(GOOD + OUR_RESULTS.replace(b"pass", b"fail"))
-    assert host.out(header).fields == ()
-    assert host.out(only_passport(header)).fields == ()
+    host = Forwarder(tmp_path)
+    header = host.inside(GOOD + OUR_RESULTS.replace(b"pass", b"fail"))
+    assert host.send(header).fields == ()
+    assert host.send(only_passport(header)).fields == ()
     assert host.record["arrival"]["dmarc"] == "fail"
 
 
 def test_what_cannot_be_recorded_at_all_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    host = Host(tmp_path)
+    host = Forwarder(tmp_path)
     monkeypatch.setattr("dkimgate.record.record.make", lambda *_, **__: 1 / 0)
-    fields, body = split_message(GOOD + b"\r\n" + BODY)
-    assert host.out(fields, body).disposition.value == "defer"
+    assert host.send(GOOD).disposition.value == "defer"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dkimgate.dns.resolver import MOST_QUESTIONS, Answer, Kind, Lookup, Status
+
+Zone = Mapping[str, Mapping[str, Sequence[str]]]
 
 
 @dataclass
@@ -18,8 +20,8 @@ class FakeResolver:
     Names are in lower case. Questions about the names in `failing` fail; all that reach the zone are noted in `asked`.
     """
 
-    zone: Mapping[str, Mapping[str, Sequence[str]]]
-    failing: frozenset[str] = frozenset()
+    zone: Zone
+    failing: Collection[str] = ()
     deadline: float = 5.0
     questions: int = MOST_QUESTIONS
     clock: Callable[[], float] = time.monotonic

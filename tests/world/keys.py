@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from dkimgate.dkim.keys import PrivateKey
 from dkimgate.dkim.verify import CheckedSignature, check_signatures
 from dkimgate.message.message import split_message
 from tests.world.dns import FakeResolver
@@ -35,7 +36,13 @@ def ed25519_key() -> Ed25519PrivateKey:
 
 
 def pem(bits: int = 2048) -> bytes:
+    """The RSA key as a file that dkimpy reads too."""
     return rsa_key(bits).private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+
+
+def pem_of(key: PrivateKey) -> bytes:
+    """A key of any kind as a file."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def rsa_record(bits: int = 2048) -> str:

@@ -21,6 +21,7 @@ STRIPS = TRUST.model_copy(update={"border_strips_forgeries": True})
 CONFIG = Config(trust=TRUST)
 REINJECTED = Connection(ip="127.0.0.1", name="localhost", daemon="mx.forwarder.example")
 OUTSIDE = Connection(ip="192.0.2.66", name="client.attacker.example", helo="client.attacker.example")
+USER = Connection(ip="192.0.2.77", name="laptop.hosted.example", helo="laptop", auth="user", daemon="submission")
 
 BORDER = """\
 Received: from client.attacker.example (client.attacker.example [192.0.2.66])
@@ -41,6 +42,11 @@ Header = str | bytes | Iterable[HeaderField]
 def fields(text: str | bytes) -> tuple[HeaderField, ...]:
     """The fields of a header section (line ends LF or CRLF), as the milter sees them."""
     return split_message(text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text)[0]
+
+
+def raw_of(header: Iterable[HeaderField], body: bytes) -> bytes:
+    """The message as it is stored or sent, with CRLF line ends."""
+    return b"".join(f.name + b":" + f.value.replace(b"\n", b"\r\n") + b"\r\n" for f in header) + b"\r\n" + body
 
 
 def message(
