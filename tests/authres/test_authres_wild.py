@@ -15,11 +15,10 @@ from hypothesis import strategies as st
 from dkimgate.authres.authentication_results import MAX_LENGTH, Reading, read
 from dkimgate.config.dkimgate_yaml import Config, Trust
 from dkimgate.evidence.claims import claims_of
-from dkimgate.evidence.gather import facts_of, see
 from dkimgate.evidence.route import route_of
 from dkimgate.facts import Standing
 from dkimgate.message.message import HeaderField
-from tests.world.mail import AUTHOR, BORDER, CONFIG, TRUST, message
+from tests.world.mail import AUTHOR, BORDER, TRUST, facts, message
 
 WILD: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "results_in_the_wild.yaml").read_text("utf-8"))
 READ_BY_AUTHRES = ("smtp", "header", "body", "policy")
@@ -208,10 +207,6 @@ def test_authres_agrees_about_the_grammar(written: Written) -> None:
 US = "Authentication-Results: mx.forwarder.example; "
 
 
-def _facts(header: str, config: Config = CONFIG) -> Any:
-    return facts_of(see(message(header), config), config, ["hosted.example"], (False, "lookup"))
-
-
 SEVERAL = [
     # header above the border, dmarc, dkim
     (US + "dkim=fail header.d=a.example; dkim=pass header.d=hosted.example\n", "unknown", "pass"),
@@ -229,13 +224,13 @@ SEVERAL = [
 
 @pytest.mark.parametrize(("header", "dmarc", "dkim"), SEVERAL)
 def test_several_results_and_fields_of_our_host(header: str, dmarc: str, dkim: str) -> None:
-    arrival = _facts(header + BORDER + AUTHOR).arrival
+    arrival = facts(header + BORDER + AUTHOR).arrival
     assert (arrival.dmarc, arrival.dkim) == (dmarc, dkim)
 
 
 def test_sender_id_and_the_originating_address_are_left_alone() -> None:
-    before = _facts(BORDER + AUTHOR)
-    after = _facts(
+    before = facts(BORDER + AUTHOR)
+    after = facts(
         US
         + "sender-id=pass header.from=hosted.example\n"
         + BORDER
@@ -270,8 +265,8 @@ def test_a_bait_in_either_spelling_of_our_name_is_seen(configured: str, baited: 
     config = Config(trust=Trust(hosts=TRUST.hosts, authserv_ids=(configured,)))
     ours = f"Authentication-Results: {configured}; dmarc=pass header.from=hosted.example\n"
     bait = f"Authentication-Results: {baited}; spf=pass smtp.mailfrom=hosted.example\n"
-    assert _facts(ours + BORDER + AUTHOR, config).arrival.dmarc == "pass"
-    assert _facts(ours + BORDER + bait + AUTHOR, config).arrival.dmarc == "unknown"
+    assert facts(ours + BORDER + AUTHOR, config=config).arrival.dmarc == "pass"
+    assert facts(ours + BORDER + bait + AUTHOR, config=config).arrival.dmarc == "unknown"
 
 
 @pytest.mark.parametrize("method", ["dmarc", "spf", "dkim", "arc"])

@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 
 from dkimgate.config import authserv, dkimgate_yaml, yaml_file
-from dkimgate.config.dkimgate_yaml import Config, Trust
-from dkimgate.evidence.gather import facts_of, see
+from dkimgate.config.dkimgate_yaml import Trust
 from dkimgate.facts import Facts
 from dkimgate.gate import config_checks
 from dkimgate.gate.stripping import strip
 from dkimgate.message.message import HeaderField
 from tests.problems import refusals, told
-from tests.world.mail import AUTHOR, BORDER, TRUST, message
+from tests.world.mail import AUTHOR, BORDER, TRUST, facts
 
 OURS = (
     "mx.forwarder.example",
@@ -29,8 +28,7 @@ PASS = "dmarc=pass header.from=hosted.example"
 
 
 def _facts(header: str, ids: tuple[str, ...] = OURS, strips: bool = False) -> Facts:
-    settings = Config(trust=Trust(hosts=TRUST.hosts, authserv_ids=ids, border_strips_forgeries=strips))
-    return facts_of(see(message(header), settings), settings, ["hosted.example"], (False, "lookup"))
+    return facts(header, config=Trust(hosts=TRUST.hosts, authserv_ids=ids, border_strips_forgeries=strips))
 
 
 IS_OURS = [
@@ -86,8 +84,8 @@ def test_a_name_that_is_not_ours(name: str) -> None:
 
 @pytest.mark.parametrize("name", IS_OURS)
 def test_results_under_it_are_believed_where_only_we_write(name: str) -> None:
-    facts = _facts(f"Authentication-Results: {name}; {PASS}\n{BORDER}{AUTHOR}")
-    assert facts.arrival.dmarc == "pass"
+    found = _facts(f"Authentication-Results: {name}; {PASS}\n{BORDER}{AUTHOR}")
+    assert found.arrival.dmarc == "pass"
     below = _facts(f"{BORDER}Authentication-Results: {name}; {PASS}\n{AUTHOR}")
     assert below.arrival.dmarc == "unknown"
 
@@ -126,11 +124,11 @@ def test_a_bait_with_a_job_id_is_one() -> None:
 
 
 def test_a_job_id_that_is_not_configured_is_told() -> None:
-    facts = _facts(
+    found = _facts(
         f"Authentication-Results: mx.forwarder.example/4XyZ1; {PASS}\n{BORDER}{AUTHOR}", ("mx.forwarder.example",)
     )
-    assert facts.arrival.dmarc == "unknown"
-    assert [claim.why for claim in facts.claims] == [
+    assert found.arrival.dmarc == "unknown"
+    assert [claim.why for claim in found.claims] == [
         "our authserv-id with a job id, which trust.authserv_ids does not name (NAME/*)"
     ]
 

@@ -6,37 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dkimgate.config.dkimgate_yaml import Config, Trust
 from dkimgate.evidence.below_border import _NAMES
-from dkimgate.evidence.gather import facts_of, see
-from dkimgate.facts import Facts
 from dkimgate.gate.stripping import strip
-from dkimgate.message.message import Message
-from tests.world.mail import AUTHOR, BORDER, message
+from tests.world.mail import AUTHOR, BORDER, STRIPS, facts, fields, message
 
 OURS = "Authentication-Results: mx.forwarder.example; dmarc=pass (p=reject dis=none) header.from=hosted.example\n"
-STRIPS = Trust(hosts=("mx.forwarder.example",), authserv_ids=("mx.forwarder.example",), border_strips_forgeries=True)
-
-
-def _facts(arrived: Message, trust: Trust = STRIPS) -> Facts:
-    settings = Config(trust=trust)
-    return facts_of(see(arrived, settings), settings, ["hosted.example"], (False, "lookup"))
 
 
 @pytest.mark.parametrize("name", [name for name in _NAMES if name != "received-spf"])
 def test_our_pass_is_believed_behind_what_our_milters_insert(name: str) -> None:
     header = BORDER + f"{name.title()}: x\n" * 2 + OURS + AUTHOR
-    assert _facts(message(header)).arrival.dmarc == "pass"
-    assert (
-        _facts(message(header), STRIPS.model_copy(update={"border_strips_forgeries": False})).arrival.dmarc == "unknown"
-    )
+    assert facts(header, config=STRIPS).arrival.dmarc == "pass"
+    assert facts(header).arrival.dmarc == "unknown"
 
 
 @pytest.mark.parametrize(
     "name", ["X-A", "DKIM-Signature", "Return-Path", "To", "X-Virus", "Received", "X-Original-Authentication-Results"]
 )
 def test_and_behind_no_other_field(name: str) -> None:
-    assert _facts(message(BORDER + f"{name}: x\n" + OURS + AUTHOR)).arrival.dmarc == "unknown"
+    assert facts(BORDER + f"{name}: x\n" + OURS + AUTHOR, config=STRIPS).arrival.dmarc == "unknown"
 
 
 FORGED = [
@@ -55,14 +43,12 @@ FORGED = [
         st.one_of(st.sampled_from(sorted(_NAMES)).map(lambda name: f"{name}: x\n"), st.sampled_from(FORGED)), max_size=6
     )
 )
-def test_a_sender_who_writes_these_names_gains_nothing(fields: list[str]) -> None:
+def test_a_sender_who_writes_these_names_gains_nothing(written: list[str]) -> None:
     """What comes in passes a border that strips as ours does."""
-    sent = message("".join(fields) + AUTHOR).header
+    sent = message("".join(written) + AUTHOR).header
     gone = strip(sent, STRIPS.names)
     kept = tuple(field for at, field in enumerate(sent) if at not in gone)
-    border = message(BORDER).header
-    arrived = message(BORDER)
-    arrival = _facts(Message(arrived.connection, arrived.envelope, (*border, *kept), "4F2B")).arrival
+    arrival = facts((*fields(BORDER), *kept), config=STRIPS).arrival
     assert (arrival.dmarc, arrival.spf, arrival.dkim, arrival.aligned) == ("unknown", "none", "none", False)
 
 
@@ -88,9 +74,9 @@ NAMED = [
 @pytest.mark.parametrize(("author", "named", "dmarc"), NAMED)
 def test_a_pass_for_the_organizational_domain_is_one_for_its_sub_domains(author: str, named: str, dmarc: str) -> None:
     header = OURS.replace("hosted.example", named) + BORDER + AUTHOR.replace("ask@hosted.example", f"ask@{author}")
-    assert _facts(message(header)).arrival.dmarc == dmarc
+    assert facts(header, config=STRIPS).arrival.dmarc == dmarc
 
 
 def test_without_a_policy_only_the_very_domain_counts() -> None:
     header = OURS.replace("dmarc=pass", "dmarc=none") + BORDER + AUTHOR.replace("ask@hosted", "ask@sales.hosted")
-    assert _facts(message(header)).arrival.dmarc == "unknown"
+    assert facts(header, config=STRIPS).arrival.dmarc == "unknown"

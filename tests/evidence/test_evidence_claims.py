@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from dkimgate.config.dkimgate_yaml import Config, Trust
+from dkimgate.config.dkimgate_yaml import Trust
 from dkimgate.evidence.claims import MAX_CLAIMS, MAX_FIELDS
-from dkimgate.evidence.gather import facts_of, see
 from dkimgate.evidence.route import route_of
 from dkimgate.facts import Facts, Origin, Standing
 from dkimgate.message.message import Connection, HeaderField, Message
-from tests.world.mail import AUTHOR, BORDER, OUTSIDE, REINJECTED, TRUST, message
+from tests.world import mail
+from tests.world.mail import AUTHOR, BORDER, OUTSIDE, REINJECTED, STRIPS, TRUST, message
 
-STRIPS = TRUST.model_copy(update={"border_strips_forgeries": True})
 PASS = "Authentication-Results: mx.forwarder.example; dmarc=pass (p=reject dis=none) header.from=hosted.example\n"
 LOGGED_IN = Connection(ip="192.0.2.66", name="pc", helo="pc", auth="user")
 LOGIN = (
@@ -22,9 +23,7 @@ LOGIN = (
 
 
 def facts(arrived: str | Message, connection: Connection = REINJECTED, trust: Trust = STRIPS) -> Facts:
-    config = Config(trust=trust)
-    read = message(arrived, connection) if isinstance(arrived, str) else arrived
-    return facts_of(see(read, config), config, ["hosted.example"], (False, "lookup"))
+    return mail.facts(arrived, connection, trust)
 
 
 def standings(of: Facts) -> set[Standing]:
@@ -90,7 +89,7 @@ def test_a_field_of_ours_helps_at_the_top_only_of_what_a_border_of_ours_has_stri
     assert standings(facts(PASS + AUTHOR, OUTSIDE)) == {Standing.TRUSTED}
     assert standings(facts(PASS + AUTHOR, OUTSIDE, TRUST)) == {Standing.UPSTREAM}
     arrived = message(PASS + AUTHOR, OUTSIDE)
-    at_the_border = Message(arrived.connection, arrived.envelope, arrived.header, arrived.queue_id, role="border")
+    at_the_border = replace(arrived, role="border")
     assert standings(facts(at_the_border)) == {Standing.UPSTREAM}
     for header in (PASS + AUTHOR, AUTHOR + PASS):
         assert standings(facts(header)) == {Standing.UPSTREAM}
@@ -126,7 +125,7 @@ def test_a_spam_claim_tells_the_score_and_the_limit() -> None:
 def test_the_name_of_a_field_is_told_without_what_surrounds_it() -> None:
     arrived = message(BORDER + AUTHOR)
     padded = HeaderField(b"Authentication-Results \t\0", b" mx.else.example; dmarc=fail")
-    read = facts(Message(arrived.connection, arrived.envelope, (*arrived.header, padded), "1"))
+    read = facts(replace(arrived, header=(*arrived.header, padded)))
     assert [claim.field for claim in read.claims] == ["Authentication-Results"]
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
-from dkimgate.config.dkimgate_yaml import Config, Trust
-from dkimgate.evidence.gather import facts_of, see
+from dkimgate.config.dkimgate_yaml import Trust
 from dkimgate.facts import Assessment, Claim, Decision, Departure, Facts, Sign
-from dkimgate.message.message import Connection, Envelope, Message, split_message
+from dkimgate.message.message import Connection, Message, split_message
 from dkimgate.policy import verdict
 from dkimgate.policy.language import loader
 from dkimgate.record import record
+from tests.world.mail import facts, message
 
 CORPUS = Path(__file__).parent / "corpus"
 SHIPPED = loader.load(Path(__file__).parents[2] / "config" / "policy.yaml")
@@ -25,12 +25,8 @@ def arrived(name: str) -> tuple[Message, Facts, dict[str, Any]]:
     expected: dict[str, Any] = yaml.safe_load((CORPUS / f"{name}.yaml").read_text("utf-8"))
     header, body = split_message((CORPUS / f"{name}.eml").read_bytes())
     assert body == b"", "something in the header section ended it"
-    mail = Message(
-        Connection(**expected["connection"]), Envelope("friend@hosted.example", ("v@receiver.example",)), header, "4F2B"
-    )
-    trust = Trust.model_validate(expected["trust"])
-    settings = Config(trust=trust)
-    return mail, facts_of(see(mail, settings), settings, ["hosted.example"], (False, "lookup")), expected
+    came = message(header, Connection(**expected["connection"]))
+    return came, facts(came, config=Trust.model_validate(expected["trust"])), expected
 
 
 def in_words(claim: Claim) -> str:

@@ -12,14 +12,13 @@ from dkimgate.evidence.entry_session import entry_of
 from dkimgate.evidence.route import route_of
 from dkimgate.facts import Arrival, Spam
 from dkimgate.message.author import author_of
-from dkimgate.message.message import Connection, Envelope, Message, split_message
+from dkimgate.message.message import Connection, split_message
 from dkimgate.spf.check import check_spf
 from tests.world.dns import FakeResolver
 from tests.world.keys import BODY, DOMAIN, HEADER, NOW, Signer, zone
-from tests.world.mail import TRUST, forms
+from tests.world.mail import REINJECTED, TRUST, forms, message
 
 BORDER = b"Received: from c.example (c.example [%s]) by mx.forwarder.example (Postfix) with ESMTP id 4F2A; Sat, 21 Nov 2026 16:20:25 +0000\r\n"
-REINJECTED = Connection(ip="127.0.0.1", name="localhost")
 LISTED, STRANGER = "192.0.2.10", "198.51.100.66"
 ZONE = {
     **zone(),
@@ -32,7 +31,7 @@ ZONE = {
 
 def arrive(raw: bytes, ip: str, sender: str, failing: str = "", reinjected: bool = False) -> Arrival:
     header, body = split_message((BORDER % ip.encode() if reinjected else b"") + raw)
-    mail = Message(REINJECTED if reinjected else Connection(ip=ip, helo="c.example"), Envelope(sender), header)
+    mail = message(header, REINJECTED if reinjected else Connection(ip=ip, helo="c.example"), sender)
     route = route_of(mail, TRUST)
     author = author_of(mail.header).domain
     lookup = FakeResolver(ZONE, frozenset({failing})).lookup()

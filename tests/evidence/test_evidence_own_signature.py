@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import dkim
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,9 +17,10 @@ from dkimgate.dkim.sign import sign
 from dkimgate.evidence import our_signatures
 from dkimgate.evidence.gather import facts_of, see
 from dkimgate.facts import Facts
-from dkimgate.message.message import HeaderField, split_message
-from tests.world.keys import Signer, ed25519_key, rsa_key
-from tests.world.mail import BORDER, CONFIG, message
+from dkimgate.message.message import HeaderField
+from tests.world.keys import Signer, ed25519_key, pem, rsa_key
+from tests.world.mail import BORDER, CONFIG, fields, message
+from tests.world.mail import facts as read_alone
 
 NOW = 1_800_000_000
 RSA = signing_key("hosted.example", "gate", rsa_key(2048))
@@ -39,7 +39,7 @@ LETTER = (
 BODY = b"Hello, \r\n\r\nworld\t \r\n\r\n"
 
 Header = tuple[HeaderField, ...]
-HEADER: Header = split_message(LETTER + b"\n")[0]
+HEADER: Header = fields(LETTER)
 
 
 def hashed(body: bytes) -> bytes:
@@ -64,16 +64,15 @@ def valid(
 
 def by_dkimpy(header_form: bytes, body_form: bytes, body: bytes = BODY, **options: object) -> Header:
     """OpenDKIM signed with the same key before us."""
-    pem = rsa_key(2048).private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
     raw = LETTER.replace(b"\n", b"\r\n") + b"\r\n" + body
-    field = dkim.sign(raw, b"gate", b"hosted.example", pem, canonicalize=(header_form, body_form), **options)
-    return split_message(field + raw)[0]
+    field = dkim.sign(raw, b"gate", b"hosted.example", pem(), canonicalize=(header_form, body_form), **options)
+    return fields(field + raw)
 
 
 def by_the_book() -> Header:
     """With our key, and every field signed just as often as it stands there."""
     crlf = LETTER.replace(b"\n", b"\r\n")
-    return split_message(Signer("gate").sign(crlf, b"Hello,\r\n\r\nworld\r\n") + crlf + b"\r\n")[0]
+    return fields(Signer("gate").sign(crlf, b"Hello,\r\n\r\nworld\r\n") + crlf)
 
 
 def edited(old: bytes, new: bytes, header: Header | None = None) -> Header:
@@ -179,8 +178,7 @@ def test_ten_thousand_signatures_under_our_name_cost_little_and_prove_nothing(co
 def facts(header: Header, results: str = "", body: bytes = BODY, above: Header = ()) -> Facts:
     """The facts of a message that came back: our border's Received field over it, and what our verifiers say of it."""
     stated = f"Authentication-Results: mx.forwarder.example; {results}\n" if results else ""
-    mail = message(stated + BORDER)
-    mail = replace(mail, header=(*above, *mail.header, *header))
+    mail = message((*above, *fields(stated + BORDER), *header))
     seen = see(mail, CONFIG)
     found = our_signatures.look_for(mail.header, our_signatures.by_name(KEYS), seen.route.entered)
     ours = our_signatures.verify(found, mail.header, hashed(body), seen.domain, NOW + 60)
@@ -303,9 +301,8 @@ RESULTS = [
 def test_it_never_helps_and_never_makes_worse_what_hurts(stated: list[str], header: Header) -> None:
     results = "; ".join(stated) or "none"
     with_ours = facts(header, results).arrival
-    mail = message(f"Authentication-Results: mx.forwarder.example; {results}\n" + BORDER)
-    seen = see(replace(mail, header=(*mail.header, *header)), CONFIG)
-    as_ever = facts_of(seen, CONFIG, ["hosted.example"], (False, "lookup")).arrival
+    above = fields(f"Authentication-Results: mx.forwarder.example; {results}\n" + BORDER)
+    as_ever = read_alone((*above, *header)).arrival
     assert with_ours.dmarc in ({"pass", "none"} if as_ever.dmarc == "pass" else {as_ever.dmarc})
     assert with_ours.dkim in ({"pass", "none"} if as_ever.dkim == "pass" else {as_ever.dkim})
     assert as_ever.aligned or not with_ours.aligned

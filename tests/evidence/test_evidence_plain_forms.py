@@ -6,12 +6,11 @@ import pytest
 
 from dkimgate.authres import authentication_results
 from dkimgate.authres.authentication_results import Reading
-from dkimgate.config.dkimgate_yaml import Trust
 from dkimgate.evidence import misled_verifiers, plain_forms
 from dkimgate.evidence.route import Route, route_of
-from dkimgate.message.message import Connection, Envelope, Message
+from dkimgate.message.message import Connection, Message
 from tests.evidence.echoes import table
-from tests.world.mail import BORDER, REINJECTED
+from tests.world.mail import BORDER, TRUST, message
 
 OURS = "mx.forwarder.example; "
 FREE_TEXT = ("spf permerror", "spf temperror", "dkim signature without d=")
@@ -125,11 +124,9 @@ def in_zone(message: Message, route: Route) -> dict[int, Reading]:
 @pytest.mark.parametrize("what", ODD)
 def test_odd_words_are_told(what: str) -> None:
     above, below, words = ODD[what]
-    header = table.header_of(above + BORDER + below + AUTHOR)
-    message = Message(REINJECTED, Envelope("ask@hosted.example"), header)
-    trust = Trust(hosts=("mx.forwarder.example",), authserv_ids=("mx.forwarder.example",))
-    route = route_of(message, trust)
-    odd = misled_verifiers.odd_words(message, route, in_zone(message, route), trust)
+    arrived = message(table.header_of(above + BORDER + below + AUTHOR), sender="ask@hosted.example")
+    route = route_of(arrived, TRUST)
+    odd = misled_verifiers.odd_words(arrived, route, in_zone(arrived, route), TRUST)
     assert odd is not None and words in odd
     assert len(odd) < 200 and odd.isascii() and odd.isprintable()
 
@@ -138,10 +135,9 @@ def test_plain_mail_has_none() -> None:
     header = table.header_of(
         PLAIN + BORDER + "DKIM-Signature: v=1; a=rsa-sha256; d=a.example; s=s; i=a.b@m.a.example; b=AAA/+=\n" + AUTHOR
     )
-    trust = Trust(hosts=("mx.forwarder.example",), authserv_ids=("mx.forwarder.example",))
     for sender in ("ask@hosted.example", ""):
-        message = Message(REINJECTED, Envelope(sender), header)
-        route = route_of(message, trust)
-        assert misled_verifiers.odd_words(message, route, in_zone(message, route), trust) is None
-    stranger = Message(Connection(ip="192.0.2.66", helo="x?y", name="c.example"), Envelope("a@b.example"), header[2:])
-    assert misled_verifiers.odd_words(stranger, route_of(stranger, trust), {}, trust) == "'x?y' in EHLO"
+        arrived = message(header, sender=sender)
+        route = route_of(arrived, TRUST)
+        assert misled_verifiers.odd_words(arrived, route, in_zone(arrived, route), TRUST) is None
+    stranger = message(header[2:], Connection(ip="192.0.2.66", helo="x?y", name="c.example"), "a@b.example")
+    assert misled_verifiers.odd_words(stranger, route_of(stranger, TRUST), {}, TRUST) == "'x?y' in EHLO"

@@ -9,17 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dkimgate.evidence import results_elsewhere
-from dkimgate.evidence.gather import facts_of, see
-from dkimgate.facts import Facts, Standing
+from dkimgate.facts import Standing
 from dkimgate.message.message import HeaderField
-from tests.world.mail import AUTHOR, BORDER, CONFIG, message
+from tests.world.mail import AUTHOR, BORDER, facts
 
 OURS = "Authentication-Results: mx.forwarder.example; dmarc=pass header.from=hosted.example\n"
 FAIL = "mx.elsewhere.example; spf=fail smtp.mailfrom=x.example; dmarc=fail action=none header.from=hosted.example; dkim=none"
-
-
-def _facts(header: str) -> Facts:
-    return facts_of(see(message(header), CONFIG), CONFIG, ["hosted.example"], (False, "lookup"))
 
 
 COPIES = [
@@ -55,40 +50,40 @@ def test_a_fail_is_heard_wherever_it_stands(name: str, place: str) -> None:
         "below": OURS + BORDER + field + AUTHOR,
         "at the end": OURS + BORDER + AUTHOR + field,
     }[place]
-    facts = _facts(header)
-    assert (facts.upstream.dmarc, facts.arrival.spf) == ("fail", "fail")
-    assert {claim.standing for claim in facts.claims if claim.field != "Authentication-Results"} == {Standing.UPSTREAM}
+    found = facts(header)
+    assert (found.upstream.dmarc, found.arrival.spf) == ("fail", "fail")
+    assert {claim.standing for claim in found.claims if claim.field != "Authentication-Results"} == {Standing.UPSTREAM}
 
 
 @pytest.mark.parametrize("name", COPIES)
 def test_without_a_result_of_ours_it_is_the_arrivals(name: str) -> None:
-    assert _facts(f"{BORDER}{name}: {FAIL}\n{AUTHOR}").arrival.dmarc == "fail"
+    assert facts(f"{BORDER}{name}: {FAIL}\n{AUTHOR}").arrival.dmarc == "fail"
 
 
 @pytest.mark.parametrize("name", COPIES)
 def test_a_pass_is_heard_nowhere_else(name: str) -> None:
     helping = "i=1; mx.forwarder.example; dmarc=pass header.from=hosted.example; spf=pass smtp.mailfrom=hosted.example"
-    before, after = _facts(BORDER + AUTHOR), _facts(f"{name}: {helping}\n{BORDER}{name}: {helping}\n{AUTHOR}")
+    before, after = facts(BORDER + AUTHOR), facts(f"{name}: {helping}\n{BORDER}{name}: {helping}\n{AUTHOR}")
     assert (after.arrival, after.upstream) == (before.arrival, before.upstream)
     assert after.claims == ()
 
 
 @pytest.mark.parametrize("instance", ["i=1; ", "i=2;", " i = 50 ;", "i=0; ", "i=99; ", "", "i=1 ", "i=1; i=2; "])
 def test_every_instance_of_an_arc_set_counts_whatever_became_of_the_chain(instance: str) -> None:
-    facts = _facts(f"{OURS}{BORDER}ARC-Authentication-Results: {instance}{FAIL}\n{AUTHOR}")
-    assert facts.upstream.dmarc == "fail"
+    found = facts(f"{OURS}{BORDER}ARC-Authentication-Results: {instance}{FAIL}\n{AUTHOR}")
+    assert found.upstream.dmarc == "fail"
 
 
 def test_what_we_sealed_ourselves_when_it_was_here_before() -> None:
     """A fail in our own name counts like one of our own field that stands where anyone can write."""
-    facts = _facts(
+    found = facts(
         OURS
         + BORDER
         + "ARC-Authentication-Results: i=1; mx.forwarder.example; dmarc=fail header.from=hosted.example\n"
         + AUTHOR
     )
-    assert (facts.arrival.dmarc, facts.upstream.dmarc) == ("fail", None)
-    assert [(claim.by, claim.result) for claim in facts.claims if claim.field.startswith("ARC")] == [
+    assert (found.arrival.dmarc, found.upstream.dmarc) == ("fail", None)
+    assert [(claim.by, claim.result) for claim in found.claims if claim.field.startswith("ARC")] == [
         ("mx.forwarder.example", "fail")
     ]
 
@@ -127,13 +122,13 @@ ONE_METHOD = [
 @pytest.mark.parametrize(("name", "value", "expected"), ONE_METHOD)
 def test_a_field_of_one_method(name: str, value: str, expected: list[str]) -> None:
     assert [
-        f"{claim.method}={claim.result}" for claim in _facts(f"{BORDER}{name}: {value}\n{AUTHOR}").claims
+        f"{claim.method}={claim.result}" for claim in facts(f"{BORDER}{name}: {value}\n{AUTHOR}").claims
     ] == expected
 
 
 def test_microsofts_guess_counts_in_a_copy_too() -> None:
     copy = "Authentication-Results-Original: spf=none; dmarc=none action=none header.from=x.example;compauth=fail reason=601\n"
-    assert _facts(BORDER + copy + AUTHOR).arrival.spam.spam
+    assert facts(BORDER + copy + AUTHOR).arrival.spam.spam
 
 
 @given(name=st.text("abcdefgh-_ \0ARCauthentication-results", max_size=30), value=st.text(max_size=60))

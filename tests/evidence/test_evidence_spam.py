@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 from dkimgate.config import dkimgate_yaml, yaml_file
 from dkimgate.config.dkimgate_yaml import Config, SpamField
 from dkimgate.evidence import spam
-from dkimgate.evidence.gather import facts_of, see
 from dkimgate.evidence.spam_fields import FIELDS
-from dkimgate.facts import Facts, Spam, Standing
-from dkimgate.gate.gate import Gate
+from dkimgate.facts import Spam, Standing
 from dkimgate.log import MOST_A_DAY, OnceADay
 from dkimgate.message.message import Connection, HeaderField
 from tests.problems import refusals
-from tests.world.mail import AUTHOR, BORDER, CONFIG, OUTSIDE, TRUST, message
+from tests.world.host import Host
+from tests.world.mail import AUTHOR, BORDER, OUTSIDE, TRUST, facts, message
 
 HAM = Spam()
 FOREFRONT = "X-Forefront-Antispam-Report"
@@ -248,7 +247,7 @@ BESIDE = [
 
 @pytest.mark.parametrize(("fields", "is_spam"), BESIDE)
 def test_the_limit_that_a_field_beside_names(fields: str, is_spam: bool) -> None:
-    assert _facts(fields + BORDER + AUTHOR).arrival.spam.spam is is_spam
+    assert facts(fields + BORDER + AUTHOR).arrival.spam.spam is is_spam
 
 
 LIMITS = [
@@ -271,11 +270,11 @@ def test_no_limit_of_a_sender_counts_beside_a_bar_of_ours(limit: str, bar: str) 
         BORDER + bar + limit + AUTHOR,
         bar + BORDER + limit + AUTHOR,
     ):
-        assert _facts(header).arrival.spam.spam
+        assert facts(header).arrival.spam.spam
     session = message(limit + bar + AUTHOR, OUTSIDE)
     login = message(bar + limit + AUTHOR, Connection(ip="192.0.2.66", auth="mallory"))
     for arrived in (session, login):
-        assert facts_of(see(arrived, CONFIG), CONFIG, ["hosted.example"], (False, "lookup")).arrival.spam.spam
+        assert facts(arrived).arrival.spam.spam
 
 
 WRITTEN = [
@@ -296,8 +295,8 @@ WRITTEN = [
 )
 def test_what_a_sender_adds_makes_no_verdict_better(ours: list[str], his: list[str], end: int) -> None:
     above, appended = ours[:end], ours[end:]
-    before = _facts("".join(above) + BORDER + AUTHOR + "".join(appended)).arrival.spam
-    after = _facts("".join(above) + BORDER + "".join(his) + AUTHOR + "".join(his) + "".join(appended)).arrival.spam
+    before = facts("".join(above) + BORDER + AUTHOR + "".join(appended)).arrival.spam
+    after = facts("".join(above) + BORDER + "".join(his) + AUTHOR + "".join(his) + "".join(appended)).arrival.spam
     assert after.ratio >= before.ratio and (after.spam or not before.spam)
 
 
@@ -320,14 +319,10 @@ def test_what_nobody_can_read_is_told_once_a_day() -> None:
 
 
 def test_the_daemon_tells_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    shipped = Path(__file__).parents[2] / "config" / "policy.yaml"
-    (tmp_path / "dkimgate.yaml").write_text(
-        f"policy: {shipped}\njournal: {{file: decisions.jsonl}}\nverify: {{when: never}}\n"
-    )
-    gate = Gate.load(tmp_path / "dkimgate.yaml")
+    host = Host(tmp_path, "trust: null\nkeys: null\nverify: {when: never}\n")
     capfd.readouterr()
     for value in ("\u2028<3>forged", "another", "clean"):
-        gate.judge(message(f"X-Vade-SpamState: {value}\nX-Spam-Flag: NO\n" + AUTHOR)).end()
+        host.send(f"X-Vade-SpamState: {value}\nX-Spam-Flag: NO\n" + AUTHOR)
     lines = [line for line in capfd.readouterr().err.splitlines() if "spam_fields" in line]
     assert len(lines) == 1
     assert lines[0].endswith(
@@ -344,11 +339,6 @@ def test_an_unread_field_by_its_name_in_ascii() -> None:
     assert len(told) == 2 and told[1][0].isascii() and told[1][0].isprintable()
 
 
-def _facts(header: str, settings: Config | None = None) -> Facts:
-    settings = settings or Config(trust=TRUST)
-    return facts_of(see(message(header), settings), settings, ["hosted.example"], (False, "lookup"))
-
-
 @pytest.mark.parametrize("name", [*FIELDS, "X-Company-MailScanner-SpamCheck"])
 @given(value=st.text(max_size=60))
 def test_any_text_makes_a_sane_verdict(name: str, value: str) -> None:
@@ -363,22 +353,22 @@ def test_the_worst_field_counts_and_claims_name_each() -> None:
         f"X-Spamd-Result: {RSPAMD.format('False', '14.00', '15.00')}\n"
         "Authentication-Results: spf=none;compauth=fail reason=000\n"
     )
-    facts = _facts(BORDER + header + AUTHOR)
-    assert facts.arrival.spam == Spam(True, 5.0, 5.0)
-    assert [(claim.field, claim.result) for claim in facts.claims if claim.method == "spam"] == [
+    found = facts(BORDER + header + AUTHOR)
+    assert found.arrival.spam == Spam(True, 5.0, 5.0)
+    assert [(claim.field, claim.result) for claim in found.claims if claim.method == "spam"] == [
         ("X-Spam-Status", "no"),
         (FOREFRONT, "yes"),
         ("X-Spamd-Result", "no"),
         ("Authentication-Results", "yes"),
     ]
-    assert {claim.standing for claim in facts.claims} == {Standing.UPSTREAM}
+    assert {claim.standing for claim in found.claims} == {Standing.UPSTREAM}
 
 
 CPANEL = "X-Spam-Status: No, score=1.2\nX-Spam-Score: 12\nX-Spam-Bar: +\nX-Ham-Report: none\nX-Spam-Flag: NO\n"
 
 
 def test_cpanel_writes_ten_times_the_score() -> None:
-    assert _facts(BORDER + CPANEL + AUTHOR).arrival.spam == Spam(False, 1.2, 5.0)
+    assert facts(BORDER + CPANEL + AUTHOR).arrival.spam == Spam(False, 1.2, 5.0)
 
 
 @pytest.mark.parametrize(
@@ -393,7 +383,7 @@ def test_cpanel_writes_ten_times_the_score() -> None:
     ],
 )
 def test_what_is_not_quite_cpanels_counts_in_full(change: tuple[str, str]) -> None:
-    assert _facts(BORDER + CPANEL.replace(*change) + AUTHOR).arrival.spam.spam
+    assert facts(BORDER + CPANEL.replace(*change) + AUTHOR).arrival.spam.spam
 
 
 # --- fields of the operator ---------------------------------------------------------------------------------------------------------------
@@ -428,9 +418,9 @@ def test_a_field_of_the_operator_takes_the_place_of_a_known_one() -> None:
 
 def test_a_field_of_the_operator_reaches_the_facts() -> None:
     settings = Config(trust=TRUST, spam_fields=(OWN,))
-    facts = _facts(BORDER + "X-My-Filter: junk\n" + AUTHOR, settings)
-    assert facts.arrival.spam == Spam(True, 7.0, 7.0)
-    assert [(claim.field, claim.result) for claim in facts.claims] == [("X-My-Filter", "yes")]
+    found = facts(BORDER + "X-My-Filter: junk\n" + AUTHOR, config=settings)
+    assert found.arrival.spam == Spam(True, 7.0, 7.0)
+    assert [(claim.field, claim.result) for claim in found.claims] == [("X-My-Filter", "yes")]
 
 
 MISTAKES = [

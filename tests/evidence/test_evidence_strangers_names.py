@@ -23,12 +23,12 @@ from dkimgate.evidence.claims import arrival_of
 from dkimgate.evidence.entry_session import stated_spf
 from dkimgate.evidence.gather import see
 from dkimgate.facts import Claim, Spam, Standing
-from dkimgate.message.message import Connection, Envelope, Message, split_message
+from dkimgate.message.message import Connection
 from dkimgate.spf.check import check_spf
 from tests.arc.sealing import mail
 from tests.world.dns import FakeResolver
 from tests.world.keys import BODY, DOMAIN, HEADER, NOW, Signer, zone
-from tests.world.mail import forms
+from tests.world.mail import fields, forms, message
 
 IP = "198.51.100.66"
 REVERSE = "66.100.51.198.in-addr.arpa"
@@ -88,12 +88,10 @@ def test_no_silence_of_a_strangers_names_turns_fail_into_temperror(
     letter: str, named: bytes, sealers: tuple[str, ...]
 ) -> None:
     above, sender = LETTERS[letter]
-    header, body = split_message(above + named + HEADER + b"\r\n" + BODY)
-    seen = see(
-        Message(Connection(ip=IP, helo="c.example"), Envelope(sender), header),
-        config := Config(trust=Trust(arc_sealers=sealers)),
-    )
-    claims = checks_here.claims(seen, forms(body), config, Slow(ZONE).lookup(), NOW)
+    header = fields(above + named + HEADER)
+    config = Config(trust=Trust(arc_sealers=sealers))
+    seen = see(message(header, Connection(ip=IP, helo="c.example"), sender), config)
+    claims = checks_here.claims(seen, forms(BODY), config, Slow(ZONE).lookup(), NOW)
     assert arrival_of(claims, DOMAIN, True, config.trust, Spam())[0].dmarc == "fail", claims
 
 

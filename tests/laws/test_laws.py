@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import ast
 import itertools
-import json
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,24 +14,18 @@ from hypothesis import strategies as st
 
 from dkimgate import srs
 from dkimgate.config import dkimgate_yaml, yaml_file
-from dkimgate.evidence.gather import facts_of, see
-from dkimgate.facts import DMARC_RESULTS, Arrival, Disposition, Facts, Origin, Outcome, Sign, Spam
-from dkimgate.gate.gate import Gate
-from dkimgate.message.message import Message
+from dkimgate.facts import DMARC_RESULTS, Arrival, Disposition, Facts, Origin, Sign, Spam
 from dkimgate.policy import verdict
 from dkimgate.policy.language.loader import from_document
 from dkimgate.policy.language.model import Policy
 from dkimgate.postfix.way_out import WayOut
 from dkimgate.record import record
-from tests.world.mail import AUTHOR, BORDER, CONFIG, message
+from tests.world.host import Host
+from tests.world.mail import AUTHOR, BORDER, REINJECTED, facts, message
 
 ROOT = Path(__file__).parents[2]
 FAIL = "Authentication-Results: mx.forwarder.example; dmarc=fail header.from=hosted.example\n"
 PASS = "Authentication-Results: mx.forwarder.example; dmarc=pass header.from=hosted.example\n"
-
-
-def _facts(header: str) -> Facts:
-    return facts_of(see(message(header), CONFIG), CONFIG, ["hosted.example"], (False, "lookup"))
 
 
 def _signs_everything(sign: str) -> Policy:
@@ -62,7 +54,7 @@ def test_law_1_no_promotion(origin: Origin, sign: str) -> None:
     for dmarc, spam, author, relay, aligns, spf, unalignable in itertools.product(
         DMARC_RESULTS, SPAM, (None, "hosted.example"), flags, flags, flags, flags
     ):
-        facts = Facts(
+        came = Facts(
             author=author,
             hosted=author,
             origin=origin,
@@ -72,13 +64,13 @@ def test_law_1_no_promotion(origin: Origin, sign: str) -> None:
             spf_passes=spf,
             unalignable=unalignable and spf,
         )
-        reached = verdict.reach(facts, SIGNS_EVERYTHING[sign])
+        reached = verdict.reach(came, SIGNS_EVERYTHING[sign])
         aligned = reached.made is Sign.AUTHOR or (reached.made is Sign.FORWARDER and aligns)
         if origin in (Origin.FORWARDED, Origin.INBOUND) or (origin is Origin.RELAYED and not relay):
             as_spam = spam.flag or not spam.score < 5.0
-            assert not aligned or (dmarc in ("pass", "none") and not as_spam), facts
+            assert not aligned or (dmarc in ("pass", "none") and not as_spam), came
             leaves_by_spf = spf and not reached.unaligned and reached.decision.disposition is Disposition.ACCEPT
-            assert not leaves_by_spf or dmarc in ("pass", "none"), facts
+            assert not leaves_by_spf or dmarc in ("pass", "none"), came
             if dmarc == "pass" and author is not None and not as_spam:
                 assert reached.overruled is None, "it has earned it"
         elif author is not None:
@@ -93,9 +85,9 @@ LINES = ["X-A: b\n", "Received: from a (b [198.51.100.3]) by c with SMTP id 1; x
 def test_law_2_what_hurts_is_believed_from_anyone(lines: list[str], at: int) -> None:
     for hurting in (FAIL, FAIL.replace("mx.forwarder", "anyone"), "Authentication-Results: (broken; dmarc=fail\n"):
         below = "".join([*lines[:at], hurting, *lines[at:]])
-        assert _facts(BORDER + below + AUTHOR).arrival.dmarc == "fail"
+        assert facts(BORDER + below + AUTHOR).arrival.dmarc == "fail"
     spam = "".join([*lines[:at], "X-Spam-Status: Yes, score=14.9 required=3.0\n", *lines[at:]])
-    assert _facts(spam + PASS + BORDER + AUTHOR + "X-Spam-Status: No, score=-9 required=5\n").arrival.spam == Spam(
+    assert facts(spam + PASS + BORDER + AUTHOR + "X-Spam-Status: No, score=-9 required=5\n").arrival.spam == Spam(
         True, 14.9, 3.0
     )
 
@@ -104,20 +96,20 @@ def test_law_2_nothing_that_a_sender_adds_takes_the_edge_off_another_s_fail() ->
     """Neither a lesser evil in our name nor a signature of which our own verifier says no more than `neutral`."""
     upstream = FAIL.replace("mx.forwarder", "anyone").replace("dmarc=fail", "dkim=fail header.d=x.example; dmarc=fail")
     assert (
-        _facts(
+        facts(
             BORDER + "Authentication-Results: mx.forwarder.example; dmarc=permerror\n" + upstream + AUTHOR
         ).arrival.dmarc
         == "fail"
     )
     neutral = "Authentication-Results: mx.forwarder.example; dkim=neutral header.d=y.example\n"
-    assert _facts(neutral + BORDER + upstream + AUTHOR).arrival.dkim == "fail"
-    assert _facts(neutral.replace("neutral", "pass") + BORDER + upstream + AUTHOR).arrival.dkim == "pass"
+    assert facts(neutral + BORDER + upstream + AUTHOR).arrival.dkim == "fail"
+    assert facts(neutral.replace("neutral", "pass") + BORDER + upstream + AUTHOR).arrival.dkim == "pass"
 
 
 @given(st.lists(st.sampled_from([*LINES, PASS, "X-Spam-Status: No, score=-9.9 required=5.0\n"]), max_size=8))
 def test_law_2_what_helps_only_from_us(below: list[str]) -> None:
-    assert _facts(BORDER + "".join(below) + AUTHOR).arrival == _facts(BORDER + AUTHOR).arrival
-    assert _facts(PASS + BORDER + "".join(below) + AUTHOR).arrival.dmarc == "pass"
+    assert facts(BORDER + "".join(below) + AUTHOR).arrival == facts(BORDER + AUTHOR).arrival
+    assert facts(PASS + BORDER + "".join(below) + AUTHOR).arrival.dmarc == "pass"
 
 
 def test_law_3_one_decision() -> None:
@@ -153,31 +145,9 @@ def _calls_decide(node: ast.AST) -> bool:
 
 
 @pytest.fixture
-def loaded(tmp_path: Path) -> Gate:
-    """A gate with a key for hosted.example and the shipped policy."""
-    from cryptography.hazmat.primitives.asymmetric import ed25519
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-    key = ed25519.Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (tmp_path / "key.pem").write_bytes(key)
-    (tmp_path / "key.pem").chmod(0o600)
-    (tmp_path / "policy.yaml").write_text((ROOT / "config" / "policy.yaml").read_text())
-    (tmp_path / "dkimgate.yaml").write_text(
-        "trust: {hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example]}\n"
-        "keys: [{domain: hosted.example, selector: gate, file: key.pem}]\n"
-        "journal: {file: decisions.jsonl}\n"
-    )
-    return Gate.load(tmp_path / "dkimgate.yaml")
-
-
-def _records(loaded: Gate) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in loaded.journal.file.read_text().splitlines()]
-
-
-def _pass(loaded: Gate, arrived: Message) -> Outcome:
-    passage = loaded.judge(arrived)
-    passage.body(b"Hello.\r\n")
-    return passage.end()
+def host(tmp_path: Path) -> Host:
+    """It has a key for hosted.example and the shipped policy."""
+    return Host(tmp_path)
 
 
 STAGES = [
@@ -194,7 +164,7 @@ STAGES = [
 
 @pytest.mark.parametrize(("stage", "doing"), STAGES)
 def test_law_4_in_doubt_unsigned(
-    stage: str, doing: str, loaded: Gate, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    stage: str, doing: str, host: Host, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Whatever fails at a stage: the message leaves unsigned, its record says why, and the next one is signed again. Where nobody knows
     what it is, it leaves by no open door either: it waits."""
@@ -204,11 +174,11 @@ def test_law_4_in_doubt_unsigned(
 
     with monkeypatch.context() as patched:
         patched.setattr(stage, broken)
-        outcome = _pass(loaded, message(AUTHOR))
+        outcome = host.send(AUTHOR)
     expected = Disposition.DEFER if doing == "judging" else Disposition.ACCEPT
     assert (outcome.disposition, outcome.fields) == (expected, ())
-    assert [name for name, _ in _pass(loaded, message(AUTHOR)).fields] == ["DKIM-Signature"]
-    first, second = _records(loaded)
+    assert [name for name, _ in host.send(AUTHOR).fields] == ["DKIM-Signature"]
+    first, second = host.records()
     assert first["error"].startswith(f"{doing}: ZeroDivisionError: injected")
     assert not (first["decision"] and first["decision"]["signatures"])
     assert not (first["departure"] and first["departure"]["dkim_aligned"])
@@ -232,20 +202,16 @@ def test_law_4_what_cannot_be_judged_leaves_by_no_open_door(
     auth: str | None,
     disposition: Disposition,
     rewritten: bool,
-    loaded: Gate,
+    host: Host,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    loaded.config = loaded.config.model_copy(
+    host.gate.config = host.gate.config.model_copy(
         update={"unalign": dkimgate_yaml.Unalign(domain="bounce.forwarder.example", secret_file=Path("-"))}
     )
-    loaded.srs_secrets = srs.Secrets((b"0123456789abcdefghij",))
-    loaded.way_out = WayOut(helos=("mx.forwarder.example",), origins=frozenset({"mx.forwarder.example"}))
+    host.gate.srs_secrets = srs.Secrets((b"0123456789abcdefghij",))
+    host.gate.way_out = WayOut(helos=("mx.forwarder.example",), origins=frozenset({"mx.forwarder.example"}))
     monkeypatch.setattr("dkimgate.policy.verdict.decide", lambda *_: 1 / 0)
-    arrived = message(AUTHOR)
-    arrived = replace(
-        arrived, envelope=replace(arrived.envelope, sender=sender), connection=replace(arrived.connection, auth=auth)
-    )
-    outcome = _pass(loaded, arrived)
+    outcome = host.send(AUTHOR, replace(REINJECTED, auth=auth), sender=sender)
     assert (outcome.disposition, outcome.fields) == (disposition, ())
     assert (outcome.sender or "").endswith("=hosted.example=friend@bounce.forwarder.example") is rewritten
 
@@ -253,70 +219,69 @@ def test_law_4_what_cannot_be_judged_leaves_by_no_open_door(
 @pytest.mark.parametrize("sender", ["", "ceo", "friend@partner.example"])
 @pytest.mark.parametrize("what", ["decide", "see"])
 def test_law_4_what_cannot_be_judged_waits_where_nobody_knows_whether_it_would_pass(
-    what: str, sender: str, loaded: Gate, monkeypatch: pytest.MonkeyPatch
+    what: str, sender: str, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No address, no name in EHLO and nothing of Postfix is known; of an author domain that we hold no key for, too."""
     monkeypatch.setattr(
         {"decide": "dkimgate.policy.verdict.decide", "see": "dkimgate.gate.passage.see"}[what], lambda *_: 1 / 0
     )
-    arrived = message(AUTHOR.replace("hosted.example", "partner.example"))
-    outcome = _pass(loaded, replace(arrived, envelope=replace(arrived.envelope, sender=sender)))
+    outcome = host.send(AUTHOR.replace("hosted.example", "partner.example"), sender=sender)
     assert (outcome.disposition, outcome.fields) == (Disposition.DEFER, ())
 
 
-def test_law_4_what_fails_twice_waits(loaded: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_law_4_what_fails_twice_waits(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message can't be judged, and what then becomes of its envelope can't be found out either."""
     monkeypatch.setattr("dkimgate.policy.verdict.decide", lambda *_: 1 / 0)
     monkeypatch.setattr("dkimgate.message.domains.readings", lambda *_: 1 / 0)
-    outcome = _pass(loaded, message(AUTHOR))
+    outcome = host.send(AUTHOR)
     assert (outcome.disposition, outcome.fields) == (Disposition.DEFER, ())
-    assert len(_records(loaded)) == 1
+    assert len(host.records()) == 1
 
 
-def test_law_4_a_message_whose_record_fails_leaves_unsigned(loaded: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_law_4_a_message_whose_record_fails_leaves_unsigned(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr("dkimgate.record.record._risk", lambda _: 1 / 0)
-        outcome = _pass(loaded, message(AUTHOR))
+        outcome = host.send(AUTHOR)
     assert (outcome.disposition, outcome.fields) == (Disposition.DEFER, ())
-    (written,) = _records(loaded)
+    (written,) = host.records()
     assert written["error"].startswith("recording: ZeroDivisionError")
 
 
-def test_law_4_what_cannot_be_recorded_waits(loaded: Gate) -> None:
-    loaded.journal.file.mkdir()
-    assert _pass(loaded, message(AUTHOR)).disposition is Disposition.DEFER
+def test_law_4_what_cannot_be_recorded_waits(host: Host) -> None:
+    host.gate.journal.file.mkdir()
+    assert host.send(AUTHOR).disposition is Disposition.DEFER
 
 
-def test_law_4_what_cannot_be_recorded_goes_on_unsigned(loaded: Gate) -> None:
+def test_law_4_what_cannot_be_recorded_goes_on_unsigned(host: Host) -> None:
     """Where the operator has chosen `on_failure: continue`."""
-    loaded.config = loaded.config.model_copy(
-        update={"journal": loaded.config.journal.model_copy(update={"on_failure": "continue"})}
+    host.gate.config = host.gate.config.model_copy(
+        update={"journal": host.gate.config.journal.model_copy(update={"on_failure": "continue"})}
     )
-    loaded.journal.file.mkdir()
-    outcome = _pass(loaded, message(AUTHOR))
+    host.gate.journal.file.mkdir()
+    outcome = host.send(AUTHOR)
     assert (outcome.disposition, outcome.fields) == (Disposition.ACCEPT, ())
 
 
-def test_law_5_one_message_one_record(loaded: Gate) -> None:
+def test_law_5_one_message_one_record(host: Host) -> None:
     """Signed, refused, given up, with an error: one record each, there before the verdict."""
     for header in (AUTHOR, FAIL + BORDER + AUTHOR, "", "From: a@b.example\nFrom: c@d.example\n"):
-        before = len(_records(loaded)) if loaded.journal.file.exists() else 0
-        _pass(loaded, message(header))
-        assert len(_records(loaded)) == before + 1
-    loaded.judge(message(AUTHOR)).abort("the client hung up")
-    last = _records(loaded)[-1]
-    assert len(_records(loaded)) == 5
+        before = len(host.records())
+        host.send(header)
+        assert len(host.records()) == before + 1
+    host.gate.judge(message(AUTHOR)).abort("the client hung up")
+    last = host.records()[-1]
+    assert len(host.records()) == 5
     assert last["error"] == "aborted: the client hung up"
     assert last["decision"]["signatures"] == []
 
 
-def test_law_5_a_record_can_be_decided_again(loaded: Gate) -> None:
+def test_law_5_a_record_can_be_decided_again(host: Host) -> None:
     from dkimgate.policy.decide import decide
 
     for header in (AUTHOR, FAIL + BORDER + AUTHOR, PASS + BORDER + AUTHOR + "X-Spam-Status: Yes, score=7 required=5\n"):
-        _pass(loaded, message(header))
-        written = _records(loaded)[-1]
-        again = decide(record.facts_of(record.read(written)), loaded.policy)
+        host.send(header)
+        written = host.records()[-1]
+        again = decide(record.facts_of(record.read(written)), host.gate.policy)
         assert (again.rule, again.sign.value, again.risk.score) == (
             written["decision"]["rule"],
             written["decision"]["sign"],

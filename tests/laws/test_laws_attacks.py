@@ -13,14 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dkimgate.config.dkimgate_yaml import Config
-from dkimgate.evidence.gather import facts_of, see
-from dkimgate.facts import Facts, Sign
+from dkimgate.facts import Sign
 from dkimgate.message.message import Connection
 from dkimgate.policy import guard
 from dkimgate.policy.decide import decide
 from dkimgate.policy.language import loader
 from dkimgate.policy.language.model import Policy, Rule
-from tests.world.mail import AUTHOR, BORDER, CONFIG, OUTSIDE, REINJECTED, message
+from tests.world.mail import AUTHOR, BORDER, CONFIG, OUTSIDE, REINJECTED, facts
 
 SHIPPED = loader.load(Path(__file__).parents[2] / "config" / "policy.yaml")
 CARELESS = Policy(default=Rule("default", sign=Sign.AUTHOR))
@@ -30,10 +29,6 @@ OUR_FAIL = "Authentication-Results: mx.forwarder.example; dmarc=fail (p=none dis
 OUR_DKIM = "Authentication-Results: mx.forwarder.example; dkim=none\n"
 SPAM = "X-Spam-Status: Yes, score=14.9 required=3.0 tests=A,\n autolearn=no\n"
 PASS = "mx.forwarder.example; dmarc=pass header.from=hosted.example"
-
-
-def facts(header: str, connection: Connection = REINJECTED, config: Config = CONFIG) -> Facts:
-    return facts_of(see(message(header, connection), config), config, ["hosted.example"], (False, "lookup"))
 
 
 def signed(header: str, connection: Connection = REINJECTED, config: Config = CONFIG) -> list[str]:

@@ -7,12 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dkimgate.config.dkimgate_yaml import Config
-from dkimgate.evidence.gather import facts_of, see
-from dkimgate.facts import Facts, Standing
+from dkimgate.facts import Standing
 from dkimgate.message.message import Connection
 from dkimgate.spf.check import RESULTS
 from dkimgate.spf.received_spf import read
-from tests.world.mail import AUTHOR, BORDER, CONFIG, OUTSIDE, REINJECTED, message
+from tests.world.mail import AUTHOR, BORDER, CONFIG, OUTSIDE, REINJECTED, facts
 
 FIELDS = [
     # value, result, receiver, envelope sender
@@ -90,10 +89,6 @@ def test_any_text_can_be_read(text: str) -> None:
     assert found is None or found.result in RESULTS
 
 
-def _facts(header: str, connection: Connection = REINJECTED, settings: Config = CONFIG) -> Facts:
-    return facts_of(see(message(header, connection), settings), settings, ["hosted.example"], (False, "lookup"))
-
-
 PASS = (
     "Received-SPF: Pass (x) client-ip=192.0.2.66; envelope-from=friend@hosted.example; receiver=mx.forwarder.example\n"
 )
@@ -109,10 +104,10 @@ STRIPPING = Config(trust=CONFIG.trust.model_copy(update={"border_strips_forgerie
 @pytest.mark.parametrize("settings", [CONFIG, STRIPPING])
 @pytest.mark.parametrize("connection", [REINJECTED, OUTSIDE])
 def test_a_pass_helps_nowhere(header: str, settings: Config, connection: Connection) -> None:
-    facts = _facts(header, connection, settings)
-    assert facts.arrival.spf == "none"
-    assert not facts.arrival.aligned
-    assert {claim.standing for claim in facts.claims if claim.field == "Received-SPF"} == {Standing.UPSTREAM}
+    found = facts(header, connection, settings)
+    assert found.arrival.spf == "none"
+    assert not found.arrival.aligned
+    assert {claim.standing for claim in found.claims if claim.field == "Received-SPF"} == {Standing.UPSTREAM}
 
 
 @pytest.mark.parametrize(
@@ -129,11 +124,11 @@ def test_a_pass_helps_nowhere(header: str, settings: Config, connection: Connect
 def test_what_hurts_counts_wherever_it_stands(word: str, expected: str) -> None:
     field = f"Received-SPF: {word} (x) receiver=mx.elsewhere.example; client-ip=192.0.2.66\n"
     for header in (field + BORDER + AUTHOR, BORDER + field + AUTHOR, BORDER + AUTHOR + field):
-        facts = _facts(header)
-        assert facts.arrival.spf == expected
-        assert [(c.method, c.by, c.field) for c in facts.claims] == [("spf", "mx.elsewhere.example", "Received-SPF")]
+        found = facts(header)
+        assert found.arrival.spf == expected
+        assert [(c.method, c.by, c.field) for c in found.claims] == [("spf", "mx.elsewhere.example", "Received-SPF")]
 
 
 def test_our_own_result_goes_ahead_of_a_field_that_anybody_writes() -> None:
-    assert _facts(OURS.format("pass") + BORDER + "Received-SPF: fail (x)\n" + AUTHOR).arrival.spf == "pass"
-    assert _facts(OURS.format("fail") + BORDER + PASS + AUTHOR).arrival.spf == "fail"
+    assert facts(OURS.format("pass") + BORDER + "Received-SPF: fail (x)\n" + AUTHOR).arrival.spf == "pass"
+    assert facts(OURS.format("fail") + BORDER + PASS + AUTHOR).arrival.spf == "fail"

@@ -190,6 +190,8 @@ class Host:
 
     def records(self) -> list[dict[str, Any]]:
         """Every record so far."""
+        if not self.gate.journal.file.exists():
+            return []
         return [json.loads(line) for line in self.gate.journal.file.read_text().splitlines()]
 
     @property

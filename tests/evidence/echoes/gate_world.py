@@ -6,24 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dkimgate.config import yaml_file
 from dkimgate.facts import Assessment
-from dkimgate.gate.gate import Gate
-from dkimgate.message.message import Connection, Envelope, HeaderField, Message
-from dkimgate.policy.language import loader
-from dkimgate.policy.language.model import Policy
+from dkimgate.message.message import Connection, Message
 from dkimgate.policy.verdict import reach
 from tests.evidence.echoes import zone
 from tests.evidence.echoes.table import Row
-from tests.world.dns import FakeResolver
-from tests.world.keys import pem
+from tests.world.host import SIGNS_EVERYTHING, Host, policy
+from tests.world.keys import BODY
+from tests.world.mail import REINJECTED, message
 
-CONFIG = Path(__file__).parents[3] / "config"
 NOW = 1_800_000_000.0
-BODY = b"Hello,\r\nlunch at one?\r\n"
-CARELESS = "version: 1\nrules: [{name: everything, when: {risk: '>= 0'}, sign: author}]\ndefault: {sign: author}\n"
-"""No daemon starts with it; here it shows what the guard is worth alone."""
-REINJECTED = Connection(ip="127.0.0.1", name="localhost", daemon=zone.OURS)
 AUTHORS = (
     "good.example",
     "news.good.example",
@@ -48,25 +40,24 @@ class _Everything(frozenset[str]):
         return True
 
 
-class Host:
-    """A gate in these settings. `dns`: it has the zone of the cases, else every question fails."""
+class Verified(Host):
+    """A host in these settings. `dns`: it has the zone of the cases, else every question fails."""
 
     def __init__(self, folder: Path, verify: str, strips: bool, dns: bool = False) -> None:
-        (folder / "key.pem").write_bytes(pem())
-        (folder / "key.pem").chmod(0o600)
         keys = ", ".join(f"{{domain: {domain}, selector: gate, file: key.pem}}" for domain in AUTHORS)
-        (folder / "dkimgate.yaml").write_text(
-            f"trust: {{hosts: [{zone.OURS}], networks: [127.0.0.0/8], authserv_ids: [{zone.OURS}], border_strips_forgeries: {str(strips).lower()}}}\n"
-            f"keys: [{keys}]\npolicy: {CONFIG / 'policy.yaml'}\nverify: {{when: {verify}}}\njournal: {{file: decisions.jsonl}}\n"
+        super().__init__(
+            folder,
+            f"trust: {{networks: [127.0.0.0/8], border_strips_forgeries: {str(strips).lower()}}}\n"
+            f"keys: [{keys}]\nverify: {{when: {verify}}}\n",
+            zone=zone.answers() if dns else {},
+            failing=() if dns else _Everything(),
+            now=NOW,
         )
-        self.engine = Gate.load(folder / "dkimgate.yaml")
-        self.engine.resolver = FakeResolver(zone.answers() if dns else {}, frozenset() if dns else _Everything())  # type: ignore[assignment]
-        self.engine.now = lambda: NOW
-        self._careless: Policy = loader.from_document(yaml_file.parse(CARELESS, folder / "careless.yaml"))
+        self._careless = policy(SIGNS_EVERYTHING)
 
     def assess(self, message: Message) -> Assessment:
         """What is found and decided."""
-        return self.engine.assess(message, BODY)
+        return self.gate.assess(message, BODY)
 
     def signs(self, assessment: Assessment) -> bool:
         """Does it sign for the author, by the shipped policy or by one that would sign everything?"""
@@ -80,8 +71,8 @@ def ways(row: Row) -> Iterator[Way]:
         border = next(at for at, field in enumerate(header) if field.key == "received")
         client = Connection(ip=row.client, name="client.attacker.example", helo=row.helo)
         # inbound, Postfix hides its own Received field
-        yield Way(f"{wiring}, inbound", row.case, _message(header[:border] + header[border + 1 :], row.sender, client))
-        yield Way(f"{wiring}, handed in again", row.case, _message(header, row.return_path, REINJECTED))
+        yield Way(f"{wiring}, inbound", row.case, message(header[:border] + header[border + 1 :], client, row.sender))
+        yield Way(f"{wiring}, handed in again", row.case, message(header, REINJECTED, row.return_path))
 
 
 def without_evidence(way: Way) -> Way:
@@ -89,7 +80,3 @@ def without_evidence(way: Way) -> Way:
     bare = tuple(field for field in way.message.header if field.key not in ("dkim-signature", "return-path"))
     envelope = replace(way.message.envelope, sender="list-owner@forwarder.example")
     return Way(f"{way.name}, without evidence", way.row, replace(way.message, header=bare, envelope=envelope))
-
-
-def _message(header: tuple[HeaderField, ...], sender: str, connection: Connection) -> Message:
-    return Message(connection, Envelope(sender, ("someone@receiver.example",)), header, "4F2A")

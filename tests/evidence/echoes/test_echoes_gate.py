@@ -11,7 +11,8 @@ import pytest
 
 from dkimgate.message import domains
 from tests.evidence.echoes import table, zone
-from tests.evidence.echoes.gate_world import REINJECTED, Host, Way, ways, without_evidence
+from tests.evidence.echoes.gate_world import Verified, Way, ways, without_evidence
+from tests.world.mail import REINJECTED
 
 SETTINGS = [
     *product(("missing", "always"), (False, True), (False, True)),
@@ -23,7 +24,7 @@ SETTINGS = [
 @pytest.mark.parametrize("strips", [False, True])
 def test_a_forger_gains_nothing_by_what_our_verifiers_repeat(strips: bool, tmp_path: Path) -> None:
     """Where our verifiers alone are asked, and a program in between has removed what shows that their words are odd."""
-    host = Host(tmp_path, "never", strips)
+    host = Verified(tmp_path, "never", strips)
     assert [
         gain for row in _forgeries(strips) for way in ways(row) if (gain := _gain(host, without_evidence(way)))
     ] == []
@@ -32,7 +33,7 @@ def test_a_forger_gains_nothing_by_what_our_verifiers_repeat(strips: bool, tmp_p
 @pytest.mark.heavy
 @pytest.mark.parametrize(("verify", "strips", "dns"), SETTINGS)
 def test_a_forger_gains_nothing_in_any_setting(verify: str, strips: bool, dns: bool, tmp_path: Path) -> None:
-    host = Host(tmp_path, verify, strips, dns)
+    host = Verified(tmp_path, verify, strips, dns)
     assert [gain for row in _forgeries(strips) for way in ways(row) if (gain := _gain(host, way))] == []
 
 
@@ -43,7 +44,7 @@ def _forgeries(strips: bool) -> Iterator[table.Row]:
             yield row
 
 
-def _gain(host: Host, way: Way) -> str | None:
+def _gain(host: Verified, way: Way) -> str | None:
     """What a message has gained that bears the forged domain, or no single author."""
     found = host.assess(way.message)
     facts = found.facts
@@ -58,7 +59,7 @@ def _gain(host: Host, way: Way) -> str | None:
 @pytest.mark.parametrize("strips", [False, True])
 def test_an_honest_pass_is_believed(strips: bool, tmp_path: Path) -> None:
     """Where SPF passes for the very author domain, nothing has to be checked again."""
-    host = Host(tmp_path, "never", strips)
+    host = Verified(tmp_path, "never", strips)
     seen, lost = 0, []
     for way in _honest(strips):
         seen += 1
