@@ -10,9 +10,9 @@ import pytest
 
 from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.config.problem import Problem
-from dkimgate.daemon import session as module
 from dkimgate.daemon.session import ACTIONS, Session
 from dkimgate.facts import Disposition, Outcome
+from dkimgate.message import limits
 from dkimgate.message.message import Message
 from dkimgate.srs import NotRestored
 
@@ -236,9 +236,9 @@ def test_mta_that_eats_the_leading_space() -> None:
     assert ("addheader", "DKIM-Signature", "v=1", 0) in mta.calls
 
 
-@pytest.mark.parametrize(("limit", "value"), [("MAX_HEADER_FIELDS", 3), ("MAX_HEADER_BYTES", 35)])
+@pytest.mark.parametrize(("limit", "value"), [("MOST_FIELDS", 3), ("MOST_OCTETS", 35)])
 def test_absurd_header_is_cut_off_and_said(monkeypatch: pytest.MonkeyPatch, limit: str, value: int) -> None:
-    monkeypatch.setattr(module, limit, value)
+    monkeypatch.setattr(limits, limit, value)
     gate, mta = Gate(), MTA()
     session = opened(gate, mta)
     assert passed(session, mta, header=(("X-A", b" 1234567"),) * 10) == Milter.ACCEPT
@@ -250,7 +250,7 @@ def test_absurd_header_is_cut_off_and_said(monkeypatch: pytest.MonkeyPatch, limi
 
 def test_small_field_behind_one_that_was_too_much_is_not_collected(monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise a sender could choose which fields we see."""
-    monkeypatch.setattr(module, "MAX_HEADER_BYTES", 100)
+    monkeypatch.setattr(limits, "MOST_OCTETS", 100)
     gate, mta = Gate(), MTA()
     passed(opened(gate, mta), mta, header=(("X-Long", b"x" * 200), ("From", b" a@hosted.example")))
     assert gate.messages[0].header == ()

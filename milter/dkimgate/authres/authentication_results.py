@@ -9,10 +9,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from dkimgate.authres import methods
 from dkimgate.authres.quoting import without_inner_comments
 
 MAX_LENGTH = 8192
 """A field longer than this is not read for what helps."""
+
+LONGEST_READ = 32_768
+"""Characters of a field that is read at all: Gmail refuses mail with a longer one, except To, Cc and References. Behind
+that it counts as the worst that it could say, so that nobody hides a `fail` there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +66,16 @@ _HURTS = re.compile(
 )
 
 
+_WORST = tuple(Result(method, "fail") for method in methods.RESULTS)
+
+
 def hurting(text: str) -> tuple[Result, ...]:
-    """Every bad result that stands anywhere in the text, quotes and comments and broken grammar notwithstanding."""
+    """Every bad result that stands anywhere in the text, quotes and comments and broken grammar notwithstanding.
+
+    A text of more than LONGEST_READ characters is not read: each method failed, for all that anybody knows.
+    """
+    if len(text) > LONGEST_READ:
+        return _WORST
     text = text.replace("\0", "")
     found = _HURTS.findall(text)
     if "(" in text:

@@ -7,6 +7,7 @@ import ipaddress
 from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
 
+from dkimgate.message.limits import Collected
 from dkimgate.message.message import Connection, Envelope, Message, split_message
 
 
@@ -19,15 +20,17 @@ def connection(client: str | None, helo: str | None, auth: str | None) -> Connec
 
 
 def message_of(raw: bytes, session: Connection, sender: str | None, recipients: Sequence[str]) -> tuple[Message, bytes]:
-    """A stored message and its body, with CRLF line ends. Without `sender` its Return-Path counts. Raises ValueError
-    for what does not begin with a header field."""
+    """A stored message, its header within the bounds of the daemon, and its body, with CRLF line ends. Without `sender`
+    its Return-Path counts. Raises ValueError for what does not begin with a header field."""
     header, body = split_message(raw)
     if not header:
         raise ValueError("this does not begin with a header field, so it is not a message")
     if sender is None:
         returns = [field.text for field in header if field.key == "return-path"]
         sender = returns[0] if returns else ""
-    return Message(session, Envelope(sender.strip("<>"), tuple(recipients)), header), body
+    kept = Collected(header)
+    envelope = Envelope(sender.strip("<>"), tuple(recipients))
+    return Message(session, envelope, tuple(kept.fields), problem=kept.problem), body
 
 
 def arrived(message: Message) -> float | None:

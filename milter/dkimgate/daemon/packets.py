@@ -12,8 +12,8 @@ each."""
 
 LARGEST = 16 * 1024 * 1024
 """Octets that it takes here. Postfix sends fields of up to header_size_limit (102,400) whatever the milter negotiates.
-More than is kept of a header (MAX_HEADER_BYTES), so that a header beyond that is judged as one that could not be
-read."""
+More than is kept of a header (message.limits.MOST_OCTETS), so that a header beyond that is judged as one that could
+not be read."""
 
 MARGIN = 2_535
 """Octets by which a packet may be longer than header_size_limit: Postfix looks at that before it appends a line

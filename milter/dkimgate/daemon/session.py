@@ -14,12 +14,9 @@ from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.config.problem import Problem
 from dkimgate.facts import Disposition, Outcome
 from dkimgate.log import Level, describe, log
+from dkimgate.message.limits import Collected
 from dkimgate.message.message import Connection, Envelope, HeaderField, Message
 from dkimgate.srs import NotRestored
-
-MAX_HEADER_BYTES = 4 * 1024 * 1024
-MAX_HEADER_FIELDS = 20_000
-"""What is collected of a header. Postfix takes no more than header_size_limit a field, but any number of fields."""
 
 ACTIONS: int = Milter.ADDHDRS | Milter.CHGHDRS | Milter.CHGFROM | Milter.QUARANTINE | Milter.SETSYMLIST
 """What this milter may ask of the MTA."""
@@ -116,9 +113,7 @@ class Session:
         self._sender = ""
         self._auth: str | None = None
         self._recipients: list[str] = []
-        self._header: list[HeaderField] = []
-        self._header_bytes = 0
-        self._problem: str | None = None
+        self._header = Collected()
         self._passage: Passage | None = None
         self._broken = False
 
@@ -158,16 +153,11 @@ class Session:
         return self._go_on("envrcpt")
 
     def header(self, _context: Context, name: str, value: bytes) -> int:
-        """One header field. Behind the limits nothing is kept: the message goes on, unsigned."""
-        self._header_bytes += len(name) + len(value)
-        if self._header_bytes > MAX_HEADER_BYTES:
-            self._problem = f"the header has more than {MAX_HEADER_BYTES} bytes"
-        elif len(self._header) >= MAX_HEADER_FIELDS:
-            self._problem = f"the header has more than {MAX_HEADER_FIELDS} fields"
-        elif self._problem is None:
+        """One header field. Behind the bounds nothing is kept: the message goes on, unsigned."""
+        if self._header.problem is None:
             # Without the option the MTA has eaten the one space that nearly every value begins with.
             space = b"" if self._options & Milter.P_HDR_LEADSPC else b" "
-            self._header.append(HeaderField(name.encode("utf-8", "surrogateescape"), space + value))
+            self._header.add(HeaderField(name.encode("utf-8", "surrogateescape"), space + value))
         return self._go_on("header")
 
     def eoh(self, context: Context) -> int:
@@ -189,7 +179,7 @@ class Session:
             self._forget()
             return _refuse(context, "451", "4.3.0", _TRY_AGAIN)
         outcome = self._begin(context).end()
-        header = self._header
+        header = self._header.fields
         self._forget()
         return self._apply(context, outcome, header)
 
@@ -229,9 +219,9 @@ class Session:
                 Message(
                     connection=replace(self._connection, auth=self._auth),
                     envelope=Envelope(self._sender, tuple(self._recipients)),
-                    header=tuple(self._header),
+                    header=tuple(self._header.fields),
                     queue_id=_macro(context, "i"),
-                    problem=self._problem,
+                    problem=self._header.problem,
                     role=self._role,
                 )
             )
