@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dkimgate.dkim.signature import LONGEST_FIELD, SKEW, Refused, acceptable, claimed_domain, read, without_signature
+from dkimgate.dkim import tag_list
+from dkimgate.dkim.signature import SKEW, Refused, acceptable, claimed_domain, read, without_signature
 from dkimgate.dkim.verify import MOST_READ, check_signatures
 from dkimgate.message.message import split_message
 from tests.world.dns import FakeResolver
@@ -91,7 +92,7 @@ def test_what_a_tag_cannot_say(tags: dict[str, str], result: str) -> None:
 def test_the_longest_domain_and_field() -> None:
     longest = ".".join(["a" * 62] * 4) + ".a"
     assert (len(longest), claimed_domain(b"d=" + longest.encode())) == (253, longest)
-    for length, domain in ((LONGEST_FIELD, "a.example"), (LONGEST_FIELD + 1, None)):
+    for length, domain in ((tag_list.LONGEST, "a.example"), (tag_list.LONGEST + 1, None)):
         assert claimed_domain(b"d=a.example; z=" + b"x" * (length - 15)) == domain
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dkimgate.dkim.tag_list import Invalid, loose, strict
+from dkimgate.dkim.tag_list import LONGEST, MOST_TAGS, Invalid, loose, strict
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from dkimgate.dkim.tag_list import Invalid, loose, strict
 )
 def test_what_is_valid(value: bytes, tags: dict[str, str]) -> None:
     assert {name: tag.text for name, tag in strict(value).items()} == tags
-    assert [(tag.name, tag.text) for tag in loose(value)] == [*tags.items()]
+    assert [(tag.name, tag.text) for tag in loose(value) or ()] == [*tags.items()]
 
 
 @pytest.mark.parametrize(
@@ -54,12 +54,31 @@ def test_a_value_that_is_no_text() -> None:
         assert strict(b"v=\xff")["v"].text
 
 
+@pytest.mark.parametrize(
+    ("value", "is_read"),
+    [
+        (b"n=" + b"x" * (LONGEST - 2), True),
+        (b"n=" + b"x" * (LONGEST - 1), False),
+        (b"".join(b"a%d=1;" % number for number in range(MOST_TAGS)), True),
+        (b"".join(b"a%d=1;" % number for number in range(MOST_TAGS + 1)), False),
+        (b";" * (MOST_TAGS + 1), False),
+    ],
+)
+def test_nobody_takes_apart_more_than_honest_lists_have(value: bytes, is_read: bool) -> None:
+    assert (loose(value) is not None) == is_read
+    if not is_read:
+        with pytest.raises(Invalid, match="than"):
+            strict(value)
+    else:
+        strict(value)
+
+
 parts = st.lists(st.binary(max_size=20), max_size=6).map(b";".join)
 
 
 @given(parts | st.binary(max_size=80))
 def test_every_tag_stands_where_it_says(value: bytes) -> None:
-    for tag in loose(value):
+    for tag in loose(value) or ():
         assert value[tag.start : tag.end].strip(b" \t\r\n") == tag.value
         assert value[tag.start - 1 : tag.start] == b"="
     try:

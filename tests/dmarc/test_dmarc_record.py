@@ -118,3 +118,17 @@ def test_a_bad_policy_without_an_address_for_reports_is_no_policy(text: str) -> 
     record = parse(text.encode())
     assert record is not None
     assert record.problem is None and record.no_policy is not None
+
+
+@pytest.mark.parametrize("filler", ["; a=b", ";", " ", "; rua=mailto:a@b.example", "; p=none"])
+def test_a_record_beyond_all_bounds_gives_no_policy_and_no_pass(filler: str) -> None:
+    record = parse(("v=DMARC1; p=none" + filler * 4096)[:65_000].encode())
+    assert record is not None
+    assert record.problem is not None
+
+
+def test_a_record_with_many_addresses_is_read() -> None:
+    addresses = ",".join(f"mailto:reports{number}@collector.example" for number in range(50))
+    assert parse(f"v=DMARC1; p=reject; rua={addresses}; ruf={addresses}".encode()) == Record(
+        policy="reject", reports=True
+    )

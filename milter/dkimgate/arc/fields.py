@@ -17,9 +17,6 @@ from dkimgate.dkim.tag_list import Tag
 from dkimgate.message import domains
 from dkimgate.message.message import HeaderField
 
-LONGEST_SIGNATURE = 16_384
-"""Octets of a seal or message signature that are read at all: several times what a long `h=` takes."""
-
 RESULTS = "arc-authentication-results"
 MESSAGE_SIGNATURE = "arc-message-signature"
 SEAL = "arc-seal"
@@ -125,8 +122,6 @@ def _located(position: int, field: HeaderField) -> tuple[int, Located]:
         if instance is None:
             raise Broken("it does not begin with i= and a number from 1 to 50")
         return instance, Located(position, field, {}, text)
-    if len(field.value) > LONGEST_SIGNATURE:
-        raise Broken(f"it is longer than {LONGEST_SIGNATURE} octets")
     located = Located(position, field, tags_of(field.value))
     return _instance(located["i"]), located
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 
-_INNER_COMMENT = re.compile(r"\((?:[^()\\]++|\\.)*+(\)?)")
+# what is not closed, as much of it as stands in a row, at once: each match costs a call
+_INNER_COMMENT = re.compile(r"(?:\((?:[^()\\]++|\\.)*+(?!\)))++|\((?:[^()\\]++|\\.)*+(\))")
 _QUOTED = re.compile(r'"(?:[^"\\]++|\\.)*+("?)')
 
 

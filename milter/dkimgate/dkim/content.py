@@ -15,6 +15,9 @@ from dkimgate.dkim.canonical import BodyForm, BodyForms, relaxed_field
 from dkimgate.dkim.signature import without_signature
 from dkimgate.message.message import HeaderField
 
+MOST_READ = 200
+"""Signatures of a message that are looked at; an ARC chain has 50 (RFC 8617 section 4.2.1)."""
+
 SIGNATURES = ("dkim-signature", "arc-message-signature")
 """The fields that a body is compared with."""
 
@@ -22,12 +25,13 @@ SIGNATURES = ("dkim-signature", "arc-message-signature")
 def asks_simple(header: Sequence[HeaderField]) -> bool:
     """May a signature in the header want the simple form of the body? Those that say `c=.../relaxed` don't; in doubt it
     does."""
-    return any(not _is_relaxed(field.value) for field in header if field.key in SIGNATURES)
+    values = [field.value for field in header if field.key in SIGNATURES]
+    return len(values) > MOST_READ or any(not _is_relaxed(value) for value in values)
 
 
 def _is_relaxed(value: bytes) -> bool:
-    """The first c= says so; a second one makes the field invalid."""
-    forms = next((tag.value for tag in tag_list.loose(value) if tag.name == "c"), b"")
+    """The first c= says so; a second one makes the field invalid, and so does more of it than anybody reads."""
+    forms = next((tag.value for tag in tag_list.loose(value) or () if tag.name == "c"), b"")
     return forms.lower().endswith(b"/relaxed")
 
 

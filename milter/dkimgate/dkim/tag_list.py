@@ -1,7 +1,7 @@
 """Lists of tag=value (RFC 6376 section 3.2): the one grammar of DKIM signatures and keys, of ARC, and of DMARC records.
 
 Who verifies reads a list strictly: what two readers may read in two ways is invalid. Who looks for what hurts, or only
-for a hint, reads it loosely.
+for a hint, reads it loosely. A list beyond the bounds is taken apart by neither.
 """
 
 from __future__ import annotations
@@ -10,6 +10,12 @@ import re
 from dataclasses import dataclass
 
 WHITE = b" \t\r\n"
+
+LONGEST = 16_384
+"""Octets of a list that is read at all; a signature of an 8192-bit key takes 1,400."""
+
+MOST_TAGS = 100
+"""Tags of a list that is read at all; the RFCs have 13 for a signature."""
 
 _NAME = re.compile(rb"[A-Za-z][A-Za-z0-9_]*")
 
@@ -38,7 +44,10 @@ class Tag:
 
 
 def strict(value: bytes) -> dict[str, Tag]:
-    """The tags by name, in order. Raises Invalid at a part that is no tag=value, and at a tag that stands twice."""
+    """The tags by name, in order. Raises Invalid at a part that is no tag=value, at a tag that stands twice, and for a
+    list beyond the bounds."""
+    if (problem := beyond(value)) is not None:
+        raise Invalid(problem)
     tags: dict[str, Tag] = {}
     for part, tag in _parts(value):
         if tag is None or not _NAME.fullmatch(tag.name.encode()):
@@ -49,9 +58,19 @@ def strict(value: bytes) -> dict[str, Tag]:
     return tags
 
 
-def loose(value: bytes) -> list[Tag]:
-    """Every part that has an equals sign, in order, whatever its name. Never raises."""
+def loose(value: bytes) -> list[Tag] | None:
+    """Every part that has an equals sign, in order, whatever its name. None for a list beyond the bounds: it may say
+    anything. Never raises."""
+    if beyond(value) is not None:
+        return None
     return [tag for _, tag in _parts(value) if tag is not None]
+
+
+def beyond(value: bytes) -> str | None:
+    """By which of the bounds a list is not read, or None."""
+    if len(value) > LONGEST:
+        return f"longer than {LONGEST} octets"
+    return f"more than {MOST_TAGS} tags" if value.count(b";") > MOST_TAGS else None
 
 
 def words(text: str) -> list[str]:

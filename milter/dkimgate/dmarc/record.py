@@ -3,6 +3,8 @@ anybody."""
 
 from __future__ import annotations
 
+import functools
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,9 +14,12 @@ from dkimgate.dkim import tag_list
 POLICIES = ("none", "quarantine", "reject")
 """From lax to strict."""
 
-_VERSION = re.compile(rb"[ \t]*v[ \t]*=[ \t]*DMARC1[ \t]*(?:;|$)", re.IGNORECASE)
+_VERSION = re.compile(rb"[ \t]*+v[ \t]*+=[ \t]*+DMARC1[ \t]*+(?:;|$)", re.IGNORECASE)
 MENTION = re.compile(rb"DMARC1(?![0-9])")
 """What speaks of DMARC, and may be a record to somebody. Readers agree that the version is case-sensitive."""
+
+LONGEST = 4096
+"""Octets of a record that is taken apart; an honest one has two hundred."""
 
 _EXACT_VERSION = b"DMARC1"
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s,!;]+(?:![0-9]+[kmgtKMGT]?)?")
@@ -46,8 +51,9 @@ class Record:
 
 
 def records(texts: Iterable[bytes]) -> list[Record]:
-    """The records among the TXT records of one name: those of another kind don't count."""
-    return [record for record in map(parse, texts) if record is not None]
+    """The records among the TXT records of one name, two at most, for more than one are none: those of another kind
+    don't count."""
+    return list(itertools.islice((record for record in map(parse, texts) if record is not None), 2))
 
 
 def parse(text: bytes) -> Record | None:
@@ -55,13 +61,21 @@ def parse(text: bytes) -> Record | None:
 
     The version must stand first and is case-sensitive. Unknown tags, parts that are no tag, and bad values of adkim,
     aspf, psd and t are as if they were not there (section 4.8). A tag twice has two readers (section 3.2 of RFC 6376
-    calls such a list invalid), so no policy is taken from it.
+    calls such a list invalid), so no policy is taken from it; nor is one from a record that is too long.
     """
     if not _VERSION.match(text) or text.split(b"=", 1)[1].split(b";", 1)[0].strip(b" \t") != _EXACT_VERSION:
         return None
+    return _parsed(text) if len(text) <= LONGEST else Record(problem=f"it has more than {LONGEST} octets")
+
+
+@functools.lru_cache(maxsize=256)  # one message asks for the same record up to ten times
+def _parsed(text: bytes) -> Record:
+    found = tag_list.loose(text)
+    if found is None:
+        return Record(problem=f"it has more than {tag_list.MOST_TAGS} tags")
     tags: dict[str, str] = {}
     twice: str | None = None
-    for tag in tag_list.loose(text):
+    for tag in found:
         name = tag.name.lower()
         if name in _KNOWN:
             twice = name if name in tags else twice

@@ -20,6 +20,9 @@ from dkimgate.message.message import Message
 
 _MAX_LENGTH = 4000  # of a recipient or path field; a longer one says nothing
 
+MOST_SIGNATURES = 100
+"""DKIM-Signature fields that are looked at; an honest message has a handful."""
+
 _MOST_PATHS = 10  # Return-Path fields; each delivery on the way may have left one
 
 _MAX_NESTED = 50  # comments and groups: getaddresses() recurses into nested ones
@@ -43,7 +46,10 @@ def signs_of(
     since the epoch."""
     identifier = message_id(message)
     date = _date(message)
-    signatures = [_tags(field.value) for field in message.fields("dkim-signature")]
+    fields = message.fields("dkim-signature")
+    read = [_tags(field.value) for field in fields[:MOST_SIGNATURES]]
+    signatures = [tags for tags in read if tags is not None]
+    unread = len(signatures) < len(fields)  # they may be anything: what hurts is taken as found
     aligned = _any_aligned(signatures, author)
     return HeaderSigns(
         from_equals_to=_from_equals_to(message, author),
@@ -57,10 +63,10 @@ def signs_of(
         recipients_malformed=_recipients_malformed(message),
         repeated_singletons=_repeated_singletons(message),
         no_received=outside and not message.fields("received"),
-        third_party_signature_only=bool(signatures) and author.domain is not None and not aligned,
-        aligned_signature=aligned,
-        expired_signature=now is not None and any(_expired(tags, now) for tags in signatures),
-        limited_signature=any("l" in tags for tags in signatures),
+        third_party_signature_only=bool(fields) and author.domain is not None and not aligned,
+        aligned_signature=author.domain is not None and (aligned or unread),
+        expired_signature=now is not None and (unread or any(_expired(tags, now) for tags in signatures)),
+        limited_signature=unread or any("l" in tags for tags in signatures),
     )
 
 
@@ -170,10 +176,14 @@ def _repeated_singletons(message: Message) -> bool:
     return any(counts[key] > 1 for key in _SINGLETONS)
 
 
-def _tags(value: bytes) -> dict[str, str]:
-    """The tags of a DKIM signature without white space; of one that is there twice, the first."""
+def _tags(value: bytes) -> dict[str, str] | None:
+    """The tags of a DKIM signature without white space; of one that is there twice, the first. None where nobody takes
+    it apart."""
+    found = tag_list.loose(value)
+    if found is None:
+        return None
     tags: dict[str, str] = {}
-    for tag in tag_list.loose(value):
+    for tag in found:
         tags.setdefault(tag.name, "".join(tag.value.decode("utf-8", "replace").split()))
     return tags
 

@@ -31,6 +31,7 @@ MOST_SIGNATURES = 100
 """Signature fields that are looked at; no honest message bears more."""
 
 _LONGEST_READ = 16_384  # characters of a field that are taken apart
+_MOST_MARKS = 1000  # parentheses, quotation marks and backslashes of such a field; an honest one has fifty
 _SHOWN = 60  # characters of odd words that are told
 _SIGNATURES = sources.names_of(lambda source: source.printed)
 _TAG_NAME = re.compile(r"\W+")
@@ -45,7 +46,6 @@ _PLAIN_TAGS = {
 """What verifiers print of a signature, where it is plain."""
 
 _ENCODED = re.compile(r"=([0-9A-Fa-f]{2})")
-_GROUND = re.compile(r"spf|dkim|(?<!dm)arc", re.IGNORECASE)  # what a DMARC verifier reads
 
 
 def odd_words(message: Message, route: Route, in_zone: Mapping[int, Reading], trust: Trust) -> str | None:
@@ -102,7 +102,11 @@ def _not_of_a_form(text: str, reading: Reading) -> str | None:
 
 
 def _odd_tags(field: bytes) -> Iterator[str]:
-    for tag in tag_list.loose(field):
+    tags = tag_list.loose(field)
+    if tags is None:
+        yield field[:_LONGEST_READ].decode("latin-1")
+        return
+    for tag in tags:
         name = _TAG_NAME.sub("", tag.name).lower()
         plain = _PLAIN_TAGS.get(name)
         if plain is None:
@@ -132,9 +136,11 @@ def offers_a_pass(message: Message, zone: frozenset[int], ours_above: int, trust
     """
     for position, field in enumerate(message.header):
         if sources.RECEIVED_SPF.holds(field.key) and position >= ours_above:
-            offers = any("pass" in text for text in _readings(field.text))
+            text = field.text
+            offers = _is_confused(text) or any("pass" in reading for reading in _readings(text))
         elif sources.RESULTS.holds(field.key) and position not in zone:
-            offers = any(_offers(text, trust) for text in _readings(field.text))
+            text = field.text
+            offers = _is_confused(text) or any(_offers(reading, trust) for reading in _readings(text))
         else:
             continue
         if offers:
@@ -142,8 +148,19 @@ def offers_a_pass(message: Message, zone: frozenset[int], ours_above: int, trust
     return False
 
 
+def _is_confused(text: str) -> bool:
+    """Nobody takes so much apart: a verifier of ours may find anything in it."""
+    return len(text) > _LONGEST_READ or sum(map(text.count, '()"\\')) > _MOST_MARKS
+
+
 def _offers(text: str, trust: Trust) -> bool:
-    return "pass" in text and _GROUND.search(text) is not None and trust.is_named_in(text)
+    """`text` in lower case."""
+    return "pass" in text and _is_ground(text) and trust.is_named_in(text)
+
+
+def _is_ground(text: str) -> bool:
+    """Does it name what a DMARC verifier reads?"""
+    return "spf" in text or "dkim" in text or text.count("arc") > text.count("dmarc")
 
 
 _MARKS = re.compile(r"[()\"]|\\.?|[^()\"\\]+", re.DOTALL)
@@ -159,7 +176,7 @@ def _readings(text: str) -> Iterator[str]:
     yield _NOT_WORDS.sub("", text)
     kept: list[str] = []
     depth, quoted = 0, False
-    for mark in _MARKS.findall(text[:_LONGEST_READ]):
+    for mark in _MARKS.findall(text):
         if mark == '"' and depth == 0:
             quoted = not quoted
         elif mark in "()" and not quoted:
