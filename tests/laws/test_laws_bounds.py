@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.headers import CONFIG, REINJECTED, TRUST
 
 from dkimgate.authres import authentication_results
 from dkimgate.authres.authentication_results import LONGEST_READ, MAX_LENGTH
@@ -19,6 +18,7 @@ from dkimgate.message import limits
 from dkimgate.message.limits import Collected
 from dkimgate.message.message import Envelope, HeaderField, Message, split_message
 from tests.laws.attack_world import AUTHOR, BORDER, NOW
+from tests.world.mail import CONFIG, REINJECTED, TRUST
 
 RESULTS = (
     b"Authentication-Results: mx.other.example; %s",
