@@ -112,15 +112,15 @@ AUTHORS = {
 }
 
 TOO_MUCH = {
-    "a header that was not read whole": Attempt("", "misled", problem="the header has more than 20000 fields"),
+    "a header that was not read whole": Attempt("", "misled", problem="the header has more than 5000 fields"),
     "a header that was not read whole, inbound": Attempt(
-        BAIT, "inbound, never checked", problem="the header has more than 20000 fields"
+        BAIT, "inbound, never checked", problem="the header has more than 5000 fields"
     ),
     "a header that was not read whole, and a good signature": Attempt(
-        SIGNED, problem="the header has more than 4194304 bytes"
+        SIGNED, problem="the header has more than 524288 octets"
     ),
     "the same through the border": Attempt(
-        SIGNED, "border, only the passport is left", problem="the header has more than 20000 fields"
+        SIGNED, "border, only the passport is left", problem="the header has more than 5000 fields"
     ),
     "19,000 fields above a forged one": Attempt("X-A: b\n" * 19_000 + BAIT, "border, never checks, strips"),
     "5,000 forged fields through the border": Attempt(BAIT * 5000, "border, never checks, strips"),
