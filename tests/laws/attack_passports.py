@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from dkimgate.message.message import Connection, HeaderField, split_message
+from dkimgate.message.message import Connection, HeaderField
 from tests.laws.attack_signed import SIGNED
-from tests.laws.attack_world import AUTHOR, BODY, LOGIN, REINJECTED, STRANGER
+from tests.laws.attack_world import AUTHOR, BODY, LOGIN, STRANGER
+from tests.world.mail import REINJECTED, fields
 
-HONEST = split_message(SIGNED.replace(b"\r\n", b"\n") + AUTHOR + b"\n")[0]
-FORGED = split_message(AUTHOR + b"\n")[0]
+HONEST = fields(SIGNED.replace(b"\r\n", b"\n") + AUTHOR)
+FORGED = fields(AUTHOR)
 PASSPORT = "x-dkimgate-passport"
 
 

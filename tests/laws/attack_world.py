@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dkimgate.config import yaml_file
 from dkimgate.facts import Disposition, Outcome
-from dkimgate.gate.gate import Gate
-from dkimgate.message.message import Connection, Envelope, HeaderField, Message, split_message
-from dkimgate.passport.secrets import new_secret
-from dkimgate.policy.language import loader
+from dkimgate.message.message import Connection, Message
 from tests.arc.sealing import ZONE as ARC_ZONE
-from tests.world.dns import FakeResolver
+from tests.world import mail
+from tests.world.host import SIGNS_EVERYTHING, Host, policy, sent
 from tests.world.keys import ed25519_record, pem, rsa_record
+from tests.world.mail import REINJECTED, fields
 
 NOW = 1_790_000_000.0
-SHIPPED = Path(__file__).parents[2] / "config" / "policy.yaml"
-# no daemon starts with it; here it shows what the guard is worth alone
-CARELESS = 'version: 1\nrules: [{name: everything, when: {risk: ">= 0"}, sign: author}]\ndefault: {sign: author}\n'
 POLICIES = ("shipped", "careless")
 
 HOSTED_KEY, ATTACKERS_KEY = 2048, 1024
@@ -48,14 +42,10 @@ ZONE: dict[str, dict[str, list[str]]] = {
 }
 """What anybody may ask; attacker.example, hosted.example.attacker.example and xhosted.example are the attacker's own."""
 
-REINJECTED = Connection(ip="127.0.0.1", name="localhost", daemon="mx.forwarder.example")
 STRANGER = Connection(ip="192.0.2.66", name="c.attacker.example", helo="c.attacker.example")
 LOGIN = Connection(ip="203.0.113.5", name="home.example", helo="laptop", auth="ask")
 
-BORDER = (
-    "Received: from c.attacker.example (c.attacker.example [192.0.2.66])\n\tby mx.forwarder.example (Postfix) with ESMTP id 4F2A\n"
-    "\tfor <ask@hosted.example>; Sat, 21 Nov 2026 16:20:25 +0000 (UTC)\n"
-)
+BORDER = mail.BORDER.replace("client.attacker", "c.attacker")
 BRIDGE = BORDER.replace("c.attacker.example [192.0.2.66]", "gateway [172.17.0.1]")
 DMARC = "Authentication-Results: mx.forwarder.example; dmarc=fail (p=reject dis=none) header.from=hosted.example\n"
 DKIM = "Authentication-Results: mx.forwarder.example; dkim=none\n"
@@ -82,10 +72,7 @@ QUOTED = (
 )
 TWO_SENDERS = "Authentication-Results: mx.forwarder.example; spf=pass smtp.mailfrom=x smtp.mailfrom=ask@hosted.example x.y=@attacker.example\n"
 
-AUTHOR = (
-    b"From: Friend <ask@hosted.example>\nTo: victim@receiver.example\nSubject: Your account has been recorded\n"
-    b"Date: Sat, 21 Nov 2026 16:20:20 +0000\nMessage-ID: <4711@hosted.example>\n"
-)
+AUTHOR = mail.AUTHOR.encode()
 BODY = b"Pay me.\r\n"
 
 
@@ -107,13 +94,12 @@ class Wiring:
     def configuration(self) -> str:
         """dkimgate.yaml."""
         return (
-            "listen:\n  - {socket: inet:127.0.0.1:8891, role: border}\n  - inet:127.0.0.1:8892\n"
-            "trust: {hosts: [mx.forwarder.example, '*.mail.forwarder.example'], authserv_ids: [mx.forwarder.example],\n"
+            "listen: [{socket: inet:127.0.0.1:8891, role: border}, inet:127.0.0.1:8892]\n"
+            "trust: {hosts: [mx.forwarder.example, '*.mail.forwarder.example'],\n"
             '  networks: [127.0.0.0/8, "::1/128", 203.0.113.10/32, 203.0.113.11/32, 172.17.0.0/16], relays: [203.0.113.10],\n'
             f"  arc_sealers: [lists.example], border_strips_forgeries: {str(self.strips).lower()}}}\n"
-            "keys: [{domain: hosted.example, selector: gate, file: key.pem}]\n"
             f"verify: {{when: {self.verify}, body_limit: 100000}}\n"
-            f"passport: {{secret_file: passport.secret, required: {str(self.borders).lower()}}}\njournal: {{file: decisions.jsonl}}\n"
+            f"passport: {{secret_file: passport.secret, required: {str(self.borders).lower()}}}\n"
         )
 
 
@@ -207,62 +193,38 @@ class Attempt:
         return fields.replace(b"\r\n", b"\n") + self.author
 
 
-class Forwarder:
-    """One configuration, loaded as the daemon loads it; only DNS and the clock are the test's."""
+class Forwarder(Host):
+    """One wiring, with a policy; only DNS and the clock are the test's. Its passages are counted."""
 
-    def __init__(self, folder: Path, wiring: Wiring, policy: str) -> None:
+    def __init__(self, folder: Path, wiring: Wiring, rules: str = "shipped") -> None:
         folder.mkdir()
-        (folder / "key.pem").write_bytes(pem(HOSTED_KEY))
-        (folder / "passport.secret").write_text(new_secret("2026a") + "\n")
-        for name in ("key.pem", "passport.secret"):
-            (folder / name).chmod(0o600)
-        (folder / "policy.yaml").write_text(SHIPPED.read_text())
-        (folder / "dkimgate.yaml").write_text(wiring.configuration)
+        super().__init__(folder, wiring.configuration, zone=ZONE, key=pem(HOSTED_KEY), now=NOW)
         self.wiring = wiring
-        self.gate = Gate.load(folder / "dkimgate.yaml")
-        if policy == "careless":
-            self.gate.policy = loader.from_document(yaml_file.parse(CARELESS, folder / "careless.yaml"))
-        self.now = NOW
-        self.gate.now = lambda: self.now
+        if rules == "careless":
+            self.gate.policy = policy(SIGNS_EVERYTHING)
         self.passages = 0
-        self._read = 0
 
-    def records(self) -> list[dict[str, Any]]:
-        """Those that were written since this was called last."""
-        file = self.gate.journal.file
-        if not file.exists():
-            return []
-        with file.open("rb") as journal:
-            journal.seek(self._read)
-            lines = journal.readlines()
-            self._read = journal.tell()
-        return [json.loads(line) for line in lines]
-
-    def passes(self, message: Message, body: bytes) -> Outcome:
+    def passes(self, arrived: Message, body: bytes = BODY, size: int | None = None) -> Outcome:
         self.passages += 1
-        passage = self.gate.judge(message)
-        passage.body(body)
-        return passage.end()
+        return super().passes(arrived, body, size)
 
     def departs(self, attempt: Attempt) -> Outcome:
         """What the gate makes of an attempt that came the way of this wiring."""
-        self.gate.resolver = FakeResolver(ZONE, frozenset(attempt.failing))  # type: ignore[assignment]
-        fields = split_message(
-            b"X-First: so that no line of his is the first, which mbox would begin with\n" + attempt.written + b"\n"
-        )[0][1:]
-        envelope = Envelope(attempt.sender, ("victim@receiver.example",))
-        stated: tuple[HeaderField, ...] = ()
+        self.asks(ZONE, attempt.failing)
+        envelope: dict[str, Any] = {"sender": attempt.sender, "problem": attempt.problem}
+        first = b"X-First: so that no line of his is the first, which mbox would begin with\n"
+        header = fields(first + attempt.written)[1:]
+        above = fields(self.wiring.above.replace("{}", attempt.border))
         if self.wiring.borders:
-            client = attempt.client or STRANGER
-            outcome = self.passes(Message(client, envelope, fields, "4F2A", attempt.problem, "border"), attempt.body)
+            outcome = self.border(header, attempt.client or STRANGER, attempt.body, **envelope)
             if outcome.disposition is not Disposition.ACCEPT:
                 return outcome
-            fields = tuple(field for at, field in enumerate(fields) if at not in outcome.remove)
-            stated = tuple(HeaderField(name.encode(), b" " + value) for name, value in outcome.fields)
-        above, _ = split_message(self.wiring.above.replace("{}", attempt.border).encode() + b"\n")
-        header = tuple(field for field in (*stated, *above, *fields) if field.key not in self.wiring.loses)
+            header = sent(header, outcome, above)
+        else:
+            header = (*above, *header)
         client = self.wiring.client if self.wiring.borders or attempt.client is None else attempt.client
-        return self.passes(Message(client, envelope, header, "4F2B", attempt.problem), attempt.body)
+        left = tuple(field for field in header if field.key not in self.wiring.loses)
+        return self.send(left, client, attempt.body, **envelope)
 
 
 def aligned(outcome: Outcome) -> list[str]:

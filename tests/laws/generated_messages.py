@@ -43,7 +43,6 @@ from tests.laws.attack_world import (
     NOW,
     PRINTED,
     QUOTED,
-    REINJECTED,
     SECOND_HOST,
     SPF_PASSES,
     STRANGER,
@@ -53,6 +52,7 @@ from tests.laws.generated import EXAMPLES
 from tests.laws.generated_policies import mended, policies
 from tests.world.dns import FakeResolver
 from tests.world.keys import Signer, rsa_key, rsa_record
+from tests.world.mail import REINJECTED
 
 CONFIG = Path(__file__).parents[2] / "config"
 SHIPPED = tuple(

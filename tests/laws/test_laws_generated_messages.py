@@ -21,9 +21,10 @@ from dkimgate.facts import Disposition, Facts, Standing
 from dkimgate.policy.decide import decide
 from dkimgate.record import record
 from tests.laws import generated_messages as world
-from tests.laws.attack_world import BORDER, MISLED, NOW, REINJECTED
+from tests.laws.attack_world import BORDER, MISLED, NOW
 from tests.laws.generated import pieces, show
 from tests.laws.generated_messages import Drawn, Lines, Passed, organization, passes
+from tests.world.mail import REINJECTED
 
 US = world.US
 BAD = {"fail", "permerror", "temperror", "unknown"}

@@ -26,7 +26,7 @@ from dkimgate.evidence.route import hops_below
 from dkimgate.gate import stripping
 from dkimgate.gate.envelope_spf import envelope_domains
 from dkimgate.message import domains, encoded_word
-from dkimgate.message.message import Connection, Envelope, HeaderField, Message, split_message
+from dkimgate.message.message import Connection, HeaderField, Message, split_message
 from dkimgate.postfix.way_out import WayOut
 from dkimgate.record.journal_reader import Reader
 from dkimgate.spf.check import check_spf
@@ -34,7 +34,7 @@ from dkimgate.srs import Secrets
 from tests.laws import linear
 from tests.laws.attack_world import AUTHOR, BORDER, NOW, STRANGER, WIRINGS, Forwarder
 from tests.world.dns import FakeResolver
-from tests.world.mail import CONFIG, REINJECTED, TRUST, forms
+from tests.world.mail import CONFIG, REINJECTED, TRUST, fields, forms, message
 
 SIZE = 4000
 """Characters: most fields are read no further, so what grows with the square shows below this or not at all."""
@@ -77,16 +77,16 @@ FIELDS = [(name, prefix) for name, prefixes in VALUES.items() for prefix in pref
 
 def _message(name: str, value: str) -> Message:
     octets = value.replace("\r", "").encode("utf-8", "surrogateescape")
-    header, _ = split_message(BORDER.encode() + (b"" if name == "from" else AUTHOR) + b"\n")
-    return Message(REINJECTED, Envelope("friend@hosted.example"), (*header, HeaderField(name.encode(), octets)), "4F2B")
+    header = fields(BORDER.encode() + (b"" if name == "from" else AUTHOR))
+    return message((*header, HeaderField(name.encode(), octets)))
 
 
 def _read(name: str) -> Callable[[str], object]:
     def run(value: str) -> None:
-        message = _message(name, value)
-        hops_below(see(message, CONFIG).route, message)
-        stripping.strip(message.header, TRUST.authserv_ids)
-        relaxed_field(message.header[-1])
+        read = _message(name, value)
+        hops_below(see(read, CONFIG).route, read)
+        stripping.strip(read.header, TRUST.authserv_ids)
+        relaxed_field(read.header[-1])
 
     return run
 
@@ -132,15 +132,10 @@ def test_and_as_long_as_postfix_hands_over(name: str, prefix: str) -> None:
 )
 def test_a_field_where_only_ours_stand(unit: str) -> None:
     """More is done with it, and a verifier may print there what a sender wrote."""
-    below, _ = split_message(BORDER.encode() + AUTHOR + b"\n")
+    below = fields(BORDER.encode() + AUTHOR)
 
     def run(text: str) -> None:
-        see(
-            Message(
-                REINJECTED, Envelope("a@b.example"), (HeaderField(b"Authentication-Results", text.encode()), *below)
-            ),
-            CONFIG,
-        )
+        see(message((HeaderField(b"Authentication-Results", text.encode()), *below)), CONFIG)
 
     assert linear.grows(run, linear.Text(" mx.forwarder.example", unit, ""), 8000, 4 * FLOOR) is None
 
@@ -309,16 +304,13 @@ def _slow_fields(
     floor: float = 1e-4,
 ) -> str | None:
     """As many fields as there are letters, one kind behind the other."""
-    border, _ = split_message(BORDER.encode() + AUTHOR + b"\n")
+    border = fields(BORDER.encode() + AUTHOR)
 
     def run(text: str) -> None:
-        fields = tuple(
+        many = tuple(
             HeaderField(name.encode(), b" " + value.encode()) for name, value in kinds for _ in text[:: len(kinds)]
         )
-        header = (*fields, *border) if above else (*border, *fields)
-        forwarder.passes(
-            Message(client, Envelope("friend@hosted.example", ("v@b.example",)), header, "4F2B", None, role), b"x\r\n"
-        )
+        forwarder.send((*many, *border) if above else (*border, *many), client, b"x\r\n", role=role)
 
     return linear.grows(run, linear.Text("", "f", ""), size, floor)
 

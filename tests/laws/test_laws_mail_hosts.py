@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate.message.message import Connection, Envelope, Message, split_message
-from tests.laws.attack_world import HOSTED_KEY, REINJECTED, ZONE, Forwarder, Wiring, aligned
-from tests.world.dns import FakeResolver
+from dkimgate.message.message import Connection
+from tests.laws.attack_world import HOSTED_KEY, ZONE, Forwarder, Wiring, aligned
 from tests.world.keys import Signer
+from tests.world.mail import REINJECTED, fields
 
 BACKUP, PROVIDER = "198.51.100.50", "198.51.100.60"
 MX = {"mx2.backup.example": {"A": [BACKUP], "AAAA": ["2001:db8::50"]}}
@@ -41,23 +41,18 @@ def passed_on(
     folder: Path, hosts: str, ip: str, wiring: str, signed: bool = False, failing: frozenset[str] = frozenset()
 ) -> list[str]:
     forwarder = Forwarder(folder / "gate", Wiring(""), "shipped")
-    zone = {**ZONE, **RECORD, **MX, **HOSTS[hosts]}
-    forwarder.gate.resolver = FakeResolver(zone, failing)  # type: ignore[assignment]
+    forwarder.asks({**ZONE, **RECORD, **MX, **HOSTS[hosts]}, failing)
     sender = SENDERS.get(hosts, "ceo@hosted.example")
     author = AUTHORS.get(hosts, "ceo@hosted.example")
     octets = LETTER.format(author).replace("\n", "\r\n").encode()
     if signed:
         octets = Signer(bits=HOSTED_KEY).sign(octets, b"Pay me.\r\n") + octets
-    header, _ = split_message(octets + b"\r\n")
+    header = fields(octets)
     client = Connection(ip=ip, name="mx2.backup.example", helo="mx2.backup.example")
     if wiring == "behind an alias":
-        above = SAID.format(sender) + BY.format("mx2.backup.example", ip)
-        header = (*split_message(above.encode() + b"\n")[0], *header)
+        header = (*fields(SAID.format(sender) + BY.format("mx2.backup.example", ip)), *header)
         client = REINJECTED
-    outcome = forwarder.passes(
-        Message(client, Envelope(sender, ("v@receiver.example",)), tuple(header), "4F2B"), b"Pay me.\r\n"
-    )
-    return aligned(outcome)
+    return aligned(forwarder.send(header, client, b"Pay me.\r\n", sender=sender))
 
 
 @pytest.mark.parametrize("wiring", ["in the session", "behind an alias"])
@@ -71,11 +66,10 @@ def test_law_1_nor_has_it_at_a_border_that_holds_no_keys(tmp_path: Path) -> None
     forwarder = Forwarder(tmp_path / "gate", Wiring("", borders=True), "shipped")
     forwarder.gate.config = forwarder.gate.config.model_copy(update={"keys": ()})
     for ip, result in ((BACKUP, b"fail"), (PROVIDER, b"pass")):
-        forwarder.gate.resolver = FakeResolver({**ZONE, **RECORD, **MX, **HOSTS["named by mx"]})  # type: ignore[assignment]
-        header, _ = split_message(LETTER.format("ceo@hosted.example").encode() + b"\n")
+        forwarder.asks({**ZONE, **RECORD, **MX, **HOSTS["named by mx"]})
+        header, ceo = LETTER.format("ceo@hosted.example"), "ceo@hosted.example"
         client = Connection(ip=ip, name="mx2.backup.example", helo="mx2.backup.example")
-        envelope = Envelope("ceo@hosted.example", ("ask@hosted.example",))
-        stated = forwarder.passes(Message(client, envelope, header, "4F2A", None, "border"), b"Pay me.\r\n").fields
+        stated = forwarder.border(header, client, sender=ceo, recipients=("ask@hosted.example",)).fields
         assert b"dmarc=" + result in stated[0][1] and b"dmarc=" + result in stated[1][1]
 
 

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from dkimgate.authres import authentication_results
-from dkimgate.config import yaml_file
 from dkimgate.evidence import misled_verifiers, our_signatures, spam
 from dkimgate.facts import Disposition
 from dkimgate.gate import engine
 from dkimgate.gate.engine import Engine
-from dkimgate.message.message import Connection, Envelope, HeaderField, Message, split_message
-from dkimgate.policy.language import loader
-from tests.laws.attack_world import AUTHOR, BORDER, REINJECTED, STRANGER, WIRINGS, Attempt, Forwarder
+from dkimgate.message.message import Connection, HeaderField
+from tests.laws.attack_world import AUTHOR, BORDER, STRANGER, WIRINGS, Attempt, Forwarder
+from tests.world.host import policy
+from tests.world.mail import REINJECTED, fields
 
 SIGNED = "DKIM-Signature: v=1; a=rsa-sha256; d=hosted.example; s=gate; h=from; bh=AAAA; b=AAAA\nX-Spam-Status: No\nX-DMARC-Result: none\n"
 
@@ -70,13 +70,13 @@ def test_law_7_the_mta_is_not_sent_through_a_long_header_again_and_again(
 ) -> None:
     forwarder = Forwarder(tmp_path / "gate", WIRINGS[wiring], "shipped")
     if name == "X-Offer":
-        forwarder.gate.policy = loader.from_document(yaml_file.parse(REMOVING, tmp_path / "policy.yaml"))
-    border, author = (split_message(each + b"\n")[0] for each in (BORDER.encode(), AUTHOR))
+        forwarder.gate.policy = policy(REMOVING)
+    border, author = fields(BORDER), fields(AUTHOR)
     between = (HeaderField(b"X-A", b" y"),) * above
     role = "border" if wiring == "border" else "gate"
     for number, expected in ((3, 3), (990, None)):
         header = (*border, *between, *(HeaderField(name.encode(), b" v=1"),) * number, *author)
-        outcome = forwarder.passes(Message(client, Envelope("a@b.example"), header, "4F2A", None, role), b"")
+        outcome = forwarder.send(header, client, b"", role=role)
         if outcome.disposition is not Disposition.DEFER:
             assert sum(at + 1 for at in outcome.remove) <= READ_BY_THE_MTA
         if expected is not None:

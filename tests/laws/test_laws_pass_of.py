@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate.config import yaml_file
-from dkimgate.policy.language import loader
 from tests.laws.attack_world import Attempt, Forwarder, Wiring, aligned
+from tests.world.host import policy
 
 US = "Authentication-Results: mx.forwarder.example; "
 OUR_PASS = US + "dmarc=pass (p=none dis=none) header.from=attacker.example\n"
@@ -45,9 +44,9 @@ default: {sign: none, envelope: unalign, otherwise: hold}
 def test_a_list_that_changed_from(tmp_path: Path, above: str, fields: str, signed: bool, pass_of: str | None) -> None:
     forwarder = Forwarder(tmp_path / "gate", Wiring(above + "{}"), "shipped")
     assert not aligned(forwarder.departs(Attempt(fields))), "the shipped policy signs none of it"
-    forwarder.gate.policy = loader.from_document(yaml_file.parse(POLICY, tmp_path / "policy.yaml"))
+    forwarder.gate.policy = policy(POLICY)
     assert bool(aligned(forwarder.departs(Attempt(fields)))) is signed
-    record = forwarder.records()[-1]
+    record = forwarder.record
     assert record["arrival"]["pass_of"] == pass_of
     told = f"From was changed after that: the message arrived with the DMARC pass of {pass_of}"
     assert (told in record["origin_why"]) is (pass_of is not None)

@@ -18,10 +18,10 @@ import pytest
 from dkimgate.facts import Disposition, Outcome, Sign
 from dkimgate.message.message import Connection
 from dkimgate.policy.language.model import Rule
-from tests.laws.attack_world import BORDER, HOSTED_KEY, REINJECTED, STRANGER, ZONE
+from tests.laws.attack_world import BORDER, HOSTED_KEY, STRANGER, ZONE
 from tests.laws.test_laws_second_door import FORWARDERS, OURS, Door
-from tests.world.dns import FakeResolver
 from tests.world.keys import Signer, rsa_record
+from tests.world.mail import REINJECTED
 
 Zone = dict[str, dict[str, list[str]]]
 BODY = b"Pay me.\r\n"
@@ -116,7 +116,7 @@ class Registry:
         gate.policy = replace(policy, rules=policy.rules[:1], default=leaves["rule"]) if "rule" in leaves else policy
         gate.way_out = replace(way, helos=(leaves.get("helo", "mx.forwarder.example"),))
         zone = ZONE | FORWARDERS | PUBLISHED | REGISTRIES[registry]
-        gate.resolver = FakeResolver(zone)  # type: ignore[assignment]
+        self.door.asks(zone)
         return zone
 
 
@@ -167,7 +167,7 @@ def test_law_1_no_registry_makes_a_forgery_pass_behind_us(
     client, border, strips = WAYS[way]
     zone = below.wired(case, registry, checks, strips)
     header = (STATED[stated].format(author) + border).encode() + letter(author)
-    outcome, record = below.door.passes(header, sender, client)
+    outcome, record = below.door.goes(header, sender, client)
     if outcome.disposition is Disposition.ACCEPT:
         found = speak(zone, header, outcome, sender, below.gate.way_out.helos[0])
         assert not passes(zone, author, found), (found, record["arrival"]["dmarc"], record["departure"])
@@ -187,7 +187,7 @@ def test_honest_mail_of_a_domain_without_a_record_is_still_signed(
         fields.replace(b"\n", b"\r\n"), BODY
     )
     header = (STATED[stated].format("victim.gov.uk") + border).encode() + signature.replace(b"\r\n", b"\n") + fields
-    outcome, record = below.door.passes(header, "ann@victim.gov.uk", client)
+    outcome, record = below.door.goes(header, "ann@victim.gov.uk", client)
     assert record["arrival"]["dmarc"] in ("none", "pass")
     assert outcome.disposition is Disposition.ACCEPT
     signed = [value for name, value in outcome.fields if name == "DKIM-Signature"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,18 +11,18 @@ import pytest
 
 from dkimgate.cli import check_departure
 from dkimgate.facts import Disposition, Outcome, Sign
-from dkimgate.gate.gate import Gate
 from dkimgate.message.author import author_of
-from dkimgate.message.message import Connection, Envelope, Message, split_message
+from dkimgate.message.message import Connection
 from dkimgate.policy.language.model import Rule
 from dkimgate.postfix import way_out
-from dkimgate.srs import new_secret
 from tests.arc.sealing import LIST, mail
 from tests.laws.attack_authors import AUTHORS
-from tests.laws.attack_world import AUTHOR, BORDER, HOSTED_KEY, NOW, REINJECTED, SHIPPED, STRANGER, ZONE
+from tests.laws.attack_world import AUTHOR, BORDER, HOSTED_KEY, NOW, STRANGER, ZONE
 from tests.postfix.test_postfix_way_out import host
 from tests.world.dns import FakeResolver
+from tests.world.host import Host
 from tests.world.keys import Signer, pem
+from tests.world.mail import REINJECTED, fields
 
 OURS = "v=spf1 ip4:203.0.113.10 -all"
 FORWARDERS: dict[str, dict[str, list[str]]] = {
@@ -41,30 +40,22 @@ Write = Callable[[str], Path]
 DEPARTURE = "addresses: [203.0.113.10], helo: mx.forwarder.example, origin: partner.example"
 
 
-class Door:
+class Door(Host):
     """A forwarder whose address stands in the SPF records of its domains; nothing has checked a message before the gate does."""
 
-    def __init__(self, folder: Path, policy: str = "", departure: str = DEPARTURE) -> None:
-        for name, content in (("key.pem", pem(HOSTED_KEY)), ("srs.secret", new_secret().encode() + b"\n")):
-            (folder / name).write_bytes(content)
-            (folder / name).chmod(0o600)
-        (folder / "policy.yaml").write_text(policy or SHIPPED.read_text())
-        (folder / "dkimgate.yaml").write_text(
-            "trust: {hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example]}\n"
+    def __init__(self, folder: Path, departure: str = DEPARTURE) -> None:
+        super().__init__(
+            folder,
             "keys: [{domain: hosted.example, selector: a, file: key.pem}, {domain: forwarder.example, selector: a, file: key.pem}]\n"
             "forwarder: {domain: forwarder.example}\nunalign: {domain: bounce.forwarder.example, secret_file: srs.secret}\n"
-            f"departure: {{{departure}}}\njournal: {{file: decisions.jsonl}}\n"
+            f"departure: {{{departure}}}\n",
+            zone=ZONE | FORWARDERS,
+            key=pem(HOSTED_KEY),
+            now=NOW,
         )
-        self.gate = Gate.load(folder / "dkimgate.yaml")
-        self.gate.now = lambda: NOW
-        self.gate.resolver = FakeResolver(ZONE | FORWARDERS)  # type: ignore[assignment]
 
-    def passes(self, header: bytes, sender: str, client: Connection = STRANGER) -> tuple[Outcome, dict[str, Any]]:
-        fields, _ = split_message(header + b"\n")
-        passage = self.gate.judge(Message(client, Envelope(sender, ("victim@receiver.example",)), fields, "4F2A"))
-        passage.body(b"Pay me.\r\n")
-        outcome = passage.end()
-        return outcome, json.loads(self.gate.journal.file.read_text().splitlines()[-1])
+    def goes(self, header: bytes, sender: str, client: Connection = STRANGER) -> tuple[Outcome, dict[str, Any]]:
+        return self.send(header, client, b"Pay me.\r\n", sender=sender), self.record
 
 
 @pytest.fixture
@@ -83,7 +74,7 @@ def test_law_1_where_no_address_is_known_no_domain_passes_by_spf(
     sender: str, author: str, departure: str, tmp_path: Path
 ) -> None:
     """Also none that we hold no key for: partner.example has us in its record, and nobody here can know that."""
-    outcome, record = Door(tmp_path, departure=departure).passes(by(author), sender)
+    outcome, record = Door(tmp_path, departure=departure).goes(by(author), sender)
     assert outcome.sender is not None and outcome.sender.endswith(
         f"={sender.partition('@')[2]}=friend@bounce.forwarder.example"
     )
@@ -109,8 +100,8 @@ def test_law_1_nothing_in_a_dmarc_record_shuts_the_door(author: str, sender: str
     """Receivers differ in what they make of the tags: real OpenDMARC takes a sub-domain for aligned under aspf=s."""
     below = {name: {"TXT": [OURS]} for name in ("news.partner.example", "hr.partner.example")}
     published = {"_dmarc.partner.example": {"TXT": [record]}}
-    door.gate.resolver = FakeResolver(ZONE | FORWARDERS | below | published)  # type: ignore[assignment]
-    outcome, told = door.passes(by(author), sender)
+    door.asks(ZONE | FORWARDERS | below | published)
+    outcome, told = door.goes(by(author), sender)
     assert told["departure"]["dmarc"] != "pass"
     assert outcome.sender is not None and outcome.sender.endswith("@bounce.forwarder.example")
 
@@ -131,7 +122,7 @@ OF_THE_HOST = {
 def test_law_1_an_address_of_ours_in_a_strangers_mail_may_become_any_other(sender: str, table: str, door: Door) -> None:
     """The tables of Postfix change it for everybody, also where they are said to contain no address of a stranger."""
     at_work(door, table)
-    outcome, record = door.passes(by("boss@partner.example"), OF_THE_HOST[sender])
+    outcome, record = door.goes(by("boss@partner.example"), OF_THE_HOST[sender])
     assert (record["arrival"]["dmarc"], record["departure"]["dmarc"]) == ("fail", "fail")
     assert outcome.sender is not None and outcome.sender.endswith("@bounce.forwarder.example")
 
@@ -139,7 +130,7 @@ def test_law_1_an_address_of_ours_in_a_strangers_mail_may_become_any_other(sende
 def test_a_strangers_own_address_stays_what_it_is(door: Door) -> None:
     at_work(door, "sender_canonical_maps")
     for sender in ("eve@attacker.example", ""):
-        assert door.passes(by("boss@partner.example"), sender)[0].sender is None
+        assert door.goes(by("boss@partner.example"), sender)[0].sender is None
 
 
 def at_work(door: Door, table: str) -> None:
@@ -155,7 +146,7 @@ def at_work(door: Door, table: str) -> None:
 @pytest.mark.parametrize("departure", ["", DEPARTURE])
 def test_law_1_a_sender_without_a_domain_opens_no_door(departure: str, tmp_path: Path) -> None:
     """Postfix appends partner.example behind the gate. Where nobody knows what it appends, the message is held: it has no unaligned sender."""
-    outcome, record = Door(tmp_path, departure=departure).passes(by("boss@partner.example"), "ceo")
+    outcome, record = Door(tmp_path, departure=departure).goes(by("boss@partner.example"), "ceo")
     if departure:
         assert outcome.sender is not None and outcome.sender.endswith("=partner.example=ceo@bounce.forwarder.example")
         assert (record["outgoing"]["spf_source"], record["departure"]["dmarc"]) == ("lookup", "fail")
@@ -167,7 +158,7 @@ def test_law_1_a_sender_without_a_domain_opens_no_door(departure: str, tmp_path:
 def test_law_1_an_author_without_a_domain_opens_no_door(author: str, door: Door) -> None:
     """The next host may append any domain: no sender is known to be unaligned with it."""
     for sender in ("friend@partner.example", "ceo", ""):
-        outcome, record = door.passes(by(author), sender)
+        outcome, record = door.goes(by(author), sender)
         passes = bool(sender)
         assert (record["from"], record["outgoing"]["spf_passes"]) == (None, passes)
         assert outcome.disposition is (Disposition.HOLD if passes else Disposition.ACCEPT)
@@ -175,9 +166,7 @@ def test_law_1_an_author_without_a_domain_opens_no_door(author: str, door: Door)
 
 
 NO_AUTHOR = [
-    name
-    for name, attempt in AUTHORS.items()
-    if author_of(split_message(attempt.author + b"\n")[0]).domain is None and not attempt.fields
+    name for name, attempt in AUTHORS.items() if author_of(fields(attempt.author)).domain is None and not attempt.fields
 ]
 
 
@@ -191,7 +180,7 @@ def test_law_6_a_from_that_is_no_author_gains_nothing_by_a_word_of_ours(name: st
     """rspamd says `dmarc=none` of a From that it can't read, and names no domain. The next receiver may read hosted.example in it."""
     for result in ("dmarc=none", "dmarc=pass", "dkim=none; dmarc=none", "dmarc=none header.from=hosted.example"):
         header = f"Authentication-Results: mx.forwarder.example; {result}\n{BORDER}".encode() + AUTHORS[name].author
-        outcome, record = same_door.passes(header, "friend@hosted.example", REINJECTED)
+        outcome, record = same_door.goes(header, "friend@hosted.example", REINJECTED)
         assert (record["from"], record["arrival"]["dmarc"]) == (None, "unknown")
         assert outcome.disposition is Disposition.HOLD
 
@@ -200,9 +189,9 @@ def test_law_6_a_from_that_is_no_author_gains_nothing_by_a_word_of_ours(name: st
 def test_law_1_a_sender_that_postfix_makes_aligned_again_is_no_rewritten_one(
     change: dict[str, Any], door: Door
 ) -> None:
-    assert door.passes(by("boss@partner.example"), "boss@partner.example")[0].sender is not None
+    assert door.goes(by("boss@partner.example"), "boss@partner.example")[0].sender is not None
     door.gate.way_out = replace(door.gate.way_out, **change)
-    outcome, record = door.passes(by("boss@partner.example"), "boss@partner.example")
+    outcome, record = door.goes(by("boss@partner.example"), "boss@partner.example")
     assert (outcome.disposition, outcome.sender) == (Disposition.HOLD, None)
     assert record["outgoing"]["unalignable"] is False
 
@@ -222,7 +211,7 @@ ODD = (
 @pytest.mark.parametrize("written", ODD)
 def test_no_way_of_writing_the_sender_hides_it(written: str, author: str, door: Door) -> None:
     """Postfix makes friend@AUTHOR of each, after it has shown it to the milters as it is written here."""
-    outcome, record = door.passes(by(f"ask@{author}"), written.format(author))
+    outcome, record = door.goes(by(f"ask@{author}"), written.format(author))
     assert outcome.disposition is Disposition.HOLD
     assert record["departure"]["spf_aligned"] is True
 
@@ -240,8 +229,8 @@ def test_a_message_that_cannot_be_judged_is_not_rewritten_to_a_sender_that_align
         raise RuntimeError("a mistake of ours")
 
     monkeypatch.setattr(door.gate, "conclude", fails)
-    assert door.passes(by(author), sender)[0].disposition is Disposition.DEFER
-    outcome, _ = door.passes(by("ask@hosted.example"), "friend@hosted.example")
+    assert door.goes(by(author), sender)[0].disposition is Disposition.DEFER
+    outcome, _ = door.goes(by("ask@hosted.example"), "friend@hosted.example")
     assert (outcome.disposition, (outcome.sender or "").rpartition("@")[2]) == (
         Disposition.ACCEPT,
         "bounce.forwarder.example",
@@ -278,7 +267,7 @@ BELOW_THE_SUFFIX: dict[str, dict[str, list[str]]] = {
 
 def below_the_suffix(door: Door, registry: str) -> bool:
     published, one = REGISTRIES[registry]
-    door.gate.resolver = FakeResolver(ZONE | FORWARDERS | BELOW_THE_SUFFIX | published)  # type: ignore[assignment]
+    door.asks(ZONE | FORWARDERS | BELOW_THE_SUFFIX | published)
     return one
 
 
@@ -286,7 +275,7 @@ def below_the_suffix(door: Door, registry: str) -> bool:
 def test_law_1_a_registry_with_a_dmarc_record_opens_no_door(registry: str, door: Door) -> None:
     """council.gov.uk is a customer's: its SPF lists us, and by the tree walk it may align with ministry.gov.uk, which is not."""
     one = below_the_suffix(door, registry)
-    outcome, record = door.passes(by("boss@ministry.gov.uk"), "friend@council.gov.uk")
+    outcome, record = door.goes(by("boss@ministry.gov.uk"), "friend@council.gov.uk")
     assert (record["arrival"]["dmarc"], record["departure"]["dmarc"]) == ("fail", "fail")
     assert (outcome.sender or "").endswith("=council.gov.uk=friend@bounce.forwarder.example") is one
 
@@ -295,7 +284,7 @@ def test_law_1_a_registry_with_a_dmarc_record_opens_no_door(registry: str, door:
 def test_law_1_nor_is_a_word_believed_unproved_that_opens_it(registry: str, door: Door) -> None:
     one = below_the_suffix(door, registry)
     word = "Authentication-Results: mx.forwarder.example; dmarc=pass (p=reject dis=none) header.from=ministry.gov.uk\n"
-    outcome, record = door.passes(
+    outcome, record = door.goes(
         (word + BORDER).encode() + by("boss@ministry.gov.uk"), "friend@council.gov.uk", REINJECTED
     )
     assert (record["arrival"]["dmarc"] == "pass") is not one
@@ -313,11 +302,11 @@ def test_law_1_no_rewritten_sender_and_no_signature_of_the_forwarder_opens_it(re
         }
     )
     strict = "own domain" in registry
-    outcome, record = door.passes(by("boss@ministry.gov.uk"), "friend@council.gov.uk")
+    outcome, record = door.goes(by("boss@ministry.gov.uk"), "friend@council.gov.uk")
     assert (outcome.disposition is Disposition.HOLD, outcome.sender) == (one, None)
     signing = Rule("forwarded", sign=Sign.FORWARDER, disposition=Disposition.ACCEPT)
     door.gate.policy = replace(door.gate.policy, rules=(), default=signing)
-    _, record = door.passes(by("boss@ministry.gov.uk"), "friend@elsewhere.test")
+    _, record = door.goes(by("boss@ministry.gov.uk"), "friend@elsewhere.test")
     assert record["forwarder_aligns"] is (one or strict)
 
 
@@ -329,7 +318,7 @@ def test_law_1_no_sealer_tells_that_there_is_no_record(result: str, author: str,
     door.gate.config = door.gate.config.model_copy(update={"trust": trust})
     letter = mail(by(f"ask@{author}").replace(b"\n", b"\r\n") + b"\r\nPay me.\r\n")
     sealed = letter.sealed(LIST, f"mx.lists.example; dmarc={result} header.from={author}")
-    outcome, record = door.passes(sealed.raw.partition(b"\r\n\r\n")[0] + b"\r\n", f"friend@{author}")
+    outcome, record = door.goes(sealed.raw.partition(b"\r\n\r\n")[0] + b"\r\n", f"friend@{author}")
     assert record["arrival"]["arc"] == "pass"
     exists = author.endswith("hosted.example")
     assert record["arrival"]["dmarc"] == ("fail" if exists else "none")
@@ -341,19 +330,19 @@ def test_law_1_no_sealer_tells_that_there_is_no_record(result: str, author: str,
 def test_law_1_our_own_signature_of_another_name_spares_no_proof(record: str, result: str, door: Door) -> None:
     """Ours is by hosted.example, valid still, and aligned only by a list: whoever has the message can send it again as he likes."""
     zone = {"_dmarc.sub.hosted.example": {"TXT": [record]}, "sub.hosted.example": {"TXT": [OURS]}}
-    door.gate.resolver = FakeResolver(ZONE | FORWARDERS | zone)  # type: ignore[assignment]
+    door.asks(ZONE | FORWARDERS | zone)
     letter = by("ask@sub.hosted.example")
     ours = Signer("a", names=("from", "to", "subject", "date")).sign(letter.replace(b"\n", b"\r\n"), b"Pay me.\r\n")
     word = f"Authentication-Results: mx.forwarder.example; dmarc={result} header.from=sub.hosted.example\n{BORDER}"
     header = word.encode() + ours.replace(b"\r\n", b"\n") + letter
-    outcome, told = door.passes(header, "friend@sub.hosted.example", REINJECTED)
+    outcome, told = door.goes(header, "friend@sub.hosted.example", REINJECTED)
     assert told["arrival"]["dmarc"] not in ("pass", "none")
     assert outcome.sender is not None
 
 
 @pytest.mark.parametrize("texts", [["v=DMARC1; p=reject"] * 2, ["v=DMARC1 p=reject"], ["v=DMARC1; p=reject; sp=foo"]])
 def test_law_1_a_record_that_only_some_receivers_can_read_opens_no_door(texts: list[str], door: Door) -> None:
-    door.gate.resolver = FakeResolver(ZONE | FORWARDERS | {"_dmarc.partner.example": {"TXT": texts}})  # type: ignore[assignment]
-    outcome, record = door.passes(by("boss@partner.example"), "boss@partner.example")
+    door.asks(ZONE | FORWARDERS | {"_dmarc.partner.example": {"TXT": texts}})
+    outcome, record = door.goes(by("boss@partner.example"), "boss@partner.example")
     assert (record["arrival"]["dmarc"], record["departure"]["dmarc"]) == ("permerror", "fail")
     assert (outcome.sender or "").endswith("@bounce.forwarder.example")

@@ -9,8 +9,9 @@ from typing import Any
 
 from dkimgate.facts import Origin
 from dkimgate.message.message import Connection
-from tests.laws.attack_world import AMAVIS, LMTP, LOGIN, REINJECTED
+from tests.laws.attack_world import AMAVIS, LMTP, LOGIN
 from tests.laws.hop_forms import FILTER, IMAP, MX, own, received
+from tests.world.mail import REINJECTED
 
 TRUTH, NO_DMARC, SILENT, MISLED = "truth", "no DMARC", "silent", "misled"
 """What the verifiers of ours state above the border: all they find, SPF and DKIM alone, nothing, or a DMARC pass that is wrong."""

@@ -23,6 +23,7 @@ import yaml
 from dkimgate.config import yaml_file
 from dkimgate.facts import Outcome
 from dkimgate.gate.gate import Gate
+from dkimgate.gate.passage import Passage
 from dkimgate.message.message import Connection, HeaderField, Message
 from dkimgate.passport.secrets import new_secret as passport_secret
 from dkimgate.policy.language import loader
@@ -93,6 +94,13 @@ def sent(header: tuple[HeaderField, ...], outcome: Outcome, received: Header = (
     return (*new, *message(received).header, *kept)
 
 
+def ended(passage: Passage, body: bytes, size: int = 65_535) -> Outcome:
+    """What the MTA is told at the end of a body, which comes in pieces of `size`."""
+    for at in range(0, len(body), size):
+        passage.body(body[at : at + size])
+    return passage.end()
+
+
 @dataclass(frozen=True, slots=True)
 class Left:
     """What left: the fields, the body as Postfix keeps it, what the MTA was told, and the record."""
@@ -160,6 +168,8 @@ class Host:
         if now is not None:
             self.gate.now = lambda: self.now or 0.0
         self.kept = False
+        self._records: list[dict[str, Any]] = []
+        self._read = 0
 
     def asks(self, zone: Zone, failing: Collection[str] = ()) -> None:
         """From now on it asks this DNS."""
@@ -168,12 +178,9 @@ class Host:
 
     def passes(self, arrived: Message, body: bytes = BODY, size: int | None = None) -> Outcome:
         """What the MTA is told of a message, whose body comes in pieces. `kept`: the gate wanted the body."""
-        size = size or self.size
         passage = self.gate.judge(arrived)
         self.kept = passage.wants_body
-        for at in range(0, len(body), size):
-            passage.body(body[at : at + size])
-        return passage.end()
+        return ended(passage, body, size or self.size)
 
     def send(self, header: Header, connection: Connection = REINJECTED, body: bytes = BODY, **more: Any) -> Outcome:
         """The same of a header; `more`: what `message` takes."""
@@ -190,12 +197,14 @@ class Host:
 
     def records(self) -> list[dict[str, Any]]:
         """Every record so far."""
-        if not self.gate.journal.file.exists():
-            return []
-        return [json.loads(line) for line in self.gate.journal.file.read_text().splitlines()]
+        if self.gate.journal.file.exists():
+            with self.gate.journal.file.open("rb") as journal:
+                journal.seek(self._read)
+                self._records += map(json.loads, journal)
+                self._read = journal.tell()
+        return self._records
 
     @property
     def record(self) -> dict[str, Any]:
         """The last."""
-        last: dict[str, Any] = json.loads(self.gate.journal.file.read_text().splitlines()[-1])
-        return last
+        return self.records()[-1]
