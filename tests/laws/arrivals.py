@@ -5,27 +5,25 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import dkim
 from hypothesis import strategies as st
 
-from dkimgate import srs
 from dkimgate.config.dkimgate_yaml import Config, Listener
 from dkimgate.facts import Facts, HeaderSigns
-from dkimgate.gate import config_checks
 from dkimgate.gate.gate import Gate
 from dkimgate.gate.stripping import strip
-from dkimgate.message.message import Connection, Envelope, HeaderField, Message
-from dkimgate.passport.secrets import Secret, Secrets
-from tests.laws import generated_messages as world
-from tests.laws import outsider
-from tests.laws.attack_world import NOW
-from tests.laws.generated_messages import DNS, KEYS, SHIPPED, organization, spf_passes
+from dkimgate.message.message import Connection, HeaderField, Message
+from tests.laws import generated_fields, generated_gates, generated_messages, next_receiver, outsider
+from tests.laws.generated_gates import DNS, SHIPPED
+from tests.laws.generated_messages import fields_of
 from tests.laws.hop_forms import FILTER, IMAP, MX
+from tests.laws.next_receiver import organization, spf_passes
 from tests.laws.outsider import BODY, PLAIN, Fields, Said
 from tests.laws.wirings import MISLED, NO_DMARC, TRUTH, WAYS, Way
 from tests.world.dns import FakeResolver
+from tests.world.host import sent
+from tests.world.mail import message, raw_of
 
 US = f"Authentication-Results: {MX}; "
 RELAY, OUR_MX = "198.51.100.77", "203.0.113.10"
@@ -54,19 +52,14 @@ def gate_of(way: str, settings: str, number: int) -> Gate:
     trusted = {
         "hosts": (MX, FILTER, IMAP, "*.mail.forwarder.example"),
         "authserv_ids": (MX,),
-        "arc_sealers": world.SETTINGS[settings].trust.arc_sealers,
+        "arc_sealers": generated_gates.SETTINGS[settings].trust.arc_sealers,
         "border_strips_forgeries": wired.strips,
         **wired.trust,
     }
-    policy = world.safe_policy(number)
-    config = _config(world.SETTINGS[settings], wired, trusted)
-    if config_checks.problems(Path("dkimgate.yaml"), config, policy):
-        config = _config(world.WHOLE, wired, trusted)
-    gate = Gate(
-        config, policy, KEYS, Secrets((Secret("2026a", world.SECRET),)), (), srs.Secrets((b"0123456789abcdefghij",))
+    wanted, whole = (
+        _config(each, wired, trusted) for each in (generated_gates.SETTINGS[settings], generated_gates.WHOLE)
     )
-    gate.now = lambda: NOW
-    return gate
+    return generated_gates.gate_with(wanted, whole, generated_gates.safe_policy(number))
 
 
 def _config(base: Config, wired: Way, trusted: dict[str, object]) -> Config:
@@ -138,7 +131,7 @@ class Scene:
     def entered(self) -> Fields:
         """The header as a border of ours took it: all of it is written by hosts that are not ours."""
         his = tuple(field for field in self.his if field.key not in self.wired.not_his)
-        return (*world.fields_of([BETWEEN[self.between]]), *his)
+        return (*fields_of([BETWEEN[self.between]]), *his)
 
     @functools.cached_property
     def above(self) -> Fields:
@@ -149,7 +142,7 @@ class Scene:
             .replace("{W}", _statements(self, OUR_MX))
         )
         text = text.replace("{H}", _neuter(self.said.helo))
-        return world.fields_of([text.replace("{S}", self.sender)])
+        return fields_of([text.replace("{S}", self.sender)])
 
     @property
     def message(self) -> Message:
@@ -166,21 +159,19 @@ class Scene:
         wired, fields = self.wired, self.entered
         above = self.above
         if wired.borders:
-            message = Message(self.client, Envelope(self.sender, (self.recipient,)), fields, "4F2A", None, "border")
-            outcome = world.passes(shipped(self).gate, message, self.body).outcome
-            fields = tuple(each for at, each in enumerate(fields) if at not in outcome.remove)
-            above = (*(HeaderField(name.encode(), b" " + value) for name, value in outcome.fields), *above)
+            entering = message(fields, self.client, self.sender, (self.recipient,), role="border")
+            outcome = generated_gates.passes(shipped(self).gate, entering, self.body).outcome
+            fields, above = sent(fields, replace(outcome, fields=())), (*sent((), outcome), *above)
         elif wired.strips:
             forged = strip(fields, (MX, FILTER, IMAP, "*.mail.forwarder.example"))
             fields = tuple(each for at, each in enumerate(fields) if at not in forged or each.key.startswith("x-spam"))
         above = tuple(each for each in above if each.key not in wired.loses)
         below = tuple(each for each in fields if each.key not in wired.loses)
-        end = world.fields_of([OUR_SPAM]) if SPAM[self.spam] == "end" else ()
+        end = fields_of([OUR_SPAM]) if SPAM[self.spam] == "end" else ()
         client = wired.client if wired.client is not None else self.client
         if client.helo == "{H}":
             client = replace(client, helo=self.said.helo)
-        envelope = Envelope(self.sender, ("victim@receiver.example",))
-        return Message(client, envelope, (*above, *below, *end), "4F2B"), len(above)
+        return message((*above, *below, *end), client, self.sender), len(above)
 
     def changed(self, changes: list[outsider.Change]) -> Scene:
         """What the outsider makes of it."""
@@ -229,7 +220,7 @@ def _verified(raw: bytes) -> list[str]:
     for at in range(raw.lower().count(b"dkim-signature")):
         try:
             checked = dkim.DKIM(raw)
-            if checked.verify(idx=at, dnsfunc=world.dkim_dns):
+            if checked.verify(idx=at, dnsfunc=next_receiver.dkim_dns):
                 found.append(checked.domain.decode().lower())
         except Exception:  # noqa: BLE001 - what dkimpy can't read, it does not verify
             continue
@@ -283,7 +274,7 @@ def _statements(scene: Scene, ip: str | None = None) -> str:
     spam = OUR_SPAM if SPAM[scene.spam] == "top" else ""
     if scene.states not in (TRUTH, NO_DMARC, MISLED):
         return spam
-    header = (*world.fields_of([scene.wired.above.replace("{V}", "").replace("{B}", "")]), *scene.entered)
+    header = (*fields_of([scene.wired.above.replace("{V}", "").replace("{B}", "")]), *scene.entered)
     verified = _signed(scene.entered, scene.body)
     found = [_dkim(each.text, verified) for each in scene.entered if each.key == "dkim-signature"][:3]
     lines = US + ("; ".join(found) or "dkim=none") + "\n"
@@ -338,14 +329,18 @@ def scenes(draw: st.DrawFn) -> Scene:
     return Scene(
         way,
         settings,
-        draw(world.numbers),
+        draw(generated_messages.numbers),
         states,
         draw(st.sampled_from(["nobody"] * 5 + sorted(BETWEEN))),
         draw(st.sampled_from(["no spam"] * 4 + sorted(SPAM))),
-        tuple(draw(st.sampled_from([*[[]] * 10, world.FAILING, *([each] for each in world.FAILING)]))),
+        tuple(
+            draw(
+                st.sampled_from([*[[]] * 10, generated_fields.FAILING, *([each] for each in generated_fields.FAILING)])
+            )
+        ),
         draw(outsider.said),
-        world.fields_of([letter]),
-        world.fields_of([*parts[:at], letter, *parts[at:]]),
+        fields_of([letter]),
+        fields_of([*parts[:at], letter, *parts[at:]]),
     )
 
 
@@ -359,9 +354,8 @@ def bare(scene: Scene) -> tuple[Scene, ...]:
 @functools.lru_cache(maxsize=200)
 def attackers_signature(letter: Fields, body: bytes) -> Fields:
     """A signature of attacker.example."""
-    crlf = b"".join(each.name + b":" + each.value.replace(b"\n", b"\r\n") + b"\r\n" for each in letter)
-    octets = world.SIGNERS["@attacker"].sign(crlf, body).replace(b"\r\n", b"\n")
-    return world.fields_of([octets.decode("latin-1")])
+    octets = generated_fields.SIGNERS["@attacker"].sign(raw_of(letter, b""), body).replace(b"\r\n", b"\n")
+    return fields_of([octets.decode("latin-1")])
 
 
 def shipped(scene: Scene) -> Scene:

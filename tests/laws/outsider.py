@@ -15,8 +15,9 @@ from dkimgate.message.message import HeaderField, Message
 from dkimgate.passport.issue import issue
 from dkimgate.passport.secrets import Secret, Secrets
 from tests.arc.sealing import LIST, mail
-from tests.laws import generated_messages as world
+from tests.laws import generated_fields, generated_gates
 from tests.laws.attack_world import AUTHOR, NOW, STRANGER
+from tests.laws.generated_messages import fields_of
 from tests.laws.hop_forms import GATEWAY, HOPS, IMAP, MX, received
 from tests.world.keys import Signer
 
@@ -107,17 +108,17 @@ _PASSES = (
 
 def _passport(secret: bytes, letter: str, body: bytes) -> str:
     """As a border would issue it that has this secret, and has found that all of that message passes."""
-    message = Message(header=world.fields_of([letter]))
+    message = Message(header=fields_of([letter]))
     value = issue(_PASSES, None, message, hashlib.sha256(body).digest(), Secrets((Secret("2026a", secret),)), NOW, MX)
     return f"X-Dkimgate-Passport: {value.decode()}\n"
 
 
-_USUAL = world.HOSTED_AUTHORS[0]
+_USUAL = generated_fields.HOSTED_AUTHORS[0]
 _SEEN = [
     _passport(bytes(32), _USUAL, BODY),  # he can fill in all of it but the MAC
-    _passport(world.SECRET, _USUAL, OTHER_BODY),  # what follows is what he may have seen of other messages
-    _passport(world.SECRET, _USUAL.replace("Your account has been recorded", "Lunch"), BODY),
-    _passport(world.SECRET, _USUAL.replace("4711@", "4710@"), BODY),
+    _passport(generated_gates.SECRET, _USUAL, OTHER_BODY),  # what follows is what he may have seen of other messages
+    _passport(generated_gates.SECRET, _USUAL.replace("Your account has been recorded", "Lunch"), BODY),
+    _passport(generated_gates.SECRET, _USUAL.replace("4711@", "4710@"), BODY),
     _STOLEN_SIGNATURE,
     _STOLEN_SEAL,
 ]
@@ -161,23 +162,23 @@ _HOP = st.builds(
     st.sampled_from([MX, "unknown", "localhost"]),
     st.sampled_from(["127.0.0.1", "10.1.0.6", "203.0.113.10", "172.17.0.1", "192.0.2.66"]),
 )
-_GENUINE = [each for each in world.GENUINE if each.startswith("@")]
+_GENUINE = [each for each in generated_fields.GENUINE if each.startswith("@")]
 _FIELDS = st.one_of(
-    st.sampled_from(world.HELPING),
-    st.sampled_from(world.HURTING),
-    st.sampled_from([*world.TRACES, *_TRACES]),
+    st.sampled_from(generated_fields.HELPING),
+    st.sampled_from(generated_fields.HURTING),
+    st.sampled_from([*generated_fields.TRACES, *_TRACES]),
     _HOP,
     st.sampled_from(_PRINTABLE),
     st.sampled_from(_SEEN),
-    st.sampled_from(world.ODDITIES),
+    st.sampled_from(generated_fields.ODDITIES),
     st.sampled_from(_GENUINE),
 )
 FIELDS = st.lists(_FIELDS, max_size=4)
 
 LETTERS = (
     [_USUAL] * 3
-    + world.HOSTED_AUTHORS * 2
-    + [each for each in world.AUTHORS if "forwarder.example" not in each and "r" * 100 not in each]
+    + generated_fields.HOSTED_AUTHORS * 2
+    + [each for each in generated_fields.AUTHORS if "forwarder.example" not in each and "r" * 100 not in each]
 )
 """What a message has at least."""
 
@@ -360,8 +361,8 @@ class Change:
 @functools.lru_cache(maxsize=500)
 def made(field: str) -> Fields:
     """A field, or several, of that text; a genuine signature is one of the usual letter."""
-    letter = world.fields_of([LETTERS[0]])
-    return world.fields_of([field, LETTERS[0]])[: -len(letter)]
+    letter = fields_of([LETTERS[0]])
+    return fields_of([field, LETTERS[0]])[: -len(letter)]
 
 
 _NUMBERS = st.integers(0, 5000)

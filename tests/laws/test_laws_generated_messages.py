@@ -20,13 +20,15 @@ from hypothesis import strategies as st
 from dkimgate.facts import Disposition, Facts, Standing
 from dkimgate.policy.decide import decide
 from dkimgate.record import record
-from tests.laws import generated_messages as world
+from tests.laws import generated_fields, generated_gates, generated_messages, next_receiver
 from tests.laws.attack_world import BORDER, MISLED, NOW
 from tests.laws.generated import pieces, show
-from tests.laws.generated_messages import Drawn, Lines, Passed, organization, passes
+from tests.laws.generated_gates import Lines, Passed, passes
+from tests.laws.generated_messages import Drawn, fields_of
+from tests.laws.next_receiver import organization
 from tests.world.mail import REINJECTED
 
-US = world.US
+US = generated_fields.US
 BAD = {"fail", "permerror", "temperror", "unknown"}
 
 
@@ -45,7 +47,7 @@ def aligned(domain: str, author: str) -> bool:
 
 @pieces
 def test_law_1_no_promotion_through_a_whole_passage(piece: int | None) -> None:
-    show(no_promotion, piece, drawn=world.messages)
+    show(no_promotion, piece, drawn=generated_messages.messages)
 
 
 def no_promotion(drawn: Drawn) -> None:
@@ -55,11 +57,11 @@ def no_promotion(drawn: Drawn) -> None:
 
 def obeys_the_first_law(passed: Passed) -> None:
     written = passed.record
-    signers, author = world.signers(passed), written["from"]
+    signers, author = next_receiver.signers(passed), written["from"]
     if written["error"] is not None or author is None:
         assert not signers
     assert [each["domain"] for each in written["decision"]["signatures"]] == signers
-    verified = world.verified(passed)
+    verified = next_receiver.verified(passed)
     holds = [] if written["departure"] and written["sending"]["fields_broken"] else signers
     assert not passed.plain or verified == holds, (
         "dkimpy verifies what is signed, as Postfix sends it, unless the record says otherwise"
@@ -72,7 +74,7 @@ def obeys_the_first_law(passed: Passed) -> None:
     if not passed.leaves:
         return
     assert arrival["dmarc"] == "pass" or departure["dmarc"] != "pass"
-    spf = world.spf_domain(passed)
+    spf = next_receiver.spf_domain(passed)
     if arrival["dmarc"] in BAD and spf is not None:
         assert author is not None and not aligned(spf, author)
 
@@ -80,7 +82,7 @@ def obeys_the_first_law(passed: Passed) -> None:
 @pieces
 def test_law_1_a_forgery_gains_nothing(piece: int | None) -> None:
     """Whatever its sender wrote, and however often: what the records say is not asked."""
-    show(gains_nothing, piece, drawn=world.forgeries())
+    show(gains_nothing, piece, drawn=generated_messages.forgeries())
 
 
 def gains_nothing(drawn: Drawn) -> None:
@@ -91,9 +93,11 @@ def gains_nothing(drawn: Drawn) -> None:
 
 def refused(passed: Passed) -> None:
     assert not [
-        domain for domain in (*world.signers(passed), *world.verified(passed)) if aligned(domain, "hosted.example")
+        domain
+        for domain in (*next_receiver.signers(passed), *next_receiver.verified(passed))
+        if aligned(domain, "hosted.example")
     ]
-    spf = world.spf_domain(passed)
+    spf = next_receiver.spf_domain(passed)
     assert not passed.leaves or spf is None or not aligned(spf, "hosted.example"), (spf, passed.outcome)
 
 
@@ -101,13 +105,15 @@ def refused(passed: Passed) -> None:
 def test_law_2_what_helps_is_believed_only_from_us(piece: int | None) -> None:
     """More of what a sender can write below the border never helps: neither what arrived nor what becomes of it is better for it."""
     # a field that makes the author unreadable turns a fail into a permerror: another evil, not a better one
-    readable = [each for each in (*world.HELPING, *world.HURTING) if not re.search("[\0\r]", each)]
+    readable = [
+        each for each in (*generated_fields.HELPING, *generated_fields.HURTING) if not re.search("[\0\r]", each)
+    ]
     extra = st.lists(st.sampled_from(readable), min_size=1, max_size=3)
-    show(never_helps, piece, drawn=world.entered, extra=extra, at=st.integers(0, 5))
+    show(never_helps, piece, drawn=generated_messages.entered, extra=extra, at=st.integers(0, 5))
 
 
 def never_helps(drawn: Drawn, extra: list[str], at: int) -> None:
-    better = differences(drawn, drawn.message.header, world.with_below(drawn, extra, at).message.header)
+    better = differences(drawn, drawn.message.header, generated_messages.with_below(drawn, extra, at).message.header)
     assert not better, better
 
 
@@ -118,7 +124,7 @@ def test_law_6_words_that_our_verifiers_print_never_help(piece: int | None) -> N
     show(
         printed_words_never_help,
         piece,
-        drawn=world.entered,
+        drawn=generated_messages.entered,
         printed=st.sampled_from(sorted(PRINTERS)),
         words=st.lists(st.sampled_from(INJECTED), min_size=1, max_size=6).map("".join),
         stripped=st.booleans(),
@@ -186,15 +192,21 @@ def printed_words_never_help(drawn: Drawn, printed: str, words: str, stripped: b
 @pieces
 def test_law_2_what_hurts_is_believed_from_anyone(piece: int | None) -> None:
     """A claim of failure or of spam never helps, wherever it stands: above the border too."""
-    show(hurts, piece, drawn=world.messages, claim=st.sampled_from(world.HURTING), at=st.integers(0, 12))
+    show(
+        hurts,
+        piece,
+        drawn=generated_messages.messages,
+        claim=st.sampled_from(generated_fields.HURTING),
+        at=st.integers(0, 12),
+    )
 
 
 def hurts(drawn: Drawn, claim: str, at: int) -> None:
     header = drawn.message.header
     at = min(at, len(header))
-    better = differences(drawn, header, (*header[:at], *world.fields_of([claim]), *header[at:]))
+    better = differences(drawn, header, (*header[:at], *fields_of([claim]), *header[at:]))
     if claim.startswith(
-        world.US
+        generated_fields.US
     ):  # above the border it is our own word, and no check is made here that would tell more
         better = [each for each in better if not each.startswith("risk")]
     assert not better, better
@@ -206,7 +218,7 @@ RANK = {"pass": 0, "none": 1}
 
 def differences(drawn: Drawn, one: tuple[Any, ...], other: tuple[Any, ...], sender: str | None = None) -> list[str]:
     """In what the other header, with that envelope sender, is better than the one, under a policy that is shipped."""
-    gate = drawn.gate_with(drawn.policy % len(world.SHIPPED))
+    gate = drawn.gate_with(drawn.policy % len(generated_gates.SHIPPED))
     envelope = drawn.message.envelope if sender is None else replace(drawn.message.envelope, sender=sender)
     before = gate.assess(replace(drawn.message, header=one), drawn.body, NOW)
     after = gate.assess(replace(drawn.message, header=other, envelope=envelope), drawn.body, NOW)
@@ -240,7 +252,7 @@ def trusted(facts: Facts) -> int:
 
 @pieces
 def test_law_3_explain_and_the_journal_say_what_the_daemon_does(piece: int | None) -> None:
-    show(said_alike, piece, drawn=world.messages)
+    show(said_alike, piece, drawn=generated_messages.messages)
 
 
 def said_alike(drawn: Drawn) -> None:
@@ -299,8 +311,8 @@ STAGES = (
 )
 EXCEPTIONS = (ZeroDivisionError, ValueError, RecursionError, MemoryError, AttributeError, OSError, StopIteration)
 
-HOSTED = world.HOSTED_AUTHORS[0]
-ARC = world.GENUINE[-1]
+HOSTED = generated_fields.HOSTED_AUTHORS[0]
+ARC = generated_fields.GENUINE[-1]
 HONEST = Drawn(
     [MISLED.replace("dmarc=pass", "dkim=pass header.d=hosted.example header.s=s; dmarc=pass")],
     BORDER,
@@ -321,7 +333,7 @@ def test_law_4_in_doubt_unsigned_and_law_5_one_record(piece: int | None) -> None
     show(
         in_doubt_unsigned,
         piece,
-        drawn=world.forgeries() | world.messages | st.just(HONEST),
+        drawn=generated_messages.forgeries() | generated_messages.messages | st.just(HONEST),
         stage=st.sampled_from(STAGES),
         call=st.sampled_from([1, 1, 2, 3, 5]),
         once=st.booleans(),
@@ -361,7 +373,7 @@ def in_doubt_unsigned(drawn: Drawn, stage: str, call: int, once: bool, error: ty
 def no_door_is_open(drawn: Drawn, passed: Passed) -> None:
     """Of what was given up. Who has logged in is not asked, nor a domain that is not hosted."""
     assert not passed.made
-    spf = world.spf_domain(passed)
+    spf = next_receiver.spf_domain(passed)
     written = passed.record
     if drawn.client.auth is not None or not passed.leaves or spf is None or written["decision"]["rule"] is not None:
         return
@@ -387,7 +399,7 @@ def failing(stage: str, call: int, once: bool, error: type[Exception]) -> Iterat
 
 def the_next_one_is_signed() -> None:
     passed = passes(HONEST.gate, HONEST.message, HONEST.body)
-    assert world.signers(passed) == ["hosted.example"] and passed.record["error"] is None
+    assert next_receiver.signers(passed) == ["hosted.example"] and passed.record["error"] is None
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -397,7 +409,7 @@ def test_every_stage_is_one_that_some_message_comes_to(stage: str) -> None:
         HONEST,
         replace(HONEST, above=[], below=["@hosted", ARC], sender="friend@hosted.example", author=HOSTED, borders=False),
     ]
-    drawn += [replace(each, policy=policy, sender=sender, below=below) for each in drawn for policy in range(len(world.SHIPPED)) for sender in ("x@hosted.example", "") for below in ([], ["@gate", ARC])]  # fmt: skip
+    drawn += [replace(each, policy=policy, sender=sender, below=below) for each in drawn for policy in range(len(generated_gates.SHIPPED)) for sender in ("x@hosted.example", "") for below in ([], ["@gate", ARC])]  # fmt: skip
     drawn.append(replace(HONEST, client=replace(REINJECTED, auth="friend"), above=[], border="", below=[]))
     for each in drawn:
         with failing(stage, 1_000_000, False, ValueError) as calls:

@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from dkimgate.evidence.gather import see
 from dkimgate.evidence.route import Route
 from dkimgate.facts import Assessment, Disposition, Facts, Standing
-from tests.laws import arrivals, outsider
-from tests.laws import generated_messages as world
+from tests.laws import arrivals, next_receiver, outsider
 from tests.laws.arrivals import Scene, has_record, scenes
 from tests.laws.attack_world import NOW
 from tests.laws.generated import pieces, show
-from tests.laws.generated_messages import Passed, organization, passes
+from tests.laws.generated_gates import Passed, passes
+from tests.laws.generated_messages import fields_of
+from tests.laws.next_receiver import organization
 from tests.laws.outsider import Change
 from tests.laws.wirings import MISLED, NO_OUTSIDER, WAYS, places
 
@@ -74,11 +75,13 @@ def earns_nothing(scene: Scene, changes: list[Change]) -> None:
 def gains(passed: Passed, author: str | None) -> list[str]:
     """What became of a message that only one whose author domain let it be sent may have."""
     found = [
-        f"signed by {each}" for each in {*world.signers(passed), *world.verified(passed)} if _aligned(each, author)
+        f"signed by {each}"
+        for each in {*next_receiver.signers(passed), *next_receiver.verified(passed)}
+        if _aligned(each, author)
     ]
     results = [value for name, value in passed.outcome.fields if name.lower() == "arc-authentication-results"]
     found += [f"sealed: {value!r}" for value in results if re.search(rb"dmarc=pass", value)]
-    spf = world.spf_domain(passed) if passed.leaves else None
+    spf = next_receiver.spf_domain(passed) if passed.leaves else None
     if spf is not None and author is not None and _aligned(spf, author) and has_record(author):
         found.append(f"passes by SPF of {spf}")
     return found
@@ -90,7 +93,7 @@ def _aligned(domain: str, author: str | None) -> bool:
 
 def authors_named(scene: Scene) -> int:
     """So many From fields there are for one reader or another."""
-    header = (*world.fields_of([scene.wired.above.replace("{V}", "")]), *scene.entered)
+    header = (*fields_of([scene.wired.above.replace("{V}", "")]), *scene.entered)
     return sum(re.sub(rb"[^!-9;-~]", b"", field.name).lower() == b"from" for field in header)
 
 
@@ -219,8 +222,8 @@ def leaves_with_pass(assessment: Assessment) -> bool:
 
 # --- the control: where nothing ever passed, a forgery could not do better
 
-LETTER = world.fields_of([outsider.LETTERS[0]])
-SIGNED = world.fields_of(["@hosted", outsider.LETTERS[0]])
+LETTER = fields_of([outsider.LETTERS[0]])
+SIGNED = fields_of(["@hosted", outsider.LETTERS[0]])
 HONEST = Scene("", "whole", 0, "", "nobody", "no spam", (), outsider.PLAIN, LETTER, SIGNED)
 
 
@@ -229,4 +232,4 @@ def test_what_its_author_signed_is_signed_again(way: str) -> None:
     """But not what a list has changed, and whoever says to be one."""
     scene = replace(HONEST, way=way, states=WAYS[way].states[0])
     assert scene.authorised("hosted.example")
-    assert world.signers(passes(scene.gate, scene.message, scene.body)) == ["hosted.example"]
+    assert next_receiver.signers(passes(scene.gate, scene.message, scene.body)) == ["hosted.example"]
