@@ -70,7 +70,7 @@ coverage:
 
 # the laws over what is drawn at random: 2,000 examples each in `make test`, the same each time; here others, and for as long as
 # one likes
-LAWS := tests/laws/test_laws_generated.py tests/laws/test_laws_generated_messages.py tests/laws/test_laws_monotony.py
+LAWS := $(wildcard tests/laws/test_laws_generated*.py) tests/laws/test_laws_monotony.py
 EXAMPLES ?= 100000
 laws: $(VENV)/dev
 	DKIMGATE_SEED=$${DKIMGATE_SEED:-fresh} DKIMGATE_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q -n auto --dist worksteal -m heavy $(LAWS)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from tests.arc.sealing import LIST, mail
-from tests.laws.attack_fields import FAKE_PASSPORT, OTHERS, RESULTS, ROUTES
+from tests.laws.attack_fields import FAKE_PASSPORT, OTHERS
+from tests.laws.attack_results import RESULTS
+from tests.laws.attack_routes import ROUTES
 from tests.laws.attack_world import (
     AMAVIS,
     AUTHOR,

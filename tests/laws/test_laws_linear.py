@@ -10,7 +10,7 @@ import zlib
 
 import pytest
 
-from tests.laws import linear
+from tests.laws import linear, patterns
 
 SIZE = 4096
 """Characters of the larger text: a pattern that grows with the square takes 60 ms for it, a linear one a tenth of a millisecond."""
@@ -39,22 +39,22 @@ MADE_WHILE_RUNNING = {
 """Patterns that are put together while the program runs, and why they are harmless."""
 
 
-def _methods(named: linear.Named) -> tuple[str, ...]:
+def _methods(named: patterns.Named) -> tuple[str, ...]:
     words = next((words for name, words in USED.items() if named.name.startswith(name)), None)
     return named.methods if words is None else (words.rpartition(".")[2].removesuffix("("),)
 
 
 PATTERNS = [
-    (named, method) for named in linear.patterns() for method in _methods(named) if named.name not in NO_STRANGERS
+    (named, method) for named in patterns.patterns() for method in _methods(named) if named.name not in NO_STRANGERS
 ]
 
 
-def _ids(item: tuple[linear.Named, str]) -> str:
+def _ids(item: tuple[patterns.Named, str]) -> str:
     return f"{item[0].name[:60]}-{item[1]}"
 
 
-def _slow(named: linear.Named, method: str, every: int = 1, pairs: bool = True) -> str | None:
-    texts = [linear.Text("", unit, "") for unit in linear.units(pairs)] + list(linear.suggested(named.pattern))
+def _slow(named: patterns.Named, method: str, every: int = 1, pairs: bool = True) -> str | None:
+    texts = [linear.Text("", unit, "") for unit in linear.units(pairs)] + list(patterns.suggested(named.pattern))
     for text in texts[zlib.crc32(named.name.encode()) % every :: every]:
         if (told := linear.grows(lambda subject: named.run(method, subject), text, SIZE, longest=0.3)) is not None:
             return f"{text}: {told}"
@@ -62,26 +62,26 @@ def _slow(named: linear.Named, method: str, every: int = 1, pairs: bool = True) 
 
 
 @pytest.mark.parametrize("item", PATTERNS, ids=_ids)
-def test_every_pattern_takes_time_in_proportion_to_the_text(item: tuple[linear.Named, str]) -> None:
+def test_every_pattern_takes_time_in_proportion_to_the_text(item: tuple[patterns.Named, str]) -> None:
     assert _slow(*item, every=EVERY, pairs=False) is None
 
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("item", PATTERNS, ids=_ids)
-def test_with_more_texts_and_pairs_of_octets(item: tuple[linear.Named, str]) -> None:
+def test_with_more_texts_and_pairs_of_octets(item: tuple[patterns.Named, str]) -> None:
     assert _slow(*item, every=3) is None
 
 
 def test_every_pattern_is_found_or_exempt_by_a_name_that_is_still_there() -> None:
-    names = {named.name for named in linear.patterns()}
+    names = {named.name for named in patterns.patterns()}
     assert len(names) > 60, "the walk over the modules finds too few"
     assert {"authres.authentication_results._LEX", "evidence.spam_fields._STATUS.patterns[1]"} <= names
     assert not set(NO_STRANGERS) - names
     for name, words in USED.items():
         module, _, call = words.partition(":")
         assert any(each.startswith(name) for each in names)
-        assert call in linear.sources()[f"dkimgate.{module}"]
-    assert set(linear.made_while_running()) == set(MADE_WHILE_RUNNING)
+        assert call in patterns.sources()[f"dkimgate.{module}"]
+    assert set(patterns.made_while_running()) == set(MADE_WHILE_RUNNING)
 
 
 @pytest.mark.parametrize(
@@ -89,5 +89,5 @@ def test_every_pattern_is_found_or_exempt_by_a_name_that_is_still_there() -> Non
     [r"\((?:[^()\\]++|\\.)*+\)", r'"(?:[^"\\]|\\.)*"', r"[a-z]+@", r"\s+$", r"(?:a|a)*b", r"(a+)+$", r"=\?.*\?.*\?="],
 )
 def test_the_law_finds_what_is_slow(pattern: str) -> None:
-    named = linear.Named("slow", re.compile(pattern), ("search",))
+    named = patterns.Named("slow", re.compile(pattern), ("search",))
     assert _slow(named, "search")

@@ -14,8 +14,10 @@ import pytest
 
 from dkimgate.message.message import HeaderField
 from tests.laws.attack_authors import AUTHORS, TOO_MUCH
-from tests.laws.attack_fields import OTHERS, RESULTS, ROUTES, SPAM
+from tests.laws.attack_fields import OTHERS, SPAM
 from tests.laws.attack_passports import CHANGES, FORGED, HONEST, Change, Comeback
+from tests.laws.attack_results import RESULTS
+from tests.laws.attack_routes import ROUTES
 from tests.laws.attack_signed import BY_SHARED, ENVELOPES, SEALS, SHARED, SIGNATURES, SIGNED, TRUSTED, sealed
 from tests.laws.attack_world import BODY, LOGIN, NOW, POLICIES, STRANGER, WIRINGS, ZONE, Attempt, Forwarder, aligned
 
