@@ -73,7 +73,18 @@ def ask(
     sender: str, author: str | None, addresses: tuple[object, ...] = (OURS,), helo: str | None = HELO, **more: object
 ) -> tuple[tuple[bool, str], FakeResolver]:
     dns = FakeResolver(ZONE, FAILING)
-    return outgoing_spf(sender, way(addresses, helo, **more), author, dns.lookup()), dns
+    found = outgoing_spf(sender, way(addresses, helo, **more), author, dns.lookup())
+    assert after_others(sender, way(addresses, helo, **more), author) == found
+    return found, dns
+
+
+def after_others(sender: str, way: WayOut, author: str | None) -> tuple[bool, str]:
+    """The same of a resolver that has found out much already, of other local parts too."""
+    dns = FakeResolver(ZONE, FAILING, kept={})
+    domain = sender.rpartition("@")[2] or "hosted.example"
+    for local in ("friend", "someone.else", '"odd one"', "spammer"):
+        outgoing_spf(f"{local}@{domain}", way, author, dns.lookup())
+    return outgoing_spf(sender, way, author, dns.lookup())
 
 
 @pytest.mark.parametrize(

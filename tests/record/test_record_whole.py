@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import operator
 import types
 import typing
 from collections.abc import Iterator
@@ -92,3 +93,24 @@ def test_what_is_within_the_limits_is_left_as_it_is() -> None:
     longer = replace(made, claims=(*made.claims, replace(made.claims[0], why="x" * TEXT_LIMIT * 2)))
     cut = recordable(longer)
     assert cut.claims[0] is made.claims[0] and cut.arrival is made.arrival and len(cut.claims[1].why) < TEXT_LIMIT
+
+
+def numbers_of(kind: Any, way: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Where the facts hold a number that may be infinite."""
+    for name, hint in typing.get_type_hints(kind).items():
+        if hint is float:
+            yield (*way, name)
+        elif is_dataclass(hint):
+            yield from numbers_of(hint, (*way, name))
+
+
+def with_number(value: Any, way: tuple[str, ...], number: float) -> Any:
+    """The same facts with another number in that place."""
+    return replace(value, **{way[0]: with_number(getattr(value, way[0]), way[1:], number)}) if way else number
+
+
+@pytest.mark.parametrize("way", list(numbers_of(Facts)), ids=".".join)
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
+def test_law_5_no_number_alone_is_written_as_none(way: tuple[str, ...], number: float) -> None:
+    told = recordable(with_number(Facts(), way, number))
+    assert told != Facts() and math.isfinite(operator.attrgetter(".".join(way))(told))

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dkimgate.dns.resolver import MOST_QUESTIONS, Answer, Kind, Lookup, Status
+from dkimgate.dns.findings import Findings
+from dkimgate.dns.resolver import MOST_QUESTIONS, Answer, Kind, Lookup, Question, Status
 
 Zone = Mapping[str, Mapping[str, Sequence[str]]]
 
@@ -18,6 +19,7 @@ class FakeResolver:
     mx.a.example"]}})`.
 
     Names are in lower case. Questions about the names in `failing` fail; all that reach the zone are noted in `asked`.
+    `kept`: the answers that were given, where it keeps them, as a real one does; None where it does not.
     """
 
     zone: Zone
@@ -26,17 +28,26 @@ class FakeResolver:
     questions: int = MOST_QUESTIONS
     clock: Callable[[], float] = time.monotonic
     asked: list[tuple[str, str]] = field(default_factory=list)
+    kept: dict[Question, Answer[object]] | None = None
+    findings: Findings[Question] = field(default_factory=Findings)
 
     def lookup(self) -> Lookup:
         """As of a Resolver."""
-        return Lookup(self, self.deadline, self.questions, self.clock)
+        findings = self.findings if self.kept is not None else None
+        return Lookup(self, self.deadline, self.questions, self.clock, findings)
 
     def cached(self, name: str, kind: Kind) -> Answer[object] | None:
-        """Nothing, ever."""
-        return None
+        """What it keeps."""
+        return self.kept.get((name, kind)) if self.kept is not None else None
 
     def ask(self, name: str, kind: Kind, seconds: float) -> Answer[object]:
         """Look into the zone."""
+        answer = self._look(name, kind)
+        if self.kept is not None:
+            self.kept[name, kind] = answer
+        return answer
+
+    def _look(self, name: str, kind: Kind) -> Answer[object]:
         self.asked.append((name, kind))
         if name in self.failing:
             return Answer(Status.FAILED, why=f"{kind} {name}: failing")

@@ -6,7 +6,7 @@ import ipaddress
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,11 +20,14 @@ import dns.rdtypes.ANY.MX
 import dns.rdtypes.ANY.TXT
 import dns.resolver
 
+from dkimgate.dns.findings import Finding, Findings
 from dkimgate.dns.health import Health
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Kind = Literal["TXT", "A", "AAAA", "MX", "PTR"]
+Question = tuple[str, Kind]
 Value = TypeVar("Value", covariant=True)
+Found = TypeVar("Found")
 
 MOST_QUESTIONS = 100
 """Questions to name servers for one message. SPF alone may need 10 mx mechanisms with an address of each of 10
@@ -92,13 +95,16 @@ class Lookup:
         deadline: float = 5.0,
         questions: int = MOST_QUESTIONS,
         clock: Callable[[], float] = time.monotonic,
+        findings: Findings[Question] | None = None,
     ) -> None:
         self._source = source
+        self._findings = findings
         self._deadline = deadline
         self._questions = questions
         self._clock = clock
         self._end: float | None = None
-        self._known: dict[tuple[str, Kind], Answer[object]] = {}
+        self._known: dict[Question, Answer[object]] = {}
+        self._used: set[Question] = set()  # by what is being found out
 
     def txt(self, name: str) -> Answer[bytes]:
         """The TXT records, the strings of each joined without a space (RFC 7208 section 3.3, RFC 6376 section
@@ -133,13 +139,39 @@ class Lookup:
         finally:
             self._end = end
 
+    def finding(self, about: Hashable, find: Callable[[], Found]) -> Found:
+        """What `find` comes to, which asks this lookup, and hangs on nothing but the answers and `about`. Where an
+        earlier message asked the same and the answers have not changed since, it is not found out again. Not to be
+        nested."""
+        if self._findings is None:
+            return find()
+        kept = self._findings.get(about)
+        if kept is not None and all(self._at_hand(question) is answer for question, answer in kept.answers):
+            return cast(Found, kept.value)
+        self._used = set()
+        value = find()
+        answers = tuple((question, self._known[question]) for question in self._used)
+        if not any(answer.status is Status.FAILED for _, answer in answers):
+            self._findings.put(about, Finding(value, answers))
+        return value
+
+    def _at_hand(self, question: Question) -> Answer[object] | None:
+        """The answer, where nobody has to be asked."""
+        known = self._known.get(question) or self._source.cached(*question)
+        if known is not None:
+            self._known[question] = known
+        return known
+
     def _answer(self, name: str, kind: Kind) -> Answer[object]:
         question = (name.rstrip(".").lower(), kind)
-        if question not in self._known:
-            self._known[question] = self._source.cached(*question) or self._asked(*question)
-        return self._known[question]
+        self._used.add(question)
+        return self._at_hand(question) or self._asked(question)
 
-    def _asked(self, name: str, kind: Kind) -> Answer[object]:
+    def _asked(self, question: Question) -> Answer[object]:
+        self._known[question] = answer = self._ask(*question)
+        return answer
+
+    def _ask(self, name: str, kind: Kind) -> Answer[object]:
         now = self._clock()
         if self._end is None:
             self._end = now + self._deadline
@@ -203,12 +235,13 @@ class Resolver:
         self._deadline = deadline
         self._clock = clock
         self._cache = _Cache(entries, clock)
+        self._findings: Findings[Question] = Findings()
         self._health = Health(clock)
         self._dns = _stub([str(address) for address in nameservers], port)
 
     def lookup(self) -> Lookup:
         """A fresh deadline and budget, for one message."""
-        return Lookup(self, self._deadline, clock=self._clock)
+        return Lookup(self, self._deadline, clock=self._clock, findings=self._findings)
 
     def cached(self, name: str, kind: Kind) -> Answer[object] | None:
         """What an earlier message learnt."""

@@ -127,23 +127,37 @@ def _check(
 ) -> EnvelopeSpf:
     """SPF of one address and one domain. `unknown`: the letters of macros for which nobody here knows what stands
     there."""
+
+    def evaluate() -> tuple[EnvelopeSpf, frozenset[str]]:
+        return _evaluated(address, local, domain, helo, lookup, unknown)
+
+    result, macros = lookup.finding(("envelope", address, domain, helo, unknown), evaluate)
+    # it is the same for every local part, as long as no record asks for it
+    return result if macros.isdisjoint(_LOCAL_PART) else evaluate()[0]
+
+
+def _evaluated(
+    address: Address, local: str, domain: str, helo: str | None, lookup: Lookup, unknown: frozenset[str]
+) -> tuple[EnvelopeSpf, frozenset[str]]:
+    """The result, and the letters of the macros that it may hang on."""
+    # void lookups don't count: the limit is a SHOULD that many receivers leave out, and with it the local part of a
+    # sender could turn what passes there into an error here, by way of macros
+    macros: set[str] = set()
     try:
-        # void lookups don't count: the limit is a SHOULD that many receivers leave out, and with it the local part of a
-        # sender could turn what passes there into an error here, by way of macros
-        query = Query(address, local, domain, helo, lookup, strict=False)
-        result = _found(query)
-        if result == "pass":
-            return EnvelopeSpf.PASS
-        generous = Generous(address, local, domain, helo, lookup, strict=False)
-        if _found(generous) in ("pass", "permerror") or not unknown.isdisjoint(query.macros | generous.macros):
-            return EnvelopeSpf.TEMPERROR
+        found = _result(Query(address, local, domain, helo, lookup, strict=False), macros)
+        if found == "pass":
+            return EnvelopeSpf.PASS, frozenset(macros)
+        generous = _result(Generous(address, local, domain, helo, lookup, strict=False), macros)
     except Exception:  # noqa: BLE001 - pyspf raises what it likes on records that it did not foresee, and they are a stranger's
-        return EnvelopeSpf.TEMPERROR
-    return EnvelopeSpf(result) if result in ("temperror", "permerror") else EnvelopeSpf.OTHER
+        return EnvelopeSpf.TEMPERROR, _LOCAL_PART  # nobody knows what it hangs on
+    if generous in ("pass", "permerror") or not unknown.isdisjoint(macros):
+        return EnvelopeSpf.TEMPERROR, frozenset(macros)
+    return EnvelopeSpf(found) if found in ("temperror", "permerror") else EnvelopeSpf.OTHER, frozenset(macros)
 
 
-def _found(query: Query) -> str:
-    """The result. An error is not one to everybody: rspamd asks 30 questions where section 4.6.4 allows ten, others
-    pass over a term that they don't know."""
+def _result(query: Query, macros: set[str]) -> str:
+    """The result; the letters of macros that were read go to `macros`. An error is not one to everybody: rspamd asks 30
+    questions where section 4.6.4 allows ten, others pass over a term that they don't know."""
     result = str(query.check()[0])
+    macros |= query.macros
     return query.lenient_result or result if result == "permerror" else result

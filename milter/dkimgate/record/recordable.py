@@ -10,11 +10,14 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import is_dataclass, replace
 from enum import Enum
 from itertools import chain
+from operator import attrgetter
 from typing import Any, TypeVar, cast, get_type_hints
+
+import msgspec
 
 from dkimgate.facts import Claim, Facts
 
@@ -38,10 +41,31 @@ T = TypeVar("T")
 
 def recordable(facts: Facts) -> Facts:
     """The facts as a record can tell them; ordinary mail's are given back as they are."""
+    if _is_within(facts):
+        return facts
     claims, recipients = _kept_claims(facts.claims), _kept_recipients(facts.recipients)
     if claims is not facts.claims or recipients is not facts.recipients:
         facts = replace(facts, claims=claims, recipients=recipients)
     return cut(facts)
+
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def _is_within(facts: Facts) -> bool:
+    """Is nothing beyond a limit, for certain? The encoder of records tells at once what `cut` has to look at each value
+    for:
+    in what it writes, every text stands between two quotation marks."""
+    if len(facts.claims) > CLAIM_LIMIT or len(facts.recipients) > RECIPIENT_LIMIT:
+        return False
+    spam = facts.arrival.spam
+    if not (math.isfinite(spam.score) and math.isfinite(spam.required)):
+        return False
+    try:
+        told = _ENCODER.encode(facts)
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
+    return len(told) <= CLAIM_CHARACTERS and max(map(len, told.split(b'"'))) <= TEXT_LIMIT
 
 
 def cut(value: T) -> T:
@@ -54,10 +78,10 @@ def cut(value: T) -> T:
         made = _cut_number(made)
     elif kind is tuple:
         made = _cut_each(made)
-    elif names := _names(cast(type, kind)):
-        old = [getattr(value, name) for name in names]
+    elif (values := _values(cast(type, kind))) is not None:
+        old = values(value)
         new = _cut_each(old)
-        made = made if new is old else replace(made, **dict(zip(names, new, strict=True)))
+        made = made if new is old else replace(made, **dict(zip(_names(cast(type, kind)), new, strict=True)))
     return cast(T, made)
 
 
@@ -77,6 +101,15 @@ def _cut_each(values: Sequence[object]) -> Sequence[object]:
 def _names(kind: type) -> tuple[str, ...]:
     """The fields of a dataclass that may have to be cut; of anything else none."""
     return tuple(name for name, hint in get_type_hints(kind).items() if _may_be_cut(hint)) if is_dataclass(kind) else ()
+
+
+@functools.cache
+def _values(kind: type) -> Callable[[object], tuple[object, ...]] | None:
+    """What gives the values of these fields; None where there are none."""
+    names = _names(kind)
+    if len(names) == 1:
+        return lambda value: (getattr(value, names[0]),)
+    return cast(Callable[[object], tuple[object, ...]], attrgetter(*names)) if names else None
 
 
 def _may_be_cut(hint: object) -> bool:
