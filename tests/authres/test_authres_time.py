@@ -26,7 +26,7 @@ def test_a_field_of_100_kilobytes_takes_milliseconds(unit: str, size: int) -> No
 def test_recipients_too(unit: str) -> None:
     message = Message(header=(HeaderField(b"To", f" {unit * (3_900 // len(unit))}".encode()),))
     start = time.thread_time()
-    assert header_signs._recipients_malformed(message) or unit == " "
+    assert header_signs._recipients_malformed([field.text for field in message.fields("to")]) or unit == " "
     assert time.thread_time() - start < 0.25
 
 

@@ -143,7 +143,8 @@ def test_behind_a_pass_nothing_more_is_evaluated(monkeypatch: pytest.MonkeyPatch
         return real(address, local, domain, helo, lookup, unknown)
 
     monkeypatch.setattr(envelope_spf, "_check", counted)
-    assert ask("friend@hosted.example", "hosted.example", addresses=(OTHER, OURS, OURS6))[0] == (True, "lookup")
+    known, dns = way((OTHER, OURS, OURS6)), FakeResolver(ZONE)
+    assert outgoing_spf("friend@hosted.example", known, "hosted.example", dns.lookup()) == (True, "lookup")
     assert checked == [OTHER, OURS]
 
 

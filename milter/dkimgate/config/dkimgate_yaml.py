@@ -4,6 +4,7 @@ it."""
 from __future__ import annotations
 
 import fnmatch
+import functools
 import ipaddress
 import os
 from pathlib import Path
@@ -75,13 +76,19 @@ class Passport(Section):
     passports."""
 
 
-def _is_in(ip: str | None, networks: tuple[Network, ...]) -> bool:
+@functools.lru_cache(maxsize=1024)
+def _address(ip: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        address = ipaddress.ip_address(ip or "")
+        address = ipaddress.ip_address(ip)
     except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _is_in(ip: str | None, networks: tuple[Network, ...]) -> bool:
+    address = _address(ip) if ip else None
+    if address is None:
         return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    address = mapped if mapped is not None else address
     return any(address.version == network.version and address in network for network in networks)
 
 

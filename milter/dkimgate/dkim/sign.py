@@ -36,6 +36,7 @@ PRESENT = (
 )
 # fmt: on
 
+_ONE_MORE = frozenset((*SEALED, *SINGLE))
 COVERED = frozenset((*SEALED, *SINGLE, *PRESENT))
 """Every field that we sign where it stands."""
 
@@ -88,15 +89,15 @@ def select(header: Sequence[HeaderField], also: Sequence[str] = ()) -> tuple[lis
     standing: dict[str, list[HeaderField]] = {}
     for field in reversed(header):
         # a name with any odd octet equals none of ours, so it is skipped
-        standing.setdefault(field.name.rstrip(b" \t").decode("latin-1").lower(), []).append(field)
+        name = field.key if field.name.isalnum() else field.name.rstrip(b" \t").decode("latin-1").lower()
+        standing.setdefault(name, []).append(field)
     if "from" not in standing:
         raise ValueError("the message has no From field, so it can't be signed (RFC 6376 section 5.4)")
     names: list[str] = []
     signed: list[HeaderField] = []
-    for name in (*SEALED, *SINGLE, *PRESENT, *also):
+    for name in (*SEALED, *(name for name in (*SINGLE, *PRESENT, *also) if name in standing)):
         found = standing.get(name, [])
-        extra = name in SEALED or (name in SINGLE and bool(found))
-        names += [name] * (len(found) + extra)
+        names += [name] * (len(found) + (name in _ONE_MORE))
         signed += found
     if sum(len(name) + 1 for name in names) > MOST_OCTETS:
         raise ValueError("the header repeats fields so often that verifiers would not read the signature")
@@ -107,12 +108,14 @@ def fold(name: bytes, parts: Sequence[bytes]) -> bytes:
     """The value of the field of that name, made of the parts; before one that would make its line too long stands a
     fold. No part is ever cut: a long `d=` has its long line.
     """
-    lines: list[bytearray] = [bytearray()]
+    folded: list[bytes] = []
     room = _LINE - len(name) - len(": ")
+    width = 0
     for part in parts:
-        if lines[-1] and len(lines[-1]) + len(part) > room:
-            lines.append(bytearray())
-            room = _LINE - 8  # a tab is as wide as eight letters
+        if width and width + len(part) > room:
             part = part.lstrip(b" ")
-        lines[-1] += part
-    return b"\n\t".join(lines)
+            folded.append(b"\n\t")
+            room, width = _LINE - 8, 0  # a tab is as wide as eight letters
+        folded.append(part)
+        width += len(part)
+    return b"".join(folded)

@@ -56,7 +56,7 @@ def claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now: flo
     _ask_ahead(seen, body, config, lookup)
     if config.verify.when == "missing" and _settled(seen.claims):
         return _proof(seen, body, config, lookup, now)
-    chained = any(field.key == SEAL for field in seen.message.header)
+    chained = bool(seen.message.positions(SEAL))
     trusted = chained and arc_claims.names_a_trusted_sealer(
         seen.message.header[seen.route.entered :], config.trust.arc_sealers
     )

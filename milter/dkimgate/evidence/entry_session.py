@@ -54,7 +54,7 @@ def entry_of(message: Message, route: Route) -> Entry:
 
 def _first_path(message: Message, route: Route, border: Hop) -> str | None:
     """The reverse path of the border's session, as the first delivery wrote it."""
-    written = [at for at, field in enumerate(message.header[: route.ours_above]) if field.key == "return-path"]
+    written = [at for at in message.positions("return-path") if at < route.ours_above]
     if not written or any(written[-1] < hop.position < border.position and not hop.is_delivery for hop in route.hops):
         return None
     match = re.fullmatch(r"<([^<>]*)>", message.header[written[-1]].text.strip())

@@ -118,7 +118,7 @@ def hops_below(route: Route, message: Message) -> tuple[Hop, ...]:
 
 
 def _received(message: Message) -> list[tuple[int, HeaderField]]:
-    return [(at, field) for at, field in enumerate(message.header) if field.key == "received"]
+    return [(at, message.header[at]) for at in message.positions("received")]
 
 
 class _Walk:

@@ -30,6 +30,7 @@ required:
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -212,6 +213,11 @@ _QUIET_FOREFRONT = Scale(_FOREFRONT.patterns, quiet=True)
 
 def scale_of(key: str) -> Scale | None:
     """The scale of a field by its name in lower case, or None where it holds no verdict."""
+    return _known_scale(key) if len(key) <= _LONGEST_KNOWN else _known_scale.__wrapped__(key)
+
+
+@functools.lru_cache(maxsize=4096)
+def _known_scale(key: str) -> Scale | None:
     if (scale := FIELDS.get(key)) is not None:
         return scale
     if key.endswith(MAILSCANNER):
@@ -224,6 +230,7 @@ def scale_of(key: str) -> Scale | None:
     return FIELDS[RESULTS] if RESULTS in key else None
 
 
+_LONGEST_KNOWN = 64  # characters: longer names would only fill the cache
 _FILTERS = ("x-spam", "x-rspam")
 
 

@@ -85,5 +85,5 @@ class Outward:
     def removed(self) -> tuple[int, ...]:
         """Passports are for hosts of ours, so no outsider sees one. Ours are at the top; thousands of fields of a
         sender are not worth the time of the MTA."""
-        found = tuple(at for at, field in enumerate(self._message.header) if field.key == PASSPORT)
+        found = tuple(self._message.positions(PASSPORT))
         return found[: removable(found)]

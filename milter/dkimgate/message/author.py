@@ -48,6 +48,8 @@ def author_of(header: Sequence[HeaderField], longest_line: int = LONGEST_LINE) -
     """
     try:
         field = _only_from(header, longest_line)
+        if (plain := _plain_mailbox(field, longest_line)) is not None:
+            return Author(domain=plain[1], address=plain[0])
         text = _readable(field.value)
         if has_long_line(field, longest_line):
             raise _Refused(
@@ -93,6 +95,7 @@ def kind_of_problem(problem: str) -> str:
 # --- the header: which field is From
 
 _NOT_NAME = re.compile(rb"[^!-9;-~]")
+_USUAL_NAME = re.compile(rb"(?!from\Z)[A-Za-z0-9-]+", re.IGNORECASE)
 _BARE_LF = re.compile(rb"\n(?![ \t])")
 _BLANK_FOLD = re.compile(rb"\n[ \t]++(?:\n|\Z)")
 
@@ -101,6 +104,8 @@ def _only_from(header: Sequence[HeaderField], longest_line: int) -> HeaderField:
     """The single From field of a header in which no reader finds another one."""
     found: list[HeaderField] = []
     for field in header:
+        if _is_usual(field, longest_line):
+            continue
         _single_field(field)
         # a name that becomes From once somebody drops a NUL, a blank or a byte order mark is From for him
         if _NOT_NAME.sub(b"", field.name).lower() == b"from":
@@ -120,6 +125,18 @@ def _only_from(header: Sequence[HeaderField], longest_line: int) -> HeaderField:
 
 
 _LIKE_FROM = re.compile(rb"\n[^!-~\n]*+from[^!-~\n]*+:", re.IGNORECASE)
+
+
+def _is_usual(field: HeaderField, longest_line: int) -> bool:
+    """One short line that is not From: nobody finds anything in it. Most fields are so."""
+    value = field.value
+    return (
+        b"\n" not in value
+        and b"\r" not in value
+        and b"\0" not in value
+        and not has_long_line(field, longest_line)
+        and _USUAL_NAME.fullmatch(field.name) is not None
+    )
 
 
 def _hides_from(value: bytes) -> bool:
@@ -237,6 +254,25 @@ _OUTSIDE = {
     "[": "From holds a square bracket outside quotation marks: a domain literal, or a name that needs quotation marks",
     "]": "From holds a square bracket outside quotation marks: a domain literal, or a name that needs quotation marks",
 }
+
+
+_PLAIN_WORDS = rb"[A-Za-z0-9]++(?: [A-Za-z0-9]++)*+"
+_PLAIN_ADDRESS = rb"[A-Za-z0-9_+-]++(?:\.[A-Za-z0-9_+-]++)*+@[A-Za-z0-9.-]++"
+_PLAIN = re.compile(
+    rb" ?(?:(?:%b |\"%b\" )?<(%b)>|(%b))" % (_PLAIN_WORDS, _PLAIN_WORDS, _PLAIN_ADDRESS, _PLAIN_ADDRESS)
+)
+_PLAIN_LENGTH = 200
+
+
+def _plain_mailbox(field: HeaderField, longest_line: int) -> tuple[str, str] | None:
+    """The address and the author domain of a From that is as plain as most are, with nothing to think about; None of
+    any other, which `_mailbox` takes apart."""
+    match = _PLAIN.fullmatch(field.value) if len(field.value) <= _PLAIN_LENGTH else None
+    if match is None or has_long_line(field, longest_line):
+        return None
+    address = (match[1] or match[2]).decode("ascii")
+    domain = domains.a_label(address.rpartition("@")[2])
+    return (address, domain) if domain is not None else None
 
 
 def _mailbox(text: str) -> tuple[str, str]:

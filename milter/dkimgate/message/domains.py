@@ -13,6 +13,7 @@ from publicsuffixlist import PublicSuffixList
 
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _LONGEST_NAME = 253  # octets, RFC 1035 section 3.1 without the root
+_KEPT = 4096  # names that are not looked at again: whoever sends thousands of others only makes them looked at
 
 
 def a_label(domain: str) -> str | None:
@@ -23,8 +24,11 @@ def a_label(domain: str) -> str | None:
     no full-width forms), and only where IDNA 2003, which some readers still follow, gives the same A-label; an A-label
     only where it is the one A-label of a valid U-label.
     """
-    if len(domain) > _LONGEST_NAME:
-        return None
+    return _name_in_a_labels(domain) if len(domain) <= _LONGEST_NAME else None
+
+
+@functools.lru_cache(_KEPT)
+def _name_in_a_labels(domain: str) -> str | None:
     labels = [_a_label(label) for label in domain.split(".")]
     known = [label for label in labels if label is not None]
     name = ".".join(known)
@@ -89,6 +93,12 @@ def load() -> None:
 
 
 def _organizational(domain: str, private: bool) -> str:
+    known = _known_organizational if len(domain) <= _LONGEST_NAME else _known_organizational.__wrapped__
+    return known(domain, private)
+
+
+@functools.lru_cache(_KEPT)
+def _known_organizational(domain: str, private: bool) -> str:
     return _suffixes(private).privatesuffix(domain) or domain
 
 

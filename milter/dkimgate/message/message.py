@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -24,9 +26,9 @@ class Connection:
     tls: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("ip", "name", "helo", "auth", "daemon", "tls"):
-            if getattr(self, name) == "":
-                object.__setattr__(self, name, None)
+        if "" in (self.ip, self.name, self.helo, self.auth, self.daemon, self.tls):
+            for name in ("ip", "name", "helo", "auth", "daemon", "tls"):
+                object.__setattr__(self, name, getattr(self, name) or None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,15 @@ class Envelope:
 
     sender: str = ""
     recipients: tuple[str, ...] = ()
+
+
+@functools.lru_cache(maxsize=1024)
+def _key(name: bytes) -> str:
+    return name.strip(b" \t\r\n\0").decode("latin-1").lower()
+
+
+_USUAL_NAME = 64
+"""Octets: longer names would only fill the memory of those that come again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +63,15 @@ class HeaderField:
     key: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "key", self.name.strip(b" \t\r\n\0").decode("latin-1").lower())
+        name = self.name
+        object.__setattr__(self, "key", _key(name) if len(name) <= _USUAL_NAME else _key.__wrapped__(name))
 
     @property
     def text(self) -> str:
         """The value unfolded (RFC 5322 section 2.2.3) and stripped; octets that are not UTF-8 become surrogates."""
-        raw = self.value.replace(b"\r\n", b"\n").replace(b"\n ", b" ").replace(b"\n\t", b"\t")
+        raw = self.value
+        if b"\n" in raw:
+            raw = raw.replace(b"\r\n", b"\n").replace(b"\n ", b" ").replace(b"\n\t", b"\t")
         return raw.strip(b" \t\r\n").decode("utf-8", "surrogateescape")
 
 
@@ -76,10 +90,21 @@ class Message:
     queue_id: str | None = None
     problem: str | None = None
     role: str = "gate"
+    _index: dict[str, list[int]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        index: dict[str, list[int]] = {}
+        for position, each in enumerate(self.header):
+            index.setdefault(each.key, []).append(position)
+        object.__setattr__(self, "_index", index)
+
+    def positions(self, key: str) -> Sequence[int]:
+        """Where the fields of that name stand, from the top of the header; `key` in lower case."""
+        return self._index.get(key, ())
 
     def fields(self, key: str) -> list[HeaderField]:
         """Every field of that name, in order; `key` in lower case."""
-        return [f for f in self.header if f.key == key]
+        return [self.header[position] for position in self.positions(key)]
 
 
 def split_message(raw: bytes) -> tuple[tuple[HeaderField, ...], bytes]:

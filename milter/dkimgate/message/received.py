@@ -8,6 +8,7 @@ a client like any other.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from dataclasses import dataclass, field
@@ -99,6 +100,7 @@ class Hop:
         return is_loopback(self.ip) or (self.ip in self.of_itself and self.by is not None and self.by in self.names)
 
 
+@functools.lru_cache(maxsize=1024)
 def address_of(ip: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """The address, as it is compared: one of IPv4 that an IPv6 socket took (RFC 4291 section 2.5.5.2) is one of IPv4.
     None for what is no address."""
@@ -298,7 +300,12 @@ def _addresses(words: list[str]) -> set[str]:
 
 
 def _address(text: str) -> str | None:
+    return _written(text) if _LIKE_ADDRESS.fullmatch(text) else None
+
+
+@functools.lru_cache(maxsize=1024)
+def _written(text: str) -> str | None:
     try:
-        return str(ipaddress.ip_address(text)) if _LIKE_ADDRESS.fullmatch(text) else None
+        return str(ipaddress.ip_address(text))
     except ValueError:
         return None

@@ -1,0 +1,136 @@
+"""What is read by a short way, because most mail is so plain, is read as the long way reads it."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from email.utils import getaddresses, parsedate_to_datetime
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from dkimgate.evidence import header_signs
+from dkimgate.message import author
+from dkimgate.message.author import author_of
+from dkimgate.message.lines import LONGEST_LINE
+from dkimgate.message.message import HeaderField, Message
+
+WORDS = st.sampled_from(
+    ["Ask", "Friend", "Bücher", "o'brien", "=?utf-8?q?a?=", '"', '"Sales"', "a.b", "x@y.example", ""]
+)
+LOCALS = st.sampled_from(["ask", "a.b", "a..b", ".a", "a.", "a+b", "ä", '"a b"', "a-b_c", ""])
+DOMAINS = st.sampled_from(
+    [
+        "hosted.example",
+        "HOSTED.example",
+        "192.0.2.1",
+        "a..b",
+        "a.",
+        "-a.example",
+        "xn--bcher-kva.example",
+        "bücher.example",
+        "1.2",
+        "a_b.example",
+        "",
+    ]
+)
+BETWEEN = st.sampled_from(["", " ", "  ", "\t", "\n ", ",", ";", "(c)", "\\", "<", ">", ":"])
+
+
+@st.composite
+def mailboxes(draw: st.DrawFn) -> str:
+    """Plain ones mostly, and what is nearly plain."""
+    words = draw(st.lists(WORDS, max_size=3))
+    address = f"{draw(LOCALS)}@{draw(DOMAINS)}"
+    inside = f"<{address}>" if draw(st.booleans()) else address
+    text = draw(BETWEEN) + " ".join(words) + draw(st.sampled_from([" ", "", "\t"])) + inside
+    return " " + text + draw(st.sampled_from(["", "", " ", " (x)", ">", "."]))
+
+
+@given(mailboxes(), st.sampled_from([0, 30, LONGEST_LINE]))
+@example(' "Ask Friend" <ask@hosted.example>', 0)
+@example(" " * 40 + "ask@hosted.example", 30)
+def test_the_author_of_a_plain_from(text: str, longest: int) -> None:
+    header = (HeaderField(b"From", text.encode("utf-8")),)
+    fast = author_of(header, longest)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(author, "_plain_mailbox", lambda field, longest_line: None)
+        patch.setattr(author, "_is_usual", lambda field, longest_line: False)
+        assert author_of(header, longest) == fast
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(
+                [b"Subject", b"From ", b"Fr\0om", b"from", b"X-From", b"To", b"Fro\xc3\xbcm", b"\xef\xbb\xbfFrom"]
+            ),
+            st.sampled_from(
+                [
+                    b" a",
+                    b" a\n b",
+                    b" a\nb",
+                    b" a\rb",
+                    b" \0",
+                    b" a\n \nFrom: x@y.example",
+                    b" " * 50,
+                    b" ask@hosted.example",
+                ]
+            ),
+        ),
+        max_size=4,
+    ),
+    st.sampled_from([0, 20, LONGEST_LINE]),
+)
+def test_the_fields_beside_from(fields: list[tuple[bytes, bytes]], longest: int) -> None:
+    header = (*(HeaderField(*each) for each in fields), HeaderField(b"From", b" ask@hosted.example"))
+    fast = author_of(header, longest)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(author, "_is_usual", lambda field, longest_line: False)
+        assert author_of(header, longest) == fast
+
+
+@given(st.lists(mailboxes(), min_size=1, max_size=3).map(",".join))
+@example("ask@hosted.example, Other <other@hosted.example>")
+def test_the_addresses_of_a_plain_list(text: str) -> None:
+    text = text.strip()
+    plain = header_signs._plain_addresses(text)
+    if plain:
+        assert header_signs._is_address_list(text)
+        assert plain == [address for _, address in getaddresses([text])]
+
+
+DATES = st.builds(
+    "{}{} {} {} {:02}:{:02}:{:02} {}{:02}{:02}{}".format,
+    st.sampled_from(["", "Sat, ", "Mon, ", "Xyz, ", "sat, "]),
+    st.integers(0, 33),
+    st.sampled_from(["Jan", "Feb", "Nov", "nov", "Foo"]),
+    st.integers(1890, 2105),
+    st.integers(0, 25),
+    st.integers(0, 61),
+    st.integers(0, 61),
+    st.sampled_from("+-"),
+    st.integers(0, 25),
+    st.integers(0, 61),
+    st.sampled_from(["", " (UTC)", " (CEST)", " (a b)", " x"]),
+)
+
+
+@given(DATES)
+@example("Sat, 21 Nov 2026 16:20:20 -0000")
+def test_the_usual_form_of_a_date(text: str) -> None:
+    try:
+        read = parsedate_to_datetime(text)
+        expected: float | None = (read if read.tzinfo is not None else read.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        expected = None
+    assert header_signs._date(Message(header=(HeaderField(b"Date", b" " + text.encode()),))) == expected
+
+
+@given(st.lists(st.sampled_from([b"To", b"to", b"Cc", b"To ", b"\0To", b"X"])))
+def test_the_index_of_a_header(names: list[bytes]) -> None:
+    message = Message(header=tuple(HeaderField(name, b" %d" % number) for number, name in enumerate(names)))
+    for key in ("to", "cc", "x", "nothing"):
+        scanned = [at for at, field in enumerate(message.header) if field.key == key]
+        assert list(message.positions(key)) == scanned
+        assert message.fields(key) == [message.header[at] for at in scanned]
