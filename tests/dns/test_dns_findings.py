@@ -5,7 +5,7 @@ from __future__ import annotations
 from dkimgate.dns import findings
 from dkimgate.dns.findings import Finding, Findings
 from dkimgate.dns.resolver import Lookup
-from tests.fake_dns import FakeResolver
+from tests.world.dns import FakeResolver
 
 NAME = "a.example"
 
