@@ -54,7 +54,7 @@ def test_the_author_of_a_plain_from(text: str, longest: int) -> None:
     header = (HeaderField(b"From", text.encode("utf-8")),)
     fast = author_of(header, longest)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(author, "_plain_mailbox", lambda field, longest_line: None)
+        patch.setattr(author, "plain_mailbox", lambda field, longest_line: None)
         patch.setattr(author, "_is_usual", lambda field, longest_line: False)
         assert author_of(header, longest) == fast
 

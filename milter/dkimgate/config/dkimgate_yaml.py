@@ -4,7 +4,6 @@ it."""
 from __future__ import annotations
 
 import fnmatch
-import functools
 import ipaddress
 import os
 from pathlib import Path
@@ -23,11 +22,11 @@ from dkimgate.config.values import (
     Host,
     LineLength,
     Mode,
-    Network,
     NetworkText,
     Pattern,
     SocketText,
     Workers,
+    is_in,
 )
 
 DEFAULT_FILE = Path("/etc/dkimgate/dkimgate.yaml")
@@ -74,22 +73,6 @@ class Passport(Section):
     """`true`: where a listener has the role `border`, every message from outside needs a passport. A `pass` in any
     other field of yours does not help a message without one. `false`: for the time in which you introduce
     passports."""
-
-
-@functools.lru_cache(maxsize=1024)
-def _address(ip: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        address = ipaddress.ip_address(ip)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-def _is_in(ip: str | None, networks: tuple[Network, ...]) -> bool:
-    address = _address(ip) if ip else None
-    if address is None:
-        return False
-    return any(address.version == network.version and address in network for network in networks)
 
 
 class Trust(Section):
@@ -140,11 +123,11 @@ class Trust(Section):
 
     def is_client(self, ip: str | None) -> bool:
         """Is that the address of a client of ours? False for a text that is not an address."""
-        return _is_in(ip, self.networks)
+        return is_in(ip, self.networks)
 
     def is_relay(self, ip: str | None) -> bool:
         """Is that the address of a client of ours that relays for nobody else?"""
-        return _is_in(ip, self.relays)
+        return is_in(ip, self.relays)
 
     def is_authserv_id(self, name: str | None) -> bool:
         """Is that an authserv-id of ours? Compared without case (RFC 8601 section 2.5: a domain-like token), and by

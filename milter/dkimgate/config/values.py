@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import os
 import re
@@ -161,3 +162,20 @@ Workers = Annotated[Literal["auto"] | StrictInt, BeforeValidator(_workers)]
 LineLength = Annotated[int, BeforeValidator(_line_length)]
 FieldName = Annotated[StrictStr, AfterValidator(_field_name)]
 Pattern = Annotated[StrictStr, AfterValidator(_pattern)]
+
+
+@functools.lru_cache(maxsize=1024)
+def _parsed(ip: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def is_in(ip: str | None, networks: tuple[Network, ...]) -> bool:
+    """Is the address in one of the networks? False for a text that is not an address."""
+    address = _parsed(ip) if ip else None
+    if address is None:
+        return False
+    return any(address.version == network.version and address in network for network in networks)

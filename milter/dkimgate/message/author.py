@@ -18,6 +18,7 @@ from dkimgate.message import author_readings, domains
 from dkimgate.message.encoded_word import Malformed, decode
 from dkimgate.message.lines import LONGEST_LINE, has_long_line, sent
 from dkimgate.message.message import HeaderField
+from dkimgate.message.plain_from import plain_mailbox
 
 LONGEST_FROM = 4096
 """Octets of a From field that are read at all: several times what a long name in encoded-words takes."""
@@ -48,7 +49,7 @@ def author_of(header: Sequence[HeaderField], longest_line: int = LONGEST_LINE) -
     """
     try:
         field = _only_from(header, longest_line)
-        if (plain := _plain_mailbox(field, longest_line)) is not None:
+        if (plain := plain_mailbox(field, longest_line)) is not None:
             return Author(domain=plain[1], address=plain[0])
         text = _readable(field.value)
         if has_long_line(field, longest_line):
@@ -254,25 +255,6 @@ _OUTSIDE = {
     "[": "From holds a square bracket outside quotation marks: a domain literal, or a name that needs quotation marks",
     "]": "From holds a square bracket outside quotation marks: a domain literal, or a name that needs quotation marks",
 }
-
-
-_PLAIN_WORDS = rb"[A-Za-z0-9]++(?: [A-Za-z0-9]++)*+"
-_PLAIN_ADDRESS = rb"[A-Za-z0-9_+-]++(?:\.[A-Za-z0-9_+-]++)*+@[A-Za-z0-9.-]++"
-_PLAIN = re.compile(
-    rb" ?(?:(?:%b |\"%b\" )?<(%b)>|(%b))" % (_PLAIN_WORDS, _PLAIN_WORDS, _PLAIN_ADDRESS, _PLAIN_ADDRESS)
-)
-_PLAIN_LENGTH = 200
-
-
-def _plain_mailbox(field: HeaderField, longest_line: int) -> tuple[str, str] | None:
-    """The address and the author domain of a From that is as plain as most are, with nothing to think about; None of
-    any other, which `_mailbox` takes apart."""
-    match = _PLAIN.fullmatch(field.value) if len(field.value) <= _PLAIN_LENGTH else None
-    if match is None or has_long_line(field, longest_line):
-        return None
-    address = (match[1] or match[2]).decode("ascii")
-    domain = domains.a_label(address.rpartition("@")[2])
-    return (address, domain) if domain is not None else None
 
 
 def _mailbox(text: str) -> tuple[str, str]:
