@@ -1,4 +1,4 @@
-"""A From that is as plain as most are, read by one pattern: what `author` finds token by token, in a tenth of the time."""
+"""A From that is as plain as most are, read by one pattern: what `author` finds token by token."""
 
 from __future__ import annotations
 
