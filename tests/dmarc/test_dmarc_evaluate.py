@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -397,26 +399,34 @@ ODD_RECORDS = {
     "nothing but the version": "v=DMARC1",
     "beside another text": f"v=spf1 -all|{P}|{P}",
 }
-"""Texts at _dmarc of a domain. One receiver or another (rspamd 3.4, OpenDMARC 1.4.2) applies most of them."""
+"""Texts at _dmarc of a domain. One receiver or another (rspamd 3.4, OpenDMARC 1.4.2, Mail::DMARC 1.2) applies most of them."""
+
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "as it stands": str,
+    "in lower case": str.lower,
+    "in upper case": str.upper,
+    "the first letter large": lambda text: text.replace("DMARC", "Dmarc"),
+    "the tag alone": lambda text: text.replace("v=", "V="),
+}
 
 
 @pytest.mark.parametrize("readings", [BOTH, (RFC9989,), (RFC7489,)])
 @pytest.mark.parametrize("at", ["a.example", "mail.a.example"])
-@pytest.mark.parametrize("name", ODD_RECORDS)
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("name", ODD_RECORDS | {"a good one": P})
 def test_law_1_what_some_receiver_may_take_for_a_record_is_no_none(
-    name: str, at: str, readings: tuple[str, ...]
+    name: str, spelling: str, at: str, readings: tuple[str, ...]
 ) -> None:
     """To him a forgery fails, and would pass by what we add. What is authenticated for the author domain itself is not touched."""
-    lookup = dns_of({at: ODD_RECORDS[name]}).lookup()
+    text = SPELLINGS[spelling]((ODD_RECORDS | {"a good one": P})[name])
+    lookup = dns_of({at: text}).lookup()
     forged = check_dmarc("mail.a.example", spf("attacker.example"), (dkim("attacker.example"),), lookup, readings)
     assert forged.result not in ("pass", "none")
     honest = check_dmarc("mail.a.example", NONE, (dkim("mail.a.example"),), lookup, readings)
     assert honest.result in ("pass", "none")
 
 
-@pytest.mark.parametrize(
-    "text", ["v=spf1 -all", "v=dmarc1; p=reject", "v=DMARC2; p=reject", "v=DMARC10; p=reject", "x"]
-)
+@pytest.mark.parametrize("text", ["v=spf1 -all", "v=DMARC2; p=reject", "v=DMARC; p=reject", "p=reject", "x"])
 def test_what_no_receiver_takes_for_a_record_is_none(text: str) -> None:
     assert judge("a.example", {"a.example": text}).result == "none"
     assert judge("a.example", {"b.example": P}).result == "none"

@@ -15,8 +15,9 @@ POLICIES = ("none", "quarantine", "reject")
 """From lax to strict."""
 
 _VERSION = re.compile(rb"[ \t]*+v[ \t]*+=[ \t]*+DMARC1[ \t]*+(?:;|$)", re.IGNORECASE)
-MENTION = re.compile(rb"DMARC1(?![0-9])")
-"""What speaks of DMARC, and may be a record to somebody. Readers agree that the version is case-sensitive."""
+MENTION = re.compile(rb"DMARC1", re.IGNORECASE)
+"""What speaks of DMARC, and may be a record to somebody: Mail::DMARC (SpamAssassin 4) takes `v=dmarc1` for one, though
+the version is case-sensitive (RFC 9989 section 4.8)."""
 
 LONGEST = 4096
 """Octets of a record that is taken apart; an honest one has two hundred."""
