@@ -13,6 +13,8 @@ _LINE = b"The quick brown fox jumps over the lazy dog, and then it has a look at
 WHITE_SPACE = {
     "blanks and letters": b"a \tb" * 19 + b" \r\n",
     "lines of blanks": b" \t" * 38 + b"\r\n",
+    "pairs of tabs": b"a\t\t" * 25 + b"\r\n",
+    "a long run among pairs": b" " * 255 + b"a  " * 200 + b"\r\n",
     "blank lines and one letter": b" \r\n" * 20 + b"a\r\n",
 }
 """Lines for bodies that relaxed canonicalization has work with."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 import time
 import tracemalloc
 from itertools import pairwise
@@ -114,9 +115,17 @@ def test_header_field(name: bytes, value: bytes, canonical: bytes) -> None:
     assert relaxed_field(HeaderField(name, value)) == canonical
 
 
-@given(st.lists(st.integers(1, 200), max_size=30))
-def test_runs_of_any_length_become_one_space(lengths: list[int]) -> None:
-    assert collapse(b"x".join(b" " * length for length in lengths)) == b"x".join(b" " for _ in lengths)
+LENGTHS = st.integers(1, 200) | st.sampled_from([255, 256, 1023, 1024, 4095, 4097, 65_535, 70_000])
+
+
+@given(st.lists(st.tuples(LENGTHS, st.sampled_from([b" ", b"\t", b" \t", b"\t\t "])), max_size=30))
+def test_runs_of_any_length_become_one_space(runs: list[tuple[int, bytes]]) -> None:
+    assert collapse(b"x".join((unit * length)[:length] for length, unit in runs)) == b"x".join(b" " for _ in runs)
+
+
+@given(st.lists(st.sampled_from([b"a", b" ", b"\t", b"  ", b"\r\n", b"\xa0", b"\v"])).map(b"".join), st.integers(1, 90))
+def test_nothing_but_spaces_and_tabs_is_collapsed(text: bytes, times: int) -> None:
+    assert collapse(text * times) == re.sub(b"[ \t]+", b" ", text * times)
 
 
 HOSTILE = {

@@ -4,20 +4,29 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from typing import Self
 
 from dkimgate.message.message import HeaderField
 
-_RUN = re.compile(b"  +")
+_TABS = bytes.maketrans(b"\t", b" ")
+# long runs first: what is left of one of 64 KB takes three more steps, and each step reads all of the text again
+_RUNS = tuple(b" " * length for length in (64, 16, 4))
 _BLOCK = 4096  # line ends made at a time, so that ten million of them take no memory
 
 
 def collapse(data: bytes) -> bytes:
     """Every run of spaces and tabs becomes one space (the WSP of RFC 5234; no other octet counts as white space)."""
-    data = data.replace(b"\t", b" ")
-    return _RUN.sub(b" ", data) if b"  " in data else data
+    if b"\t" in data:
+        data = data.translate(_TABS)
+    if b"  " not in data:
+        return data
+    # not by `re`, which takes 100 ns for each run
+    for run in _RUNS:
+        data = data.replace(run, b" ")
+    while b"  " in data:
+        data = data.replace(b"  ", b" ")
+    return data
 
 
 def relaxed_field(field: HeaderField) -> bytes:
