@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from dkimgate.config import files, wrong_values, yaml_hints
+from dkimgate.config import files, wrong_values, yaml_hints, yaml_plain
 from dkimgate.config.problem import ConfigError, Problem
 
 Where = tuple[str | int, ...]
@@ -91,6 +91,15 @@ class _Loader(yaml.SafeLoader):
 
 def parse(text: str, file: Path) -> Document:
     """`read`, of a text at hand."""
+    try:
+        data, places = yaml_plain.parse(text, DEEPEST, MOST_VALUES)
+    except yaml_plain.NotPlain:
+        data, places = _parse(text, file)
+    return Document(file, data, places, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
+
+
+def _parse(text: str, file: Path) -> tuple[Any, dict[Where, tuple[int, int]]]:
+    """Whatever YAML allows. Raises ConfigError, with what is wrong and where."""
     places: dict[Where, tuple[int, int]] = {}
     problems: list[Problem] = []
     try:
@@ -129,7 +138,7 @@ def parse(text: str, file: Path) -> Document:
         raise ConfigError(Problem("yaml.syntax", f"not valid YAML: {first}", file)) from None
     if problems:
         raise ConfigError(*problems)
-    return Document(file, data, places, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
+    return data, places
 
 
 def _begun(error: yaml.MarkedYAMLError) -> str:
