@@ -27,7 +27,7 @@ from dkimgate.facts import (
     Upstream,
 )
 from dkimgate.gate import sealer
-from dkimgate.message import domains
+from dkimgate.message import suffixes
 from dkimgate.message.message import Connection, Message
 from dkimgate.policy import verdict
 from dkimgate.policy.language import loader
@@ -221,6 +221,6 @@ def lines(count: int, policy: Policy = SHIPPED, first: int = 0) -> Iterator[byte
 
 
 if __name__ == "__main__":
-    domains.load()
+    suffixes.load()
     with Path(sys.argv[2]).open("wb") as writing:
         writing.writelines(lines(int(sys.argv[1])))

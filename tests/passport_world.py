@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dkimgate.evidence.claims import arrival_of
 from dkimgate.facts import Claim, Spam, Standing
-from dkimgate.message import domains
+from dkimgate.message import suffixes
 from dkimgate.message.message import HeaderField, Message
 from dkimgate.passport.field import FIELD_NAME
 from dkimgate.passport.issue import issue
@@ -16,7 +16,7 @@ from dkimgate.passport.reading import MAX_AGE, Part, PassportReading, claims, re
 from dkimgate.passport.secrets import Secrets, new_secret
 from tests.world.mail import AUTHOR, BORDER, TRUST, message
 
-domains.load()  # takes its time once, and not within a test that has a deadline
+suffixes.load()  # takes its time once, and not within a test that has a deadline
 
 NOW = 1_795_278_025.5
 HOST = "mx.forwarder.example"

@@ -47,9 +47,9 @@ class Nothing:
         self.config = config
 
     @classmethod
-    def load(cls, file: Path) -> Nothing:
+    def load(cls, file: Path, settings: Config | None) -> Nothing:
         """Only the configuration. Raises ConfigError."""
-        return cls(configuration.load_whole(file))
+        return cls(settings if settings is not None else configuration.load_whole(file))
 
     def judge(self, message: Message) -> Passage:
         """The passage of a message."""

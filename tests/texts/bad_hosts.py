@@ -322,7 +322,7 @@ def _of_a_start(folder: Path) -> Iterator[Said]:
         yield from _found("a way back to root", lambda: privileges.become(owner))
     listening = SimpleNamespace(role="gate")
     with patch.object(server.Supervisor, "_fork", lambda *_: None):
-        supervisor = server.Supervisor(folder, lambda _: None, Config(), (listening,))  # type: ignore[arg-type,return-value]
+        supervisor = server.Supervisor(folder, lambda *_: None, Config(), (listening,))  # type: ignore[arg-type]
         judge = SimpleNamespace(config=Config(workers=1))
         yield from _found("no worker comes up", lambda: [supervisor._begin(judge)])
 

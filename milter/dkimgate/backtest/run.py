@@ -15,7 +15,7 @@ from typing import Any
 
 from dkimgate.backtest.pieces import Piece, cut, lines, open_all
 from dkimgate.backtest.tally import Period, Tally
-from dkimgate.message import domains
+from dkimgate.message import suffixes
 from dkimgate.policy.language.model import Policy
 from dkimgate.record.journal_reader import Reader
 
@@ -56,7 +56,7 @@ def backtest(
             cores = 1
         pieces = cut(sources, cores)
         tally = Tally(policy, period, examples)
-        domains.load()  # once for all processes
+        suffixes.load()  # once for all processes
         if cores == 1:
             _count(tally, pieces, progress)
         else:

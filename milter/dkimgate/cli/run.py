@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dkimgate.cli.help_text import Formatter
 from dkimgate.config import credentials, dkimgate_yaml
-from dkimgate.config.dkimgate_yaml import DEFAULT_FILE
+from dkimgate.config.dkimgate_yaml import DEFAULT_FILE, Config
 from dkimgate.config.permissions import hindrance, process_hindrance
 from dkimgate.config.problem import ConfigError, Problem
 from dkimgate.daemon import privileges
@@ -61,12 +61,13 @@ def run(arguments: argparse.Namespace) -> int:
     return serve(arguments.config, _load)
 
 
-def _load(file: Path) -> Gate:
-    """Everything that the daemon needs, the journal among it: without one it could only defer all mail. Raises
-    ConfigError."""
+def _load(file: Path, settings: Config | None) -> Gate:
+    """Everything that the daemon needs, the journal among it: without one it could only defer all mail. `settings`:
+    the configuration, where it was read already. Raises ConfigError."""
     _may_read(file)
-    _may_read(dkimgate_yaml.load_whole(file).policy)
-    gate = Gate.load(file)
+    settings = settings if settings is not None else dkimgate_yaml.load_whole(file)
+    _may_read(settings.policy)
+    gate = Gate.load(file, settings)
     problem = gate.journal.probe()
     if problem is not None:
         raise ConfigError(Problem("journal.unwritable", f"journal.file: {problem}"))
@@ -87,7 +88,7 @@ def _test(file: Path) -> None:
     _may_read(file)
     settings = dkimgate_yaml.load_whole(file)
     _may_read(settings.policy)
-    gate = Gate.load(file)
+    gate = Gate.load(file, settings)
     problems = [*gate.broken]
     user = settings.user if os.geteuid() == 0 else None
     if user is not None:
@@ -117,7 +118,7 @@ def _attempt(file: Path) -> int:
     where something does."""
     try:
         settings = dkimgate_yaml.load_whole(file)
-        problems: list[Problem] = [*Gate.load(file).broken, *attempts(settings)]
+        problems: list[Problem] = [*Gate.load(file, settings).broken, *attempts(settings)]
     except ConfigError as error:
         problems = list(error.problems)
     for problem in problems:

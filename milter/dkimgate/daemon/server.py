@@ -23,9 +23,9 @@ from dkimgate.daemon.session import Judge
 from dkimgate.daemon.sockets import Listening
 from dkimgate.log import Level, describe, log, log_lines
 
-Loader = Callable[[Path], Judge]
-"""Reads configuration, policy and keys: `Gate.load`. Raises ConfigError. Starts no thread, because the process forks
-after it."""
+Loader = Callable[[Path, Config | None], Judge]
+"""Reads policy, keys and, where it was not read already, the configuration: `Gate.load`. Raises ConfigError. Starts no
+thread, because the process forks after it."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
@@ -86,7 +86,7 @@ def serve(file: Path, load: Loader) -> int:
             privileges.prepare_folder(config.journal.file.parent, owner)
             privileges.become(owner)
         supervisor = Supervisor(file, load, config, opened)
-        supervisor.start(load(file))
+        supervisor.start(load(file, config))
     except (ConfigError, StartError) as error:
         log_lines(f"{error}\ncan't start", Level.ERROR)
     except Exception as error:  # noqa: BLE001  an operator gets a line, not a traceback
@@ -236,7 +236,7 @@ class Supervisor:
         reloading()
         self._refused = "; the last reload was refused"
         try:
-            judge = self._load(self._file)
+            judge = self._load(self._file, None)
             gone = [text for text in judge.broken if text not in self._current.judge.broken]
             if gone:  # what signs now goes on signing
                 raise ConfigError(*gone)

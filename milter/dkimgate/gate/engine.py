@@ -32,7 +32,7 @@ from dkimgate.gate.envelope_spf import LOOKUP, UNALIGNED, envelope_domains, is_b
 from dkimgate.gate.key_files import load_usable
 from dkimgate.gate.sending import Smtp
 from dkimgate.log import OnceADay
-from dkimgate.message import domains
+from dkimgate.message import domains, suffixes
 from dkimgate.message.message import Message
 from dkimgate.passport import reading as passports
 from dkimgate.passport.secrets import Secrets
@@ -101,10 +101,10 @@ class Engine:
         self.sealer = sealer.sealer_of(settings, keys)
 
     @classmethod
-    def load(cls, file: Path, policy_file: Path | None = None) -> Self:
-        """Load a configuration file and all that it names, or another policy than it names. Raises ConfigError with
-        every mistake found."""
-        settings = dkimgate_yaml.load(file)
+    def load(cls, file: Path, settings: Config | None = None, policy_file: Path | None = None) -> Self:
+        """Load a configuration file and all that it names, or another policy than it names. `settings`: what the file
+        says, where it was read already. Raises ConfigError with every mistake found."""
+        settings = settings if settings is not None else dkimgate_yaml.load(file)
         if policy_file is not None:
             settings = settings.model_copy(update={"policy": policy_file})
         problems: list[Problem] = []
@@ -126,7 +126,7 @@ class Engine:
         if problems or policy is None:
             raise ConfigError(*problems)
         warnings += config_checks.observing(policy)
-        domains.load()  # before a daemon forks: its workers share the memory
+        suffixes.load()  # before a daemon forks: its workers share the memory
         here = this_host.this_host()
         way = way_out.find(settings.departure, {key.domain for key in keys}, here, _resolver(settings).lookup())
         smtp = sending.smtp_of(settings.departure, here.postfix)

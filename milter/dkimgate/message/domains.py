@@ -9,7 +9,8 @@ import re
 from collections.abc import Collection
 
 import idna
-from publicsuffixlist import PublicSuffixList
+
+from dkimgate.message import suffixes
 
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _LONGEST_NAME = 253  # octets, RFC 1035 section 3.1 without the root
@@ -80,18 +81,6 @@ def readings(domain: str) -> frozenset[str]:
     return frozenset(name for name in found if name)
 
 
-@functools.cache
-def _suffixes(private: bool) -> PublicSuffixList:
-    """The public suffix list with or without its section of private suffixes (github.io). Takes 0.1 s, so once."""
-    return PublicSuffixList(only_icann=not private)
-
-
-def load() -> None:
-    """Read the public suffix list now, so that a parent of several workers does it once for all of them."""
-    for private in (True, False):
-        _suffixes(private)
-
-
 def _organizational(domain: str, private: bool) -> str:
     known = _known_organizational if len(domain) <= _LONGEST_NAME else _known_organizational.__wrapped__
     return known(domain, private)
@@ -99,7 +88,7 @@ def _organizational(domain: str, private: bool) -> str:
 
 @functools.lru_cache(_KEPT)
 def _known_organizational(domain: str, private: bool) -> str:
-    return _suffixes(private).privatesuffix(domain) or domain
+    return suffixes.registered(domain, private) or domain
 
 
 def organizational(domain: str) -> str:
