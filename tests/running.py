@@ -11,13 +11,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from dkimgate.message.message import Connection, Envelope, HeaderField, Message
+from dkimgate.message.message import Connection, HeaderField, Message
 from dkimgate.postfix.milter_client import MilterClient, Reply
+from tests.world.host import configured
+from tests.world.mail import message
 
 OUTSIDE = Connection(ip="192.0.2.66", name="client.sender.example", helo="client.sender.example", daemon="smtpd")
 BODY = b"Hello\r\n"
@@ -60,10 +63,7 @@ def mail(
         HeaderField(b"X-Do", b" " + do.encode()),
         *fields,
     )
-    connection = Connection(
-        **{**{name: getattr(OUTSIDE, name) for name in ("ip", "name", "helo", "daemon")}, "auth": auth}
-    )
-    return Message(connection, Envelope("friend@hosted.example", ("ask@receiver.example",)), header, queue_id)
+    return message(header, replace(OUTSIDE, auth=auth), recipients=("ask@receiver.example",), queue_id=queue_id)
 
 
 class Daemon:
@@ -190,12 +190,26 @@ class Daemon:
         assert client.open(connection) is None
         return client
 
-    def send(self, message: Message | None = None, body: bytes = BODY, address: str | None = None) -> Reply:
+    def send(self, sent: Message | None = None, body: bytes = BODY, address: str | None = None) -> Reply:
         """One message over a connection of its own."""
-        with self.connect(address) as client:
-            return client.send(message or mail(), body)
+        sent = sent or mail()
+        with self.connect(address, sent.connection) as client:
+            return client.send(sent, body)
 
 
 def double(folder: Path, **settings: object) -> Daemon:
     """The daemon with a gate that does what the message says."""
     return Daemon(folder, [str(DOUBLE)], settings)
+
+
+def real(folder: Path, rules: str = "", key: bytes | None = None, **settings: object) -> Daemon:
+    """`dkimgate run` on a forwarder with one key, whose DNS is silent. `rules`: a policy, or the shipped one."""
+    configured(folder, "", rules, key)
+    stated: dict[str, object] = {
+        "trust": {"hosts": ["mx.forwarder.example"], "authserv_ids": ["mx.forwarder.example"]},
+        "keys": [{"domain": "hosted.example", "selector": "gate", "file": "key.pem"}],
+        "verify": {"nameservers": ["127.0.0.1"], "port": 9, "deadline": 0.5},
+    }
+    daemon = Daemon(folder, ["-m", "dkimgate", "run", "--config"], {**stated, **settings})
+    daemon.wait_for("READY=1")
+    return daemon

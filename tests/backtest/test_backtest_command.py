@@ -14,18 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ed25519
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from dkimgate import cli
 from dkimgate.backtest import run
 from dkimgate.backtest.run import BacktestError, backtest
 from dkimgate.backtest.tally import Period, Tally
-from dkimgate.gate.gate import Gate
-from dkimgate.message.message import Connection, Envelope, Message, split_message
 from tests import journal_world
 from tests.running import eventually
 from tests.terminal import on_terminal
+from tests.world.host import Host
+from tests.world.mail import message
 
 CONFIG = Path(__file__).parents[2] / "config"
 STRICT = CONFIG / "policies" / "strict.yaml"
@@ -49,23 +47,13 @@ RULES = "version: 1\nrules: [{name: never, when: {arrival.dmarc: permerror}, sig
 BORDER = "Received: from x (x [192.0.2.66])\n\tby mx.forwarder.example (Postfix) with ESMTP id 4F2A; x\n"
 AUTHOR = "From: <ask@hosted.example>\nDate: Sat, 21 Nov 2026 16:20:20 +0000\nMessage-ID: <4711@hosted.example>\n"
 RESULT = "Authentication-Results: mx.forwarder.example; dmarc={} header.from=hosted.example\n"
-LOCAL = Connection("127.0.0.1", "localhost")
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """The configuration of a gate that has taken four messages and given up a fifth."""
-    key = ed25519.Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (tmp_path / "key.pem").write_bytes(key)
-    (tmp_path / "key.pem").chmod(0o600)
-    (tmp_path / "policy.yaml").write_text(OLD)
+    host = Host(tmp_path, "verify: {when: never}\n", OLD)
     (tmp_path / "new.yaml").write_text(NEW)
-    file = tmp_path / "dkimgate.yaml"
-    file.write_text(
-        "trust: {hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example]}\nverify: {when: never}\n"
-        "keys: [{domain: hosted.example, selector: s, file: key.pem}]\njournal: {file: decisions.jsonl}\n"
-    )
-    gate = Gate.load(file)
     headers = {
         "OWN": AUTHOR,
         "PASS": RESULT.format("pass") + BORDER + AUTHOR,
@@ -73,13 +61,10 @@ def config(tmp_path: Path) -> Path:
     }
     headers["FAIL2"] = headers["FAIL1"]
     for queue_id, text in headers.items():
-        header, _ = split_message(text.encode() + b"\n")
-        passage = gate.judge(Message(LOCAL, Envelope("ask@other.example", ("b@receiver.example",)), header, queue_id))
-        passage.body(b"Hello.\r\n")
-        passage.end()
-    gate.judge(Message(LOCAL, Envelope("", ()), header, "GONE")).abort("connection lost")
-    gate.journal.close()
-    return file
+        host.send(text, sender="ask@other.example", queue_id=queue_id)
+    host.gate.judge(message("", queue_id="GONE")).abort("connection lost")
+    host.gate.journal.close()
+    return tmp_path / "dkimgate.yaml"
 
 
 def tried(config: Path, policy: str, *options: str) -> int:

@@ -7,13 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate.message.message import Connection, Envelope, Message, split_message
-from dkimgate.passport.secrets import new_secret
-from tests.running import ROOT, Daemon
-from tests.world.keys import pem
-from tests.world.mail import BORDER, REINJECTED
+from dkimgate.message.message import Connection
+from tests.running import Daemon, real
+from tests.world.mail import BORDER, OUTSIDE, REINJECTED, message
 
-STRANGER = Connection("192.0.2.66", "client.attacker.example", "client.attacker.example")
 OURS = "Authentication-Results: mx.forwarder.example; dmarc=pass header.from=hosted.example\n"
 OTHERS = "Authentication-Results: mx.elsewhere.example; spf=pass smtp.mailfrom=hosted.example\n"
 FROM = "From: ask@hosted.example\nTo: you@receiver.example\nSubject: Plan\nDate: Sat, 21 Nov 2026 16:20:25 +0000\nMessage-ID: <1@hosted.example>\n"
@@ -22,31 +19,17 @@ TEXT = b"Hello\r\n"
 
 @pytest.fixture
 def host(folder: Path) -> Iterator[Daemon]:
-    for name, text in (("key.pem", pem().decode()), ("passport.secret", new_secret("2026a") + "\n")):
-        (folder / name).write_text(text)
-        (folder / name).chmod(0o600)
-    (folder / "policy.yaml").write_bytes((ROOT / "config" / "policy.yaml").read_bytes())
-    settings: dict[str, object] = {
-        "listen": [f"unix:{folder}/milter.sock", {"socket": f"unix:{folder}/border.sock", "role": "border"}],
-        "trust": {"hosts": ["mx.forwarder.example"], "authserv_ids": ["mx.forwarder.example"]},
-        "keys": [{"domain": "hosted.example", "selector": "default", "file": "key.pem"}],
-        "passport": {"secret_file": "passport.secret"},
-        "verify": {"nameservers": ["127.0.0.1"], "port": 9, "deadline": 0.3},
-    }
-    daemon = Daemon(folder, ["-m", "dkimgate", "run", "--config"], settings)
-    daemon.wait_for("READY=1")
+    listen = [f"unix:{folder}/milter.sock", {"socket": f"unix:{folder}/border.sock", "role": "border"}]
+    daemon = real(folder, listen=listen, passport={"secret_file": "passport.secret"})
     yield daemon
     daemon.end()
 
 
 def passed(host: Daemon, socket: str, header: str | bytes, connection: Connection) -> bytes:
-    raw = header.encode() if isinstance(header, str) else header
-    fields, _ = split_message(raw + b"\r\n")
-    message = Message(connection, Envelope("ask@hosted.example", ("you@receiver.example",)), fields, "4F2A")
-    with host.connect(f"unix:{host.folder}/{socket}", connection) as client:
-        reply = client.send(message, TEXT)
+    came = message(header, connection, "ask@hosted.example")
+    reply = host.send(came, TEXT, f"unix:{host.folder}/{socket}")
     assert reply.accepted
-    return reply.apply(fields, TEXT).partition(b"\r\n\r\n")[0] + b"\r\n"
+    return reply.apply(came.header, TEXT).partition(b"\r\n\r\n")[0] + b"\r\n"
 
 
 def test_forged_fields_go_and_those_of_others_stay(host: Daemon) -> None:
@@ -60,7 +43,7 @@ def test_forged_fields_go_and_those_of_others_stay(host: Daemon) -> None:
         + FROM
         + "x-spam-flag: NO\nauthentication-results: mx.forwarder.example; none\n"
     )
-    left = passed(host, "border.sock", forged, STRANGER)
+    left = passed(host, "border.sock", forged, OUTSIDE)
     names = [line.partition(b":")[0].lower() for line in left.split(b"\r\n") if line[:1] not in (b"\t", b" ", b"")]
     assert names[:2] == [b"authentication-results", b"x-dkimgate-passport"]
     assert names[2:4] == [b"authentication-results"] * 2
@@ -69,7 +52,7 @@ def test_forged_fields_go_and_those_of_others_stay(host: Daemon) -> None:
 
 
 def test_the_passport_of_a_forgery_comes_back_and_is_taken_off(host: Daemon) -> None:
-    inside = passed(host, "border.sock", OURS + FROM, STRANGER)
+    inside = passed(host, "border.sock", OURS + FROM, OUTSIDE)
     departing = passed(host, "milter.sock", BORDER.replace("\n", "\r\n").encode() + inside, REINJECTED)
     assert b"X-Dkimgate-Passport" in inside and b"X-Dkimgate-Passport" not in departing
     assert b"DKIM-Signature" not in departing

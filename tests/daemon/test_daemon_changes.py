@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import dkim
 import pytest
 
-from dkimgate.message.message import Envelope, Message, split_message
 from dkimgate.postfix.milter_client import Change, Reply, Verdict
-from tests.running import Daemon
-from tests.world.keys import pem, rsa_record
-from tests.world.mail import BORDER, REINJECTED
+from tests.running import Daemon, real
+from tests.world.keys import rsa_record
+from tests.world.mail import BORDER, message
 
 POLICY = """\
 version: 1
@@ -34,26 +32,16 @@ TEXT = b"Hello\r\n"
 @pytest.fixture(scope="module")
 def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     folder: Path = tmp_path_factory.mktemp("d")
-    (folder / "key.pem").touch(mode=0o600)
-    (folder / "key.pem").write_bytes(pem())
-    (folder / "policy.yaml").write_text(POLICY)
-    settings: dict[str, Any] = {
-        "trust": {"hosts": ["mx.forwarder.example"], "authserv_ids": ["mx.forwarder.example"]},
-        "keys": [{"domain": "hosted.example", "selector": "s", "file": "key.pem"}],
-        "verify": {"when": "never"},
-        "workers": 1,
-    }
-    daemon = Daemon(folder, ["-m", "dkimgate", "run", "--config"], settings)
-    daemon.wait_for("READY=1")
+    keys = [{"domain": "hosted.example", "selector": "s", "file": "key.pem"}]
+    daemon = real(folder, POLICY, keys=keys, verify={"when": "never"}, workers=1)
     yield daemon
     daemon.end()
 
 
-def sent(daemon: Daemon, header: str, sender: str = "ask@elsewhere.example") -> tuple[Reply, bytes]:
-    fields, _ = split_message(header.encode() + b"\n")
-    with daemon.connect(connection=REINJECTED) as client:
-        reply = client.send(Message(REINJECTED, Envelope(sender, ("you@receiver.example",)), fields, "4F2A"), TEXT)
-    return reply, reply.apply(fields, TEXT)
+def sent(daemon: Daemon, header: str | bytes, sender: str = "ask@elsewhere.example") -> tuple[Reply, bytes]:
+    came = message(header, sender=sender)
+    reply = daemon.send(came, TEXT)
+    return reply, reply.apply(came.header, TEXT)
 
 
 def test_the_header_departs_changed_and_signed(one: Daemon) -> None:
@@ -73,10 +61,7 @@ def test_the_header_departs_changed_and_signed(one: Daemon) -> None:
 
 
 def test_a_subject_that_is_no_utf_8_departs_as_it_came(one: Daemon) -> None:
-    fields, _ = split_message(b"From: ask@hosted.example\nSubject: \xfcbel\nX-Offer: 1\n\n")
-    with one.connect(connection=REINJECTED) as client:
-        reply = client.send(Message(REINJECTED, Envelope("", ("you@receiver.example",)), fields, "4F2A"), TEXT)
-    raw = reply.apply(fields, TEXT)
+    _, raw = sent(one, b"From: ask@hosted.example\nSubject: \xfcbel\nX-Offer: 1\n", "")
     assert b"\r\nSubject: \xfcbel\r\n\r\n" in raw
     assert dkim.verify(raw, dnsfunc=lambda name, timeout=5: rsa_record().encode())
 

@@ -8,13 +8,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from dkimgate.postfix.milter_client import CHUNK, MilterClient
 from tests.arc.sealing import LIST, RELAY, mail
 from tests.arc.sealing import Mail as Letter
-from tests.running import Daemon
-from tests.world.mail import BORDER, REINJECTED
+from tests.running import real
+from tests.world.keys import pem_of
+from tests.world.mail import BORDER, REINJECTED, fields
 
 AT_ONCE = 20
 LINE = b"The quick  brown fox jumps over the lazy dog,\tand nobody knows why. \r\n"
@@ -34,23 +34,17 @@ def peak(pid: int) -> int:
 @pytest.mark.parametrize("form", ["simple", "relaxed"])
 def test_twenty_bodies_of_ten_megabytes_at_once_take_no_memory(folder: Path, form: str) -> None:
     """All are checked here, signed and sealed over a chain, and none ends before all have come."""
-    (folder / "key.pem").write_bytes(RELAY.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    (folder / "key.pem").chmod(0o600)
-    (folder / "policy.yaml").write_text(
-        "version: 1\nrules: [{name: all, sign: forwarder, seal: true, envelope: unalign, otherwise: hold}]\n"
-    )
+    rules = "version: 1\nrules: [{name: all, sign: forwarder, seal: true, envelope: unalign, otherwise: hold}]\n"
     settings: dict[str, object] = {
-        "trust": {"hosts": ["mx.forwarder.example"], "authserv_ids": ["mx.forwarder.example"]},
         "keys": [{"domain": RELAY.domain, "selector": RELAY.selector, "file": "key.pem"}],
         "forwarder": {"domain": RELAY.domain},
         "verify": {"when": "always", "nameservers": ["127.0.0.1"], "port": 9, "deadline": 0.5},
         "workers": 1,
     }
     letter = Letter(mail().header, BODY).sealed(LIST, c=f"relaxed/{form}")
-    header = (*mail(BORDER.encode() + b"\n").header, *letter.header)
-    daemon = Daemon(folder, ["-m", "dkimgate", "run", "--config"], settings)
+    header = (*fields(BORDER), *letter.header)
+    daemon = real(folder, rules, pem_of(RELAY.private), **settings)
     try:
-        daemon.wait_for("READY=1")
         (worker,) = daemon.workers()
         with ExitStack() as open_ones:
             clients = [open_ones.enter_context(daemon.connect(connection=REINJECTED)) for _ in range(AT_ONCE)]

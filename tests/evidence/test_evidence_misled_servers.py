@@ -13,10 +13,11 @@ import pytest
 from dkimgate.config.dkimgate_yaml import Trust
 from dkimgate.evidence.misled_verifiers import offers_a_pass
 from dkimgate.gate.stripping import strip
-from dkimgate.message.message import Connection, Envelope, Message, split_message
+from dkimgate.message.message import Connection, Message, split_message
 from dkimgate.postfix.milter_client import Insertion, MilterClient
 from tests.chain import namespace, servers
 from tests.needs import need, need_program
+from tests.world.mail import message
 
 pytestmark = pytest.mark.servers
 
@@ -119,13 +120,13 @@ def _messages(chance: random.Random) -> Iterator[tuple[str, Message, bytes]]:
         if re.search(r"\n[ \t]*(?:\n|\Z)", value):
             continue  # a blank line ends the header
         header, body = split_message(f"{name}: {value}\n{REST}".encode())
-        yield value, Message(STRANGER, Envelope("friend@hosted.example", ("r@reader.example",)), header, "4F2A"), body
+        yield value, message(header, STRANGER), body
 
 
-def _states_a_pass(address: str, message: Message, body: bytes) -> bool:
+def _states_a_pass(address: str, came: Message, body: bytes) -> bool:
     with MilterClient(address, 30.0) as client:
-        client.open(message.connection)
-        reply = client.send(message, body)
+        client.open(came.connection)
+        reply = client.send(came, body)
     stated = [
         edit.value
         for edit in reply.edits
@@ -151,9 +152,9 @@ def test_every_field_that_misleads_opendmarc_is_taken_off_or_casts_doubt_on_its_
         host.wait_for_port(dns, "127.0.0.1", 53)
         host.wait_for_socket(host.start("opendmarc", "opendmarc", "-f", "-c", tmp_path / "opendmarc.conf"), socket)
         misled = [
-            (value, offers_a_pass(message, frozenset(), 0, TRUST), strip(message.header, TRUST.names) == (0,))
-            for value, message, body in _messages(random.Random(20261130))
-            if _states_a_pass(f"unix:{socket}", message, body)
+            (value, offers_a_pass(came, frozenset(), 0, TRUST), strip(came.header, TRUST.names) == (0,))
+            for value, came, body in _messages(random.Random(20261130))
+            if _states_a_pass(f"unix:{socket}", came, body)
         ]
     assert len(misled) >= LEAST_MISLED
     assert not [value for value, doubted, _ in misled if not doubted]

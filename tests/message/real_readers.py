@@ -7,9 +7,10 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dkimgate.message.message import Connection, Envelope, Message, split_message
+from dkimgate.message.message import split_message
 from dkimgate.postfix.milter_client import Insertion, MilterClient
 from tests.chain.namespace import Namespace
+from tests.world.mail import OUTSIDE, message
 
 _MARK = "\x1e"
 """Between messages. None of them may hold it."""
@@ -67,12 +68,9 @@ def opendmarc(messages: Sequence[bytes], folder: Path) -> list[list[str]]:
 
 def _stated(address: str, raw: bytes) -> Iterator[str]:
     header, body = split_message(raw)
-    connection = Connection("198.51.100.7", "client.example")
     with MilterClient(address, 30.0) as client:
-        client.open(connection)
-        reply = client.send(
-            Message(connection, Envelope("s@sender.example", ("r@reader.example",)), header, "4F2A"), body
-        )
+        client.open(OUTSIDE)
+        reply = client.send(message(header, OUTSIDE, "s@sender.example"), body)
     for edit in reply.edits:
         if isinstance(edit, Insertion) and edit.name.lower() == b"authentication-results":
             yield from re.findall(r"header\.from=(\S+)", edit.value.decode("utf-8", "replace"))

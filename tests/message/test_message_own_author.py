@@ -11,7 +11,8 @@ from dkimgate.config.dkimgate_yaml import Config, Trust
 from dkimgate.evidence.gather import see
 from dkimgate.facts import Origin
 from dkimgate.message.author import author_of, author_of_ours
-from dkimgate.message.message import Connection, Envelope, HeaderField, Message, split_message
+from dkimgate.message.message import HeaderField
+from tests.world.mail import OUTSIDE, USER, message
 
 OURS = [
     b"u@d.example via list <list@d.example>",
@@ -207,9 +208,8 @@ def test_two_fields_have_none(second: bytes) -> None:
 
 def test_only_our_own_mail_is_read_so() -> None:
     config = Config(trust=Trust.model_validate({"hosts": ["mx.d.example"], "networks": ["127.0.0.0/8"]}))
-    header = (HeaderField(b"From", b" " + OURS[0]),)
-    user = Message(Connection("198.51.100.7", "pc", auth="u"), Envelope("u@d.example", ("v@r.example",)), header, "1")
-    stranger = Message(Connection("198.51.100.7", "pc"), Envelope("u@d.example", ("v@r.example",)), header, "1")
+    header = [HeaderField(b"From", b" " + OURS[0])]
+    user, stranger = message(header, USER), message(header, OUTSIDE)
     assert (see(user, config).route.origin, see(user, config).domain) == (Origin.SUBMITTED, "d.example")
     assert (see(stranger, config).route.origin, see(stranger, config).domain) == (Origin.INBOUND, None)
 
@@ -244,9 +244,5 @@ MAIL = sorted((Path(__file__).parent / "own_mail").glob("*.eml"))
 
 @pytest.mark.parametrize("file", MAIL, ids=lambda file: str(file.stem))
 def test_mail_that_people_reported_has_its_author(file: Path) -> None:
-    header, _ = split_message(file.read_bytes())
     config = Config(trust=Trust.model_validate({"hosts": ["mx.forwarder.example"], "networks": ["127.0.0.0/8"]}))
-    user = Message(
-        Connection("198.51.100.7", "pc", auth="u"), Envelope("u@hosted.example", ("v@r.example",)), header, "1"
-    )
-    assert see(user, config).domain == "hosted.example"
+    assert see(message(file.read_bytes(), USER), config).domain == "hosted.example"

@@ -12,13 +12,13 @@ import pytest
 from dkimgate.config import dkimgate_yaml
 from dkimgate.config.dkimgate_yaml import Outgoing
 from dkimgate.dns.resolver import Address
-from dkimgate.gate.gate import Gate
-from dkimgate.message.message import Connection, Envelope, Message, split_message
 from dkimgate.postfix import this_host
 from dkimgate.postfix.settings import Settings
 from dkimgate.postfix.this_host import System
 from dkimgate.postfix.way_out import MOST_DOMAINS, Known, WayOut, configured, find
 from tests.world.dns import FakeResolver
+from tests.world.host import Host
+from tests.world.mail import OUTSIDE, message
 
 V4, V6 = "203.0.113.10", "2001:db8::10"
 DEFAULTS = {
@@ -291,15 +291,6 @@ def test_the_real_host_answers_in_time() -> None:
     assert time.monotonic() - started < 5 * this_host.SECONDS
 
 
-def gate(folder: Path, here: System, monkeypatch: pytest.MonkeyPatch) -> Gate:
-    monkeypatch.setattr(this_host, "this_host", lambda: here)
-    (folder / "policy.yaml").write_text("version: 1\nrules: [{name: all, envelope: unalign, otherwise: hold}]\n")
-    (folder / "dkimgate.yaml").write_text(
-        "journal: {file: j}\nverify: {when: never, nameservers: [127.0.0.1], port: 9, deadline: 0.1}\n"
-    )
-    return Gate.load(folder / "dkimgate.yaml")
-
-
 @pytest.mark.parametrize("named", [True, False])
 @pytest.mark.parametrize(
     ("here", "source"),
@@ -309,12 +300,16 @@ def test_the_second_door_of_a_domain_without_a_key(
     here: Callable[[], System], source: str, named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is configured under `departure:`. A customer's domain whose mail leaves by us names us in its SPF record; we hold no key of it."""
-    loaded = gate(tmp_path, here(), monkeypatch)
+    monkeypatch.setattr(this_host, "this_host", here)
     record = "v=spf1 ip4:203.0.113.10 -all" if named else "v=spf1 -all"
-    loaded.resolver = FakeResolver({"partner.example": {"TXT": [record]}})  # type: ignore[assignment]
-    fields, _ = split_message(b"From: boss@partner.example\n\n")
-    message = Message(Connection("192.0.2.66"), Envelope("boss@partner.example", ("v@receiver.example",)), fields)
-    assessment = loaded.assess(message, b"")
+    loaded = Host(
+        tmp_path,
+        "trust: null\nkeys: null\nverify: {when: never, nameservers: [127.0.0.1], port: 9, deadline: 0.1}\n",
+        "version: 1\nrules: [{name: all, envelope: unalign, otherwise: hold}]\n",
+        zone={"partner.example": {"TXT": [record]}},
+    )
+    came = message("From: boss@partner.example\n", OUTSIDE, "boss@partner.example")
+    assessment = loaded.gate.assess(came, b"")
     assert (assessment.facts.spf_passes, assessment.facts.spf_source) == (source == "assumed" or named, source)
     assert assessment.decision.disposition == ("hold" if assessment.facts.spf_passes else "accept")
 
