@@ -19,7 +19,7 @@ from dkimgate import cli
 from dkimgate.backtest import run
 from dkimgate.backtest.run import BacktestError, backtest
 from dkimgate.backtest.tally import Period, Tally
-from tests import journal_world
+from tests.backtest import journals
 from tests.running import eventually
 from tests.terminal import on_terminal
 from tests.world.host import Host
@@ -151,7 +151,7 @@ def test_rotated_files_and_torn_lines(config: Path, capsys: pytest.CaptureFixtur
 
 def test_only_the_period_is_decided_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     journal = tmp_path / "d.jsonl"
-    journal.write_bytes(b"".join(journal_world.lines(100)))  # from 2026-11-21T12:00:00Z, one each 0.6048 s
+    journal.write_bytes(b"".join(journals.lines(100)))  # from 2026-11-21T12:00:00Z, one each 0.6048 s
     command = ["backtest", "--policy", str(STRICT), "--journal", str(journal), "--json"]
     since, until = ["--since", "2026-11-21T12:00:30"], ["--until", "2026-11-21T12:00:40"]
     counts = []
@@ -194,7 +194,7 @@ def test_what_the_daemon_would_need_is_noted(config: Path, capsys: pytest.Captur
 @pytest.fixture(scope="module")
 def long_journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("long") / "d.jsonl"
-    every = list(journal_world.lines(900))
+    every = list(journals.lines(900))
     file.with_name("d.jsonl.1.gz").write_bytes(gzip.compress(b"".join(every[:400])))
     file.write_bytes(b"".join(every[400:]))
     return file
@@ -221,7 +221,7 @@ def test_a_process_that_dies_is_told(long_journal: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(Tally, "add", dies)
     with pytest.raises(BacktestError, match="ended too early"):
-        backtest(long_journal, journal_world.SHIPPED, Period(), processes=2)
+        backtest(long_journal, journals.SHIPPED, Period(), processes=2)
 
 
 @pytest.mark.heavy
@@ -245,8 +245,8 @@ def test_twenty_thousand_records(tmp_path: Path) -> None:
     """Every one is counted once, and none takes long: a million in a minute on two cores is 120 microseconds of CPU for each."""
     file = tmp_path / "d.jsonl"
     with file.open("wb") as writing:
-        writing.writelines(journal_world.lines(20_000))
-    policy = journal_world.SHIPPED
+        writing.writelines(journals.lines(20_000))
+    policy = journals.SHIPPED
     started = time.process_time()
     alone = backtest(file, policy, Period(), processes=1)
     each = (time.process_time() - started) / 20_000
@@ -258,7 +258,7 @@ def test_twenty_thousand_records(tmp_path: Path) -> None:
 @pytest.mark.heavy
 def test_an_interrupt_ends_it_without_a_word_and_without_orphans(tmp_path: Path) -> None:
     file = tmp_path / "d.jsonl"
-    some = b"".join(journal_world.lines(2000))
+    some = b"".join(journals.lines(2000))
     with file.open("wb") as writing:
         writing.writelines([some] * 50)
     command = [sys.executable, "-m", "dkimgate", "backtest", "--policy", str(STRICT), "--journal", str(file)]

@@ -22,7 +22,7 @@ from dkimgate.policy.language import loader
 from dkimgate.policy.language.model import Policy
 from dkimgate.policy.verdict import guarded
 from dkimgate.record import record
-from tests import journal_world
+from tests.backtest import journals
 
 CONFIG = Path(__file__).parents[2] / "config"
 POLICIES = {
@@ -44,7 +44,7 @@ def policy(text: str) -> Policy:
 
 
 def recorded(facts: Facts, under: Policy) -> dict[str, Any]:
-    made_of_it = journal_world.assessment(facts, under)
+    made_of_it = journals.assessment(facts, under)
     line = record.to_line(record.make(Message(queue_id="4F2A"), made_of_it, time=0, ms=0, policy_hash=""))
     made: dict[str, Any] = json.loads(line)
     return made
@@ -60,7 +60,7 @@ def compared(facts: Facts, old: Policy, new: Policy) -> Compared:
 def test_every_record_is_decided_as_decide_does(name: str) -> None:
     new = POLICIES[name]
     decided = 0
-    for line in journal_world.lines(COUNT):
+    for line in journals.lines(COUNT):
         told = json.loads(line)
         found = compare(told, new)
         if isinstance(found, Skipped):
@@ -77,7 +77,7 @@ def test_every_record_is_decided_as_decide_does(name: str) -> None:
 @pytest.mark.parametrize("name", POLICIES)
 def test_the_policy_that_a_journal_was_written_under_changes_nothing(name: str) -> None:
     under = POLICIES[name]
-    found = [compare(json.loads(line), under) for line in journal_world.lines(COUNT, under)]
+    found = [compare(json.loads(line), under) for line in journals.lines(COUNT, under)]
     assert [each.new for each in found if isinstance(each, Compared) and each.changed] == []
 
 
@@ -219,7 +219,7 @@ def _places(value: object, way: tuple[str | int, ...] = ()) -> Iterator[tuple[st
 @pytest.mark.parametrize("name", ["strict", "observe"])
 def test_no_odd_value_in_a_record_ends_a_backtest(name: str) -> None:
     """Somebody has edited the journal, or a disk has."""
-    good = journal_world.line(0)
+    good = journals.line(0)
     tally = Tally(POLICIES[name], Period(), 2)
     count = 0
     for way in _places(json.loads(good)):

@@ -19,7 +19,7 @@ from dkimgate.policy import verdict
 from dkimgate.postfix import settings as postfix
 from dkimgate.postfix import this_host
 from dkimgate.record import record
-from tests.journal_world import Key
+from tests.backtest.journals import Key
 
 OWN = Facts(
     sender="a@hosted.example", author="hosted.example", hosted="hosted.example", origin=Origin.SUBMITTED, arrival=Arrival("none"),

@@ -1,6 +1,6 @@
 """Policies that nobody thought of, and facts on their borders: for the laws, whatever a policy says.
 
-What is drawn comes from `policy_world`; here it gets every key that a policy can have, is written as YAML and read by the real
+What is drawn comes from `tests/policy/drawn.py`; here it gets every key that a policy can have, is written as YAML and read by the real
 loader, and is mended by what the proof says of it. Nothing here asks the code that the laws are about whether a law is broken.
 """
 
@@ -47,7 +47,7 @@ from dkimgate.policy.language.model import (
     Word,
 )
 from dkimgate.policy.proof import Law, Proof, universe
-from tests import policy_world
+from tests.policy import drawn
 
 _STAYS = (Disposition.DEFER, Disposition.REJECT, Disposition.DISCARD)
 _PARTS = {part: (group, key) for group, names in loader.WEIGHTS.items() for key, part in names.items()}
@@ -56,7 +56,7 @@ _PARTS = {part: (group, key) for group, names in loader.WEIGHTS.items() for key,
 def policies(random: Random, observing: bool = False) -> Policy:
     """A policy with every key that there is. One of ten has been through the loader; others say what no file can. `observing`: some
     rules may only observe, and some are allowed to launder."""
-    policy = policy_world.policies(random)
+    policy = drawn.policies(random)
     if random.random() < 0.3:
         policy = replace(policy, rules=(_almost_all(random), *policy.rules))
     rules = tuple(_furnished(random, rule, observing) for rule in policy.rules)
@@ -186,7 +186,7 @@ def mended(policy: Policy, proof: Proof) -> Policy:
 
 def facts_for(random: Random, policy: Policy, number: int) -> Iterator[Facts]:
     """Messages that evidence may gather, on the borders of the policy's conditions, with claims beside."""
-    for facts in policy_world.messages(random, policy, number):
+    for facts in drawn.messages(random, policy, number):
         aligns = random.random() < (0.9 if facts.author is None else 0.1)
         yield replace(
             facts,

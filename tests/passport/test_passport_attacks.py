@@ -13,7 +13,7 @@ from dkimgate.facts import Standing
 from dkimgate.message.message import HeaderField, split_message
 from dkimgate.passport.reading import MAX_AGE, MAX_SKEW, Part, Validity, claims, spam
 from dkimgate.passport.secrets import Secrets, new_secret
-from tests.passport_world import (
+from tests.passport.scenes import (
     BAD,
     BARE,
     BODY,

@@ -20,7 +20,7 @@ from dkimgate.passport.binding import binding_of
 from dkimgate.passport.field import FIELD_NAME, base64_of, parse, text_of
 from dkimgate.passport.reading import Validity, claims, spam
 from dkimgate.passport.secrets import Secrets, new_secret
-from tests.passport_world import (
+from tests.passport.scenes import (
     BAD,
     BARE,
     BODY,

@@ -40,7 +40,7 @@ from dkimgate.policy.language.model import (
 from dkimgate.policy.language.vocabulary import FACTS
 from dkimgate.policy.proof import Law, prove, prover, uncovered, unreachable
 from dkimgate.policy.proof.prover import Prover
-from tests import policy_world
+from tests.policy import drawn
 
 z3: Z3 = importlib.import_module("z3")  # untyped; a test that is skipped would go unnoticed
 
@@ -263,19 +263,19 @@ def test_z3_finds_the_same_in_what_is_shipped(file: Path) -> None:
 def test_z3_finds_the_same_in_policies_that_are_drawn() -> None:
     launder = unreached = 0
     for seed in range(150):
-        found = compared(finite_policy(policy_world.policies(Random(seed))))
+        found = compared(finite_policy(drawn.policies(Random(seed))))
         launder, unreached = launder + found[0], unreached + found[1]
     assert launder > 100 and unreached > 50  # both answers were there
 
 
 def at_a_sum(random: Random) -> Policy:
     """Rules that ask for a risk at, or a hundredth beside, what some of the weights add up to."""
-    weights = replace(policy_world.weights(random), per_required=random.choice((0.0, 50.0, 51.0)))
+    weights = replace(drawn.weights(random), per_required=random.choice((0.0, 50.0, 51.0)))
     rules = []
     for index in range(4):
         some = sum(weight for _, weight in weights.parts if random.random() < 0.4)
         limit = round(some + random.choice((0, 0, 0.01, -0.01)) + random.choice((0.0, weights.per_required)), 2)
-        risk = Leaf("risk", (Compare(random.choice(policy_world.OPERATORS), max(limit, 0.0)),))
+        risk = Leaf("risk", (Compare(random.choice(drawn.OPERATORS), max(limit, 0.0)),))
         dmarc = Leaf("arrival.dmarc", tuple(Word(word) for word in random.sample(DMARC_RESULTS, random.randint(1, 4))))
         spam = Leaf("spam", (Flag(random.random() < 0.3),))
         rules.append(Rule(f"rule-{index}", All((risk, dmarc, spam)), Sign.AUTHOR))

@@ -29,7 +29,7 @@ from dkimgate.policy.language.model import (
 from dkimgate.policy.proof import Law, Proof, overlaps, prove, uncovered, universe, unreachable
 from dkimgate.policy.proof.laws import breaks
 from dkimgate.policy.risk import risk_of
-from tests import policy_world
+from tests.policy import drawn
 
 
 def agree(policy: Policy, random: Random, messages: int) -> Proof:
@@ -46,7 +46,7 @@ def agree(policy: Policy, random: Random, messages: int) -> Proof:
     found = {(each.rule.name, each.law) for each in proof.launders}
     unreached = {each.rule.name for each in unreachable(policy)}
     alone = {rule.name for rule in policy.rules} - {each.rule.name for each in shared} - unreached
-    for facts in policy_world.messages(random, policy, messages):
+    for facts in drawn.messages(random, policy, messages):
         decision = decide(facts, policy)
         assert decision.rule not in unreached, facts
         assert decision.rule != "default" or left is not None, facts
@@ -69,7 +69,7 @@ def agree(policy: Policy, random: Random, messages: int) -> Proof:
 @pytest.mark.parametrize("seed", range(40))
 def test_brute_force_finds_nothing_that_is_proved_not_to_be(seed: int) -> None:
     random = Random(seed)
-    agree(policy_world.policies(random), random, 40)
+    agree(drawn.policies(random), random, 40)
 
 
 FLAGS = [
@@ -103,11 +103,11 @@ def test_brute_force_finds_nothing_in_thousands_of_policies() -> None:
     safe = unsafe = 0
     for seed in range(1000, 1800):
         random = Random(seed)
-        policy = policy_world.policies(random)
+        policy = drawn.policies(random)
         proof = agree(policy, random, 80)
         safe, unsafe = safe + proof.safe, unsafe + (not proof.safe)
         if proof.safe and policy.rules:
-            agree(policy_world.weakened(random, policy), random, 80)
+            agree(drawn.weakened(random, policy), random, 80)
     assert min(safe, unsafe) > 100  # both kinds were there
 
 
@@ -133,7 +133,7 @@ def large(random: Random, number: int) -> Policy:
 def _customers(random: Random, index: int) -> Rule:
     domain = f"customer{index}.example"
     author = Leaf("from", (Glob(domain), Glob(f"*.{domain}")))
-    network = Leaf("client.ip", (Within(random.choice(policy_world.NETWORKS)), Within(policy_world.NETWORKS[3])))
+    network = Leaf("client.ip", (Within(random.choice(drawn.NETWORKS)), Within(drawn.NETWORKS[3])))
     below = Leaf("risk", (Compare("<", float(random.randint(20, 60))),))
     passed = Leaf("arrival.dmarc", (Word("pass"),))
     when = random.choice(
@@ -179,6 +179,6 @@ def test_two_hundred_rules(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_messages_that_are_drawn_are_possible_and_plenty() -> None:
     random = Random(1)
-    policy = policy_world.policies(random)
-    drawn = list(policy_world.messages(random, policy, 200))
-    assert len(drawn) > 40 and all(universe.is_possible(facts) is None for facts in drawn)
+    policy = drawn.policies(random)
+    found = list(drawn.messages(random, policy, 200))
+    assert len(found) > 40 and all(universe.is_possible(facts) is None for facts in found)

@@ -58,7 +58,7 @@ from dkimgate.policy.language.model import (
 from dkimgate.policy.language.vocabulary import CONDITIONS, FACTS
 from dkimgate.policy.proof import universe, unreachable
 from dkimgate.policy.risk import risk_of
-from tests import policy_world
+from tests.policy import drawn
 
 floats = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from([0.0, 4.99, 5.0, 14.9, 1e308, -1.0])
 words = st.sampled_from(
@@ -207,7 +207,7 @@ def test_no_promotion(facts: Facts, policy: Policy) -> None:
 @settings(deadline=None)
 def test_law_1_under_any_policy_a_departure_of_pass_needs_an_arrival_of_pass(facts: Facts, seed: int) -> None:
     """Also under one that the prover would refuse: the guards stand behind each."""
-    policy = policy_world.policies(Random(seed))
+    policy = drawn.policies(Random(seed))
     assume(facts.outside)
     reached = verdict.reach(facts, replace(policy, allow_laundering=()))
     if reached.departure.dmarc == "pass" and reached.decision.disposition is Disposition.ACCEPT:
@@ -283,8 +283,8 @@ def test_no_message_is_found_for_a_rule_that_is_called_unreachable(one: Conditio
             weights=Weights((("dmarc=fail", 50.0),), 5.0), rules=(Rule("first", first), Rule("second", second))
         )
         unreached = {each.rule.name for each in unreachable(policy)}
-        drawn = policy_world.messages(Random(1), policy, 60) if unreached else ()
-        assert not unreached & {decide(facts, policy).rule for facts in drawn}, policy
+        some = drawn.messages(Random(1), policy, 60) if unreached else ()
+        assert not unreached & {decide(facts, policy).rule for facts in some}, policy
 
 
 NUMBERS = [0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 5.0, 49.0, 49.99, 50.0, 75.0, 100.0, 1e6]

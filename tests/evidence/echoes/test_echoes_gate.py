@@ -11,7 +11,7 @@ import pytest
 
 from dkimgate.message import domains
 from tests.evidence.echoes import table, zone
-from tests.evidence.echoes.gate_world import Verified, Way, ways, without_evidence
+from tests.evidence.echoes.verified_host import Verified, Way, ways, without_evidence
 from tests.world.mail import REINJECTED
 
 SETTINGS = [

@@ -1,6 +1,6 @@
 """A journal as a hosting provider's gate would have written it: varied, realistic, and as long as a test or a measurement wants.
 
-    .venv/bin/python -m tests.journal_world 1000000 decisions.jsonl
+    .venv/bin/python -m tests.backtest.journals 1000000 decisions.jsonl
 
 The same numbers give the same records.
 """
@@ -35,7 +35,7 @@ from dkimgate.policy.language.model import Policy
 from dkimgate.record import record
 from dkimgate.record.recordable import recordable
 
-SHIPPED = loader.load(Path(__file__).parents[1] / "config" / "policy.yaml")
+SHIPPED = loader.load(Path(__file__).parents[2] / "config" / "policy.yaml")
 START = 1_795_262_400.0  # 2026-11-21T12:00:00Z
 EACH = 0.6048
 """Seconds from one record to the next: a week holds a million."""
