@@ -26,6 +26,8 @@ OUTSIDE = Connection(ip="192.0.2.66", name="client.sender.example", helo="client
 BODY = b"Hello\r\n"
 ROOT = Path(__file__).parents[1]
 DOUBLE = ROOT / "tests" / "daemon" / "double.py"
+MILTER_LIBRARY: dict[str, object] = {}
+"""`milter_library` of every daemon under test, where a test has chosen one."""
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "milter")}
 
 
@@ -103,7 +105,13 @@ class Daemon:
             "rewrites_senders": False,
         }
         stated: dict[str, object] = {"departure": departure, "listen": self.socket, "trust": {}, "keys": []}
-        defaults = {**stated, "workers": 2, "drain_seconds": 5, "journal": {"file": str(self.journal)}}
+        defaults = {
+            **stated,
+            "workers": 2,
+            "drain_seconds": 5,
+            "journal": {"file": str(self.journal)},
+            **MILTER_LIBRARY,
+        }
         self.file.write_text(yaml.safe_dump({**defaults, **settings}))
 
     def policy(self, name: str) -> None:

@@ -9,11 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from tests import running
 from tests.running import Daemon, double
 
 
+@pytest.fixture(scope="module", params=["built-in", "pymilter"])
+def library(request: pytest.FixtureRequest) -> Iterator[str]:
+    """All that a daemon does it does with both milter libraries."""
+    running.MILTER_LIBRARY["milter_library"] = request.param
+    yield request.param
+    running.MILTER_LIBRARY.clear()
+
+
 @pytest.fixture
-def folder() -> Iterator[Path]:
+def folder(library: str) -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="dkg-"))
     path.chmod(0o755)
     yield path
@@ -23,15 +32,15 @@ def folder() -> Iterator[Path]:
 @pytest.fixture
 def start(folder: Path) -> Iterator[Callable[..., Daemon]]:
     """`start(listen=..., workers=...)` writes a configuration, starts the double and waits until it says READY=1."""
-    running: list[Daemon] = []
+    started: list[Daemon] = []
 
     def start_one(ready: bool = True, **settings: object) -> Daemon:
         daemon = double(folder, **settings)
-        running.append(daemon)
+        started.append(daemon)
         if ready:
             daemon.wait_for("READY=1")
         return daemon
 
     yield start_one
-    for daemon in running:
+    for daemon in started:
         daemon.end()

@@ -30,7 +30,7 @@ TEXT = b"Hello\r\n"
 
 
 @pytest.fixture(scope="module")
-def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+def one(tmp_path_factory: pytest.TempPathFactory, library: str) -> Iterator[Daemon]:
     folder: Path = tmp_path_factory.mktemp("d")
     keys = [{"domain": "hosted.example", "selector": "s", "file": "key.pem"}]
     daemon = real(folder, POLICY, keys=keys, verify={"when": "never"}, workers=1)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from dkimgate.message.message import HeaderField
-from dkimgate.postfix.milter_client import CHUNK, Change, Insertion, MilterClient, MilterError, Reply, Verdict
+from dkimgate.postfix.milter_client import Change, Insertion, MilterClient, MilterError, Reply, Verdict
+from dkimgate.wire.protocol import CHUNK
 from tests.running import OUTSIDE, mail
 
 

@@ -12,6 +12,7 @@ import pytest
 from dkimgate.daemon import packets
 from dkimgate.message.limits import MOST_OCTETS
 from dkimgate.message.message import HeaderField
+from dkimgate.wire.packets import LARGEST
 from tests.running import BODY, ROOT, Daemon, double, mail
 
 POSTFIX = 102_400
@@ -19,7 +20,7 @@ POSTFIX = 102_400
 
 
 @pytest.fixture(scope="module")
-def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+def one(tmp_path_factory: pytest.TempPathFactory, library: str) -> Iterator[Daemon]:
     daemon = double(tmp_path_factory.mktemp("d"), workers=1)
     daemon.wait_for("READY=1")
     yield daemon
@@ -27,7 +28,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+def real(tmp_path_factory: pytest.TempPathFactory, library: str) -> Iterator[Daemon]:
     folder = tmp_path_factory.mktemp("r")
     (folder / "policy.yaml").write_bytes((ROOT / "config" / "policy.yaml").read_bytes())
     daemon = Daemon(folder, ["-m", "dkimgate", "run", "--config"], {"workers": 1})
@@ -66,7 +67,7 @@ def test_a_long_field_is_read_whole_and_the_session_goes_on(daemon: Daemon, octe
     assert "ended" not in daemon.log
 
 
-@pytest.mark.parametrize("octets", [MOST_OCTETS + 3, 3 * MOST_OCTETS, packets.LARGEST - 1])
+@pytest.mark.parametrize("octets", [MOST_OCTETS + 3, 3 * MOST_OCTETS, LARGEST - 1])
 def test_a_field_beyond_what_is_kept_makes_a_message_that_could_not_be_read(daemon: Daemon, octets: int) -> None:
     with daemon.connect() as client:
         assert client.send(mail("sign", queue_id="LONG", fields=(long_field(octets),)), BODY).accepted

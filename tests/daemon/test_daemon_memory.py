@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dkimgate.postfix.milter_client import CHUNK, MilterClient
+from dkimgate.postfix.milter_client import MilterClient
+from dkimgate.wire.protocol import CHUNK
 from tests.arc.sealing import LIST, RELAY, mail
 from tests.arc.sealing import Mail as Letter
 from tests.running import real

@@ -92,7 +92,7 @@ def opened(gate: Gate, mta: MTA, offered: int = ALL, actions: int = 0x1FF) -> Se
 
 
 def passed(
-    session: Session, mta: MTA, sender: bytes = b"<a@sender.example>", header: tuple[tuple[str, bytes], ...] = ()
+    session: Session, mta: MTA, sender: bytes = b"<a@sender.example>", header: tuple[tuple[bytes, bytes], ...] = ()
 ) -> int:
     session.envfrom(mta, sender)
     session.envrcpt(mta, b"<b@receiver.example>")
@@ -183,9 +183,9 @@ def test_nothing_of_a_message_is_left_for_the_next() -> None:
     session = opened(gate, mta)
     session.envfrom(mta, b"<first@sender.example>")
     session.envrcpt(mta, b"<first@receiver.example>")
-    session.header(mta, "X-First", b" 1")
+    session.header(mta, b"X-First", b" 1")
     session.abort(mta)
-    passed(session, mta, header=(("X-Second", b" 2"),))
+    passed(session, mta, header=((b"X-Second", b" 2"),))
     (message,) = gate.messages
     assert message.envelope.recipients == ("b@receiver.example",)
     assert [each.name for each in message.header] == [b"X-Second"]
@@ -217,7 +217,7 @@ def test_abort_before_the_header_is_complete_is_nothing_to_record() -> None:
     gate, mta = Gate(), MTA()
     session = opened(gate, mta)
     session.envfrom(mta, b"<>")
-    session.header(mta, "From", b" a@hosted.example")
+    session.header(mta, b"From", b" a@hosted.example")
     session.abort(mta)
     assert (gate.messages, gate.told) == ([], [])
 
@@ -225,13 +225,13 @@ def test_abort_before_the_header_is_complete_is_nothing_to_record() -> None:
 def test_header_bytes_stay_as_they_are() -> None:
     gate, mta = Gate(), MTA()
     value = b"  \xff\n\tfold \n "
-    passed(opened(gate, mta), mta, header=(("X-Odd", value),))
+    passed(opened(gate, mta), mta, header=((b"X-Odd", value),))
     assert gate.messages[0].header[0].value == value
 
 
 def test_mta_that_eats_the_leading_space() -> None:
     gate, mta = Gate(Outcome(fields=(("DKIM-Signature", b" v=1"),))), MTA()
-    passed(opened(gate, mta, ALL & ~Milter.P_HDR_LEADSPC), mta, header=(("From", b"a@hosted.example"),))
+    passed(opened(gate, mta, ALL & ~Milter.P_HDR_LEADSPC), mta, header=((b"From", b"a@hosted.example"),))
     assert gate.messages[0].header[0].value == b" a@hosted.example"
     assert ("addheader", "DKIM-Signature", "v=1", 0) in mta.calls
 
@@ -241,10 +241,10 @@ def test_absurd_header_is_cut_off_and_said(monkeypatch: pytest.MonkeyPatch, limi
     monkeypatch.setattr(limits, limit, value)
     gate, mta = Gate(), MTA()
     session = opened(gate, mta)
-    assert passed(session, mta, header=(("X-A", b" 1234567"),) * 10) == Milter.ACCEPT
+    assert passed(session, mta, header=((b"X-A", b" 1234567"),) * 10) == Milter.ACCEPT
     assert len(gate.messages[0].header) == 3
     assert str(value) in (gate.messages[0].problem or "")
-    passed(session, mta, header=(("X-A", b" 1"),))
+    passed(session, mta, header=((b"X-A", b" 1"),))
     assert gate.messages[1].problem is None
 
 
@@ -252,7 +252,7 @@ def test_small_field_behind_one_that_was_too_much_is_not_collected(monkeypatch: 
     """Otherwise a sender could choose which fields we see."""
     monkeypatch.setattr(limits, "MOST_OCTETS", 100)
     gate, mta = Gate(), MTA()
-    passed(opened(gate, mta), mta, header=(("X-Long", b"x" * 200), ("From", b" a@hosted.example")))
+    passed(opened(gate, mta), mta, header=((b"X-Long", b"x" * 200), (b"From", b" a@hosted.example")))
     assert gate.messages[0].header == ()
 
 
@@ -286,7 +286,7 @@ def test_first_field_of_the_outcome_ends_topmost() -> None:
     ]
 
 
-EDITED = (("Subject", b" a"), ("X", b" 1"), ("subject", b" b"), ("x", b" 2"))
+EDITED = ((b"Subject", b" a"), (b"X", b" 1"), (b"subject", b" b"), (b"x", b" 2"))
 
 
 def test_fields_are_changed_before_any_is_removed_and_the_last_goes_first() -> None:
@@ -347,7 +347,7 @@ def test_no_permission_to_change_the_sender_stops_the_message(disposition: Dispo
     gate, mta = Gate(Outcome(disposition, sender="x@bounce.example", fields=(("A", b" 1"),), remove=(0,))), MTA()
     session = opened(gate, mta, actions=0x1FF & ~Milter.CHGFROM)
     with pytest.raises(RuntimeError) as caught:
-        passed(session, mta, header=(("X-A", b" 1"),))
+        passed(session, mta, header=((b"X-A", b" 1"),))
     assert not any(each[0] in ("addheader", "chgheader", "quarantine") for each in mta.calls)
     assert session.failed("eom", mta, caught.value) == Milter.TEMPFAIL
 

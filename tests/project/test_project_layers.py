@@ -13,6 +13,7 @@ PACKAGE = ROOT / "milter" / "dkimgate"
 # Each package, what it may import, and why nothing else. milter/README.md draws it.
 RULES = {
     "log": ("", "everybody logs"),
+    "wire": ("", "the milter protocol for both ends of it: it knows neither Postfix nor us"),
     "config": ("", "it says what the operator wrote, and judges nothing"),
     "message": ("", "it is what arrived: it knows neither who may be believed nor who asks"),
     "dns": ("log", "it asks, and doesn't know for whom"),
@@ -22,7 +23,7 @@ RULES = {
     "dmarc": ("message dns dkim spf", "the same; DMARC is made of the results of DKIM and SPF"),
     "arc": ("message dns dkim", "the same; the fields of ARC have the form of DKIM's"),
     "srs": ("config", "it rewrites addresses with the secrets of a file"),
-    "postfix": ("config dns message", "it tells what Postfix does, not what is to be done about it"),
+    "postfix": ("config dns message wire", "it tells what Postfix does, not what is to be done about it"),
     "facts": ("message authres", "the frozen values between evidence, policy and record"),
     "evidence": (
         "facts message config dns authres dkim spf dmarc arc",
@@ -42,12 +43,12 @@ RULES = {
         "it takes a message through all of the above, and knows no socket",
     ),
     "daemon": (
-        "log config srs facts message",
-        "it adapts libmilter to whatever judges: the command line hands it the gate",
+        "log wire config srs facts message",
+        "it adapts the milter protocol to whatever judges: the command line hands it the gate",
     ),
     "backtest": ("facts message policy record gate", "it decides again what was recorded"),
     "cli": (
-        "log config message dns facts srs postfix evidence passport policy record gate daemon backtest dkim dmarc",
+        "log wire config message dns facts srs postfix evidence passport policy record gate daemon backtest dkim dmarc",
         "nobody imports it",
     ),
 }

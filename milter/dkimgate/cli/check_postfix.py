@@ -8,6 +8,7 @@ from dkimgate.cli.finding import Finding
 from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.daemon import packets
 from dkimgate.postfix import this_host
+from dkimgate.wire.packets import LARGEST
 
 
 def hosts(settings: Config) -> Iterator[Finding]:
@@ -44,8 +45,8 @@ def field_sizes(settings: Config) -> Iterator[Finding]:
     asked = this_host.this_host().postfix()
     if asked is None or not settings.roles - {"srs"}:
         return
-    told = packets.accept_large()
-    most = (packets.LARGEST if told else packets.USUAL) - packets.MARGIN
+    told = settings.milter_library == "built-in" or packets.accept_large()
+    most = (LARGEST if told else packets.USUAL) - packets.MARGIN
     limit = asked.number("header_size_limit")
     advice = f"Set it to {most} or less" if told else f"Set it to {most} or less, or install libmilter 8.14 or newer"
     if limit is not None and limit > most:

@@ -1,2 +1,2 @@
-"""The daemon: `session` adapts libmilter's callbacks, `worker` runs them, `socketmap` answers look-ups, `server` keeps
-them alive."""
+"""The daemon: `session` answers for one connection, `worker` speaks with the MTA (or `libmilter_worker`, by pymilter),
+`socketmap` answers look-ups, `server` keeps them alive."""

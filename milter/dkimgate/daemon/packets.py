@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import ctypes
 
-import Milter
+from dkimgate.wire.packets import LARGEST
 
 USUAL = 65_535
 """Octets of a packet that libmilter takes unless it is told more: a header field's name and value, with a NUL behind
 each."""
-
-LARGEST = 16 * 1024 * 1024
-"""Octets that it takes here. Postfix sends fields of up to header_size_limit (102,400) whatever the milter negotiates.
-More than is kept of a header (message.limits.MOST_OCTETS), so that a header beyond that is judged as one that could
-not be read."""
 
 MARGIN = 2_535
 """Octets by which a packet may be longer than header_size_limit: Postfix looks at that before it appends a line
@@ -24,6 +19,8 @@ def accept_large() -> bool:
     """Let libmilter accept packets of LARGEST octets in this process. Call it before the process serves. False if this
     libmilter can't. At a larger packet libmilter closes the connection without a callback: there is no record and no
     log line, and the MTA tries the message again until it is too old."""
+    import Milter
+
     # By way of pymilter's own module, so that it is the library which that has loaded.
     library = ctypes.CDLL(Milter.milter.__file__)
     try:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from dkimgate.config import dkimgate_yaml as configuration
 from dkimgate.config.dkimgate_yaml import Config
@@ -26,6 +27,9 @@ from dkimgate.log import Level, describe, log, log_lines
 Loader = Callable[[Path, Config | None], Judge]
 """Reads policy, keys and, where it was not read already, the configuration: `Gate.load`. Raises ConfigError. Starts no
 thread, because the process forks after it."""
+
+Work = Callable[[Judge, Listening, int, int | None], NoReturn]
+"""The life of a worker: what it judges with, where it listens, its leash, and whom it tells that it serves."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
@@ -82,6 +86,7 @@ def serve(file: Path, load: Loader) -> int:
         config = configuration.load_whole(file)
         owner = privileges.owner_of(config)
         opened = sockets.open_all(config, owner)
+        _milter_work(config)  # imported while this is still root, who can read every file
         if owner is not None:
             privileges.prepare_folder(config.journal.file.parent, owner)
             privileges.become(owner)
@@ -145,6 +150,7 @@ class Supervisor:
 
     def _begin(self, judge: Judge) -> Generation:
         """Start the workers of a configuration and wait until all serve. Raises StartError, with none left running."""
+        _milter_work(judge.config)  # an import that fails refuses the reload, and is tried once
         generation = Generation(judge, os.pipe())
         self._leashes.add(generation.leash[1])
         ready_read, ready_write = os.pipe()
@@ -179,7 +185,7 @@ class Supervisor:
             for listening in self._opened:
                 if listening is not slot.listening:
                     listening.socket.close()
-            work = socketmap.work if slot.listening.role == "srs" else worker.work
+            work = socketmap.work if slot.listening.role == "srs" else _milter_work(generation.judge.config)
             work(generation.judge, slot.listening, generation.leash[0], ready)
         except BaseException as error:  # noqa: BLE001  a forked child must not return into the supervisor's code
             log(f"a worker can't start: {describe(error)}", Level.ERROR)
@@ -303,6 +309,15 @@ class Supervisor:
             self._kill_late()
         log("stopped")
         return 0
+
+
+def _milter_work(config: Config) -> Work:
+    """What speaks with Postfix. Only who uses libmilter pays for it."""
+    if config.milter_library == "built-in":
+        return worker.work
+    from dkimgate.daemon import libmilter_worker
+
+    return libmilter_worker.work
 
 
 def _count_ready(pipe: int, expected: int) -> int:

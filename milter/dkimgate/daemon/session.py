@@ -1,4 +1,4 @@
-"""One MTA connection: collects what libmilter hands over, asks the gate, applies the answer. Nothing is judged here."""
+"""One MTA connection: collects what the MTA hands over, asks the gate, applies the answer. Nothing is judged here."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
-import Milter
-
 from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.config.problem import Problem
 from dkimgate.facts import Disposition, Outcome
@@ -17,46 +15,48 @@ from dkimgate.log import Level, describe, log
 from dkimgate.message.limits import Collected
 from dkimgate.message.message import Connection, Envelope, HeaderField, Message
 from dkimgate.srs import NotRestored
+from dkimgate.wire import protocol as p
 
-ACTIONS: int = Milter.ADDHDRS | Milter.CHGHDRS | Milter.CHGFROM | Milter.QUARANTINE | Milter.SETSYMLIST
+ACTIONS: int = p.SMFIF_ADDHDRS | p.SMFIF_CHGHDRS | p.SMFIF_CHGFROM | p.SMFIF_QUARANTINE | p.SMFIF_SETSYMLIST
 """What this milter may ask of the MTA."""
 
 # Connect and helo keep their reply: pymilter may fail there before this code is reached (a HELO that is not UTF-8), and
 # an unexpected reply is worse than one round trip a connection. A body chunk keeps it so that the rest can be skipped.
 _OPTIONS: int = (
-    Milter.P_NR_MAIL
-    | Milter.P_NR_RCPT
-    | Milter.P_NR_HDR
-    | Milter.P_NR_EOH
-    | Milter.P_NODATA
-    | Milter.P_NOUNKNOWN
-    | Milter.P_SKIP
-    | Milter.P_HDR_LEADSPC
+    p.SMFIP_NR_MAIL
+    | p.SMFIP_NR_RCPT
+    | p.SMFIP_NR_HDR
+    | p.SMFIP_NR_EOH
+    | p.SMFIP_NODATA
+    | p.SMFIP_NOUNKNOWN
+    | p.SMFIP_SKIP
+    | p.SMFIP_HDR_LEADSPC
 )
 
 # The queue id is asked for only behind MAIL FROM: libmilter keeps the macros of MAIL from one message to the next.
 _MACROS = (
-    (Milter.M_CONNECT, "{daemon_name}"),
-    (Milter.M_HELO, "{tls_version} {cipher}"),
-    (Milter.M_ENVFROM, "{auth_authen}"),
-    (Milter.M_ENVRCPT, "i"),
-    (Milter.M_EOH, "i"),
-    (Milter.M_EOM, "i"),
+    (p.SMFIM_CONNECT, "{daemon_name}"),
+    (p.SMFIM_HELO, "{tls_version} {cipher}"),
+    (p.SMFIM_ENVFROM, "{auth_authen}"),
+    (p.SMFIM_ENVRCPT, "i"),
+    (p.SMFIM_EOH, "i"),
+    (p.SMFIM_EOM, "i"),
 )
 
 # the steps that the MTA need not wait for, where it agrees
 _NO_REPLY: dict[str, int] = {
-    "envfrom": Milter.P_NR_MAIL,
-    "envrcpt": Milter.P_NR_RCPT,
-    "header": Milter.P_NR_HDR,
-    "eoh": Milter.P_NR_EOH,
+    "envfrom": p.SMFIP_NR_MAIL,
+    "envrcpt": p.SMFIP_NR_RCPT,
+    "header": p.SMFIP_NR_HDR,
+    "eoh": p.SMFIP_NR_EOH,
 }
 
 _TRY_AGAIN = "This message could not be judged, try again later"
 
 
 class Context(Protocol):
-    """What pymilter calls a milterContext: the way back to the MTA. Raises Milter.error where libmilter refuses."""
+    """The way back to the MTA: a `Conversation`, or what pymilter calls a milterContext (which may raise
+    Milter.error)."""
 
     def getsymval(self, name: str, /) -> str | None: ...
     def setsymlist(self, stage: int, names: str, /) -> None: ...
@@ -121,23 +121,24 @@ class Session:
         """Agree on what the MTA sends and does. `options` holds its offer and is changed into our choice."""
         self._actions = options[0] & ACTIONS
         self._options = options[1] & _OPTIONS
-        if self._actions & Milter.SETSYMLIST:
+        if self._actions & p.SMFIF_SETSYMLIST:
             for stage, names in _MACROS:
                 context.setsymlist(stage, names)
         options[:] = [self._actions, self._options, 0, 0]
-        return int(Milter.CONTINUE)
+        return p.SMFIS_CONTINUE
 
     def connect(self, context: Context, name: str, _family: int, address: tuple[object, ...] | str | None) -> int:
         """The client, by name and address; a client without an IP address has none."""
         ip = str(address[0]) if isinstance(address, tuple) else None
         self._connection = Connection(ip=ip, name=name, daemon=_macro(context, "{daemon_name}"))
-        return int(Milter.CONTINUE)
+        return p.SMFIS_CONTINUE
 
-    def hello(self, context: Context, name: str) -> int:
-        """HELO or EHLO. It comes again after STARTTLS, and only then Postfix tells about TLS."""
+    def hello(self, context: Context, name: str | None) -> int:
+        """HELO or EHLO; None where it is no text. It comes again after STARTTLS, and only then Postfix tells about
+        TLS."""
         tls = " ".join(filter(None, (_macro(context, "{tls_version}"), _macro(context, "{cipher}"))))
         self._connection = replace(self._connection, helo=name, tls=tls or None)
-        return int(Milter.CONTINUE)
+        return p.SMFIS_CONTINUE
 
     def envfrom(self, context: Context, sender: bytes, *_parameters: bytes) -> int:
         """MAIL FROM: a message begins."""
@@ -152,12 +153,12 @@ class Session:
         self._recipients.append(_address(recipient))
         return self._go_on("envrcpt")
 
-    def header(self, _context: Context, name: str, value: bytes) -> int:
+    def header(self, _context: Context, name: bytes, value: bytes) -> int:
         """One header field. Behind the bounds nothing is kept: the message goes on, unsigned."""
         if self._header.problem is None:
             # Without the option the MTA has eaten the one space that nearly every value begins with.
-            space = b"" if self._options & Milter.P_HDR_LEADSPC else b" "
-            self._header.add(HeaderField(name.encode("utf-8", "surrogateescape"), space + value))
+            space = b"" if self._options & p.SMFIP_HDR_LEADSPC else b" "
+            self._header.add(HeaderField(name, space + value))
         return self._go_on("header")
 
     def eoh(self, context: Context) -> int:
@@ -169,8 +170,8 @@ class Session:
         """A piece of the body, CRLF line ends, cut anywhere."""
         if not self._broken and (passage := self._begin(context)).wants_body:
             passage.body(chunk)
-            return int(Milter.CONTINUE)
-        return int(Milter.SKIP if self._options & Milter.P_SKIP else Milter.CONTINUE)
+            return p.SMFIS_CONTINUE
+        return p.SMFIS_SKIP if self._options & p.SMFIP_SKIP else p.SMFIS_CONTINUE
 
     def eom(self, context: Context) -> int:
         """The message is complete: the record is written, then the MTA hears the verdict."""
@@ -187,30 +188,30 @@ class Session:
         """The message ends here (RSET, a lost connection, a refusal by another milter)."""
         self._abandon("the MTA aborted the message")
         self._forget()
-        return int(Milter.CONTINUE)
+        return p.SMFIS_CONTINUE
 
     def close(self, _context: Context) -> int:
         """The connection ends."""
         self._abandon("the MTA closed the connection")
         self._forget()
-        return int(Milter.CONTINUE)
+        return p.SMFIS_CONTINUE
 
     def failed(self, step: str, context: Context, error: Exception) -> int:
         """The answer to the MTA when a callback raised `error`: this message is deferred, and no traceback leaves."""
         log(f"{step}: {describe(error)}: the message is deferred", Level.ERROR)
         self._broken = True
         if step == "negotiate":
-            return int(Milter.REJECT)
+            return p.SMFIS_REJECT
         if step != "eom":
             return self._go_on(step)
         self._forget()
         try:
             return _refuse(context, "451", "4.3.0", _TRY_AGAIN)
-        except Milter.error:
-            return int(Milter.TEMPFAIL)
+        except Exception:  # noqa: BLE001  the refusal matters, not its text
+            return p.SMFIS_TEMPFAIL
 
     def _go_on(self, step: str) -> int:
-        return int(Milter.NOREPLY if self._options & _NO_REPLY.get(step, 0) else Milter.CONTINUE)
+        return p.SMFIS_NOREPLY if self._options & _NO_REPLY.get(step, 0) else p.SMFIS_CONTINUE
 
     def _begin(self, context: Context) -> Passage:
         """The passage of the message at hand; some MTAs send no end of header where there is no header."""
@@ -243,20 +244,20 @@ class Session:
             case Disposition.REJECT:
                 return _refuse(context, "550", "5.7.1", outcome.text or "Message refused by policy")
             case Disposition.DISCARD:
-                return int(Milter.DISCARD)
+                return p.SMFIS_DISCARD
         self._change_sender(context, outcome.sender)
         self._edit(context, outcome, header)
         self._insert(context, outcome.fields)
         if outcome.disposition is Disposition.HOLD:
             context.quarantine(_plain(outcome.text or "held by policy"))
-        return int(Milter.ACCEPT)
+        return p.SMFIS_ACCEPT
 
     def _change_sender(self, context: Context, sender: str | None) -> None:
         """Rewrite the envelope sender. Where that can't be done the message must not go on: it would pass where it
         should not."""
         if sender is None:
             return
-        if not self._actions & Milter.CHGFROM:
+        if not self._actions & p.SMFIF_CHGFROM:
             raise RuntimeError("the MTA lets no milter change the envelope sender")
         if not re.fullmatch(r"[!-;=?-~]+", sender):
             raise ValueError(f"not one address: {sender!r}")
@@ -274,7 +275,7 @@ class Session:
             position: self._outgoing(value, "utf-8") for position, value in outcome.changed
         }
         values |= dict.fromkeys(outcome.remove)
-        if values and not self._actions & Milter.CHGHDRS:
+        if values and not self._actions & p.SMFIF_CHGHDRS:
             raise RuntimeError("the MTA lets no milter change or remove header fields")
         changing: list[tuple[str, int, str | None]] = []
         removing: list[tuple[str, int, str | None]] = []
@@ -296,7 +297,7 @@ class Session:
         except ValueError as error:
             log(f"can't add a header field, so the message leaves without new fields: {describe(error)}", Level.ERROR)
             return
-        if ready and not self._actions & Milter.ADDHDRS:
+        if ready and not self._actions & p.SMFIF_ADDHDRS:
             log("the MTA does not allow new header fields: the message leaves unsigned", Level.ERROR)
             return
         for name, value in reversed(ready):
@@ -308,7 +309,7 @@ class Session:
         if "\0" in text or "\r" in text or re.search(r"\n(?![ \t])", text):
             raise ValueError(f"not one header field: {text!r}")
         # One space behind the colon: ours to write, or else the MTA's.
-        return (" " if self._options & Milter.P_HDR_LEADSPC else "") + text.removeprefix(" ")
+        return (" " if self._options & p.SMFIP_HDR_LEADSPC else "") + text.removeprefix(" ")
 
 
 def _macro(context: Context, name: str) -> str | None:
@@ -333,4 +334,4 @@ def _plain(text: str) -> str:
 def _refuse(context: Context, code: str, extended: str, text: str) -> int:
     # Sendmail takes the text for a format; Postfix undoes the doubling.
     context.setreply(code, extended, _plain(text).replace("%", "%%"))
-    return int(Milter.TEMPFAIL if code.startswith("4") else Milter.REJECT)
+    return p.SMFIS_TEMPFAIL if code.startswith("4") else p.SMFIS_REJECT

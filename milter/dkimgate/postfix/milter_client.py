@@ -1,8 +1,5 @@
 """The MTA's side of the milter protocol, version 6: hands a message to a milter as Postfix does and collects the
-answer.
-
-Each packet is a length (four octets, network order), a command octet and its data; strings end with NUL.
-"""
+answer."""
 
 from __future__ import annotations
 
@@ -16,21 +13,37 @@ from enum import Enum
 from types import TracebackType
 
 from dkimgate.message.message import Connection, HeaderField, Message
-
-CHUNK = 65535
-"""The most that a packet carries of a body."""
-
-_LARGEST = 16 * 1024 * 1024
-
-# What Postfix offers: actions SMFIF_ADDHDRS to SMFIF_SETSYMLIST, and every protocol step of version 6.
-_ACTIONS = 0x1FF
-_STEPS = 0x1FFFFF
-_HEADER_LEADING_SPACE = 0x100000
+from dkimgate.wire import protocol as p
+from dkimgate.wire.packets import LARGEST, number, number_at, packet
+from dkimgate.wire.protocol import CHUNK
 
 # A step: the bit that says "don't send it to me", the bit that says "I won't answer it", the number of its macro list.
-_NOT_WANTED = {"C": 0x01, "H": 0x02, "M": 0x04, "R": 0x08, "B": 0x10, "L": 0x20, "N": 0x40}
-_NO_ANSWER = {"C": 0x1000, "H": 0x2000, "M": 0x4000, "R": 0x8000, "L": 0x80, "N": 0x40000, "B": 0x80000}
-_MACRO_LIST = {0: "C", 1: "H", 2: "M", 3: "R", 5: "E", 6: "N"}
+_NOT_WANTED = {
+    "C": p.SMFIP_NOCONNECT,
+    "H": p.SMFIP_NOHELO,
+    "M": p.SMFIP_NOMAIL,
+    "R": p.SMFIP_NORCPT,
+    "B": p.SMFIP_NOBODY,
+    "L": p.SMFIP_NOHDRS,
+    "N": p.SMFIP_NOEOH,
+}
+_NO_ANSWER = {
+    "C": p.SMFIP_NR_CONN,
+    "H": p.SMFIP_NR_HELO,
+    "M": p.SMFIP_NR_MAIL,
+    "R": p.SMFIP_NR_RCPT,
+    "L": p.SMFIP_NR_HDR,
+    "N": p.SMFIP_NR_EOH,
+    "B": p.SMFIP_NR_BODY,
+}
+_MACRO_LIST = {
+    p.SMFIM_CONNECT: "C",
+    p.SMFIM_HELO: "H",
+    p.SMFIM_ENVFROM: "M",
+    p.SMFIM_ENVRCPT: "R",
+    p.SMFIM_EOM: "E",
+    p.SMFIM_EOH: "N",
+}
 
 
 class MilterError(Exception):
@@ -139,11 +152,11 @@ class MilterClient:
 
     def open(self, connection: Connection) -> Reply | None:
         """Negotiate, and say which SMTP client there is."""
-        self._packet("O", struct.pack("!III", 6, _ACTIONS, _STEPS))
+        self._packet("O", b"".join(map(number, (p.VERSION, p.ALL_ACTIONS, p.ALL_STEPS))))
         command, data = self._receive()
         if command != "O" or len(data) < 12:
             raise MilterError("expected the milter's side of the negotiation")
-        self._steps = struct.unpack("!I", data[8:12])[0]
+        self._steps = number_at(data, 8)
         self._read_macro_lists(data[12:])
         reply = self._step(
             "C", _connect_data(connection), {"j": "mta.example", "{daemon_name}": connection.daemon or "smtpd"}
@@ -177,7 +190,7 @@ class MilterClient:
 
     def header(self, each: HeaderField) -> Reply | None:
         """One header field. A milter that did not ask for the leading space gets the value without one."""
-        value = each.value if self._steps & _HEADER_LEADING_SPACE else each.value.removeprefix(b" ")
+        value = each.value if self._steps & p.SMFIP_HDR_LEADSPC else each.value.removeprefix(b" ")
         return self._step("L", each.name + b"\0" + value + b"\0")
 
     def end_of_header(self, queue_id: str | None = None) -> Reply | None:
@@ -236,7 +249,7 @@ class MilterClient:
     def _read_macro_lists(self, data: bytes) -> None:
         while len(data) > 4:
             names, _, rest = data[4:].partition(b"\0")
-            step = _MACRO_LIST.get(struct.unpack("!I", data[:4])[0])
+            step = _MACRO_LIST.get(number_at(data, 0))
             if step is not None:
                 self._macros[step] = frozenset(names.decode("latin-1").replace(",", " ").split())
             data = rest
@@ -246,7 +259,7 @@ class MilterClient:
         sender = quarantine = None
         while True:  # changes come in packets of their own, ahead of the verdict
             command, data = self._receive()
-            number, rest = (data[:4], data[4:]) if command in "im" else (b"", data)
+            place, rest = (data[:4], data[4:]) if command in "im" else (b"", data)
             strings = rest.split(b"\0")
             match command:
                 case "p":  # progress: it asks for patience
@@ -254,9 +267,9 @@ class MilterClient:
                 case "i" | "m" | "h" if len(strings) == 3:
                     name, value = strings[0], self._with_space(strings[1])
                     if command == "m":
-                        edits.append(Change(int.from_bytes(number), name, value))
+                        edits.append(Change(int.from_bytes(place), name, value))
                     else:
-                        edits.append(Insertion(int.from_bytes(number) if command == "i" else None, name, value))
+                        edits.append(Insertion(int.from_bytes(place) if command == "i" else None, name, value))
                 case "e":
                     sender = _text(strings[0]).removeprefix("<").removesuffix(">")
                 case "q":
@@ -272,17 +285,17 @@ class MilterClient:
                     raise MilterError(f"unexpected answer {command!r} to step {step!r}")
 
     def _with_space(self, value: bytes) -> bytes:
-        return value if self._steps & _HEADER_LEADING_SPACE or not value else b" " + value
+        return value if self._steps & p.SMFIP_HDR_LEADSPC or not value else b" " + value
 
     def _packet(self, command: str, data: bytes) -> None:
         try:
-            self._socket.sendall(struct.pack("!I", len(data) + 1) + command.encode() + data)
+            self._socket.sendall(packet(command.encode(), data))
         except OSError as error:
             raise MilterError(f"the milter closed the connection: {error.strerror or error}") from None
 
     def _receive(self) -> tuple[str, bytes]:
-        (length,) = struct.unpack("!I", self._exactly(4))
-        if not 1 <= length <= _LARGEST:
+        length = number_at(self._exactly(4), 0)
+        if not 1 <= length <= LARGEST:
             raise MilterError(f"a packet of {length} octets is no milter's")
         packet = self._exactly(length)
         return chr(packet[0]), packet[1:]
