@@ -13,7 +13,9 @@ from dkimgate.evidence.result_claims import of_spf
 from dkimgate.evidence.route import route_of
 from dkimgate.facts import Origin, Standing
 from dkimgate.message.message import Connection
+from dkimgate.spf import check
 from dkimgate.spf.check import RESULTS, check_spf
+from dkimgate.spf.query import Query
 from tests.world.dns import FakeResolver
 from tests.world.mail import AUTHOR, BORDER, OUTSIDE, REINJECTED, TRUST, message
 
@@ -368,3 +370,37 @@ def test_law_7_terms_hosts_and_addresses_of_a_record_are_no_product() -> None:
     spf = check_spf("192.0.2.9", "c.example", "eve@many.example", FakeResolver(MANY).lookup())
     assert spf is not None and spf.result == "permerror"
     assert time.process_time() - began < 1
+
+
+SENDERS = st.sampled_from(["ann", "bob", '"a b"', "postmaster"])
+HELOS = st.sampled_from([HELO, "pass.example", "mail.local.example", None])
+ASKED = st.tuples(
+    SENDERS, st.sampled_from(sorted(ZONE)), HELOS, st.sampled_from([CLIENT, "198.51.100.1", "2001:db8::1"])
+)
+
+
+@given(st.lists(ASKED, max_size=12))
+def test_law_what_is_found_out_once_holds_for_everybody(asked: list[tuple[str, str, str | None, str]]) -> None:
+    """By whoever was asked about first."""
+    zone = {**ZONE, "helo.example": {"TXT": ["v=spf1 exists:%{h}.ok.example -all"]}}
+    resolver = FakeResolver(zone, FAILING, kept={})
+    for local, domain, helo, ip in asked:
+        sender = f"{local}@{domain}"
+        alone = check_spf(ip, helo, sender, FakeResolver(zone, FAILING).lookup())
+        assert check_spf(ip, helo, sender, resolver.lookup()) == alone
+
+
+def test_a_record_that_asks_nothing_of_the_sender_is_evaluated_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluated: list[str] = []
+    real = check._evaluate
+
+    def evaluate(query: Query) -> tuple[str, str]:
+        evaluated.append(query.l)
+        return real(query)
+
+    monkeypatch.setattr(check, "_evaluate", evaluate)
+    resolver = FakeResolver(ZONE, FAILING, kept={})
+    for local in ("ann", "bob", "ann"):
+        check_spf(CLIENT, HELO, f"{local}@pass.example", resolver.lookup())
+        check_spf(CLIENT, HELO, f"{local}@local.example", resolver.lookup())
+    assert evaluated == ["ann", "ann", "bob", "ann"]

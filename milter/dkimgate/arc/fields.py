@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dkimgate.arc.arc_set import KINDS, MOST_SETS
@@ -35,7 +35,7 @@ class Located:
 
     position: int
     field: HeaderField
-    tags: dict[str, Tag]
+    tags: Mapping[str, Tag]
     text: str = ""
 
     def __getitem__(self, name: str) -> str:
@@ -149,7 +149,7 @@ def _instance(text: str) -> int:
 _CONTROL = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
-def tags_of(value: bytes) -> dict[str, Tag]:
+def tags_of(value: bytes) -> Mapping[str, Tag]:
     """The tags of a seal or of a signature. Raises Broken, also where a value holds a control character."""
     try:
         tags = tag_list.strict(value)

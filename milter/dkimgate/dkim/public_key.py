@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from dkimgate.dkim import tag_list
+from dkimgate.dkim.kept import kept
 from dkimgate.dkim.keys import LEAST_BITS
 from dkimgate.dkim.published import parse_tags
 from dkimgate.dns.resolver import Lookup, Status
@@ -86,19 +88,20 @@ def published_key(domain: str, selector: str, algorithm: str, lookup: Lookup) ->
     unfit = _unfit(records[0], algorithm)
     if unfit is not None:
         return unfit
-    key = _decoded(records[0]["p"], algorithm)
+    key = (_ed25519 if algorithm == "ed25519-sha256" else _rsa)(records[0]["p"])
     flags = tag_list.words(records[0].get("t", ""))
     return key if isinstance(key, NoKey) else PublicKey(key, "y" in flags, "s" in flags)
 
 
-def _record(text: bytes) -> dict[str, str] | None:
+@kept(128)
+def _record(text: bytes) -> Mapping[str, str] | None:
     try:
         return parse_tags(text.decode("ascii")) if len(text) <= LONGEST_RECORD else None
     except ValueError:  # UnicodeDecodeError is one
         return None
 
 
-def _unfit(record: dict[str, str], algorithm: str) -> NoKey | None:
+def _unfit(record: Mapping[str, str], algorithm: str) -> NoKey | None:
     if not record["p"]:
         return NoKey("permerror", "the key is revoked")
     if f"{record.get('k', 'rsa').lower()}-sha256" != algorithm:
@@ -110,13 +113,21 @@ def _unfit(record: dict[str, str], algorithm: str) -> NoKey | None:
     return None
 
 
-def _decoded(text: str, algorithm: str) -> RSAPublicKey | Ed25519PublicKey | NoKey:
+@kept(32)
+def _ed25519(text: str) -> Ed25519PublicKey | NoKey:
+    """The key of a p=."""
     try:
-        octets = base64.b64decode(re.sub(r"\s+", "", text), validate=True)
-        if algorithm == "ed25519-sha256":
-            return Ed25519PublicKey.from_public_bytes(octets)
-        key = load_der_public_key(octets)
+        return Ed25519PublicKey.from_public_bytes(_base64(text))
     except (ValueError, UnsupportedAlgorithm):  # of base64 too
+        return NoKey("permerror", "the key in DNS can't be read")
+
+
+@kept(128)
+def _rsa(text: str) -> RSAPublicKey | NoKey:
+    """The key of a p=."""
+    try:
+        key = load_der_public_key(_base64(text))
+    except (ValueError, UnsupportedAlgorithm):
         return NoKey("permerror", "the key in DNS can't be read")
     if not isinstance(key, RSAPublicKey):
         return NoKey("permerror", "the key in DNS is not RSA")
@@ -125,3 +136,7 @@ def _decoded(text: str, algorithm: str) -> RSAPublicKey | Ed25519PublicKey | NoK
     if key.public_numbers().e.bit_length() > MOST_EXPONENT_BITS:
         return NoKey("policy", "an RSA key with an exponent that nobody uses in earnest")
     return key
+
+
+def _base64(text: str) -> bytes:
+    return base64.b64decode(re.sub(r"\s+", "", text), validate=True)

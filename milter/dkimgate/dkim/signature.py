@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from dkimgate.dkim import tag_list
+from dkimgate.dkim.kept import kept
 from dkimgate.message import domains
 
 SKEW = 300
@@ -44,6 +45,7 @@ class Tags:
     expires: int | None
 
 
+@kept(64)
 def claimed_domain(value: bytes) -> str | None:
     """The d= of a field, if it can be read: enough to put the likely signatures first."""
     try:
@@ -61,6 +63,21 @@ def _tags_of(value: bytes) -> dict[str, str]:
 
 def read(value: bytes) -> Tags:
     """The value of one field. Raises Refused with the result that the signature has at best."""
+    found = _tags_or_refused(value)
+    if isinstance(found, Tags):
+        return found
+    raise Refused(*found)
+
+
+@kept(64)
+def _tags_or_refused(value: bytes) -> Tags | tuple[str, str]:
+    try:
+        return _read(value)
+    except Refused as refused:
+        return refused.result, str(refused)
+
+
+def _read(value: bytes) -> Tags:
     tags = _tags_of(value)
     missing = [name for name in _REQUIRED if not tags.get(name)]
     if missing:

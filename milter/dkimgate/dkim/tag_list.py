@@ -7,7 +7,11 @@ for a hint, reads it loosely. A list beyond the bounds is taken apart by neither
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+
+from dkimgate.dkim.kept import kept
 
 WHITE = b" \t\r\n"
 
@@ -17,7 +21,7 @@ LONGEST = 16_384
 MOST_TAGS = 100
 """Tags of a list that is read at all; the RFCs have 13 for a signature."""
 
-_NAME = re.compile(rb"[A-Za-z][A-Za-z0-9_]*")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 class Invalid(ValueError):
@@ -43,27 +47,36 @@ class Tag:
             raise Invalid(f"{self.name}= is neither ASCII nor UTF-8") from None
 
 
-def strict(value: bytes) -> dict[str, Tag]:
+def strict(value: bytes) -> Mapping[str, Tag]:
     """The tags by name, in order. Raises Invalid at a part that is no tag=value, at a tag that stands twice, and for a
     list beyond the bounds."""
+    found = _strictly(value)
+    if isinstance(found, str):
+        raise Invalid(found)
+    return found
+
+
+@kept(64)
+def _strictly(value: bytes) -> Mapping[str, Tag] | str:
+    """The tags, or why it is no list."""
     if (problem := beyond(value)) is not None:
-        raise Invalid(problem)
+        return problem
     tags: dict[str, Tag] = {}
     for part, tag in _parts(value):
-        if tag is None or not _NAME.fullmatch(tag.name.encode()):
-            raise Invalid(f"{part.strip(WHITE)[:40].decode('ascii', 'replace')!r} is no tag=value")
+        if tag is None or not _NAME.fullmatch(tag.name):
+            return f"{part.strip(WHITE)[:40].decode('ascii', 'replace')!r} is no tag=value"
         if tag.name in tags:
-            raise Invalid(f"the tag {tag.name[:20]}= stands twice")
+            return f"the tag {tag.name[:20]}= stands twice"
         tags[tag.name] = tag
-    return tags
+    return MappingProxyType(tags)
 
 
-def loose(value: bytes) -> list[Tag] | None:
+def loose(value: bytes) -> tuple[Tag, ...] | None:
     """Every part that has an equals sign, in order, whatever its name. None for a list beyond the bounds: it may say
     anything. Never raises."""
     if beyond(value) is not None:
         return None
-    return [tag for _, tag in _parts(value) if tag is not None]
+    return tuple(tag for _, tag in _parts(value) if tag is not None)
 
 
 def beyond(value: bytes) -> str | None:
@@ -78,7 +91,8 @@ def words(text: str) -> list[str]:
     return [word.strip(" \t\r\n").lower() for word in text.split(":")]
 
 
-def _parts(value: bytes) -> list[tuple[bytes, Tag | None]]:
+@kept(64)
+def _parts(value: bytes) -> tuple[tuple[bytes, Tag | None], ...]:
     """The parts between the semicolons, each with its tag; white space behind the last semicolon is none."""
     parts = value.split(b";")
     if not parts[-1].strip(WHITE):
@@ -95,4 +109,4 @@ def _parts(value: bytes) -> list[tuple[bytes, Tag | None]]:
         )
         found.append((part, tag))
         start += len(part) + 1
-    return found
+    return tuple(found)

@@ -10,11 +10,13 @@ from typing import Literal
 
 import spf
 
-from dkimgate.dns.resolver import Lookup
+from dkimgate.dns.resolver import Address, Lookup
 from dkimgate.message import domains
 from dkimgate.spf.query import Query
 
 RESULTS = ("pass", "fail", "softfail", "neutral", "none", "temperror", "permerror")
+
+_OF_A_MESSAGE = frozenset("lsh")  # macros of the local part and the name in EHLO (RFC 7208 section 7.2)
 
 LONGEST_SENDER = 512
 """Characters of a reverse path; RFC 5321 section 4.5.3.1.3 permits 256. Macros of a record repeat it."""
@@ -51,8 +53,26 @@ def check_spf(ip: str | None, helo: str | None, sender: str | None, lookup: Look
     if domain is None:
         why = "no domain with SPF could be of that form"  # section 4.3
         return Spf("none", None, identity, sender, str(address), why)
-    result, why = _evaluate(_OfAClient(address, local or "postmaster", domain, helo, lookup, strict=True))
+    result, why = _result(address, local or "postmaster", domain, helo, lookup)
     return Spf(result, domain, identity, sender, str(address), why)
+
+
+def _result(address: Address, local: str, domain: str, helo: str | None, lookup: Lookup) -> tuple[str, str]:
+    """The result, and why; found out once for all senders of a domain whose record doesn't ask who they are."""
+
+    own: tuple[str, str] | None = None
+
+    def evaluate() -> tuple[str, str, bool]:
+        nonlocal own
+        query = _OfAClient(address, local, domain, helo, lookup, strict=True)
+        own = _evaluate(query)
+        # pyspf may stop at what it did not foresee before it has read all macros
+        return *own, own[0] != "permerror" and _OF_A_MESSAGE.isdisjoint(query.macros)
+
+    result, why, is_for_all = lookup.finding(("client", address, domain), evaluate)
+    if is_for_all:
+        return result, why
+    return own if own is not None else evaluate()[:2]
 
 
 MOST_NAMES = 10
