@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
 from dkimgate.config import authserv, wrong_kind, yaml_file
+from dkimgate.config.by_identity import ByIdentity
 from dkimgate.config.problem import BadValue, ConfigError, Problem
 from dkimgate.config.values import (
     AddressText,
@@ -330,7 +331,7 @@ class Config(Section):
     @property
     def key_domains(self) -> frozenset[str]:
         """The domains that keys are for, also where a key can't be read."""
-        return frozenset(key.domain for key in self.keys)
+        return _domains_of(self.keys)
 
     @property
     def roles(self) -> frozenset[str]:
@@ -346,6 +347,13 @@ class Config(Section):
     def worker_count(self) -> int:
         """`workers`, with one a core for `auto`."""
         return len(os.sched_getaffinity(0)) if self.workers == "auto" else self.workers
+
+
+def _domains(keys: tuple[Key, ...]) -> frozenset[str]:
+    return frozenset(key.domain for key in keys)
+
+
+_domains_of = ByIdentity(_domains)  # every message asks
 
 
 def load(file: Path) -> Config:

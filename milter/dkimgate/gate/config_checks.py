@@ -42,7 +42,7 @@ def hosted_domains(settings: Config) -> set[str]:
 
 def aligned_with(domain: str, others: Iterable[str]) -> list[str]:
     """Those of the others that some receiver may find aligned with the domain, sorted."""
-    return sorted(other for other in others if domains.may_align(domain, other))
+    return sorted(domains.aligning(domain, others))
 
 
 def _forwarder(file: Path, settings: Config, policy: Policy) -> Iterator[Problem]:

@@ -13,6 +13,7 @@ from dkimgate import srs
 from dkimgate.arc.arc_set import ALSO_SIGNED
 from dkimgate.arc.state import has_chain
 from dkimgate.config import dkimgate_yaml
+from dkimgate.config.by_identity import ByIdentity
 from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.config.problem import ConfigError, Problem
 from dkimgate.dkim.canonical import BodyForms
@@ -99,6 +100,10 @@ class Engine:
         self._key_domains = frozenset(key.domain for key in keys)
         self.key_names = our_signatures.by_name(keys)
         self.sealer = sealer.sealer_of(settings, keys)
+
+    def keys_of(self, domain: str | None) -> tuple[SigningKey, ...]:
+        """The keys that sign for a domain, in the order of the configuration."""
+        return _by_domain(self.keys).get(domain or "", ())
 
     @classmethod
     def load(cls, file: Path, settings: Config | None = None, policy_file: Path | None = None) -> Self:
@@ -316,6 +321,9 @@ class Engine:
         align with ours too."""
         return self.unaligned_sender(facts.sender, facts.author, now) if facts.spf_passes else None
 
+    def _aligned_with_ours(self, name: str) -> bool:
+        return _group(self._key_domains).may_align(name)
+
     def may_pass_spf(self, message: Message, author: str | None) -> bool:
         """Of a message that could not be judged: could its envelope pass SPF, aligned with its author domain (None:
         nobody knows it), or is it of a domain of ours? Not asked of who has logged in."""
@@ -323,7 +331,7 @@ class Engine:
             return False
         try:
             names = envelope_domains(message.envelope.sender, self.way_out)
-            if names is None or any(domains.may_align(name, domain) for name in names for domain in self._key_domains):
+            if names is None or any(map(self._aligned_with_ours, names)):
                 return True
             return outgoing_spf(message.envelope.sender, self.way_out, author, self.resolver.lookup())[0]
         except Exception:  # noqa: BLE001 - it may be just this that could not be judged
@@ -349,6 +357,17 @@ class Engine:
         knows that."""
         origins = self.way_out.origins or ()
         return f"{sender}@{next(iter(origins))}" if len(origins) == 1 and is_bare(sender) else sender
+
+
+def _of_domains(keys: list[SigningKey]) -> dict[str, tuple[SigningKey, ...]]:
+    found: dict[str, list[SigningKey]] = {}
+    for key in keys:
+        found.setdefault(key.domain, []).append(key)
+    return {domain: tuple(each) for domain, each in found.items()}
+
+
+_by_domain = ByIdentity(_of_domains)
+_group = ByIdentity(domains.Group)
 
 
 def _read(load: Callable[[Named], Read], named: Named, problems: list[Problem]) -> Read | None:

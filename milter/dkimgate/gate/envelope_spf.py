@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
+from dkimgate.config.by_identity import ByIdentity
 from dkimgate.dns.resolver import Address, Lookup
 from dkimgate.message import domains
 from dkimgate.postfix.way_out import WayOut
@@ -28,6 +29,8 @@ _PLAIN = re.compile(
 _LOCAL = re.compile(rf"[^{_SPECIAL}!%]+")
 _ATOMS = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)  # what no MTA writes otherwise
 
+_group = ByIdentity(domains.Group)
+
 # letters of macros (RFC 7208 section 7.2)
 _LOCAL_PART, _EHLO, _OF_THE_RECEIVER = frozenset("ls"), frozenset("h"), frozenset("crt")
 
@@ -44,7 +47,7 @@ def envelope_domains(sender: str, way: WayOut) -> frozenset[str] | None:
         return None
     written |= owners | (frozenset(way.helos) if odd else frozenset())
     names = frozenset(name for domain in written for name in domains.readings(domain))
-    if sender and any(domains.may_align(name, own) for name in names for own in way.own):
+    if sender and any(_group(way.own).may_align(name) for name in names):
         return None
     return None if "" in names else names | {way.cut(name) for name in names}  # masquerade_exceptions spare some
 

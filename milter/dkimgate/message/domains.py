@@ -6,7 +6,7 @@ import contextlib
 import encodings.idna
 import functools
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 
 import idna
 
@@ -120,6 +120,44 @@ def may_align(a: str, b: str) -> bool:
     if a == b or a.endswith(f".{b}") or b.endswith(f".{a}"):
         return True
     return any(_organizational(a, private) == _organizational(b, private) for private in (True, False))
+
+
+def aligning(domain: str, others: Iterable[str]) -> Iterator[str]:
+    """Those of the others that `may_align` with the domain."""
+    widest = _organizational(domain, private=False)  # both ways it ends every name that aligns from below or beside
+    near = (other for other in others if other.endswith(widest) or domain.endswith(other))
+    return (other for other in near if may_align(domain, other))
+
+
+class Group:
+    """Many domains, asked whether one of them may align with a name. It takes no longer for many than for few."""
+
+    def __init__(self, members: Collection[str]) -> None:
+        self._members = frozenset(members)
+        self._above = frozenset(above for member in self._members for above in _from_itself_up(member))
+        self._organizations = {
+            private: frozenset(_organizational(member, private) for member in self._members)
+            for private in (True, False)
+        }
+
+    def may_align(self, name: str) -> bool:
+        """`may_align` of the name and any of them."""
+        return (
+            name in self._above
+            or any(above in self._members for above in _from_itself_up(_end(name)))
+            or any(_organizational(name, private) in known for private, known in self._organizations.items())
+        )
+
+
+def _end(name: str) -> str:
+    """Of a name that is too long for one, what a name above it may be."""
+    return name if len(name) <= _LONGEST_NAME else name[-_LONGEST_NAME - 1 :].partition(".")[2]
+
+
+def _from_itself_up(name: str) -> Iterator[str]:
+    while name:
+        yield name
+        name = name.partition(".")[2]
 
 
 def covering(author: str, domains: Collection[str]) -> str | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dkimgate.config.by_identity import ByIdentity
 from dkimgate.facts import Decision, Disposition, EnvelopeAction, Facts, Sign
-from dkimgate.policy.language.conditions import holds
+from dkimgate.policy.language.chooser import Chooser
 from dkimgate.policy.language.model import Policy, Rule
 from dkimgate.policy.risk import risk_of
 
@@ -12,7 +13,7 @@ def decide(facts: Facts, policy: Policy) -> Decision:
     """The decision of the policy about a message: the first rule whose conditions all match, else the default. The
     decision keeps the name of that rule even if its signature can't be made (see `withheld`)."""
     risk = risk_of(facts, policy.weights)
-    rule = next((rule for rule in policy.rules if holds(rule.when, facts, risk)), policy.default)
+    rule = _chooser(policy).rule(facts, risk)
     envelope, disposition = _envelope(rule, facts)
     return Decision(
         rule=rule.name,
@@ -28,6 +29,9 @@ def decide(facts: Facts, policy: Policy) -> Decision:
         remove=rule.remove,
         laundering=policy.laundering_reason if rule.name in policy.allow_laundering else None,
     )
+
+
+_chooser = ByIdentity(Chooser)
 
 
 def _envelope(rule: Rule, facts: Facts) -> tuple[EnvelopeAction, Disposition]:

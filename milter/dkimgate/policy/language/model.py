@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from dkimgate.facts import Disposition, EnvelopeAction, Sign
@@ -167,7 +168,7 @@ class Weights:
     per_required: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Policy:
     """A whole policy file. `allow_laundering` names the rules that may launder, for `laundering_reason`. `digest` is
     the SHA-256 of its bytes in hexadecimal: what `sha256sum` says of it. `file` is where it was read."""
@@ -186,12 +187,12 @@ class Policy:
         """The rules in their order, and the default behind them."""
         return (*self.rules, self.default)
 
-    @property
+    @cached_property
     def uses_forwarder(self) -> bool:
         """Some rule says `sign: forwarder`, so the configuration must say which domain that is."""
         return any(rule.sign is Sign.FORWARDER for rule in self.all_rules)
 
-    @property
+    @cached_property
     def seals(self) -> bool:
         """A rule says `seal: true`, so the configuration must have a domain for the seal."""
         return any(rule.seal for rule in self.all_rules)
