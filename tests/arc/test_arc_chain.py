@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from dataclasses import replace
 
 import dkim
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from dkimgate.arc.validate import Validation, validate
-from dkimgate.dkim.keys import SigningKey, signing_key
+from dkimgate.dkim.keys import SigningKey
 from dkimgate.message.message import HeaderField
 from tests.arc.sealing import (
     EDDA,
@@ -26,7 +23,6 @@ from tests.arc.sealing import (
     PASS,
     RELAY,
     SIGNED,
-    STRANGER,
     ZONE,
     Dns,
     Mail,
@@ -213,81 +209,6 @@ def test_two_from_fields_that_are_both_signed_are_a_whole_chain_but_have_no_auth
     assert chain_of(message).cv is Validation.PASS
 
 
-OTHER = signing_key("lists.example", "arc", rsa.generate_private_key(65537, 2048))
-
-
-def small_key() -> rsa.RSAPrivateKey:
-    """Of 776 bits, from well-known primes: nobody makes such a key any more."""
-    p, q = 2**521 - 1, 2**255 - 19
-    d = pow(65537, -1, (p - 1) * (q - 1))
-    public = rsa.RSAPublicNumbers(65537, p * q)
-    numbers = rsa.RSAPrivateNumbers(
-        p, q, d, rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q), public
-    )
-    return numbers.private_key()
-
-
-SMALL = signing_key("lists.example", "arc", small_key())
-GOOD = LIST.public_record()
-P = GOOD.partition("p=")[2]
-assert isinstance(LIST.private, rsa.RSAPrivateKey)
-PKCS1 = base64.b64encode(LIST.private.public_key().public_bytes(Encoding.DER, PublicFormat.PKCS1)).decode()
-SLOW = rsa.RSAPublicNumbers(2**1000 + 1, LIST.private.public_key().public_numbers().n).public_key()
-SLOW_P = base64.b64encode(SLOW.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
-
-
-@pytest.mark.parametrize(
-    "records",
-    [
-        [f"p={P}"],
-        [f"k=rsa; p={P}"],
-        [f"v=DKIM1; p={PKCS1}"],
-        [f"v=DKIM1; h=sha1:sha256; s=email; t=s; n=a note; p={P[:50]} \t {P[50:]};"],
-        [f"v=DKIM1; s=*; p={P}"],
-        ["v=spf1 -all", GOOD, "some verification=token"],
-    ],
-)
-def test_key_records_that_do(records: list[str]) -> None:
-    assert chain_of(mail().sealed(), {LIST.name: {"TXT": records}}).cv is Validation.PASS
-
-
-@pytest.mark.parametrize(
-    ("records", "why"),
-    [
-        ([], "no key record"),
-        (["v=spf1 -all"], "no key record"),
-        ([GOOD, GOOD], "several key records"),
-        (["v=DKIM1; p="], "revoked"),
-        (["v=DKIM1"], "no key record"),
-        ([f"v=DKIM2; p={P}"], "no key record"),
-        ([f"k=rsa; v=DKIM1; p={P}"], "no key record"),
-        ([f"v=DKIM1; p={P}; p={P}"], "no key record"),
-        ([f"v=DKIM1; h=sha1; p={P}"], "not for sha256"),
-        ([f"v=DKIM1; s=tlsrpt; p={P}"], "not for mail"),
-        ([f"v=DKIM1; k=ed25519; p={P}"], "another kind"),
-        (["v=DKIM1; p=****"], "can't be read"),
-        ([f"v=DKIM1; p={P[:100]}"], "can't be read"),
-        ([EDDA.public_record().replace("k=ed25519", "k=rsa")], "can't be read"),
-        ([OTHER.public_record()], "another key"),
-        ([SMALL.public_record()], "776 bits"),
-        ([f"p={SLOW_P}"], "exponent"),
-    ],
-)
-def test_key_records_that_do_not(records: list[str], why: str) -> None:
-    chain = chain_of(mail().sealed(), {LIST.name: {"TXT": records}})
-    assert chain.cv is Validation.FAIL
-    assert why in chain.why
-
-
-def test_a_key_that_is_too_small_does_not_count_though_it_signed() -> None:
-    assert "776 bits" in chain_of(mail().sealed(SMALL), {SMALL.name: {"TXT": [SMALL.public_record()]}}).why
-
-
-@pytest.mark.parametrize("p", ["AAAA", base64.b64encode(b"\0" * 31).decode(), P])
-def test_an_ed25519_key_has_32_octets(p: str) -> None:
-    assert chain_of(mail().sealed(EDDA), {EDDA.name: {"TXT": [f"k=ed25519; p={p}"]}}).cv is Validation.FAIL
-
-
 class TestDns:
     """What is not known is neither pass nor fail."""
 
@@ -324,157 +245,3 @@ def test_x_is_measured_by_the_clock() -> None:
     assert validate(message.header, forms(message.body), FakeResolver(ZONE).lookup()).cv is (
         Validation.PASS if time.time() <= 1_790_000_100 else Validation.FAIL
     )
-
-
-# --- mutations ----------------------------------------------------------------------------------------------------------------------
-
-SIGNED_SPANS = (
-    "ARC-Seal",
-    "ARC-Message-Signature",
-    "ARC-Authentication-Results",
-    "From",
-    "To",
-    "Subject",
-    "Date",
-    "Message-ID",
-)
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.data())
-def test_no_octet_of_a_signed_field_can_change(data: st.DataObject) -> None:
-    positions = [at for at, each in enumerate(SENT.header) if each.name.decode() in SIGNED_SPANS]
-    at = data.draw(st.sampled_from(positions))
-    old = SENT.header[at].value
-    # white space is free, and so are bits in the last letter of the newest signature, which stand for nothing
-    end = len(old.rstrip(b"=")) - (at == 0)
-    index = data.draw(st.sampled_from([n for n, octet in enumerate(old[:end]) if octet not in b" \t\n=;"]))
-    new = data.draw(st.sampled_from([octet for octet in range(33, 127) if octet not in (old[index], 0x3B, 0x3D)]))
-    value = old[:index] + bytes([new]) + old[index + 1 :]
-    header = (*SENT.header[:at], HeaderField(SENT.header[at].name, value), *SENT.header[at + 1 :])
-    chain = chain_of(replace(SENT, header=header))
-    assert chain.cv is Validation.FAIL, (old, value)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(0, 1000), st.binary(min_size=1, max_size=3))
-def test_no_octet_of_the_body_can_change(at: int, octets: bytes) -> None:
-    at %= len(SENT.body)
-    body = SENT.body[:at] + octets + SENT.body[at + 1 :]
-    squeezed = [b"".join(line.split()) for line in (body, SENT.body)]
-    if squeezed[0] != squeezed[1]:
-        assert chain_of(replace(SENT, body=body)).cv is Validation.FAIL
-
-
-VALUES = st.lists(
-    st.one_of(
-        st.sampled_from(
-            [
-                b"i=1;",
-                b" i=2;",
-                b"a=rsa-sha256;",
-                b"cv=none;",
-                b"cv=pass;",
-                b"d=lists.example;",
-                b"s=arc;",
-                b"b=AAAA;",
-                b"bh=AAAA;",
-                b"h=from;",
-                b"c=/",
-                b"=",
-                b";",
-                b"\n ",
-                b"\0",
-            ]
-        ),
-        st.binary(max_size=5),
-    ),
-    max_size=12,
-).map(b"".join)
-FIELDS = st.builds(
-    HeaderField,
-    st.sampled_from([b"ARC-Seal", b"ARC-Message-Signature", b"ARC-Authentication-Results", b"arc-seal\0", b"From"]),
-    VALUES,
-)
-
-
-@pytest.mark.heavy
-@settings(max_examples=200, deadline=None)
-@given(st.lists(FIELDS, max_size=8), st.binary(max_size=20))
-def test_nothing_raises(header: list[HeaderField], body: bytes) -> None:
-    assert validate(header, forms(body), FakeResolver(ZONE).lookup(), NOW).cv in (Validation.NONE, Validation.FAIL)
-    assert (
-        validate([*header, *SENT.header], forms(SENT.body), FakeResolver(ZONE).lookup(), NOW).cv is not Validation.NONE
-    )
-
-
-ONE = mail().sealed()
-
-
-@settings(max_examples=200, deadline=None)
-@given(
-    st.one_of(
-        st.binary(max_size=60).map(lambda octets: "p=" + base64.b64encode(octets).decode()),
-        st.text(max_size=40),
-        st.just("p=" + P).flatmap(lambda text: st.integers(0, len(text)).map(lambda n: text[:n] + "A" + text[n:])),
-    )
-)
-def test_no_key_record_raises(record: str) -> None:
-    record = record.encode("utf-8", "replace").decode()
-    assert chain_of(ONE, {LIST.name: {"TXT": [record]}}).cv is Validation.FAIL
-
-
-# --- hostile sizes --------------------------------------------------------------------------------------------------------------------
-
-LONG = b"x" * 60_000
-HOSTILE = {
-    "20,000 results": [HeaderField(b"ARC-Authentication-Results", b" i=1; a; dmarc=fail; spf=pass" + b" x" * 50)]
-    * 20_000,
-    "20,000 seals": [HeaderField(b"ARC-Seal", b" i=1; a=rsa-sha256; " + b"z=y" * 50)] * 20_000,
-    "150 long seals": [HeaderField(b"ARC-Seal", b" i=1; h=" + b"from:" * 5_000)] * 150,
-    "150 of many tags": [
-        HeaderField(b"ARC-Seal", b" i=%d;" % n + b";".join(b"t%d=" % n for n in range(2_000))) for n in range(1, 51)
-    ]
-    * 3,
-    "white space": [
-        HeaderField(b"ARC-Seal", b" " * 1_000_000 + b"i"),
-        HeaderField(b"ARC-Authentication-Results", b" " * 1_000_000 + b"i=1"),
-    ],
-    "commas of results": [HeaderField(b"ARC-Authentication-Results", b" i=1; a; " + b"dmarc =" * 300_000)],
-}
-
-
-@pytest.mark.parametrize("header", HOSTILE.values(), ids=HOSTILE.keys())
-def test_hostile_headers_cost_little(header: list[HeaderField]) -> None:
-    dns = Dns()
-    started = time.process_time()
-    chain = dns.validate(Mail(tuple(header), b"x" * 1_000_000))
-    assert (chain.cv, dns.asked) == (Validation.FAIL, [])
-    assert time.process_time() - started < 2
-
-
-def test_a_key_record_full_of_white_space_costs_little() -> None:
-    started = time.process_time()
-    chain_of(mail().sealed(), {LIST.name: {"TXT": ["p=" + P[:9] + " " * 65_000 + P[9:] + " x"]}})
-    assert time.process_time() - started < 1
-
-
-@pytest.mark.heavy
-def test_fifty_sets_over_a_large_header_and_body_cost_little() -> None:
-    header = (*mail().header, *(HeaderField(b"x%d" % n, b" " + b"y" * 1_000) for n in range(1_000)))
-    message = Mail(header, b"The quick brown fox \t jumps \r\n" * 3_000 + b"\r\n" * 30_000)
-    for _ in range(50):
-        message = message.sealed(STRANGER, h=SIGNED + ":" + ":".join(f"x{n}" for n in range(1_000)))
-    started = time.process_time()
-    chain = chain_of(message)
-    assert (chain.cv, chain.oldest_pass, len(chain.sets)) == (Validation.PASS, 0, 50)
-    assert time.process_time() - started < 2
-
-
-def test_a_large_body_costs_little() -> None:
-    message = ONE.changed(b"bh=", b"bh= ")
-    message = replace(message, body=b"The quick brown fox \t jumps \r\n" * 300_000 + b"\r\n" * 300_000)
-    for c in ("relaxed/relaxed", "relaxed/simple"):
-        started = time.process_time()
-        assert chain_of(message.changed(b"c=relaxed/relaxed", b"c=" + c.encode())).why.endswith("the body was changed")
-        assert time.process_time() - started < 2

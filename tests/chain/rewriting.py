@@ -18,11 +18,20 @@ from unittest import mock
 
 from dkimgate.srs import new_secret
 from tests.chain import world
-from tests.chain.namespace import Namespace, wait_until
+from tests.chain.namespace import Namespace, missing_for_namespaces, wait_until
 from tests.chain.servers import Postfix
+from tests.needs import need, need_program
 from tests.running import ENVIRONMENT, ROOT, Daemon
 
 PROGRAMS = ("postfix", "smtp-sink", "unshare", "nsenter", "ip", "ss")
+
+
+def need_machine() -> None:
+    """Skip, with the reason, where the programs or namespaces are missing."""
+    for program in PROGRAMS:
+        need_program(program)
+    need(missing_for_namespaces())
+
 
 STRANGER = world.ADDRESSES[world.ATTACKER]
 

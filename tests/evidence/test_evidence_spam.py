@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dkimgate.config import dkimgate_yaml, yaml_file
-from dkimgate.config.dkimgate_yaml import Config, SpamField
 from dkimgate.evidence import spam
 from dkimgate.evidence.spam_fields import FIELDS
 from dkimgate.facts import Spam, Standing
-from dkimgate.log import MOST_A_DAY, OnceADay
 from dkimgate.message.message import Connection, HeaderField
-from tests.problems import refusals
-from tests.world.host import Host
-from tests.world.mail import AUTHOR, BORDER, OUTSIDE, TRUST, facts, message
+from tests.world.mail import AUTHOR, BORDER, OUTSIDE, facts, message
 
 HAM = Spam()
 FOREFRONT = "X-Forefront-Antispam-Report"
@@ -300,45 +294,6 @@ def test_what_a_sender_adds_makes_no_verdict_better(ours: list[str], his: list[s
     assert after.ratio >= before.ratio and (after.spam or not before.spam)
 
 
-# --- what nobody can read -------------------------------------------------------------------------------------------------------------
-
-
-def test_what_nobody_can_read_is_told_once_a_day() -> None:
-    once = OnceADay()
-    assert [once.is_due("x", at) for at in (0.0, 10.0, 86_399.0, 86_400.0, 86_401.0)] == [
-        True,
-        False,
-        False,
-        True,
-        False,
-    ]
-    assert once.is_due("x", 10.0)  # the clock was set back
-    many = OnceADay()
-    assert sum(many.is_due(f"x-{number}-mailscanner-spamcheck", 5.0) for number in range(1000)) == MOST_A_DAY
-    assert many.is_due("y", 5.0 + 86_400)
-
-
-def test_the_daemon_tells_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    host = Host(tmp_path, "trust: null\nkeys: null\nverify: {when: never}\n")
-    capfd.readouterr()
-    for value in ("\u2028<3>forged", "another", "clean"):
-        host.send(f"X-Vade-SpamState: {value}\nX-Spam-Flag: NO\n" + AUTHOR)
-    lines = [line for line in capfd.readouterr().err.splitlines() if "spam_fields" in line]
-    assert len(lines) == 1
-    assert lines[0].endswith(
-        "4F2B: x-vade-spamstate says '\\u2028<3>forged', which is read as no spam: if it is spam, describe it in spam_fields"
-    )
-
-
-def test_an_unread_field_by_its_name_in_ascii() -> None:
-    header = message(
-        "X-Vade-SpamState: xyzzy\nX-a\x85b-MailScanner-SpamCheck: ?\nX-Spam-Level: ***\nX-Spam-Flag: NO\n" + AUTHOR
-    ).header
-    told = list(spam.unread(header, spam.verdicts_of(header)))
-    assert told[0] == ("x-vade-spamstate", "xyzzy")
-    assert len(told) == 2 and told[1][0].isascii() and told[1][0].isprintable()
-
-
 @pytest.mark.parametrize("name", [*FIELDS, "X-Company-MailScanner-SpamCheck"])
 @given(value=st.text(max_size=60))
 def test_any_text_makes_a_sane_verdict(name: str, value: str) -> None:
@@ -384,82 +339,6 @@ def test_cpanel_writes_ten_times_the_score() -> None:
 )
 def test_what_is_not_quite_cpanels_counts_in_full(change: tuple[str, str]) -> None:
     assert facts(BORDER + CPANEL.replace(*change) + AUTHOR).arrival.spam.spam
-
-
-# --- fields of the operator ---------------------------------------------------------------------------------------------------------------
-
-OWN = SpamField(
-    field="X-My-Filter", pattern=r"(?P<flag>junk)|points=(?P<score>[\d.,]+) of (?P<required>[\d.]+)", required=7
-)
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("clean, points=1.5 of 8", Spam(False, 1.5, 8.0)),
-        ("JUNK, points=9,5 of 8", Spam(True, 9.5, 8.0)),
-        ("points=9.5 of 0", Spam(False, 9.5, 7.0)),
-        ("points=..., of .", Spam(False, 0.0, 7.0)),
-        ("nothing to see", Spam(False, 0.0, 7.0)),
-        ("x" * 1000 + "junk", Spam(False, 0.0, 7.0)),
-    ],
-)
-def test_a_field_of_the_operator(value: str, expected: Spam) -> None:
-    (verdict,) = spam.verdicts_of(message(f"x-my-filter: {value}\n{AUTHOR}").header, (OWN,))
-    assert verdict.spam == expected
-
-
-def test_a_field_of_the_operator_takes_the_place_of_a_known_one() -> None:
-    own = SpamField(field="X-Spam-Level", pattern=r"(?P<bar>\*+)", required=8)
-    header = message("X-Spam-Level: ******\n" + AUTHOR).header
-    assert [verdict.spam.spam for verdict in spam.verdicts_of(header)] == [True]
-    assert [verdict.spam.spam for verdict in spam.verdicts_of(header, (own,))] == [False]
-
-
-def test_a_field_of_the_operator_reaches_the_facts() -> None:
-    settings = Config(trust=TRUST, spam_fields=(OWN,))
-    found = facts(BORDER + "X-My-Filter: junk\n" + AUTHOR, config=settings)
-    assert found.arrival.spam == Spam(True, 7.0, 7.0)
-    assert [(claim.field, claim.result) for claim in found.claims] == [("X-My-Filter", "yes")]
-
-
-MISTAKES = [
-    ("{field: 'X My', pattern: '(?P<flag>y)'}", "value.header-field"),
-    ("{field: 'X:', pattern: '(?P<flag>y)'}", "value.header-field"),
-    ("{field: X, pattern: '(?P<flag>y'}", "value.pattern"),
-    ("{field: X, pattern: 'yes'}", "value.pattern-without-group"),
-    ("{field: X, pattern: '(?P<required>5)'}", "value.pattern-without-group"),
-    (
-        "{field: X, pattern: '(?P<flag>y)(?P<points>5)'}",
-        "value.pattern-group",
-    ),
-    ("{field: X, pattern: '(?P<flag>y)', required: 0}", "yaml.number"),
-    ("{field: X}", "yaml.missing-key"),
-    ("{field: X, pattern: '(?P<flag>(a+)+b)'}", "value.pattern-slow"),
-    ("{field: X, pattern: '(?P<flag>(?:a|a)*b)'}", "value.pattern-slow"),
-    ("{field: X, pattern: '(?P<flag>((a?){2,})b)'}", "value.pattern-slow"),
-    ("{field: X, pattern: '(?P<flag>((a*)b)*)'}", "value.pattern-slow"),
-    ("{field: X, pattern: '(?P<flag>([)]+)*b)'}", "value.pattern-slow"),
-]
-
-
-@pytest.mark.parametrize(("entry", "code"), MISTAKES)
-def test_a_mistake_in_a_field_of_the_operator(entry: str, code: str) -> None:
-    document = yaml_file.parse(f"spam_fields: [{entry}]\n", Path("dkimgate.yaml"))
-    (problem,) = refusals(dkimgate_yaml.from_document, document)
-    assert (problem.code, problem.line) == (code, 1)
-
-
-@pytest.mark.parametrize(
-    "pattern",
-    [r"(?P<flag>a|b)", r"(?P<bar>\*+)", r"(?:x )?(?P<score>[+*]?\d+)", r"(?P<flag>[(]+)*", r"(?P<flag>\(+\))"],
-)
-def test_a_harmless_pattern_is_taken(pattern: str) -> None:
-    if pattern == r"(?P<flag>[(]+)*":
-        with pytest.raises(ValueError, match="repetitions"):
-            SpamField(field="X", pattern=pattern)
-    else:
-        assert SpamField(field="X", pattern=pattern).required == 5.0
 
 
 def test_hostile_fields_of_known_names_take_no_time() -> None:

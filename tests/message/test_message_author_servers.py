@@ -14,8 +14,9 @@ from dkimgate.message.domains import a_label
 from dkimgate.message.message import HeaderField, split_message
 from tests.chain import namespace
 from tests.message import real_readers
-from tests.message.test_message_author import ORDINARY, OTHER_DOMAINS, TRICKS
+from tests.message.test_message_author import ORDINARY, OTHER_DOMAINS
 from tests.message.test_message_author_readers import PIECES
+from tests.message.test_message_author_tricks import TRICKS
 from tests.message.test_message_own_author import FOREIGN, MAIL, OURS
 from tests.needs import need, need_program
 

@@ -19,7 +19,7 @@ from dkimgate.srs import Secrets as SrsSecrets
 from tests.config.test_config_errors import NO_YAML, OTHER_KINDS, WRONG_VALUES
 from tests.gate import test_gate_key_files as keys
 from tests.passport import test_passport_secrets as passports
-from tests.policy import test_policy_cases, test_policy_loader
+from tests.policy import test_policy_cases, test_policy_loader, test_policy_loader_conditions, test_policy_unreachable
 from tests.srs import test_srs_secrets as srs
 
 Said = tuple[str, Problem]
@@ -93,18 +93,18 @@ def _policies() -> Iterator[Said]:
     parse, rule, when = test_policy_loader.parse, test_policy_loader.rule, test_policy_loader.when
     texts = [(text, text) for text, _ in test_policy_loader.TOP]
     texts += [(keys, rule(keys)) for keys in [*(keys for keys, _ in test_policy_loader.RULES), *ONE_RULE]]
-    texts += [(condition, when(condition)) for condition, _ in test_policy_loader.CONDITIONS]
-    texts += [(each, rule(f"sign: none\n    when: {{{each}}}")) for each in test_policy_loader.QUOTES]
+    texts += [(condition, when(condition)) for condition, _ in test_policy_loader_conditions.CONDITIONS]
+    texts += [(each, rule(f"sign: none\n    when: {{{each}}}")) for each in test_policy_loader_conditions.QUOTES]
     texts += [(top, rule("sign: none") + top) for top in TOPS]
     for weights, _ in test_policy_loader.WEIGHTS:
         texts.append((f"risk: {{{weights}}}", f"version: 1\nrisk: {{{weights}}}\nrules: [{{name: a, sign: none}}]\n"))
-    for first, second in test_policy_loader.UNREACHABLE[:2]:
+    for first, second in test_policy_unreachable.UNREACHABLE[:2]:
         rules = "".join(
             f"  - {{name: {name}, sign: none{', ' if len(keys) > 2 else ''}{keys[1:]}\n"
             for name, keys in (("first", first), ("second", second))
         )
         texts.append((f"{first} ahead of {second}", f"version: 1\nrules:\n{rules}"))
-    texts.append(("two rules that together take the messages of a third", test_policy_loader.TOGETHER))
+    texts.append(("two rules that together take the messages of a third", test_policy_unreachable.TOGETHER))
     for shown, text in texts:
         yield from said(shown, parse, text)
     for shown, text in (
