@@ -353,6 +353,9 @@ class HeaderChanges:
     not_done: tuple[str, ...] = ()
 
 
+_UNCHANGED = HeaderChanges()
+
+
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """What the gate made of a message: from what, what, and what the next receiver will conclude.
@@ -370,7 +373,7 @@ class Assessment:
     sender: str | None = None
     sealed: bool = False
     unsealed: str | None = None
-    changes: HeaderChanges = field(default_factory=HeaderChanges)
+    changes: HeaderChanges = _UNCHANGED
 
 
 @dataclass(frozen=True, slots=True)

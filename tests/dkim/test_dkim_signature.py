@@ -39,7 +39,7 @@ def covered(*header: HeaderField) -> list[str]:
 def test_tags() -> None:
     value = sign([FROM], EMPTY, KEY, NOW)
     found = tags(value)
-    assert list(found) == ["v", "a", "c", "d", "s", "t", "h", "bh", "b"]
+    assert list(found) == ["v", "a", "c", "d", "s", "h", "t", "bh", "b"]
     assert (found["v"], found["a"], found["c"]) == ("1", "rsa-sha256", "relaxed/relaxed")
     assert (found["d"], found["s"], found["t"]) == ("hosted.example", "default", str(NOW))
     assert base64.b64decode(found["bh"]) == hashlib.sha256().digest()

@@ -17,7 +17,7 @@ from dkimgate.dkim.sign import sign
 from dkimgate.evidence import our_signatures
 from dkimgate.evidence.gather import facts_of, see
 from dkimgate.facts import Facts
-from dkimgate.message.message import HeaderField
+from dkimgate.message.message import HeaderField, Message
 from tests.world.keys import Signer, ed25519_key, pem, rsa_key
 from tests.world.mail import BORDER, CONFIG, fields, message
 from tests.world.mail import facts as read_alone
@@ -58,7 +58,7 @@ def signed(
 def valid(
     header: Header, body: bytes = BODY, author: str | None = "hosted.example", now: float = NOW + 60
 ) -> frozenset[str]:
-    found = our_signatures.look_for(header, our_signatures.by_name(KEYS))
+    found = our_signatures.look_for(Message(header=tuple(header)), our_signatures.by_name(KEYS))
     return our_signatures.verify(found, header, hashed(body), author, now).valid
 
 
@@ -180,7 +180,7 @@ def facts(header: Header, results: str = "", body: bytes = BODY, above: Header =
     stated = f"Authentication-Results: mx.forwarder.example; {results}\n" if results else ""
     mail = message((*above, *fields(stated + BORDER), *header))
     seen = see(mail, CONFIG)
-    found = our_signatures.look_for(mail.header, our_signatures.by_name(KEYS), seen.route.entered)
+    found = our_signatures.look_for(mail, our_signatures.by_name(KEYS), seen.route.entered)
     ours = our_signatures.verify(found, mail.header, hashed(body), seen.domain, NOW + 60)
     domains = {key.domain for key in KEYS}
     return facts_of(seen, CONFIG, domains, (False, "lookup"), now=NOW + 60, ours=ours)

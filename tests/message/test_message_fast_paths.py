@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC
 from email.utils import getaddresses, parsedate_to_datetime
 
@@ -9,8 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from dkimgate.dkim import sign
 from dkimgate.evidence import header_signs
-from dkimgate.message import author
+from dkimgate.message import author, received
 from dkimgate.message.author import author_of
 from dkimgate.message.lines import LONGEST_LINE
 from dkimgate.message.message import HeaderField, Message
@@ -134,3 +136,51 @@ def test_the_index_of_a_header(names: list[bytes]) -> None:
         scanned = [at for at, field in enumerate(message.header) if field.key == key]
         assert list(message.positions(key)) == scanned
         assert message.fields(key) == [message.header[at] for at in scanned]
+
+
+RECEIVED = st.builds(
+    "from {} ({}){}by {} ({}){}with {} id {}{};{}".format,
+    st.sampled_from(["a.example", "from", "by", "[192.0.2.1]", "x;y", "(x)", "with", ""]),
+    st.sampled_from(["a.example [192.0.2.1]", "", "a (b) c", "Authenticated sender: x", "x" * 500, "a)b", ";"]),
+    st.sampled_from([" ", "\n\t", "", " (x) "]),
+    st.sampled_from(["mx.example", "by", "with", "", "a b"]),
+    st.sampled_from(["Postfix", "", "(Postfix)"]),
+    st.sampled_from([" ", "\n\t"]),
+    st.sampled_from(["ESMTP", "id", "", "ESMTPSA"]),
+    st.sampled_from(["4F2A", "for", "", "4F;2A"]),
+    st.sampled_from(["", "\n\tfor <ask@hosted.example>", " for", " for a b", " via x"]),
+    st.sampled_from([" Sat, 21 Nov 2026 16:20:25 +0000 (UTC)", " (", "", ") by other.example (x) with SMTP"]),
+)
+
+
+@given(RECEIVED)
+@example("from a (b [192.0.2.1])\tby mx.example (Postfix) with ESMTP id 4F2A for <ask@hosted.example>; x (UTC)")
+def test_the_clauses_that_postfix_writes(text: str) -> None:
+    assert received._clauses(text) == received._clauses_of_tokens(text)
+
+
+@given(st.lists(st.tuples(st.integers(1, 40), st.booleans()), max_size=20), st.integers(0, 90))
+def test_lines_of_a_signature_are_short(parts: list[tuple[int, bool]], begun: int) -> None:
+    """No line but one of a part that is longer itself is longer than 78 octets, the name and the tab as eight included."""
+    written = [(b" " if space else b"") + b"x" * size for size, space in parts]
+    folded = sign.fold(b"DKIM-Signature", written, b"y" * begun)
+    assert folded.replace(b"\n\t", b"").replace(b" ", b"") == b"y" * begun + b"".join(written).replace(b" ", b"")
+    first, *others = folded.split(b"\n\t")
+    assert len(first) <= max(78 - len("DKIM-Signature: "), begun, 41)
+    assert all(len(line) <= 70 for line in others)
+    whole = folded + sign._folded_base64(b"z" * 344, sign._room(b"DKIM-Signature", folded))
+    assert all(len(line) <= 70 for line in whole.split(b"\n\t")[1 + len(others) :])
+    assert whole.split(b"\n\t")[len(others)].count(b"z") % 8 == 0
+
+
+def test_a_header_that_was_seen_before_is_signed_as_one_that_was_not() -> None:
+    names = [b"From", b"To", b"Subject", b"Received", b"to", b"Cc ", b"From"]
+    for count in range(1, len(names) + 1):
+        header = [HeaderField(name, b" %d" % at) for at, name in enumerate(names[:count])]
+        once = sign.select(header, ("received",))
+        more = sign.select([HeaderField(field.name, b"x" + field.value) for field in header], ("received",))
+        assert once[0] == more[0] and [b"x" + field.value for field in once[1]] == [field.value for field in more[1]]
+        listed = Counter(once[0])
+        for name in set(once[0]):
+            there = [field for field in header if field.name.strip(b" ").lower() == name.encode()]
+            assert listed[name] == len(there) + (name in (*sign.SEALED, *sign.SINGLE)), "once more than it stands there"

@@ -275,7 +275,9 @@ class Session:
             position: self._outgoing(value, "utf-8") for position, value in outcome.changed
         }
         values |= dict.fromkeys(outcome.remove)
-        if values and not self._actions & p.SMFIF_CHGHDRS:
+        if not values:
+            return
+        if not self._actions & p.SMFIF_CHGHDRS:
             raise RuntimeError("the MTA lets no milter change or remove header fields")
         changing: list[tuple[str, int, str | None]] = []
         removing: list[tuple[str, int, str | None]] = []

@@ -36,7 +36,9 @@ def relaxed_field(field: HeaderField) -> bytes:
     (OpenDKIM takes them for spaces), so a field with one may not verify everywhere; Postfix replaces a CR alone by a
     space.
     """
-    value = field.value.replace(b"\r\n", b"").replace(b"\n", b"")
+    value = field.value
+    if b"\n" in value:
+        value = value.replace(b"\r\n", b"").replace(b"\n", b"")
     return field.name.strip(b" \t").lower() + b":" + collapse(value).strip(b" ")
 
 

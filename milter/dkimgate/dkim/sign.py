@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 from collections.abc import Sequence
 
 from dkimgate.dkim.canonical import relaxed_field
@@ -36,7 +37,6 @@ PRESENT = (
 )
 # fmt: on
 
-_ONE_MORE = frozenset((*SEALED, *SINGLE))
 COVERED = frozenset((*SEALED, *SINGLE, *PRESENT))
 """Every field that we sign where it stands."""
 
@@ -44,12 +44,15 @@ MOST_OCTETS = 3500
 """How long `h=` may get: OpenDKIM reads no more than 4,096 octets of it. An honest message needs 400."""
 
 _LINE = 78
+_ROOM = _LINE - 8  # behind a tab, which is as wide as eight letters
+_GROUP = 8  # letters of Base64 that stay together
+_BASE64_LINE = _ROOM // _GROUP * _GROUP
 
 
 def sign(
     header: Sequence[HeaderField], body_hash: bytes, key: SigningKey, now: int, expire_days: int | None = None
 ) -> bytes:
-    """Make the value of a DKIM-Signature field: relaxed/relaxed, with the tags v a c d s t [x] h bh b.
+    """Make the value of a DKIM-Signature field: relaxed/relaxed, with the tags v a c d s h t [x] bh b.
 
     `header` is all of the header, top to bottom; `body_hash` what BodyHash.digest() gave; `now` is in seconds since
     1970. With `expire_days` the signature says when it ends (`x=`). The value has no white space in front, and its
@@ -59,63 +62,111 @@ def sign(
     give up.
     """
     names, signed = select(header)
+    begun = _begun(key.algorithm, key.domain, key.selector, names)
     ends = [] if expire_days is None else [f" x={now + expire_days * DAY};"]
-    who = [f" d={key.domain};", f" s={key.selector};"]
-    tags = ["v=1;", f" a={key.algorithm};", " c=relaxed/relaxed;", *who, f" t={now};", *ends]
-    return signed_field(FIELD_NAME, [*tags, *covering(names, body_hash), " b="], signed, key)
+    return signed_field(FIELD_NAME, [f" t={now};", *ends, _body_hash(body_hash), " b="], signed, key, begun)
 
 
-def signed_field(name: bytes, tags: Sequence[str], fields: Sequence[HeaderField], key: SigningKey) -> bytes:
+def signed_field(
+    name: bytes, tags: Sequence[str], fields: Sequence[HeaderField], key: SigningKey, begun: bytes = b""
+) -> bytes:
     """The value of a field of these tags, between which a line may end, with a signature over the fields and itself in
-    the last tag, an empty `b=`."""
-    unsigned = [tag.encode("ascii") for tag in tags]
-    own = relaxed_field(HeaderField(name, fold(name, unsigned)))
+    the last tag, an empty `b=`. `begun`: how the value begins."""
+    unsigned = fold(name, [tag.encode("ascii") for tag in tags], begun)
+    own = relaxed_field(HeaderField(name, unsigned))
     # the field's own hash goes without a line end (RFC 6376 section 3.7)
-    signature = base64.b64encode(key.sign(b"".join(relaxed_field(field) + b"\r\n" for field in fields) + own))
-    return fold(name, unsigned + [signature[at : at + 8] for at in range(0, len(signature), 8)])
+    signed = b"\r\n".join([*map(relaxed_field, fields), own])
+    return unsigned + _folded_base64(base64.b64encode(key.sign(signed)), _room(name, unsigned))
 
 
 def covering(names: Sequence[str], body_hash: bytes) -> list[str]:
     """The tags h= and bh=, in pieces between which a line may end."""
-    listed = [f" h={names[0]}:", *(f"{name}:" for name in names[1:-1]), f"{names[-1]};"]
-    return [*listed, f" bh={base64.b64encode(body_hash).decode()};"]
+    return [*_listed(names), _body_hash(body_hash)]
 
 
-def select(header: Sequence[HeaderField], also: Sequence[str] = ()) -> tuple[list[str], list[HeaderField]]:
+def _listed(names: Sequence[str]) -> list[str]:
+    return [f" h={names[0]}:", *(f"{name}:" for name in names[1:-1]), f"{names[-1]};"]
+
+
+def _body_hash(digest: bytes) -> str:
+    return f" bh={base64.b64encode(digest).decode()};"
+
+
+_KEPT = 1024
+"""What is kept of the forms of headers: mail programs write the same fields in the same order each time."""
+_MOST_KEPT = 100
+"""Fields of a header that is kept."""
+
+
+@functools.lru_cache(_KEPT)
+def _begun(algorithm: str, domain: str, selector: str, names: tuple[str, ...]) -> bytes:
+    """The beginning of the value of a DKIM-Signature, the same for every message of these fields."""
+    tags = ["v=1;", f" a={algorithm};", " c=relaxed/relaxed;", f" d={domain};", f" s={selector};", *_listed(names)]
+    return fold(FIELD_NAME, [tag.encode("ascii") for tag in tags])
+
+
+def select(header: Sequence[HeaderField], also: Sequence[str] = ()) -> tuple[tuple[str, ...], list[HeaderField]]:
     """The names of `h=` and the fields they stand for: of a name that repeats the lowest field first (RFC 6376 section
     5.4.2). `also`: names in lower case of which each one that stands there is signed too. Raises ValueError as `sign`
     does.
     """
-    standing: dict[str, list[HeaderField]] = {}
-    for field in reversed(header):
-        # a name with any odd octet equals none of ours, so it is skipped
-        name = field.key if field.name.isalnum() else field.name.rstrip(b" \t").decode("latin-1").lower()
-        standing.setdefault(name, []).append(field)
-    if "from" not in standing:
+    choose = _chosen if len(header) <= _MOST_KEPT else _chosen.__wrapped__
+    there = [field.key if len(field.key) == len(field.name) else _odd_name(field) for field in header]
+    names, positions = choose(tuple(there), tuple(also))
+    if "from" not in names:
         raise ValueError("the message has no From field, so it can't be signed (RFC 6376 section 5.4)")
-    names: list[str] = []
-    signed: list[HeaderField] = []
-    for name in (*SEALED, *(name for name in (*SINGLE, *PRESENT, *also) if name in standing)):
-        found = standing.get(name, [])
-        names += [name] * (len(found) + (name in _ONE_MORE))
-        signed += found
-    if sum(len(name) + 1 for name in names) > MOST_OCTETS:
+    if len(":".join(names)) >= MOST_OCTETS:
         raise ValueError("the header repeats fields so often that verifiers would not read the signature")
-    return names, signed
+    return names, [header[position] for position in positions]
 
 
-def fold(name: bytes, parts: Sequence[bytes]) -> bytes:
+def _odd_name(field: HeaderField) -> str:
+    """The name as it is signed: with any octet but white space behind it, it equals none of ours."""
+    return field.name.rstrip(b" \t").decode("latin-1").lower()
+
+
+@functools.lru_cache(_KEPT)
+def _chosen(header: tuple[str, ...], also: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """The names of `h=`, and the positions of the fields; no names without From. `header`: the names of all fields."""
+    standing: dict[str, list[int]] = {}
+    for position in reversed(range(len(header))):
+        standing.setdefault(header[position], []).append(position)
+    if "from" not in standing:
+        return (), ()
+    names: list[str] = []
+    signed: list[int] = []
+    for name in (*SEALED, *SINGLE, *PRESENT, *also):
+        found = standing.get(name, [])
+        extra = name in SEALED or (name in SINGLE and bool(found))
+        names += [name] * (len(found) + extra)
+        signed += found
+    return tuple(names), tuple(signed)
+
+
+def _room(name: bytes, written: bytes) -> int:
+    """Octets that still have room in the last line of a value."""
+    _, folds, line = written.rpartition(b"\n\t")
+    return (_ROOM if folds else _LINE - len(name) - len(": ")) - len(line)
+
+
+def _folded_base64(text: bytes, room: int) -> bytes:
+    """The text in lines, the first of them in what room the line has that it stands in."""
+    first = max(room, 0) // _GROUP * _GROUP
+    lines = [text[:first], *(text[at : at + _BASE64_LINE] for at in range(first, len(text), _BASE64_LINE))]
+    return b"\n\t".join(lines)
+
+
+def fold(name: bytes, parts: Sequence[bytes], begun: bytes = b"") -> bytes:
     """The value of the field of that name, made of the parts; before one that would make its line too long stands a
-    fold. No part is ever cut: a long `d=` has its long line.
+    fold. No part is ever cut: a long `d=` has its long line. `begun`: how the value begins.
     """
-    folded: list[bytes] = []
-    room = _LINE - len(name) - len(": ")
-    width = 0
+    folded = [begun]
+    room = _room(name, begun)
     for part in parts:
-        if width and width + len(part) > room:
+        if len(part) > room and (begun or len(folded) > 1):
             part = part.lstrip(b" ")
             folded.append(b"\n\t")
-            room, width = _LINE - 8, 0  # a tab is as wide as eight letters
+            room = _ROOM
         folded.append(part)
-        width += len(part)
+        room -= len(part)
     return b"".join(folded)

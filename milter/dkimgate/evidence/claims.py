@@ -33,7 +33,8 @@ def claims_of(message: Message, route: Route, trust: Trust, verdicts: Iterable[s
     claims: list[Claim] = []
     in_zone: dict[int, Reading] = {}
     fields = 0
-    for position, field in enumerate(message.header):
+    for position in _stating(message, stated):
+        field = message.header[position]
         if sources.RESULTS.holds(field.key):
             fields += 1
             whole = fields <= MAX_FIELDS and len(claims) < MAX_CLAIMS
@@ -56,6 +57,12 @@ def claims_of(message: Message, route: Route, trust: Trust, verdicts: Iterable[s
     if len(claims) > MAX_CLAIMS:
         claims = sorted(sorted(claims, key=_harmless)[:MAX_CLAIMS], key=lambda claim: claim.position)
     return tuple(claims)
+
+
+def _stating(message: Message, stated: Mapping[int, Spam]) -> list[int]:
+    """Where fields stand that state results, from the top down. Most names of fields are those of no such field."""
+    found = {at for key in message.keys if sources.tells_results(key) for at in message.positions(key)}
+    return sorted(found | stated.keys())
 
 
 def _not_by_the_sender(

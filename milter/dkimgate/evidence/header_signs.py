@@ -197,6 +197,8 @@ _SINGLETONS = (
 
 
 def _repeated_singletons(message: Message) -> bool:
+    if len(message.keys) == len(message.header):
+        return False  # no name is there twice
     return any(len(message.positions(key)) > 1 for key in _SINGLETONS)
 
 

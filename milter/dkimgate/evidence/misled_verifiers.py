@@ -34,6 +34,7 @@ _LONGEST_READ = 16_384  # characters of a field that are taken apart
 _MOST_MARKS = 1000  # parentheses, quotation marks and backslashes of such a field; an honest one has fifty
 _SHOWN = 60  # characters of odd words that are told
 _SIGNATURES = sources.names_of(lambda source: source.printed)
+_PRINTED = (*_SIGNATURES, *sources.RECEIVED_SPF.names, "return-path")
 _TAG_NAME = re.compile(r"\W+")
 _PLAIN_TAGS = {
     "d": re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*+\.?"),
@@ -61,7 +62,8 @@ def odd_words(message: Message, route: Route, in_zone: Mapping[int, Reading], tr
 def _oddities(message: Message, route: Route, in_zone: Mapping[int, Reading], trust: Trust) -> Iterator[str]:
     above = route.ours_above
     signatures = 0
-    for position, field in enumerate(message.header):
+    for position in sorted(in_zone.keys() | {at for name in _PRINTED for at in message.positions(name)}):
+        field = message.header[position]
         key = field.key
         if position in in_zone:
             text = field.text
@@ -134,18 +136,20 @@ def offers_a_pass(message: Message, zone: frozenset[int], ours_above: int, trust
     `zone`: positions where no field in our name can be the sender's. A Received-SPF bears no name of its writer, so
     nobody strips it, and only one above the border (a position below `ours_above`) is ours.
     """
-    for position, field in enumerate(message.header):
-        if sources.RECEIVED_SPF.holds(field.key) and position >= ours_above:
-            text = field.text
-            offers = _is_confused(text) or any("pass" in reading for reading in _readings(text))
-        elif sources.RESULTS.holds(field.key) and position not in zone:
-            text = field.text
-            offers = _is_confused(text) or any(_offers(reading, trust) for reading in _readings(text))
-        else:
-            continue
-        if offers:
+    for position in _positions(message, sources.RECEIVED_SPF):
+        text = message.header[position].text
+        if position >= ours_above and (_is_confused(text) or any("pass" in reading for reading in _readings(text))):
             return True
+    for position in _positions(message, sources.RESULTS):
+        if position not in zone:
+            text = message.header[position].text
+            if _is_confused(text) or any(_offers(reading, trust) for reading in _readings(text)):
+                return True
     return False
+
+
+def _positions(message: Message, source: sources.Source) -> list[int]:
+    return [position for name in source.names for position in message.positions(name)]
 
 
 def _is_confused(text: str) -> bool:

@@ -23,7 +23,7 @@ from dkimgate.evidence.claims import combined
 from dkimgate.evidence.grounds import aligned_pass
 from dkimgate.facts import Arrival, Claim
 from dkimgate.message import domains
-from dkimgate.message.message import HeaderField
+from dkimgate.message.message import HeaderField, Message
 
 OWN = "own"
 """What a passport says in the place of `pass` of a signature made with a key that the border holds."""
@@ -71,11 +71,11 @@ def by_name(keys: Iterable[SigningKey]) -> Keys:
     return named
 
 
-def look_for(header: Sequence[HeaderField], keys: Keys, entered: int = 0) -> Ours:
+def look_for(message: Message, keys: Keys, entered: int = 0) -> Ours:
     """Find the fields that say they were made with a key of ours. Never raises."""
-    fields = [(at, each) for at, each in enumerate(header) if each.key == "dkim-signature"] if keys else []
-    named = [found for at, each in fields[:MOST_READ] if (found := _named(at, each, keys)) is not None]
-    return Ours(keys, tuple(named), entered=entered, more=len(fields) > MOST_READ)
+    signed = message.positions("dkim-signature") if keys else ()
+    named = [found for at in signed[:MOST_READ] if (found := _named(at, message.header[at], keys)) is not None]
+    return Ours(keys, tuple(named), entered=entered, more=len(signed) > MOST_READ)
 
 
 def _named(position: int, field: HeaderField, keys: Keys) -> Named | None:

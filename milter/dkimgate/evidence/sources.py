@@ -7,6 +7,7 @@ policy's `add` and `remove` (`policy.language.actions`), the search for words of
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -117,6 +118,19 @@ SPAM_REPORT = Source(
 ELSEWHERE = Source("authentication results in other fields", is_one=states_results, verdict=True, addable=True)
 
 ALL = (RESULTS, RECEIVED_SPF, ARC_SIGNATURES, ARC_RESULTS, SIGNATURE, PASSPORT, SPAM, SPAM_REPORT, ELSEWHERE)
+
+
+def tells_results(key: str) -> bool:
+    """May a field of that name, in lower case, state results of DMARC, SPF, DKIM or ARC?"""
+    return _known_to_tell(key) if len(key) <= _LONGEST_KNOWN else _known_to_tell.__wrapped__(key)
+
+
+_LONGEST_KNOWN = 64  # characters: longer names would only fill the cache
+
+
+@functools.lru_cache(maxsize=4096)
+def _known_to_tell(key: str) -> bool:
+    return RESULTS.holds(key) or RECEIVED_SPF.holds(key) or ELSEWHERE.holds(key)
 
 
 def names_of(which: Callable[[Source], bool]) -> frozenset[str]:

@@ -27,6 +27,7 @@ _LIMIT = 1e6  # a score beyond it is somebody's joke; finite numbers keep record
 _NUMBER = re.compile(NUMBER)
 _ANYTHING = re.compile("")
 _SHOWN = 80
+_HAM = Spam()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +62,13 @@ def verdicts_of(
     }
     found: dict[int, _Read] = {}
     for position, field in enumerate(header):
-        scale = named.get(field.key)
-        if scale is not None:
-            read = _read(scale, field.text[:CONFIGURED_MAX_LENGTH])
-        elif field.key == "x-spam-score" and _is_tenfold(header, position):
-            continue  # cPanel's, ten times the score that stands in the field ahead of it
+        key = field.key
+        if key in named:
+            read = _read(named[key], field.text[:CONFIGURED_MAX_LENGTH])
+        elif (scale := scale_of(key)) is None or (key == "x-spam-score" and _is_tenfold(header, position)):
+            continue  # no verdict; or cPanel's, ten times the score that stands in the field ahead of it
         else:
-            read = _read_known(field)
+            read = _read(scale, field.text[:MAX_LENGTH])
         if read is not None:
             found[position] = read
     for run in _runs(header, ours_above):
@@ -129,11 +130,13 @@ def worst(verdicts: Iterable[Spam]) -> Spam:
     """The verdicts of a whole header as one: flagged if any is, with the score that stands highest above what it
     required."""
     flagged = False
-    chosen = Spam()
+    chosen = _HAM
     for verdict in verdicts:
         flagged = flagged or verdict.flag
         if verdict.ratio > chosen.ratio:
             chosen = verdict
+    if chosen is _HAM and not flagged:
+        return _HAM
     return _normalize(flagged, chosen.score, chosen.required)
 
 

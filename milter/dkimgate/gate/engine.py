@@ -143,7 +143,7 @@ class Engine:
         reading = self._passports(seen, None)
         allowed = self._allowed_changes()
         claims = seen.claims + passports.claims(reading, allowed)
-        ours = our_signatures.look_for(seen.message.header, self.key_names, seen.route.entered)
+        ours = our_signatures.look_for(seen.message, self.key_names, seen.route.entered)
         compares = reading.wants_body(allowed) or our_signatures.wants_body(ours, seen.domain)
         chain = self.policy.seals and has_chain(seen.message.header)
         earns = self._earns(seen)
@@ -182,20 +182,23 @@ class Engine:
             ours,
             earns,
         )
-        gathered = replace(
-            gathered, sending=Sending(eight_bit=self.smtp.converts_8bit and sending.eight_bit(seen.message.header))
-        )
+        if self.smtp.converts_8bit and sending.eight_bit(seen.message):
+            gathered = replace(gathered, sending=Sending(eight_bit=True))
         if sent_hash not in (None, body_hash):
             lasting = our_signatures.verify(questions.ours, seen.message.header, sent_hash, seen.domain, now).valid
             gathered = replace(gathered, own_signature=gathered.hosted in lasting)
         gathered = self._strictly(self._by_tree(gathered, lookup), lookup)
         rewritten = self._rewritten(gathered, now)
+        if rewritten is not None:
+            gathered = replace(gathered, unalignable=True)
         # what is decided on is what the record tells, to the letter
-        assessment = self.decided(recordable(replace(gathered, unalignable=rewritten is not None)), rewritten)
+        assessment = self.decided(recordable(gathered), rewritten)
         return self._with_header(seen.message, assessment)
 
     def _with_header(self, message: Message, assessment: Assessment) -> Assessment:
         """What becomes of the header, and what smtp(8) makes of what is left of it."""
+        if header_changes.nothing_to_do(message.header, assessment.decision, self.smtp.line_limit):
+            return assessment
         seals = sealer.wanted(assessment)
         signed = COVERED if assessment.signer is not None or seals else frozenset[str]()
         limit = self.smtp.line_limit
@@ -211,7 +214,7 @@ class Engine:
     def body_of(self, message: Message, hashed: bool = True, compared: bool = False) -> SentBody:
         """What takes the body of a message in; without `hashed` it only looks at it. `compared`: with the signatures in
         its header."""
-        parts = self.smtp.converts_8bit and sending.has_parts(message.header)
+        parts = self.smtp.converts_8bit and sending.has_parts(message)
         return SentBody(self.smtp.line_limit, hashed, parts, compared and asks_simple(message.header))
 
     def sent(self, assessment: Assessment, body: SentBody) -> Assessment:
@@ -221,6 +224,8 @@ class Engine:
         if not self.has_signature(assessment):
             return assessment
         eight_bit = known.eight_bit or (self.smtp.converts_8bit and body.eight_bit)
+        if eight_bit == known.eight_bit and body.broken == known.body_broken:
+            return assessment
         return self._departing(assessment, replace(known, body_broken=body.broken, eight_bit=eight_bit))
 
     def has_signature(self, assessment: Assessment) -> bool:
@@ -278,7 +283,7 @@ class Engine:
         """What the passports of the header come to. One that a client brings who is not ours helps nobody: no outsider
         is ever given one. But a border ahead of us in his session may have stated there what hurts."""
         if self.secrets is None or self.config.passport is None:
-            return passports.PassportReading(passports.Validity.ABSENT)
+            return passports.NONE
         reading = passports.read(seen.message.header, self.secrets, self.now(), self.config.passport.max_age, body_hash)
         return replace(reading, ours=self.config.trust.is_client(seen.message.connection.ip))
 

@@ -187,7 +187,8 @@ class Passage:
             made = Written(unsealed=self.error if sealer.wanted(self.assessment) else None)
         if made.trouble is not None:
             self._tell(made.trouble, Level.ERROR)
-        self.assessment = replace(self.assessment, sealed=made.sealed, unsealed=made.unsealed)
+        if made.sealed or made.unsealed is not None:
+            self.assessment = replace(self.assessment, sealed=made.sealed, unsealed=made.unsealed)
         return made.fields, made.keys
 
     def _outcome(self, fields: Fields) -> Outcome:

@@ -14,7 +14,7 @@ from dkimgate.facts import Sending
 from dkimgate.gate.header_changes import MOST_SIGNATURES, holds_broken
 from dkimgate.message import domains
 from dkimgate.message.lines import LEAST_LIMIT, LONGEST_LINE, has_long_line
-from dkimgate.message.message import HeaderField
+from dkimgate.message.message import HeaderField, Message
 from dkimgate.postfix.settings import Settings
 
 _EIGHT_BIT = re.compile(r"\"?(?:8bit|binary)\b", re.IGNORECASE)
@@ -43,14 +43,14 @@ def smtp_of(outgoing: Outgoing, asked: Callable[[], Settings | None] = lambda: N
     return Smtp(max(limit, LEAST_LIMIT) if limit else 0, converts)
 
 
-def eight_bit(header: Sequence[HeaderField]) -> bool:
+def eight_bit(message: Message) -> bool:
     """The header declares content that is not 7-bit (RFC 2045 section 6): smtp(8) goes by that."""
-    return any(field.key == "content-transfer-encoding" and _EIGHT_BIT.match(field.text) for field in header)
+    return any(_EIGHT_BIT.match(field.text) for field in message.fields("content-transfer-encoding"))
 
 
-def has_parts(header: Sequence[HeaderField]) -> bool:
+def has_parts(message: Message) -> bool:
     """The body may have parts that declare more than the header does."""
-    return any(field.key == "content-type" and _PARTS.match(field.text) for field in header)
+    return any(_PARTS.match(field.text) for field in message.fields("content-type"))
 
 
 def of_header(leaving: Sequence[HeaderField], signed: Collection[str], author: str | None, limit: int) -> Sending:

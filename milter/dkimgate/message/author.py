@@ -130,14 +130,10 @@ _LIKE_FROM = re.compile(rb"\n[^!-~\n]*+from[^!-~\n]*+:", re.IGNORECASE)
 
 def _is_usual(field: HeaderField, longest_line: int) -> bool:
     """One short line that is not From: nobody finds anything in it. Most fields are so."""
-    value = field.value
-    return (
-        b"\n" not in value
-        and b"\r" not in value
-        and b"\0" not in value
-        and not has_long_line(field, longest_line)
-        and _USUAL_NAME.fullmatch(field.name) is not None
-    )
+    name, value = field.name, field.value
+    if b"\n" in value or b"\r" in value or b"\0" in value or not _USUAL_NAME.fullmatch(name):
+        return False
+    return not longest_line or len(name) + 1 + len(value) <= longest_line
 
 
 def _hides_from(value: bytes) -> bool:

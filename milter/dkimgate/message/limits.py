@@ -34,12 +34,10 @@ class Collected:
 
     def add(self, field: HeaderField) -> None:
         """The next field from the top."""
-        if self.problem is not None:
-            return
-        self._octets += len(field.name) + len(field.value)
-        if self._octets > MOST_OCTETS:
-            self.problem = f"the header has more than {MOST_OCTETS} octets"
-        elif len(self.fields) >= MOST_FIELDS:
-            self.problem = f"the header has more than {MOST_FIELDS} fields"
-        else:
-            self.fields.append(field)
+        self._octets = octets = self._octets + len(field.name) + len(field.value)
+        fields = self.fields
+        if octets <= MOST_OCTETS and len(fields) < MOST_FIELDS and self.problem is None:
+            fields.append(field)
+        elif self.problem is None:
+            beyond = f"{MOST_OCTETS} octets" if octets > MOST_OCTETS else f"{MOST_FIELDS} fields"
+            self.problem = f"the header has more than {beyond}"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+
+_set = object.__setattr__
+"""For a frozen value that is being made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Connection:
     def __post_init__(self) -> None:
         if "" in (self.ip, self.name, self.helo, self.auth, self.daemon, self.tls):
             for name in ("ip", "name", "helo", "auth", "daemon", "tls"):
-                object.__setattr__(self, name, getattr(self, name) or None)
+                _set(self, name, getattr(self, name) or None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ _USUAL_NAME = 64
 """Octets: longer names would only fill the memory of those that come again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class HeaderField:
     """One header field as raw bytes.
 
@@ -62,9 +65,10 @@ class HeaderField:
     value: bytes
     key: str = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        name = self.name
-        object.__setattr__(self, "key", _key(name) if len(name) <= _USUAL_NAME else _key.__wrapped__(name))
+    def __init__(self, name: bytes, value: bytes) -> None:
+        _set(self, "name", name)
+        _set(self, "value", value)
+        _set(self, "key", _key(name) if len(name) <= _USUAL_NAME else _key.__wrapped__(name))
 
     @property
     def text(self) -> str:
@@ -96,7 +100,12 @@ class Message:
         index: dict[str, list[int]] = {}
         for position, each in enumerate(self.header):
             index.setdefault(each.key, []).append(position)
-        object.__setattr__(self, "_index", index)
+        _set(self, "_index", index)
+
+    @property
+    def keys(self) -> Collection[str]:
+        """The names of all fields, each once, in lower case."""
+        return self._index.keys()
 
     def positions(self, key: str) -> Sequence[int]:
         """Where the fields of that name stand, from the top of the header; `key` in lower case."""

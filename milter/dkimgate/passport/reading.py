@@ -117,8 +117,11 @@ class PassportReading:
 
     def wants_body(self, allowed: Collection[Part] = ()) -> bool:
         """Could comparing the body make it help? If not, there is no need to read the body for the passport's sake."""
-        return not self.helps(allowed) and replace(self, body_read=True).helps(allowed)
+        return bool(self.fields) and not self.helps(allowed) and replace(self, body_read=True).helps(allowed)
 
+
+NONE = PassportReading(Validity.ABSENT)
+"""Of a header without any."""
 
 # --- reading
 
@@ -133,7 +136,7 @@ def read(
     """
     standing = [(position, field) for position, field in enumerate(header) if field.key == KEY]
     if not standing:
-        return PassportReading(Validity.ABSENT)
+        return NONE
     binding = binding_of(header)
     fields = tuple(_judge(position, field, binding, secrets, now, max_age, body_hash) for position, field in standing)
     fitting = [field for field in fields if field.outcome in _FITS]
@@ -192,6 +195,8 @@ def claims(reading: PassportReading, allowed: Collection[Part] = ()) -> tuple[Cl
     """The claims of a header's passports: trusted where they fit, upstream and only what hurts elsewhere (see the top
     of this file)."""
     helps = reading.helps(allowed)
+    if not reading.fields:
+        return ()
     found: list[Claim] = []
     told: set[tuple[Validity, Passport]] = set()  # a copy of a field says nothing new
     for field, said in _counting(reading):
@@ -218,6 +223,8 @@ def spam(reading: PassportReading) -> Spam:
 
 def _counting(reading: PassportReading) -> list[tuple[Judged, Passport]]:
     """Every field whose statements count for something."""
+    if not reading.fields:
+        return []
     among = _AUTHENTIC if reading.fitting else tuple(Validity)
     return [
         (field, field.passport) for field in reading.fields if field.passport is not None and field.outcome in among

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields
+from operator import attrgetter
 
 from dkimgate.facts import Facts, HeaderSigns, Risk, Spam
 from dkimgate.policy.language.model import Weights
@@ -15,6 +16,7 @@ DIGITS = 2
 """Decimals of a part and of the sum. The rounded number is the one that conditions compare, so a record shows why a
 rule held."""
 
+_every_sign = attrgetter(*(sign.name for sign in fields(HeaderSigns)))
 _SIGNS = tuple((sign.name, f"header.{sign.name}") for sign in fields(HeaderSigns))
 
 
@@ -36,9 +38,9 @@ def risk_of(facts: Facts, weights: Weights) -> Risk:
     present = _present(facts)
     parts = [(name, weight) for name, weight in weights.parts if name in present]
     parts.append(("spam", weights.per_required * spam_ratio(facts.arrival.spam)))
-    rounded = tuple((name, round(min(part, MAX_PART), DIGITS)) for name, part in parts)
-    counted = tuple((name, part) for name, part in rounded if part > 0)
-    return Risk(round(math.fsum(part for _, part in counted), DIGITS), counted)
+    rounded = [(name, round(min(part, MAX_PART), DIGITS)) for name, part in parts]
+    counted = tuple([(name, part) for name, part in rounded if part > 0])
+    return Risk(round(math.fsum([part for _, part in counted]), DIGITS), counted)
 
 
 def _present(facts: Facts) -> set[str]:
@@ -47,5 +49,6 @@ def _present(facts: Facts) -> set[str]:
     names = {f"dmarc={arrival.dmarc}", f"spf={arrival.spf}", f"dkim={arrival.dkim}", f"arc={arrival.arc}"}
     if facts.upstream.dmarc is not None:
         names.add(f"upstream.dmarc={facts.upstream.dmarc}")
-    names.update(part for sign, part in _SIGNS if getattr(header, sign))
+    if any(_every_sign(header)):
+        names.update(part for sign, part in _SIGNS if getattr(header, sign))
     return names

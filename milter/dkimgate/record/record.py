@@ -31,7 +31,7 @@ from dkimgate.facts import (
 )
 from dkimgate.message.message import Connection, Message
 from dkimgate.policy.language import texts
-from dkimgate.record.recordable import RECIPIENT_LIMIT, cut, recordable
+from dkimgate.record.recordable import RECIPIENT_LIMIT, cut, recordable, recordable_whole
 
 VERSION = 1
 
@@ -166,7 +166,8 @@ def make(
     `error`.
     """
     known = assessment is not None
-    facts = recordable(assessment.facts if assessment else _told_by_mta(message))
+    assessment = recordable_whole(assessment) if assessment else None
+    facts = assessment.facts if assessment else recordable(_told_by_mta(message))
     return Record(
         time=datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         queue_id=cut(message.queue_id),
@@ -188,9 +189,9 @@ def make(
         own_signature=facts.own_signature if known else None,
         relay=facts.relay if known else None,
         sending=facts.sending if known else None,
-        risk=_risk(assessment) if assessment else None,
+        risk=RiskSum(assessment.decision.risk.score, dict(assessment.decision.risk.parts)) if assessment else None,
         decision=_decided(assessment, signatures) if assessment else _UNDECIDED,
-        departure=cut(assessment.departure) if assessment else None,
+        departure=assessment.departure if assessment else None,
         policy=policy_hash,
         ms=round(cut(ms), 3),
         error=cut(error),
@@ -280,21 +281,16 @@ def _told_by_mta(message: Message) -> Facts:
 
 
 def _outgoing(facts: Facts, assessment: Assessment) -> Outgoing:
-    return Outgoing(facts.spf_passes, facts.spf_source, facts.unalignable, facts.strict_dkim, cut(assessment.sender))
-
-
-def _risk(assessment: Assessment) -> RiskSum:
-    risk = cut(assessment.decision.risk)
-    return RiskSum(risk.score, dict(risk.parts))
+    return Outgoing(facts.spf_passes, facts.spf_source, facts.unalignable, facts.strict_dkim, assessment.sender)
 
 
 def _decided(assessment: Assessment, signatures: Sequence[SignedWith]) -> Decided:
-    decision, changes = cut(assessment.decision), cut(assessment.changes)
+    decision, changes = assessment.decision, assessment.changes
     return Decided(
         rule=decision.rule,
         sign=decision.sign,
         seal=assessment.sealed,
-        unsealed=cut(assessment.unsealed),
+        unsealed=assessment.unsealed,
         envelope=decision.envelope,
         disposition=decision.disposition,
         text=_filled(assessment),
@@ -304,7 +300,7 @@ def _decided(assessment: Assessment, signatures: Sequence[SignedWith]) -> Decide
         removed=changes.removed_names,
         folded=changes.folded_names,
         not_done=changes.not_done,
-        overruled=cut(assessment.overruled),
+        overruled=assessment.overruled,
         laundering=decision.laundering,
         mode=decision.mode,
     )

@@ -19,7 +19,7 @@ from typing import Any, TypeVar, cast, get_type_hints
 
 import msgspec
 
-from dkimgate.facts import Claim, Facts
+from dkimgate.facts import Assessment, Claim, Facts
 
 TEXT_LIMIT = 512
 """Characters of one value. What is longer loses its middle, so a domain name (at most 253 characters) at its end stays
@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 def recordable(facts: Facts) -> Facts:
     """The facts as a record can tell them; ordinary mail's are given back as they are."""
-    if _is_within(facts):
+    if _is_within(facts, facts):
         return facts
     claims, recipients = _kept_claims(facts.claims), _kept_recipients(facts.recipients)
     if claims is not facts.claims or recipients is not facts.recipients:
@@ -49,20 +49,28 @@ def recordable(facts: Facts) -> Facts:
     return cut(facts)
 
 
+def recordable_whole(assessment: Assessment) -> Assessment:
+    """The same of all that was made of a message."""
+    risk = assessment.decision.risk
+    numbers = (risk.score, *(part for _, part in risk.parts))
+    if _is_within(assessment.facts, assessment) and all(map(math.isfinite, numbers)):
+        return assessment
+    return replace(cut(replace(assessment, facts=Facts())), facts=recordable(assessment.facts))
+
+
 _ENCODER = msgspec.json.Encoder()
 
 
-def _is_within(facts: Facts) -> bool:
-    """Is nothing beyond a limit, for certain? The encoder of records tells at once what `cut` has to look at each value
-    for:
-    in what it writes, every text stands between two quotation marks."""
+def _is_within(facts: Facts, whole: Facts | Assessment) -> bool:
+    """Is nothing of the whole beyond a limit, for certain? The encoder of records tells at once what `cut` has to look
+    at each value for: in what it writes, every text stands between two quotation marks."""
     if len(facts.claims) > CLAIM_LIMIT or len(facts.recipients) > RECIPIENT_LIMIT:
         return False
     spam = facts.arrival.spam
     if not (math.isfinite(spam.score) and math.isfinite(spam.required)):
         return False
     try:
-        told = _ENCODER.encode(facts)
+        told = _ENCODER.encode(whole)
     except UnicodeEncodeError:  # a lone surrogate
         return False
     return len(told) <= CLAIM_CHARACTERS and max(map(len, told.split(b'"'))) <= TEXT_LIMIT
