@@ -34,6 +34,7 @@ from dkimgate.policy.language import loader
 from dkimgate.policy.language.model import Policy
 from dkimgate.record import record
 from dkimgate.record.recordable import recordable
+from tests.world.keys import MadeWith
 
 SHIPPED = loader.load(Path(__file__).parents[2] / "config" / "policy.yaml")
 START = 1_795_262_400.0  # 2026-11-21T12:00:00Z
@@ -50,16 +51,6 @@ _SIGNS = (
     "display_name_address",
     "third_party_signature_only",
 )
-
-
-class Key:
-    """The key of a signature that was made."""
-
-    selector = "default"
-    algorithm = "rsa-sha256"
-
-    def __init__(self, domain: str) -> None:
-        self.domain = domain
 
 
 def facts(dice: random.Random) -> Facts:
@@ -208,7 +199,7 @@ def line(number: int, policy: Policy = SHIPPED) -> bytes:
         return record.to_line(failed)
     told = recordable(facts(dice))
     made = assessment(told, policy)
-    keys = [Key(made.signer)] if made.signer is not None else []
+    keys = [MadeWith(made.signer)] if made.signer is not None else []
     ms, digest = 0.42 + dice.random(), f"sha256:{policy.digest}"
     return record.to_line(
         record.make(Message(queue_id=queue_id), made, signatures=keys, time=at, ms=ms, policy_hash=digest)

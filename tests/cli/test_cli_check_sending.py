@@ -19,7 +19,7 @@ from dkimgate.policy import verdict
 from dkimgate.postfix import settings as postfix
 from dkimgate.postfix import this_host
 from dkimgate.record import record
-from tests.backtest.journals import Key
+from tests.world.keys import MadeWith
 
 OWN = Facts(
     sender="a@hosted.example", author="hosted.example", hosted="hosted.example", origin=Origin.SUBMITTED, arrival=Arrival("none"),
@@ -30,7 +30,7 @@ OWN = Facts(
 def line(facts: Facts, queue_id: str = "4F2A", signed: bool = True, changes: HeaderChanges | None = None) -> bytes:
     decision = Decision("own-users", Sign.AUTHOR if signed else Sign.NONE)
     assessment = Assessment(facts, decision, verdict.departs(facts, decision), changes=changes or HeaderChanges())
-    keys = (Key("hosted.example"),) if signed else ()
+    keys = (MadeWith(),) if signed else ()
     return record.to_line(
         record.make(
             Message(queue_id=queue_id),

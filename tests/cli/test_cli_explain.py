@@ -9,33 +9,21 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from dkimgate import cli
 from dkimgate.cli.demo_world import demo_file
 from dkimgate.message.message import Connection
 from dkimgate.record import record
-
-CONFIG = """\
-trust: {hosts: [mx.forwarder.example], authserv_ids: [mx.forwarder.example]}
-keys: [{domain: hosted.example, selector: ed, file: key.pem}]
-journal: {file: decisions.jsonl}
-"""
+from tests.world.host import configured
+from tests.world.keys import ed25519_key, pem_of
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> str:
-    key = ed25519.Ed25519PrivateKey.generate()
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (tmp_path / "key.pem").touch(mode=0o600)
-    (tmp_path / "key.pem").write_bytes(pem)
-    (tmp_path / "policy.yaml").write_bytes(demo_file("policy.yaml"))
     for name in ("extortion.eml", "forged-pass.eml", "cron.eml", "friend.eml"):
         (tmp_path / name).write_bytes(demo_file(name))
-    file = tmp_path / "dkimgate.yaml"
-    file.write_text(CONFIG)
-    return str(file)
+    keys = "keys: [{domain: hosted.example, selector: ed, file: key.pem}]"
+    return str(configured(tmp_path, keys, demo_file("policy.yaml").decode(), pem_of(ed25519_key())))
 
 
 def test_a_forgery_in_words(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,10 +122,9 @@ def test_the_second_door_is_closed_by_holding_the_message(
 def test_the_second_door_is_closed_by_rewriting_the_sender(
     config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    secret = tmp_path / "srs.secret"
-    secret.touch(mode=0o600)
-    secret.write_text("a secret of some length\n")
-    Path(config).write_text(CONFIG + "unalign: {domain: bounce.forwarder.example, secret_file: srs.secret}\n")
+    Path(config).write_text(
+        Path(config).read_text() + "unalign: {domain: bounce.forwarder.example, secret_file: srs.secret}\n"
+    )
     assert (
         cli.main(["explain", "--config", config, "--sender", "ask@hosted.example", str(tmp_path / "extortion.eml")])
         == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import re
@@ -17,80 +16,20 @@ from dkimgate import cli
 from dkimgate.config.dkimgate_yaml import Journal
 from dkimgate.facts import (
     Arrival,
-    Assessment,
     Decision,
     Departure,
     Disposition,
     Facts,
-    HeaderChanges,
     Origin,
-    Risk,
     Sign,
     Spam,
 )
 from dkimgate.gate import budget
-from dkimgate.message.message import Connection, Envelope, Message
+from dkimgate.message.message import Message
 from dkimgate.record import record
+from tests.cli.decisions import NOON, line, own, phish
 from tests.terminal import on_terminal
-
-NOON = 1_795_262_400.0  # 2026-11-21T12:00:00Z
-
-
-class Key:
-    domain = "hosted.example"
-    selector = "default"
-    algorithm = "rsa-sha256"
-
-
-def phish(queue_id: str, minutes: float = 0) -> bytes:
-    facts = Facts(
-        sender="friend@hosted.example",
-        recipients=("victim@receiver.example",),
-        author="hosted.example",
-        origin=Origin.FORWARDED,
-        arrival=Arrival("fail", spam=Spam(True, 14.9, 3.0)),
-        message_id=f"<{queue_id}@hosted.example>",
-    )
-    decision = Decision("never-launder", risk=Risk(348.3, (("dmarc=fail", 100.0), ("spam", 248.3))))
-    return line(queue_id, facts, decision, Departure("fail", False, False), minutes)
-
-
-def own(queue_id: str, minutes: float = 0) -> bytes:
-    facts = Facts(
-        sender="a@other.example",
-        author="other.example",
-        hosted="other.example",
-        origin=Origin.LOCAL,
-        arrival=Arrival("none"),
-    )
-    return line(queue_id, facts, Decision("own-users", Sign.AUTHOR), Departure("pass", True, False), minutes, (Key(),))
-
-
-def line(
-    queue_id: str,
-    facts: Facts,
-    decision: Decision,
-    departure: Departure,
-    minutes: float,
-    keys: tuple[Key, ...] = (),
-    error: str | None = None,
-) -> bytes:
-    assessment = Assessment(facts, decision, departure)
-    message = Message(queue_id=queue_id)
-    made = record.make(
-        message, assessment, signatures=keys, time=NOON + 60 * minutes, ms=0.4, policy_hash="sha256:0", error=error
-    )
-    return record.to_line(made)
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Path:
-    file = tmp_path / "decisions.jsonl"
-    with gzip.open(tmp_path / "decisions.jsonl.2.gz", "wb") as old:
-        old.write(own("OLD1", -2000))
-    (tmp_path / "decisions.jsonl.1").write_bytes(phish("OLD2", -1000))
-    file.write_bytes(b"".join(own(f"OWN{n}", n) for n in range(12)) + phish("BAD1", 20) + own("OWN99", 21))
-    return file
+from tests.world.keys import MadeWith
 
 
 def tail(journal: Path, *options: str) -> int:
@@ -204,7 +143,7 @@ def test_what_was_only_observed_is_told_as_such(journal: Path, capsys: pytest.Ca
     """It went on its way, signed: the disposition alone would say the contrary."""
     facts = Facts(author="hosted.example", hosted="hosted.example", arrival=Arrival("fail"), origin=Origin.FORWARDED)
     watched = Decision("watched", disposition=Disposition.HOLD, text="arrived with {arrival.dmarc}", mode="observe")
-    journal.write_bytes(line("W", facts, watched, Departure("pass", True, False), 0, (Key(),)))
+    journal.write_bytes(line("W", facts, watched, Departure("pass", True, False), 0, (MadeWith(),)))
     assert tail(journal) == 0
     assert capsys.readouterr().out.rstrip().endswith("departs=pass  observed: sign: none, hold: arrived with fail")
     assert cli.main(["log", "show", "--file", str(journal), "W"]) == 0
@@ -222,59 +161,11 @@ def test_signed_spam_of_a_domain_without_a_dmarc_record_is_told_as_laundered(
 ) -> None:
     facts = Facts(author="hosted.example", hosted="hosted.example", arrival=Arrival("none", spam=Spam(True, 9.0, 5.0)))
     allowed = Decision("relay", Sign.AUTHOR, laundering="the relay checks all")
-    journal.write_bytes(line("S", facts, allowed, Departure("none", True, False), 0, (Key(),)))
+    journal.write_bytes(line("S", facts, allowed, Departure("none", True, False), 0, (MadeWith(),)))
     assert cli.main(["log", "show", "--file", str(journal), "S"]) == 0
     said = capsys.readouterr().out
     assert "it arrived badly and will look good: an aligned DKIM signature" in said
     assert "the policy allows this rule to launder: the relay checks all" in said
-
-
-def test_show_tells_what_became_of_the_header(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    changes = HeaderChanges(tag="[odd]", added_names=("X-A", "X-B"), removed_names=("X-C",), not_done=("add X-D: no",))
-    assessment = Assessment(Facts(), Decision("r"), Departure("fail", False, False), changes=changes)
-    journal.write_bytes(record.to_line(record.make(Message(queue_id="C"), assessment, time=NOON, ms=0, policy_hash="")))
-    assert cli.main(["log", "show", "--file", str(journal), "C"]) == 0
-    said = capsys.readouterr().out
-    assert "header: subject tagged [odd]; added X-A, X-B; removed X-C\n" in said
-    assert "header, not done: add X-D: no\n" in said
-
-
-def test_a_record_that_is_older_than_header_changes_is_shown(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    old = json.loads(own("O"))
-    for key in ("tag", "added", "removed", "not_done"):
-        del old["decision"][key]
-    journal.write_text(json.dumps(old) + "\n")
-    assert cli.main(["log", "show", "--file", str(journal), "O"]) == 0
-    assert "rule own-users\n" in capsys.readouterr().out
-
-
-def test_show_finds_by_queue_id_and_message_id_also_in_rotated_files(
-    journal: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name in ("BAD1", "<BAD1@hosted.example>", "BAD1@hosted.example"):
-        assert cli.main(["log", "show", "--file", str(journal), name]) == 0
-        said = capsys.readouterr().out
-        assert said.startswith("BAD1  <BAD1@hosted.example>\n")
-        assert "risk     348.3 = dmarc=fail 100 + spam 248.3\n" in said
-        assert "decision   no signature of ours\n           rule never-launder\n" in said
-    assert cli.main(["log", "show", "--json", "--file", str(journal), "OLD1", "BAD1"]) == 0
-    assert [json.loads(row)["queue_id"] for row in capsys.readouterr().out.splitlines()] == ["OLD1", "BAD1"]
-
-
-def test_show_names_what_is_not_there(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["log", "show", "--file", str(journal), "BAD1", "BAD"]) == 1
-    said = capsys.readouterr()
-    assert said.out.startswith("BAD1")
-    assert said.err == f"dkimgate: BAD: no such record in {journal} or its rotated files\n"
-
-
-def test_show_of_a_record_without_facts(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    message = Message(Connection("192.0.2.66"), Envelope("a@b.example"), (), "E1")
-    journal.write_bytes(
-        record.to_line(record.make(message, None, time=NOON, ms=0, policy_hash="", error="judging: broken"))
-    )
-    assert cli.main(["log", "show", "--file", str(journal), "E1"]) == 0
-    assert "error  judging: broken\n" in capsys.readouterr().out
 
 
 def test_the_journal_of_the_configuration_is_the_default(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:

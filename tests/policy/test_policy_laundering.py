@@ -11,17 +11,12 @@ from dkimgate.facts import Arrival, Assessment, Decision, Departure, Facts, Orig
 from dkimgate.message.message import Message
 from dkimgate.policy.laundering import Law, broken
 from dkimgate.record import record
+from tests.world.keys import MadeWith
 
 FORWARDED = Facts(author="hosted.example", hosted="hosted.example", origin=Origin.FORWARDED)
 OWN = replace(FORWARDED, origin=Origin.SUBMITTED)
 SPAM = Spam(True, 9.0, 5.0)
 BOTH = (Law.SIGNATURE, Law.DEPARTURE)
-
-
-class Key:
-    domain = "hosted.example"
-    selector = "s"
-    algorithm = "ed25519-sha256"
 
 
 @pytest.mark.parametrize(
@@ -54,5 +49,5 @@ def test_what_breaks_the_first_law_and_what_log_tells_of(
 
 def _record(facts: Facts, sign: Sign, departs: str) -> record.Record:
     assessment = Assessment(facts, Decision("rule", sign), Departure(departs, False, False))
-    keys = [Key()] if sign is Sign.AUTHOR else []
+    keys = [MadeWith()] if sign is Sign.AUTHOR else []
     return record.make(Message(), assessment, signatures=keys, time=0, ms=0, policy_hash="")

@@ -37,15 +37,9 @@ from dkimgate.policy.decide import decide
 from dkimgate.policy.language import loader
 from dkimgate.record import record
 from dkimgate.record.recordable import CLAIM_LIMIT, RECIPIENT_LIMIT, TEXT_LIMIT, recordable
+from tests.world.keys import MadeWith
 
 SHIPPED = loader.load(Path(__file__).parents[2] / "config" / "policy.yaml")
-
-
-@dataclasses.dataclass(frozen=True)
-class Key:
-    domain: str = "hosted.example"
-    selector: str = "default"
-    algorithm: str = "rsa-sha256"
 
 
 PHISH = Facts(
@@ -123,7 +117,7 @@ def test_names_and_order_are_those_of_the_design() -> None:
 
 
 def test_signatures_say_domain_and_selector() -> None:
-    result = made(PHISH, signatures=[Key()])
+    result = made(PHISH, signatures=[MadeWith()])
     told = json.loads(record.to_line(result))["decision"]["signatures"]
     assert told == [{"domain": "hosted.example", "selector": "default", "algorithm": "rsa-sha256"}]
 

@@ -49,7 +49,8 @@ from dkimgate.record.journal_reader import Reader
 from dkimgate.srs import NotRestored, Refusal
 from tests.cli import test_cli_check_networks as networks
 from tests.cli import test_cli_check_sending as sending
-from tests.cli.test_cli_check import GOOD, POSTFIX
+from tests.cli.checking import GOOD
+from tests.cli.test_cli_check_policy import POSTFIX
 from tests.gate import test_gate_key_files as key_files
 from tests.texts.bad_files import REST, RULES, Said
 

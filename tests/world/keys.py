@@ -72,6 +72,15 @@ def relaxed(line: bytes) -> bytes:
     return name.strip().lower() + b":" + words.strip(b" ")
 
 
+@dataclass(frozen=True, slots=True)
+class MadeWith:
+    """Whose key a signature was made with, for records of what was never signed."""
+
+    domain: str = DOMAIN
+    selector: str = "default"
+    algorithm: str = "rsa-sha256"
+
+
 @dataclass(frozen=True)
 class Signer:
     """Makes relaxed/relaxed signatures by the book, but with any tag replaced, added, or (None) left out."""
