@@ -15,6 +15,7 @@ from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
 import dkimgate
+from dkimgate.message.late_pattern import LatePattern
 from tests.laws.linear import Text
 
 # --- every pattern ---------------------------------------------------------------------------------------------------------------
@@ -89,6 +90,8 @@ def patterns() -> tuple[Named, ...]:
 def _held(value: object, depth: int) -> Iterator[tuple[str, re.Pattern[Any]]]:
     if isinstance(value, re.Pattern):
         yield "", value
+    elif isinstance(value, LatePattern):
+        yield "", value.compiled
     elif depth < 3 and isinstance(value, dict):
         for key, item in value.items():
             yield from ((f"[{key!r}]{inner}", found) for inner, found in _held(item, depth + 1))

@@ -30,6 +30,7 @@ NO_STRANGERS: dict[str, str] = {}
 """Patterns that never meet a stranger's text, and why."""
 
 MADE_WHILE_RUNNING = {
+    "message.late_pattern:re.compile(self._text)": "the modules that hold such a pattern are walked through",
     "config.values:re.compile(value, re.IGNORECASE)": "the operator's, which is timed when it is loaded",
     "config.slow_pattern:re.compile(pattern, re.IGNORECASE)": "that is where it is timed",
     "evidence.spam:re.compile(field.pattern, re.IGNORECASE)": "the same",

@@ -3,23 +3,28 @@ chose for the terminal to obey."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
-
-from rich.cells import cell_len
-from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from dkimgate.config.problem import Problem
 from dkimgate.log import Level, to_journal, visible
+
+if TYPE_CHECKING:  # rich is imported where it prints: a daemon, a pipe and --help don't wait for it
+    from rich.console import Console
+    from rich.text import Text
 
 Cell = str | tuple[str, str]
 """A text, or a text and its style in rich's words ("bold red")."""
 
 GOOD, BAD, DOUBT, DIM, TITLE = "green", "bold red", "yellow", "dim", "bold"
+
+
+_LIKE_A_TERMINAL = ("FORCE_COLOR", "TTY_COMPATIBLE")
+"""Variables by which rich takes a pipe for a terminal."""
 
 
 class CommandError(Exception):
@@ -43,11 +48,19 @@ class Screen:
     """Where a command prints its result."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(highlight=False, markup=False, emoji=False)
+        self._given = console
 
-    @property
+    @cached_property
+    def _console(self) -> Console:
+        from rich.console import Console
+
+        return self._given or Console(highlight=False, markup=False, emoji=False)
+
+    @cached_property
     def terminal(self) -> bool:
         """A person looks at it now."""
+        if self._given is None and not sys.stdout.isatty() and os.environ.keys().isdisjoint(_LIKE_A_TERMINAL):
+            return False
         return self._console.is_terminal
 
     @property
@@ -57,13 +70,15 @@ class Screen:
 
     def line(self, *cells: Cell) -> None:
         """Some texts on one line, as they are; on a terminal wrapped at its width."""
+        if not self.terminal:
+            self._write("".join(map(_shown, cells)))
+            return
+        from rich.text import Text
+
         text = Text()
         for cell in cells:
             text.append_text(_styled(cell))
-        if self.terminal:
-            self._console.print(text)
-        else:
-            self._write(text.plain)
+        self._console.print(text)
 
     def title(self, text: str) -> None:
         """A heading, behind an empty line."""
@@ -72,11 +87,14 @@ class Screen:
 
     def table(self, rows: Iterable[Sequence[Cell]], *, header: Sequence[str] = (), indent: int = 2) -> None:
         """Columns, each as wide as its widest cell; where a terminal is too narrow, cells wrap."""
-        cells = [[_styled(cell) for cell in row] for row in rows]
         if not self.terminal:
-            head = [[Text(text) for text in header]] if header else []
-            self._plain([*head, *cells], indent)
+            self._plain([*([header] if header else []), *rows], indent)
             return
+        from rich.padding import Padding
+        from rich.table import Table
+        from rich.text import Text
+
+        cells = [[_styled(cell) for cell in row] for row in rows]
         table = Table(box=None, show_header=bool(header), pad_edge=False, padding=(0, 2, 0, 0), header_style=DIM)
         everything = [*([[Text(name) for name in header]] if header else []), *cells]
         for column, width in enumerate(_widths(everything, self._console.width - indent)):
@@ -85,24 +103,27 @@ class Screen:
             table.add_row(*row)
         self._console.print(Padding(table, (0, 0, 0, indent)))
 
-    def _plain(self, rows: list[list[Text]], indent: int) -> None:
-        widths = [0] * max(map(len, rows), default=0)
-        for row in rows:
-            for column, cell in enumerate(row):
-                widths[column] = max(widths[column], cell_len(cell.plain))
-        for row in rows:
-            padded = [
-                cell.plain + " " * (width - cell_len(cell.plain)) for cell, width in zip(row, widths, strict=False)
-            ]
+    def _plain(self, rows: Sequence[Sequence[Cell]], indent: int) -> None:
+        from rich.cells import cell_len
+
+        texts = [[_shown(cell) for cell in row] for row in rows]
+        widths = [0] * max(map(len, texts), default=0)
+        for row in texts:
+            for column, text in enumerate(row):
+                widths[column] = max(widths[column], cell_len(text))
+        for row in texts:
+            padded = [text + " " * (width - cell_len(text)) for text, width in zip(row, widths, strict=False)]
             self._write((" " * indent + "  ".join(padded)).rstrip())
 
     def _write(self, text: str) -> None:
-        self._console.file.write(text + "\n")
+        (sys.stdout if self._given is None else self._given.file).write(text + "\n")
 
 
 def _widths(rows: list[list[Text]], available: int) -> list[int]:
     """How wide the columns are to be. Where they don't fit, the widest one that can still wrap between words gives way;
     only where none can, words are broken."""
+    from rich.cells import cell_len
+
     count = max(map(len, rows), default=0)
     columns = [[row[column].plain for row in rows if column < len(row)] for column in range(count)]
     widths = [max(map(cell_len, texts)) for texts in columns]
@@ -114,5 +135,11 @@ def _widths(rows: list[list[Text]], available: int) -> list[int]:
     return widths
 
 
+def _shown(cell: Cell) -> str:
+    return visible(cell if isinstance(cell, str) else cell[0])
+
+
 def _styled(cell: Cell) -> Text:
-    return Text(visible(cell)) if isinstance(cell, str) else Text(visible(cell[0]), style=cell[1])
+    from rich.text import Text
+
+    return Text(_shown(cell), style="" if isinstance(cell, str) else cell[1])

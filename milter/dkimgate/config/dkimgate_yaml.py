@@ -42,7 +42,7 @@ class Section(BaseModel):
     """What all parts have in common: they are frozen, and a key that is not known is an error. Text below a key
     describes it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Listener(Section):

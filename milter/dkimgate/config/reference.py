@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import functools
+import inspect
+import itertools
 import typing
 from collections.abc import Iterator
 
 from pydantic.fields import FieldInfo
 
-from dkimgate.config import marks
+from dkimgate.config import dkimgate_yaml, marks
 from dkimgate.config.dkimgate_yaml import Config, Listener, Section
 
 HEAD = "| key | meaning | without it | example |\n| --- | --- | --- | --- |\n"
@@ -31,12 +35,16 @@ def sections() -> Iterator[tuple[str, str, type[Section]]]:
 
 
 def _table(prefix: str, part: type[Section]) -> str:
-    return HEAD + "".join(_row(prefix + name, name, field) for name, field in part.model_fields.items())
+    described = _descriptions()
+    return HEAD + "".join(
+        _row(prefix + name, name, field, described.get((part.__name__, name)))
+        for name, field in part.model_fields.items()
+    )
 
 
-def _row(key: str, name: str, field: FieldInfo) -> str:
+def _row(key: str, name: str, field: FieldInfo, described: str | None) -> str:
     part = _part(field)
-    if field.description is None and part is not None:
+    if part is not None and described is None:
         cells = (
             f"`{key}`",
             f"{_first_sentence(_line(part.__doc__))} See [`{name}`](#{name})",
@@ -45,8 +53,21 @@ def _row(key: str, name: str, field: FieldInfo) -> str:
         )
     else:
         (example,) = field.examples or ("",)
-        cells = (f"`{key}`", _line(field.description), _default(field), f"`{name}: {example}`")
+        cells = (f"`{key}`", _line(described), _default(field), f"`{name}: {example}`")
     return "| " + " | ".join(cells) + " |\n"
+
+
+@functools.cache
+def _descriptions() -> dict[tuple[str, str], str]:
+    """The texts below the keys of the model, by section and key. Pydantic would look for them at every start."""
+    found = {}
+    parsed = ast.parse(inspect.getsource(dkimgate_yaml)).body
+    for section in (each for each in parsed if isinstance(each, ast.ClassDef)):
+        for key, below in itertools.pairwise(section.body):
+            match key, below:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                    found[section.name, name] = text
+    return found
 
 
 def _default(field: FieldInfo) -> str:

@@ -16,6 +16,7 @@ import re
 from collections import Counter
 
 from dkimgate.authres.authentication_results import MAX_LENGTH, Reading
+from dkimgate.message.late_pattern import LatePattern
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*+"
@@ -120,8 +121,9 @@ _ALONE = {
         rf"(?: \(client-ip=(?:{_IP}); helo={_HELO}; envelope-from=(?:{_ADDRESS}|{_LOCAL}|<>); receiver={_RECEIVER}\))?"
     ),
 }
-_FIELDS = {verifier: re.compile(rf"{_HEAD} ?; ?{result}(?: ?;)?+") for verifier, result in _ALONE.items()} | {
-    verifier: re.compile(rf"{_HEAD}(?: ?; ?(?:{'|'.join(results)}))++(?: ?;)?+") for verifier, results in _FORMS.items()
+_FIELDS = {verifier: LatePattern(rf"{_HEAD} ?; ?{result}(?: ?;)?+") for verifier, result in _ALONE.items()} | {
+    verifier: LatePattern(rf"{_HEAD}(?: ?; ?(?:{'|'.join(results)}))++(?: ?;)?+")
+    for verifier, results in _FORMS.items()
 }
 # what else stands in sealed results, where the verifier is another host's
 _SEALED = (
@@ -134,8 +136,8 @@ _SEALED = (
     r"x-spam=yes policy\.score=[0-9.]+ policy\.required=[0-9.]+",  # ours
 )
 _EVERY = "|".join((*_ALONE.values(), *(result for results in _FORMS.values() for result in results), *_SEALED))
-_ONE_OF_THEM = re.compile(rf" ?; ?(?>(?:{_EVERY})(?= ?(?:;|\Z)))")
-_SEAL_HEAD = re.compile(_HEAD)
+_ONE_OF_THEM = LatePattern(rf" ?; ?(?>(?:{_EVERY})(?= ?(?:;|\Z)))")
+_SEAL_HEAD = LatePattern(_HEAD)
 _SPACE = re.compile(r"[ \t\n]+")
 
 
@@ -176,9 +178,9 @@ def _says_too_much(reading: Reading) -> bool:
     return any(len({name for name, _ in result.properties}) < len(result.properties) for result in reading.results)
 
 
-_PLAIN_SENDER = re.compile(rf"(?:{_LOCAL}(?:@{_DOMAIN})?)?")
-_PLAIN_HELO = re.compile(_HELO)
-_RECEIVED_SPF = re.compile(
+_PLAIN_SENDER = LatePattern(rf"(?:{_LOCAL}(?:@{_DOMAIN})?)?")
+_PLAIN_HELO = LatePattern(_HELO)
+_RECEIVED_SPF = LatePattern(
     rf"\w+ (?:(?:\({_WORDS}\)|{_DESIGNATES}) )?(?:(?:identity=(?:mailfrom|helo)|client-ip=(?:{_IP})|helo={_HELO}"
     rf"|envelope-from=(?:<(?:{_ADDRESS})?>|\"{_ADDRESS}\"|{_ADDRESS}|{_LOCAL})"
     rf"|receiver={_RECEIVER}|mechanism=[a-z0-9:./-]+)(?:; ?)?)*+"
