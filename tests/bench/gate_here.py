@@ -14,9 +14,9 @@ from tests.bench.peers import Key
 from tests.bench.world import World
 
 
-def gate_here(world: World, **settings: object) -> Gate:
-    """With the shipped policy, as the daemon has it. `settings`: keys of dkimgate.yaml."""
-    peer = peers.dkimgate(world.new_folder("here"), [Key(world.key)], world.port, more=settings)
+def gate_here(world: World, policy: str = "", **settings: object) -> Gate:
+    """With the shipped policy or another text, as the daemon has it. `settings`: keys of dkimgate.yaml."""
+    peer = peers.dkimgate(world.new_folder("here"), [Key(world.key)], world.port, policy=policy, more=settings)
     return Gate.load(peer.folder / "dkimgate.yaml")
 
 

@@ -10,9 +10,11 @@ from dkimgate.authres import authentication_results
 from dkimgate.authres.authentication_results import LONGEST_READ, MAX_LENGTH
 from dkimgate.dkim import tag_list
 from dkimgate.evidence import result_words
+from dkimgate.evidence.claims import MOST_FIELDS
 from dkimgate.evidence.gather import facts_of, see
 from dkimgate.evidence.header_signs import MOST_SIGNATURES
 from dkimgate.evidence.misled_verifiers import offers_a_pass
+from dkimgate.evidence.spam import MOST_VERDICTS
 from dkimgate.facts import Facts
 from dkimgate.message import limits
 from dkimgate.message.limits import Collected
@@ -62,6 +64,24 @@ def test_law_a_field_that_is_not_read_is_as_bad_as_any(text: str, extra: int) ->
     """Of the methods that facts are made of."""
     unread = {each.method for each in authentication_results.hurting("x" * (LONGEST_READ + 1 + extra) + text)}
     assert {each.method for each in authentication_results.hurting(text)} & {*result_words.HURTS} <= unread
+
+
+@pytest.mark.parametrize("field", [*RESULTS, b"Received-SPF: pass (%s)"])
+def test_law_what_hurts_is_not_hidden_by_many_fields(field: bytes) -> None:
+    """Nor by many results in one field."""
+    bad = RESULTS[0] % b"dmarc=fail; spf=fail; dkim=fail; arc=fail"
+    plain = _badness(_facts(bad))
+    behind = _facts(*[field % b"x"] * MOST_FIELDS, bad)
+    assert all(many >= one for many, one in zip(_badness(behind), plain, strict=True))
+    several = RESULTS[0] % (b"dkim=fail; " * 300 + b"dmarc=fail; spf=fail; arc=fail")
+    assert all(many >= one for many, one in zip(_badness(_facts(several)), plain, strict=True))
+
+
+def test_law_spam_is_not_hidden_by_many_verdicts() -> None:
+    ham = [b"X-Spam-Status: No, score=0 required=5"] * MOST_VERDICTS
+    assert not _facts(*ham).arrival.spam.flag
+    assert _facts(*ham, b"X-Spam-Flag: YES").arrival.spam.flag
+    assert _facts(*ham, b"X-Spam-Flag: NO").arrival.spam.flag
 
 
 SIGNATURE = "v=1; a=rsa-sha256; d=hosted.example; s=s; h=from; bh=AAAA; x=1; l=0"

@@ -6,6 +6,7 @@ field: where the grammar fails, every `method=result` that says something bad is
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 
@@ -65,21 +66,30 @@ _HURTS = re.compile(
     r"(d(?<![\w.-].)(?:marc|kim)|s(?<![\w.-].)pf|a(?<![\w.-].)rc|c(?<![\w.-].)ompauth)(?:-result)?\s*(?:/\s*\d+\s*)?=\s*\"?"
     r"(fail|hardfail|softfail|perm[_-]?fail|temp[_-]?fail|permerror|temperror|error|invalid|timeout|reject|quarantine)(?![\w-])"
 )
-_WORST = tuple(Result(method, "fail") for method in methods.RESULTS)
+UNREAD = tuple(Result(method, "fail") for method in methods.RESULTS)
+"""What counts in place of results that are not read: each method failed, for all that anybody knows."""
+
+_MOST_BAD = 200  # bad results of one field; an honest one has ten
 
 
 def hurting(text: str) -> tuple[Result, ...]:
     """Every bad result that stands anywhere in the text, quotes and comments and broken grammar notwithstanding.
 
-    A text of more than LONGEST_READ characters is not read: each method failed, for all that anybody knows.
+    A text of more than LONGEST_READ characters, or of more bad results than honest fields have, is not read.
     """
     if len(text) > LONGEST_READ:
-        return _WORST
+        return UNREAD
     text = text.replace("\0", "").lower()
-    found = _HURTS.findall(text)
-    if "(" in text:
-        found += _HURTS.findall(without_inner_comments(text))  # `dmarc (so it seems) = fail`
+    found = _bad(text)
+    if "(" in text and len(found) <= _MOST_BAD:
+        found += _bad(without_inner_comments(text))  # `dmarc (so it seems) = fail`
+    if len(found) > _MOST_BAD:
+        return UNREAD
     return tuple(dict.fromkeys(Result(method, result) for method, result in found))
+
+
+def _bad(text: str) -> list[tuple[str, str]]:
+    return [(match[1], match[2]) for match in itertools.islice(_HURTS.finditer(text), _MOST_BAD + 1)]
 
 
 def _first_word(text: str) -> str | None:

@@ -25,11 +25,15 @@ from dkimgate.dns.resolver import Lookup, Status
 MOST_BITS = 8192
 """A stranger publishes the key: each doubling makes its use four times as dear."""
 
-MOST_EXPONENT_BITS = 64
-"""65537 has 17. An exponent as long as the modulus makes a verification a hundred times as slow."""
+MOST_EXPONENT_BITS = 32
+"""65537 has 17. Each doubling takes twice the time, and a message may bear a hundred signatures (ARC)."""
 
 LONGEST_RECORD = 8192
 """Octets of a key record that are read; one of an 8192-bit key takes 1,450."""
+
+
+MOST_TEXTS = 100
+"""TXT records at the name of a key that are looked through; a wildcard may bring some that are no keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,8 @@ def published_key(domain: str, selector: str, algorithm: str, lookup: Lookup) ->
     answer = lookup.txt(name)
     if answer.status is Status.FAILED:
         return NoKey("temperror", answer.why)
+    if len(answer.values) > MOST_TEXTS:
+        return NoKey("permerror", f"{name} has more than {MOST_TEXTS} TXT records")
     records = [found for text in answer.values if (found := _record(text)) is not None]
     if not records:
         return NoKey("permerror", f"{name} has no key record")

@@ -25,6 +25,10 @@ MAX_FIELDS = 100
 """Of Authentication-Results fields behind these, and behind MAX_CLAIMS, only what hurts is read: it takes a tenth of
 the time."""
 
+MOST_FIELDS = 500
+"""Of fields of results behind these nothing is read: each method failed, for all that anybody knows. Fifty hosts on the
+way, each with three fields of its own and some copies, come to less."""
+
 
 def claims_of(message: Message, route: Route, trust: Trust, verdicts: Iterable[spam.SpamVerdict]) -> tuple[Claim, ...]:
     """Every claim of the header, from the top down, each with its standing. `verdicts`: what it says of spam."""
@@ -32,11 +36,15 @@ def claims_of(message: Message, route: Route, trust: Trust, verdicts: Iterable[s
     stated = {verdict.position: verdict.spam for verdict in verdicts}
     claims: list[Claim] = []
     in_zone: dict[int, Reading] = {}
-    fields = 0
+    fields, unread = 0, False
     for position in _stating(message, stated):
         field = message.header[position]
-        if sources.RESULTS.holds(field.key):
-            fields += 1
+        fields += sources.tells_results(field.key)
+        if fields > MOST_FIELDS:
+            if not unread:
+                unread = True
+                claims += _as_claims(_UNREAD, field, position, Standing.UPSTREAM, _WHY_UNREAD)
+        elif sources.RESULTS.holds(field.key):
             whole = fields <= MAX_FIELDS and len(claims) < MAX_CLAIMS
             reading = (
                 authentication_results.read(field.text) if whole else authentication_results.read_what_hurts(field.text)
@@ -57,6 +65,10 @@ def claims_of(message: Message, route: Route, trust: Trust, verdicts: Iterable[s
     if len(claims) > MAX_CLAIMS:
         claims = sorted(sorted(claims, key=_harmless)[:MAX_CLAIMS], key=lambda claim: claim.position)
     return tuple(claims)
+
+
+_UNREAD = Reading(None, authentication_results.UNREAD, strict=False)
+_WHY_UNREAD = f"the header has more than {MOST_FIELDS} fields of results, and nobody reads the rest"
 
 
 def _stating(message: Message, stated: Mapping[int, Spam]) -> list[int]:

@@ -30,6 +30,9 @@ from dkimgate.message.message import HeaderField, Message
 MOST_SIGNATURES = 100
 """Signature fields that are looked at; no honest message bears more."""
 
+MOST_RESULTS = 500
+"""Fields of results by others that are looked at, in the same way."""
+
 _LONGEST_READ = 16_384  # characters of a field that are taken apart
 _MOST_MARKS = 1000  # parentheses, quotation marks and backslashes of such a field; an honest one has fifty
 _SHOWN = 60  # characters of odd words that are told
@@ -136,15 +139,18 @@ def offers_a_pass(message: Message, zone: frozenset[int], ours_above: int, trust
     `zone`: positions where no field in our name can be the sender's. A Received-SPF bears no name of its writer, so
     nobody strips it, and only one above the border (a position below `ours_above`) is ours.
     """
-    for position in _positions(message, sources.RECEIVED_SPF):
+    copies = [at for at in _positions(message, sources.RECEIVED_SPF) if at >= ours_above]
+    others = [at for at in _positions(message, sources.RESULTS) if at not in zone]
+    if len(copies) + len(others) > MOST_RESULTS:
+        return True
+    for position in copies:
         text = message.header[position].text
-        if position >= ours_above and (_is_confused(text) or any("pass" in reading for reading in _readings(text))):
+        if _is_confused(text) or any("pass" in reading for reading in _readings(text)):
             return True
-    for position in _positions(message, sources.RESULTS):
-        if position not in zone:
-            text = message.header[position].text
-            if _is_confused(text) or any(_offers(reading, trust) for reading in _readings(text)):
-                return True
+    for position in others:
+        text = message.header[position].text
+        if _is_confused(text) or any(_offers(reading, trust) for reading in _readings(text)):
+            return True
     return False
 
 

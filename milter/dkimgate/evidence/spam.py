@@ -12,12 +12,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dkimgate.config.dkimgate_yaml import SpamField
-from dkimgate.evidence.spam_fields import NUMBER, Scale, of_a_filter, scale_of
+from dkimgate.evidence.spam_fields import DEFAULT_REQUIRED, NUMBER, Scale, of_a_filter, scale_of
 from dkimgate.facts import Spam
 from dkimgate.message.message import HeaderField
 
 MAX_LENGTH = 8192
 """Characters of a field that are read: every filter states its verdict ahead of its reasons."""
+
+MOST_VERDICTS = 500
+"""Fields whose verdict is read; that with more of them is spam. A filter writes ten."""
 
 CONFIGURED_MAX_LENGTH = 1000
 """Characters that a pattern of the configuration sees: a careless pattern takes time that grows with the text, and
@@ -69,8 +72,12 @@ def verdicts_of(
             continue  # no verdict; or cPanel's, ten times the score that stands in the field ahead of it
         else:
             read = _read(scale, field.text[:MAX_LENGTH])
-        if read is not None:
-            found[position] = read
+        if read is None:
+            continue
+        if len(found) >= MOST_VERDICTS:
+            found[position] = _Read(_normalize(True, 0.0, DEFAULT_REQUIRED))
+            break
+        found[position] = read
     for run in _runs(header, ours_above):
         _share_limit(found, run)
     return tuple(SpamVerdict(position, read.spam, read.unread) for position, read in found.items())
