@@ -72,6 +72,18 @@ def test_worker_that_dies_again_and_again_is_started_ever_later(start: Start) ->
     assert daemon.send().accepted
 
 
+def test_worker_that_is_killed_every_second_is_replaced_at_once_each_time(start: Start) -> None:
+    """It had served: the others would wait ever longer for what one message, or somebody, does to it."""
+    daemon = start(workers=1)
+    for _ in range(3):
+        (worker,) = daemon.workers()
+        assert daemon.send().accepted
+        time.sleep(1.05)
+        os.kill(worker, signal.SIGKILL)
+        assert eventually(lambda worker=worker: daemon.workers() not in ([], [worker]))  # type: ignore[misc]
+    assert daemon.log.count("ended by signal 9; the next starts in 0.1 s") == 3
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_worker_ends_at_its_supervisors_word_alone(start: Start, number: signal.Signals) -> None:
     """A service manager may signal the whole group. libmilter by itself would never answer the open session again."""

@@ -33,7 +33,8 @@ Work = Callable[[Judge, Listening, int, int | None], NoReturn]
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
-_LIVED_WELL = 10.0
+_LIVED_WELL = 1.0
+"""Seconds. A worker that ends later is replaced at once: then one message may have ended it, and the others wait."""
 _READY_SECONDS = 20.0
 _LATE_SECONDS = 5.0
 _LOOK_SECONDS = 5.0
