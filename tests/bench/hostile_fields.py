@@ -33,7 +33,7 @@ FIELDS = {
     "Content-Type": " multipart/mixed; boundary=a",
     "Content-Transfer-Encoding": " 8bit",
     "X-Unknown": " word",
-    "\xff From": " ask@other.example",
+    "\xffFrom": " ask@other.example",
 }
 """Name and usual value."""
 

@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dkimgate.daemon.conversation import Conversation
+from dkimgate.daemon.session import Context, Session
 from dkimgate.facts import Disposition, Outcome
+from dkimgate.message import limits
 from dkimgate.wire import protocol as p
 from dkimgate.wire.packets import Packets, ProtocolError, number, packet
 from tests.daemon.test_daemon_session import Gate
@@ -110,6 +112,35 @@ def test_an_mta_of_version_2_hears_an_answer_to_every_step() -> None:
     data = packet(p.SMFIC_DATA)
     stream = CLIENT + MESSAGE.replace(packet(p.SMFIC_HEADER, b"From"), data + packet(p.SMFIC_HEADER, b"From"))
     assert [what for what, _ in answers(conversation.receive(stream))] == [b"c"] * 8 + [b"a"]
+
+
+def test_behind_the_bounds_fields_are_skipped_until_the_next_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message has any number of them, and each would cost a microsecond."""
+    monkeypatch.setattr(limits, "MOST_FIELDS", 3)
+    called: list[bytes] = []
+    real = Session.header
+
+    def header(session: Session, context: Context, name: bytes, value: bytes) -> int:
+        called.append(value)
+        return real(session, context, name, value)
+
+    monkeypatch.setattr(Session, "header", header)
+    fields = b"".join(packet(p.SMFIC_HEADER, b"X-%d\0 %d\0" % (at, at)) for at in range(50))
+    long = MESSAGE.replace(packet(p.SMFIC_EOH), fields + packet(p.SMFIC_EOH))
+    gate = Gate()
+    assert [what for what, _ in talk(gate, CLIENT + long + MESSAGE)] == [b"c", b"c", *[b"c", b"a"] * 2]
+    assert [(len(message.header), message.problem is None) for message in gate.messages] == [(3, False), (2, True)]
+    assert len(called) == 2 + 2 + 2  # the last one of the first message found that it was too much
+
+
+def test_an_mta_that_waits_for_an_answer_to_each_field_hears_it_behind_the_bounds_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "MOST_FIELDS", 1)
+    conversation = Conversation(Gate(), "gate")
+    conversation.receive(packet(p.SMFIC_OPTNEG, b"".join(map(number, (2, 0x3F, 0x7F)))))
+    stream = CLIENT + MESSAGE.replace(packet(p.SMFIC_EOH), packet(p.SMFIC_HEADER, b"X\0 1\0") * 3 + packet(p.SMFIC_EOH))
+    assert [what for what, _ in answers(conversation.receive(stream))] == [b"c"] * 11 + [b"a"]
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ class Conversation:
         self._out: list[bytes] = []
         self._negotiated = False
         self._place = _NO_MESSAGE
+        self._skips_fields = False
         self._macros: dict[bytes, dict[bytes, bytes]] = {}
         self._wanted_macros: list[bytes] = []
         self._reply: str | None = None
@@ -59,6 +60,8 @@ class Conversation:
         """Take what has arrived; what is to be sent back. Raises ProtocolError: then the connection is to be closed,
         and `lost` called."""
         for command, data in self._packets.cut(octets):
+            if self._skips_fields and command == p.SMFIC_HEADER:
+                continue
             self._take(command, data)
             if self.over:
                 break
@@ -85,6 +88,7 @@ class Conversation:
             if command != p.SMFIC_MAIL and not _NO_MESSAGE < self._place <= place:
                 raise ProtocolError(f"the packet {_shown(command)} out of its order in a message")
             self._place = place
+            self._skips_fields = False
         take(self, data)
 
     def _option_negotiation(self, data: bytes) -> None:
@@ -131,7 +135,10 @@ class Conversation:
 
     def _header(self, data: bytes) -> None:
         name, value = strings(data, 2, 2)
-        self._step("header", self._session.header, name, value)
+        code = self._call("header", self._session.header, name, value)
+        self._answer(code)
+        # a million tiny ones would be a second's work, and the MTA waits for no answer
+        self._skips_fields = code == p.SMFIS_NOREPLY and self._session.header_is_full
 
     def _end_of_header(self, _data: bytes) -> None:
         self._step("eoh", self._session.eoh)

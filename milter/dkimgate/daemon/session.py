@@ -161,6 +161,11 @@ class Session:
             self._header.add(HeaderField(name, space + value))
         return self._go_on("header")
 
+    @property
+    def header_is_full(self) -> bool:
+        """Nothing is kept of the fields that follow."""
+        return self._header.problem is not None
+
     def eoh(self, context: Context) -> int:
         """The header is complete: the gate judges."""
         self._begin(context)
