@@ -227,7 +227,7 @@ def test_addresses_of_clients(client: bytes, ip: str | None) -> None:
     [
         (packet(b"Z"), "unknown kind 'Z'"),
         (packet(b"\xff"), r"unknown kind '\\xff'"),
-        (GREETING, "before or after its time"),
+        (GREETING, "'O' out of its order"),
         (packet(p.SMFIC_RCPT, b"<a>\0"), "out of its order"),
         (packet(p.SMFIC_BODYEOB), "out of its order"),
         (MESSAGE + packet(p.SMFIC_BODY, b"x"), "out of its order"),
@@ -250,7 +250,7 @@ def test_what_is_not_the_protocol_ends_the_connection_and_says_why(octets: bytes
 @pytest.mark.parametrize(
     ("octets", "why"),
     [
-        (CLIENT, "the negotiation comes first"),
+        (CLIENT, "'D' out of its order"),
         (packet(p.SMFIC_OPTNEG, b"\0\0\0\6"), "in the middle of a number"),
         (packet(p.SMFIC_OPTNEG, b"".join(map(number, (1, 0xF, 0x3F)))), "version 1 of the milter protocol"),
     ],

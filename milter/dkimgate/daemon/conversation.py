@@ -24,15 +24,6 @@ _VERDICTS = {
 # The replies that may come with an SMTP reply of ours, and the digit that it begins with
 _REFUSALS = {p.SMFIS_REJECT: "5", p.SMFIS_TEMPFAIL: "4"}
 
-# The order of a message's steps. Each may be left out, and nothing goes back but to the next MAIL.
-_ORDER = {
-    step: place
-    for place, step in enumerate(
-        (p.SMFIC_MAIL, p.SMFIC_RCPT, p.SMFIC_DATA, p.SMFIC_HEADER, p.SMFIC_EOH, p.SMFIC_BODY, p.SMFIC_BODYEOB), 1
-    )
-}
-_NO_MESSAGE = 0
-
 _MDS = p.SMFIP_MDS_1M | p.SMFIP_MDS_256K
 
 
@@ -49,8 +40,7 @@ class Conversation:
         self._session = Session(judge, role)
         self._packets = Packets()
         self._out: list[bytes] = []
-        self._negotiated = False
-        self._place = _NO_MESSAGE
+        self._state = _NEW
         self._skips_fields = False
         self._macros: dict[bytes, dict[bytes, bytes]] = {}
         self._wanted_macros: list[bytes] = []
@@ -62,7 +52,14 @@ class Conversation:
         for command, data in self._packets.cut(octets):
             if self._skips_fields and command == p.SMFIC_HEADER:
                 continue
-            self._take(command, data)
+            if command not in _COMMANDS:
+                raise ProtocolError(f"a packet of the unknown kind {_shown(command)}")
+            take, least, most, then = _COMMANDS[command]
+            if not least <= self._state <= most:
+                raise ProtocolError(f"the packet {_shown(command)} out of its order")
+            if then is not None:
+                self._state, self._skips_fields = then, False
+            take(self, data)
             if self.over:
                 break
         answer = b"".join(self._out)
@@ -77,20 +74,6 @@ class Conversation:
 
     # -- what the MTA says --
 
-    def _take(self, command: bytes, data: bytes) -> None:
-        take = _COMMANDS.get(command)
-        if take is None:
-            raise ProtocolError(f"a packet of the unknown kind {_shown(command)}")
-        if self._negotiated is (command == p.SMFIC_OPTNEG):
-            raise ProtocolError(f"the packet {_shown(command)} before or after its time: the negotiation comes first")
-        place = _ORDER.get(command)
-        if place is not None:
-            if command != p.SMFIC_MAIL and not _NO_MESSAGE < self._place <= place:
-                raise ProtocolError(f"the packet {_shown(command)} out of its order in a message")
-            self._place = place
-            self._skips_fields = False
-        take(self, data)
-
     def _option_negotiation(self, data: bytes) -> None:
         """Version, actions, steps; newer MTAs may append more, which is theirs."""
         version, actions, steps = (number_at(data, place) for place in (0, 4, 8))
@@ -103,7 +86,6 @@ class Conversation:
         larger = p.SMFIP_MDS_1M if steps & p.SMFIP_MDS_1M else steps & _MDS
         agreed = (min(version, p.VERSION), options[0], options[1] | larger)
         self._out.append(packet(p.SMFIC_OPTNEG, b"".join((*map(number, agreed), *self._wanted_macros))))
-        self._negotiated = True
 
     def _macro(self, data: bytes) -> None:
         """The macros of the step that follows."""
@@ -125,9 +107,8 @@ class Conversation:
         self._step("hello", self._session.hello, _text_or_none(strings(data, 1, 1)[0]))
 
     def _mail(self, data: bytes) -> None:
-        # those of MAIL are there already
-        for stage in (p.SMFIC_RCPT, p.SMFIC_DATA, p.SMFIC_EOH, p.SMFIC_BODYEOB):
-            self._macros.pop(stage, None)
+        # Those of a message that was not ended; its own of MAIL are there already.
+        self._forget_macros(_OF_A_MESSAGE[1:])
         self._step("envfrom", self._session.envfrom, strings(data, 1, 1)[0])
 
     def _rcpt(self, data: bytes) -> None:
@@ -136,9 +117,10 @@ class Conversation:
     def _header(self, data: bytes) -> None:
         name, value = strings(data, 2, 2)
         code = self._call("header", self._session.header, name, value)
-        self._answer(code)
-        # a million tiny ones would be a second's work, and the MTA waits for no answer
-        self._skips_fields = code == p.SMFIS_NOREPLY and self._session.header_is_full
+        if code != p.SMFIS_NOREPLY:
+            self._answer(code)
+        else:  # a million tiny ones would be a second's work, and the MTA waits for no answer
+            self._skips_fields = self._session.header_is_full
 
     def _end_of_header(self, _data: bytes) -> None:
         self._step("eoh", self._session.eoh)
@@ -155,35 +137,35 @@ class Conversation:
             self._step("eom", self._session.eom)
         finally:
             self.at_the_end = False
-        self._forget_message()
+        self._forget_macros(_OF_A_MESSAGE)
 
     def _abort(self, _data: bytes) -> None:
         """No reply. It comes without a message too."""
         self._call("abort", self._session.abort)
-        self._forget_message()
+        self._forget_macros(_OF_A_MESSAGE)
 
     def _quit(self, _data: bytes) -> None:
         self.lost()
 
     def _quit_and_next(self, _data: bytes) -> None:
         self._call("close", self._session.close)
-        self._forget_message()
         self._macros.clear()
 
     def _of_no_interest(self, _data: bytes) -> None:
         """DATA and unknown commands, from an MTA too old to leave them out."""
         self._answer(p.SMFIS_CONTINUE)
 
-    def _forget_message(self) -> None:
-        """Its macros too: the next message's login and queue id are its own, or none."""
-        self._place = _NO_MESSAGE
-        for stage in _ORDER:
+    def _forget_macros(self, stages: tuple[bytes, ...]) -> None:
+        """The next message's login and queue id are its own, or none."""
+        for stage in stages:
             self._macros.pop(stage, None)
 
     # -- the session and its answers --
 
     def _step(self, step: str, callback: Callable[..., int], *arguments: object) -> None:
-        self._answer(self._call(step, callback, *arguments))
+        code = self._call(step, callback, *arguments)
+        if code != p.SMFIS_NOREPLY:
+            self._answer(code)
 
     def _call(self, step: str, callback: Callable[..., int], *arguments: object) -> int:
         try:
@@ -192,8 +174,6 @@ class Conversation:
             return self._session.failed(step, self, error)
 
     def _answer(self, code: int) -> None:
-        if code == p.SMFIS_NOREPLY:
-            return
         text, self._reply = self._reply, None
         if text is not None and text.startswith(_REFUSALS.get(code, "-")):
             self._out.append(packet(p.SMFIR_REPLYCODE, _octets(text) + b"\0"))
@@ -236,25 +216,32 @@ class Conversation:
         self._out.append(packet(p.SMFIR_QUARANTINE, _octets(reason) + b"\0"))
 
 
-_COMMANDS: dict[bytes, Callable[[Conversation, bytes], None]] = {
-    p.SMFIC_OPTNEG: Conversation._option_negotiation,
-    p.SMFIC_MACRO: Conversation._macro,
-    p.SMFIC_CONNECT: Conversation._connect,
-    p.SMFIC_HELO: Conversation._hello,
-    p.SMFIC_MAIL: Conversation._mail,
-    p.SMFIC_RCPT: Conversation._rcpt,
-    p.SMFIC_DATA: Conversation._of_no_interest,
-    p.SMFIC_UNKNOWN: Conversation._of_no_interest,
-    p.SMFIC_HEADER: Conversation._header,
-    p.SMFIC_EOH: Conversation._end_of_header,
-    p.SMFIC_BODY: Conversation._body,
-    p.SMFIC_BODYEOB: Conversation._end_of_body,
-    p.SMFIC_ABORT: Conversation._abort,
-    p.SMFIC_QUIT: Conversation._quit,
-    p.SMFIC_QUIT_NC: Conversation._quit_and_next,
+# States: before the negotiation, between messages, and in a message behind the step of that number
+_NEW, _READY, _MAIL, _RCPT, _DATA, _HEADER, _EOH, _BODY = range(-1, 7)
+
+# A packet: what takes it, from which state to which it may come, and the state behind it (None: the same). A step of a
+# message may be left out, and none goes back, but that the next MAIL may come at any time.
+_COMMANDS: dict[bytes, tuple[Callable[[Conversation, bytes], None], int, int, int | None]] = {
+    p.SMFIC_OPTNEG: (Conversation._option_negotiation, _NEW, _NEW, _READY),
+    p.SMFIC_MACRO: (Conversation._macro, _READY, _BODY, None),
+    p.SMFIC_CONNECT: (Conversation._connect, _READY, _READY, None),
+    p.SMFIC_HELO: (Conversation._hello, _READY, _BODY, None),
+    p.SMFIC_MAIL: (Conversation._mail, _READY, _BODY, _MAIL),
+    p.SMFIC_RCPT: (Conversation._rcpt, _MAIL, _RCPT, _RCPT),
+    p.SMFIC_DATA: (Conversation._of_no_interest, _MAIL, _DATA, _DATA),
+    p.SMFIC_HEADER: (Conversation._header, _MAIL, _HEADER, _HEADER),
+    p.SMFIC_EOH: (Conversation._end_of_header, _MAIL, _HEADER, _EOH),
+    p.SMFIC_BODY: (Conversation._body, _MAIL, _BODY, _BODY),
+    p.SMFIC_BODYEOB: (Conversation._end_of_body, _MAIL, _BODY, _READY),
+    p.SMFIC_ABORT: (Conversation._abort, _READY, _BODY, _READY),
+    p.SMFIC_UNKNOWN: (Conversation._of_no_interest, _READY, _BODY, None),
+    p.SMFIC_QUIT_NC: (Conversation._quit_and_next, _READY, _BODY, _READY),
+    p.SMFIC_QUIT: (Conversation._quit, _NEW, _BODY, None),
 }
 
-_NEWEST_FIRST = (*reversed(_ORDER), p.SMFIC_HELO, p.SMFIC_CONNECT)
+# The stages that macros come with
+_OF_A_MESSAGE = (p.SMFIC_MAIL, p.SMFIC_RCPT, p.SMFIC_DATA, p.SMFIC_HEADER, p.SMFIC_EOH, p.SMFIC_BODY, p.SMFIC_BODYEOB)
+_NEWEST_FIRST = (*reversed(_OF_A_MESSAGE), p.SMFIC_HELO, p.SMFIC_CONNECT)
 _NONE: dict[bytes, bytes] = {}
 _FAMILIES = {p.SMFIA_INET: socket.AF_INET, p.SMFIA_INET6: socket.AF_INET6}
 

@@ -276,12 +276,12 @@ class Session:
         All or nothing: what can't be removed must not go on, somebody would believe it; and our signature is made over
         what is changed.
         """
+        if not outcome.changed and not outcome.remove:
+            return
         values: dict[int, str | None] = {
             position: self._outgoing(value, "utf-8") for position, value in outcome.changed
         }
         values |= dict.fromkeys(outcome.remove)
-        if not values:
-            return
         if not self._actions & p.SMFIF_CHGHDRS:
             raise RuntimeError("the MTA lets no milter change or remove header fields")
         changing: list[tuple[str, int, str | None]] = []
