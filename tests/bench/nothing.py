@@ -1,4 +1,4 @@
-"""dkimgate's daemon with a judge that does nothing: libmilter, pymilter, every callback, and no more.
+"""dkimgate's daemon with a judge that does nothing: the milter protocol, every callback, and no more.
 
 `python -m tests.bench.nothing CONFIG`
 """

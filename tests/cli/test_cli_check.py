@@ -123,6 +123,18 @@ def test_header_fields_that_postfix_takes_and_libmilter_does_not(
     settings = Settings({"myhostname": "mx.forwarder.example", "header_size_limit": limit}, {})
     monkeypatch.setattr(this_host, "this_host", lambda: System(lambda: settings))
     monkeypatch.setattr(packets, "accept_large", lambda: told)
+    _, found = checked(folder, GOOD + "milter_library: pymilter\n", capsys)
+    assert ("warning: postfix.header-size-limit" in found) is bool(warned)
+    assert all(warned in text for text in texts(folder, "postfix.header-size-limit", capsys))
+
+
+@pytest.mark.parametrize(("limit", "warned"), [("102400", ""), ("16774681", ""), ("33554432", "16774681")])
+def test_header_fields_that_postfix_takes_and_we_do_not(
+    folder: Path, limit: str, warned: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings({"myhostname": "mx.forwarder.example", "header_size_limit": limit}, {})
+    monkeypatch.setattr(this_host, "this_host", lambda: System(lambda: settings))
+    monkeypatch.setattr(packets, "accept_large", lambda: pytest.fail("libmilter is not asked"))
     _, found = checked(folder, GOOD, capsys)
     assert ("warning: postfix.header-size-limit" in found) is bool(warned)
     assert all(warned in text for text in texts(folder, "postfix.header-size-limit", capsys))

@@ -13,7 +13,7 @@ from tests import running
 from tests.running import Daemon, double
 
 
-@pytest.fixture(scope="module", params=["built-in", "pymilter"])
+@pytest.fixture(scope="module", params=["built-in", pytest.param("pymilter", marks=pytest.mark.heavy)])
 def library(request: pytest.FixtureRequest) -> Iterator[str]:
     """All that a daemon does it does with both milter libraries."""
     running.MILTER_LIBRARY["milter_library"] = request.param

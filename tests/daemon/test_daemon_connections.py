@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from dkimgate import waiting
 from dkimgate.daemon import connections as module
 from dkimgate.daemon.connections import Connections
 from dkimgate.facts import Outcome
@@ -34,7 +35,7 @@ ours = pytest.mark.parametrize("library", ["built-in"], indirect=True, scope="mo
 class Worker:
     """Connections in this process. `hold` keeps messages whose sender is slow@ at their end."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, watched: bool = True) -> None:
         self.address = f"unix:{folder}/s"
         listening = socket.socket(socket.AF_UNIX)
         listening.bind(f"{folder}/s")
@@ -42,7 +43,7 @@ class Worker:
         self.hold = threading.Event()
         self.gates: list[Gate] = []
         self.connections = Connections(Slow(self), "gate", listening)
-        self._watching = True
+        self._watching = watched
         self._threads = [threading.Thread(target=each, daemon=True) for each in (self.connections.lead, self._watch)]
         for thread in self._threads:
             thread.start()
@@ -86,6 +87,8 @@ class Slow(Gate):
         class One(Gate):
             def end(self) -> Outcome:
                 if self.messages[0].envelope.sender.startswith("slow"):
+                    waiting.about_to_wait()
+                    waiting.about_to_wait()
                     worker.hold.wait(20)
                 return super().end()
 
@@ -127,6 +130,26 @@ def test_messages_that_wait_hold_up_no_other(worker: Worker) -> None:
         assert each.send(mail(), BODY).accepted, "and it goes on"
         each.close()
     assert all(len([told for told in gate.told if told == "end"]) == 1 for gate in worker.gates)
+
+
+def test_who_says_that_it_waits_holds_up_no_other_for_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody watches here. Threads are spare behind it, and lead again."""
+    worker = Worker(tmp_path, watched=False)
+    monkeypatch.setattr(waiting, "_tell", worker.connections.about_to_wait)
+    with worker.client() as client:
+        for _ in range(3):
+            worker.hold.clear()
+            slow = [at_its_end(worker) for _ in range(20)]
+            assert client.send(mail(), BODY).accepted
+            assert eventually(lambda: len(worker.connections._away) == 20, 5)
+            worker.hold.set()
+            for each in slow:
+                assert each._read_reply("E").accepted
+                each.close()
+            assert client.send(mail(), BODY).accepted
+            assert eventually(lambda: len(worker.connections) == 1, 5)
+    assert worker.connections._spare == module._MOST_SPARE
+    worker.end()
 
 
 def test_the_mta_hears_that_a_message_is_still_worked_on(worker: Worker) -> None:

@@ -19,6 +19,7 @@ import dns.resolver
 import dns.rrset
 import pytest
 
+from dkimgate import waiting
 from dkimgate.dns.resolver import FAILURE_TTL, Answer, Lookup, Resolver, Status
 from tests.world.dns import FakeResolver
 
@@ -248,6 +249,16 @@ def test_threads_share_one_resolver(server: Server) -> None:
         thread.join()
     assert len(answers) == 32
     assert {answer.status for answer in answers} == {Status.FOUND, Status.NONE}
+
+
+def test_who_asks_says_so_first_and_who_knows_does_not(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the daemon lets other messages go on meanwhile."""
+    told: list[int] = []
+    monkeypatch.setattr(waiting, "_tell", lambda: told.append(server.port))
+    resolver = Resolver([LOOPBACK], server.port)
+    for _ in range(2):
+        assert resolver.lookup().txt("d.example").status is Status.FOUND
+    assert len(told) == 1
 
 
 def test_a_lookup_counts_questions_and_remembers_answers() -> None:

@@ -13,10 +13,11 @@ PACKAGE = ROOT / "milter" / "dkimgate"
 # Each package, what it may import, and why nothing else. milter/README.md draws it.
 RULES = {
     "log": ("", "everybody logs"),
+    "waiting": ("", "who waits and who goes on meanwhile don't know each other"),
     "wire": ("", "the milter protocol for both ends of it: it knows neither Postfix nor us"),
     "config": ("", "it says what the operator wrote, and judges nothing"),
     "message": ("", "it is what arrived: it knows neither who may be believed nor who asks"),
-    "dns": ("log", "it asks, and doesn't know for whom"),
+    "dns": ("log waiting", "it asks, and doesn't know for whom"),
     "authres": ("", "a standard knows the wire and its RFC alone: it is read, tested and fuzzed by itself"),
     "dkim": ("message dns", "the same"),
     "spf": ("message dns", "the same"),
@@ -43,7 +44,7 @@ RULES = {
         "it takes a message through all of the above, and knows no socket",
     ),
     "daemon": (
-        "log wire config srs facts message",
+        "log waiting wire config srs facts message",
         "it adapts the milter protocol to whatever judges: the command line hands it the gate",
     ),
     "backtest": ("facts message policy record gate", "it decides again what was recorded"),

@@ -157,7 +157,9 @@ def _of_postfix(folder: Path) -> Iterator[Said]:
     main |= {"milter_default_action": "accept"}
     main |= {"masquerade_domains": "forwarder.example"}
     bare = GOOD.replace("departure:", "#") + "verify: {when: never, port: 9, deadline: 0.1}\n"
-    (folder / "dkimgate.yaml").write_text(bare + UNALIGN + f"listen: unix:{folder}/sock\n")
+    (folder / "dkimgate.yaml").write_text(
+        "milter_library: pymilter\n" + bare + UNALIGN + f"listen: unix:{folder}/sock\n"
+    )
     (folder / "policy.yaml").write_text(SIGNS)
     for address in ("203.0.113.10", "10.0.0.5"):
         here = System(lambda: Settings(main), lambda: (ip_address(address),))  # noqa: B023

@@ -48,7 +48,7 @@ def field_sizes(settings: Config) -> Iterator[Finding]:
     told = settings.milter_library == "built-in" or packets.accept_large()
     most = (LARGEST if told else packets.USUAL) - packets.MARGIN
     limit = asked.number("header_size_limit")
-    advice = f"Set it to {most} or less" if told else f"Set it to {most} or less, or install libmilter 8.14 or newer"
+    advice = f"Set it to {most} or less" if told else f"Set it to {most} or less, or milter_library to built-in"
     if limit is not None and limit > most:
         yield Finding(
             "warning",

@@ -305,7 +305,7 @@ class Config(Section):
     that starts it."""
     workers: Annotated[Workers, _like("4")] = "auto"
     """The number of processes for each listener. `auto`: one for each CPU core."""
-    milter_library: Annotated[Literal["built-in", "pymilter"], _like("built-in")] = "pymilter"
+    milter_library: Annotated[Literal["built-in", "pymilter"], _like("pymilter")] = "built-in"
     """What speaks the milter protocol with Postfix. `built-in`: code of dkimgate's own, with the least CPU a message.
     `pymilter`: Sendmail's libmilter, by way of pymilter. Both do the same for a message."""
     drain_seconds: Annotated[StrictInt, Field(ge=0, le=3600), _like("30")] = 30

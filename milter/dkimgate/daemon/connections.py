@@ -1,15 +1,17 @@
 """The connections of one worker. One thread serves them all, one piece after another: hand-over between threads costs
 more than the milter protocol.
 
-A message that takes long (it waits for DNS or the disk, or there is much of it) must not hold up the others. The main
-thread watches: where one piece takes longer than a moment, another thread takes over the rest, and the first one ends
-when it is done with its piece. So there are as many threads as pieces that take long, and one.
+A message that takes long must not hold up the others. Before it waits for DNS it says so (`about_to_wait`), and another
+thread takes over the rest; the first one is spare when it is done with its piece. The main thread watches for all else
+that takes longer than a moment: the disk, or a message with much in it. So there are as many threads as pieces that
+take long, one, and some spare ones.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import select
 import socket
 import threading
@@ -30,6 +32,8 @@ _PAUSE_SECONDS = 0.2
 """No new connections for so long, after the system had none for us."""
 _TELL_SECONDS = 60.0
 """The log says so once in this time."""
+_MOST_SPARE = 8
+"""Threads that wait to take over; a thread that is not kept is started anew."""
 _REST_AFTER = 10
 """Calls of `watch` that find nothing to do, until it need not be called any more."""
 
@@ -53,6 +57,9 @@ class Connections:
         self._in_hand: Peer | None = None
         self._pieces = self._pieces_seen = self._quiet = 0
         self._resting = False
+        self._leader = 0
+        self._spare = 0
+        self._calls: queue.SimpleQueue[None] = queue.SimpleQueue()  # for the spare threads
         self._away: set[Peer] = set()
         self._back: deque[Peer] = deque()
         listening.setblocking(False)
@@ -84,23 +91,41 @@ class Connections:
             return not self._resting
 
     def _hand_over(self, peer: Peer) -> None:
+        leader, self._leader, self._in_hand = self._leader, 0, None
         self._poll.unregister(peer.socket)
         self._away.add(peer)
-        self._in_hand = None
+        if self._spare:
+            self._spare -= 1
+            self._calls.put(None)
+            return
         try:
             threading.Thread(target=self.lead, daemon=True).start()
         except RuntimeError:  # the system has no more threads: the others wait
-            self._in_hand = peer
+            self._leader, self._in_hand = leader, peer
             self._away.discard(peer)
             self._poll.register(peer.socket, peer.interest)
 
     # -- the thread that leads --
 
+    def about_to_wait(self) -> None:
+        """The piece in hand is going to take long. For the thread that has it; nothing where that leads no more."""
+        with self._lock:
+            if self._in_hand is not None and self._leader == threading.get_ident():
+                self._hand_over(self._in_hand)
+
     def lead(self) -> None:
-        """Serve, until another thread has taken over or all is done."""
+        """Serve, until another thread has taken over; be spare then, and lead again when called."""
         try:
-            while self._go_on():
-                pass
+            while not self.ended:
+                with self._lock:
+                    self._leader = threading.get_ident()
+                while self._go_on():
+                    pass
+                with self._lock:
+                    if self.ended or self._spare >= _MOST_SPARE:
+                        return
+                    self._spare += 1
+                self._calls.get()
         except BaseException as error:  # noqa: BLE001  a worker that serves nobody must not stay
             log(f"a worker fails: {describe(error)}", Level.ERROR)
             os._exit(1)
@@ -168,7 +193,10 @@ class Connections:
 
     def _has_work(self) -> bool:
         if self._stopping and not self._peers and self._listening.fileno() == -1:
-            self.ended = True
+            with self._lock:
+                self.ended = True
+                for _ in range(self._spare):
+                    self._calls.put(None)
             os.eventfd_write(self.alarm, 1)
         return not self.ended
 

@@ -34,8 +34,8 @@ _QUIET_SECONDS = 0.3
 
 _SMALL_PACKETS = (
     f"this libmilter drops the connection at a header field of more than {packets.USUAL} octets, and such mail waits "
-    f"without a record: set header_size_limit = {packets.USUAL - packets.MARGIN} in Postfix's main.cf, or install "
-    "libmilter 8.14 or newer"
+    f"without a record: set header_size_limit = {packets.USUAL - packets.MARGIN} in Postfix's main.cf, or "
+    "milter_library: built-in"
 )
 
 _open_sessions: set[Session] = set()

@@ -15,6 +15,7 @@ from dkimgate.daemon.connections import Connections
 from dkimgate.daemon.session import Judge
 from dkimgate.daemon.sockets import Listening
 from dkimgate.log import Level, log
+from dkimgate.waiting import tell
 
 _TICK = 0.01
 """Seconds. What takes longer, up to twice as long, holds up no other message."""
@@ -29,6 +30,7 @@ def work(judge: Judge, listening: Listening, leash: int, ready: int | None) -> N
     settle()
     _allow_many_files()
     connections = Connections(judge, listening.role, listening.socket)
+    tell(connections.about_to_wait)
     threading.Thread(target=connections.lead, daemon=True).start()
     if ready is not None:
         os.write(ready, b".")

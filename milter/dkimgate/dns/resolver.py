@@ -22,6 +22,7 @@ import dns.resolver
 
 from dkimgate.dns.findings import Finding, Findings
 from dkimgate.dns.health import Health
+from dkimgate.waiting import about_to_wait
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Kind = Literal["TXT", "A", "AAAA", "MX", "PTR"]
@@ -252,6 +253,7 @@ class Resolver:
         qname = _qname(name)
         if qname is None:
             return _NOTHING
+        about_to_wait()
         try:
             found = self._dns.resolve(qname, kind, lifetime=seconds, raise_on_no_answer=False, search=False)
             values = tuple(_value(rdata) for rdata in found.rrset or ())
