@@ -18,6 +18,7 @@ from dkimgate.dkim.tag_list import LONGEST, MOST_TAGS, Invalid, loose, strict
         (b"v=1;", {"v": "1"}),
         (b"v=1; \r\n\t", {"v": "1"}),
         (b" v = 1 ; a_b9=x y ", {"v": "1", "a_b9": "x y"}),
+        (b"aZ_Z=1", {"aZ_Z": "1"}),
         (b"b=a=b==", {"b": "a=b=="}),
         (b"n=", {"n": ""}),
         (b"V=1; v=2", {"V": "1", "v": "2"}),  # names are case-sensitive
