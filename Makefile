@@ -50,7 +50,7 @@ check: $(VENV)/dev check-packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	DKIMGATE_DRAWN=$(DRAWN) $(MEASURED) $(BIN)/python -m pytest -q -n 2 --dist worksteal -p tests.coverage_of_workers \
+	DKIMGATE_DRAWN=$(DRAWN) $(BIN)/python -m pytest -q -n 2 --dist worksteal -p tests.coverage_of_workers \
 		-m "not servers and not heavy"
 	@$(BIN)/python tests/coverage_report.py .coverage.json $(LEAST_COVERED)
 
@@ -58,11 +58,8 @@ check: $(VENV)/dev check-packages
 DRAWN := some
 test: DRAWN := all
 
-# by slipcover's plugin, in each worker. It measures no branches of the tests themselves, and says so
-MEASURED := SLIPCOVER_ENABLED=1 SLIPCOVER_BRANCH=1 SLIPCOVER_SOURCE=milter/dkimgate \
-	PYTHONWARNINGS="ignore:Unable to activate pytest branch coverage"
-# percent, of lines and of branches; what four of the folders reach alone: to be raised to what a whole run prints
-LEAST_COVERED := 50
+# percent, of lines and of branches. As root a whole run prints 95 and 91; some tests skip where the user is another
+LEAST_COVERED := 90
 
 test: check test-packages
 	$(BIN)/pytest -q -n auto --dist worksteal -m heavy $(LAWS)

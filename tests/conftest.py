@@ -34,7 +34,7 @@ settings.load_profile("dkimgate")
 # Whether the rules of a policy can be reached depends on nothing but the policy, and takes 50 ms; the tests load the shipped one hundreds of times
 setattr(loader, "unreachable", functools.cache(subsumption.unreachable))  # noqa: B010 - mypy refuses to assign to a function
 
-# PyYAML takes 50 ms for the shipped policy, which the tests read a thousand times under other names. What has a fault is read each time.
+# PyYAML is slow, and the tests read the same policies and settings hundreds of times under other names. What has a fault is read each time.
 _parse = yaml_file.parse
 
 
@@ -71,8 +71,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """The collector of garbage has better to do than to look at ten thousand tests again and again: a tenth of the time."""
+    """The garbage collector need not look at ten thousand tests again and again."""
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(autouse=True)
