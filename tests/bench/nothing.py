@@ -42,12 +42,17 @@ class Nothing:
     broken: tuple[Problem, ...] = ()
     loaded: dict[str, str] = {}  # noqa: RUF012  nobody writes to it
     trouble = ""
+    replaced: dict[str, tuple[str, str]] = {}  # noqa: RUF012
+
+    def examine(self) -> bool:
+        """Nothing to look at."""
+        return False
 
     def __init__(self, config: Config) -> None:
         self.config = config
 
     @classmethod
-    def load(cls, file: Path, settings: Config | None) -> Nothing:
+    def load(cls, file: Path, settings: Config | None, before: object = None) -> Nothing:
         """Only the configuration. Raises ConfigError."""
         return cls(settings if settings is not None else configuration.load_whole(file))
 

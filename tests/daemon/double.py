@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import ClassVar
 
 from dkimgate.config import dkimgate_yaml as configuration
 from dkimgate.config.dkimgate_yaml import Config
@@ -101,7 +102,7 @@ class Gate:
         self.notice = Notice()
 
     @classmethod
-    def load(cls, file: Path, settings: Config | None) -> Gate:
+    def load(cls, file: Path, settings: Config | None, before: object = None) -> Gate:
         config = settings if settings is not None else configuration.load_whole(file)
         generation = Path(config.policy).read_text().strip()
         if generation == "broken":
@@ -110,6 +111,11 @@ class Gate:
         if generation == "crash":
             raise ZeroDivisionError("a mistake in the code")
         return cls(config, generation)
+
+    replaced: ClassVar[dict[str, tuple[str, str]]] = {}
+
+    def examine(self) -> bool:
+        return False
 
     @property
     def trouble(self) -> str:

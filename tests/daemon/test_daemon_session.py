@@ -62,6 +62,11 @@ class Gate:
     broken: tuple[Problem, ...] = ()
     loaded: dict[str, str] = field(default_factory=dict)
     trouble: str = ""
+    replaced: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def examine(self) -> bool:
+        return False
+
     messages: list[Message] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
 

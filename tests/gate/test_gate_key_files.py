@@ -19,7 +19,8 @@ from dkimgate.config import dkimgate_yaml
 from dkimgate.config.problem import Problem
 from dkimgate.dkim.keys import PrivateKey, signing_key
 from dkimgate.gate import key_files
-from dkimgate.gate.key_files import load_key, load_keys, load_usable
+from dkimgate.gate.key_files import load_key
+from dkimgate.gate.key_ring import KeyRing, load_keys
 from tests.needs import need_program
 from tests.problems import refusals, told
 
@@ -252,21 +253,27 @@ def test_two_keys_in_one_file_are_refused(tmp_path: Path) -> None:
     assert refusal(write(tmp_path, both)).code == "key.several"
 
 
+def warned(named: dkimgate_yaml.Key) -> tuple[Problem, ...]:
+    ring = KeyRing((named,))
+    ring.all()
+    return ring.warnings
+
+
 def test_a_folder_that_everyone_may_write_to_is_told(tmp_path: Path) -> None:
     folder = tmp_path / "open"
     folder.mkdir()
     file = write(folder, PEMS["rsa PKCS#8"])
     folder.chmod(0o777)
-    assert told(load_usable((entry(file),))[1]) == ["key.open-folder"]
+    assert told(warned(entry(file))) == ["key.open-folder"]
     folder.chmod(0o1777)  # /tmp: nobody can put another file in its place
-    assert load_usable((entry(file),))[1] == []
+    assert list(warned(entry(file))) == []
 
 
 def test_one_broken_key_does_not_take_the_others_along(tmp_path: Path) -> None:
     good = entry(write(tmp_path, PEMS["rsa PKCS#8"]), "good")
-    keys, _, broken = load_usable((good, entry(tmp_path / "gone.pem", "gone")))
-    assert [key.selector for key in keys] == ["good"]
-    assert [(each.code, each.file) for each in broken] == [("file.cant-read", tmp_path / "gone.pem")]
+    ring = KeyRing((good, entry(tmp_path / "gone.pem", "gone")))
+    assert [key.selector for key in ring.all()] == ["good"]
+    assert [(each.code, each.file) for each in ring.broken] == [("file.cant-read", tmp_path / "gone.pem")]
 
 
 def _der(number: int) -> bytes:

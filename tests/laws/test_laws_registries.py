@@ -16,6 +16,7 @@ import dkim
 import pytest
 
 from dkimgate.facts import Disposition, Outcome, Sign
+from dkimgate.gate.key_ring import KeyRing
 from dkimgate.message.message import Connection
 from dkimgate.policy.language.model import Rule
 from tests.laws.attack_world import BORDER, HOSTED_KEY, STRANGER, ZONE
@@ -111,8 +112,8 @@ class Registry:
                 "trust": config.trust.model_copy(update={"border_strips_forgeries": strips}),
             }
         )
-        gate.keys = [replace(gate.keys[0], domain=name) for name in ("forwarder.gov.uk", "customer.gov.uk")]
-        gate._key_domains = frozenset(key.domain for key in gate.keys)
+        (key,) = gate.ring.all()[:1]
+        gate.ring = KeyRing.of_keys([replace(key, domain=name) for name in ("forwarder.gov.uk", "customer.gov.uk")])
         gate.policy = replace(policy, rules=policy.rules[:1], default=leaves["rule"]) if "rule" in leaves else policy
         gate.way_out = replace(way, helos=(leaves.get("helo", "mx.forwarder.example"),))
         zone = ZONE | FORWARDERS | PUBLISHED | REGISTRIES[registry]

@@ -10,7 +10,8 @@ from unittest.mock import patch
 from dkimgate.cli import policy_test
 from dkimgate.config import dkimgate_yaml, secret_file, wrong_values, yaml_file
 from dkimgate.config.problem import BadValue, ConfigError, Problem
-from dkimgate.gate.key_files import load_key, load_keys
+from dkimgate.gate.key_files import load_key
+from dkimgate.gate.key_ring import load_keys
 from dkimgate.passport import secrets as passport_secrets
 from dkimgate.policy.language import loader
 from dkimgate.policy.proof import prove, report

@@ -38,7 +38,8 @@ from dkimgate.daemon.privileges import Owner, StartError
 from dkimgate.facts import Origin, Sending
 from dkimgate.gate import key_files as gate_key_files
 from dkimgate.gate.gate import Gate
-from dkimgate.gate.key_files import load_key, load_keys
+from dkimgate.gate.key_files import load_key
+from dkimgate.gate.key_ring import load_keys
 from dkimgate.gate.sending import Smtp
 from dkimgate.passport.secrets import new_secret
 from dkimgate.postfix import this_host, way_out

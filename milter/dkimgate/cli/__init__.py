@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import importlib
 import json
 import os
@@ -17,6 +16,7 @@ from dkimgate import __version__
 from dkimgate.cli.help_text import Formatter
 from dkimgate.cli.screen import CommandError, complain
 from dkimgate.config.problem import ConfigError, Problem
+from dkimgate.config.uncollected import uncollected
 
 # each is a module here. Only the one that is called is imported: of the others a line of help is enough
 _COMMANDS = {
@@ -81,11 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # a terminal that knows no UTF-8 still gets its lines
             reconfigure(errors="backslashreplace")
     words = sys.argv[1:] if arguments is None else arguments
-    gc.disable()  # modules leave no garbage, and to look for it takes a tenth of the time of their import
-    try:
+    with uncollected():  # modules leave no garbage
         options = parser(next((word for word in words if not word.startswith("-")), "")).parse_args(words)
-    finally:
-        gc.enable()
     try:
         status: int = options.run(options)
         sys.stdout.flush()

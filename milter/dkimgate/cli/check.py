@@ -64,7 +64,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], te
 
 def run(options: argparse.Namespace) -> int:
     """Print the overview. See the epilog for the exit status."""
-    gate = Gate.load(options.config, dkimgate_yaml.load_whole(options.config), options.policy)
+    gate = Gate.load(options.config, dkimgate_yaml.load_whole(options.config), policy_file=options.policy)
     found = check_start.with_trials(check_findings.findings(gate), check_start.tried(options.config, gate.config))
     proved = check_proof.proved(gate.policy)
     if options.json:

@@ -25,6 +25,7 @@ from dkimgate.record.journal import Journal
 def findings(gate: Gate) -> list[Finding]:
     """Everything that can be said about what was loaded, the gravest first."""
     settings = gate.config
+    gate.ring.all()  # the daemon reads a key when it is first used
     found = [
         Finding.of("problem", replace(each, text=f"{each.text}. What this key should sign leaves unsigned"))
         for each in gate.broken

@@ -30,7 +30,7 @@ from dkimgate.dkim.keys import PrivateKey, SigningKey, signing_key
 from dkimgate.dkim.published import KeyFinding, KeyStatus, judge
 from dkimgate.dmarc.strict import strict_dkim
 from dkimgate.dns.resolver import Resolver
-from dkimgate.gate.key_files import load_keys
+from dkimgate.gate.key_ring import load_keys
 from dkimgate.log import visible
 
 _KEYS_HELP = """\

@@ -15,6 +15,7 @@ from dkimgate.config.problem import ConfigError, Problem
 from dkimgate.daemon import privileges
 from dkimgate.daemon.attempt import attempts
 from dkimgate.daemon.server import serve
+from dkimgate.daemon.session import Judge
 from dkimgate.gate.gate import Gate
 
 _DESCRIPTION = """\
@@ -61,13 +62,13 @@ def run(arguments: argparse.Namespace) -> int:
     return serve(arguments.config, _load)
 
 
-def _load(file: Path, settings: Config | None) -> Gate:
+def _load(file: Path, settings: Config | None, before: Judge | None) -> Gate:
     """Everything that the daemon needs, the journal among it: without one it could only defer all mail. `settings`:
-    the configuration, where it was read already. Raises ConfigError."""
+    the configuration, where it was read already. `before`: what serves now. Raises ConfigError."""
     _may_read(file)
     settings = settings if settings is not None else dkimgate_yaml.load_whole(file)
     _may_read(settings.policy)
-    gate = Gate.load(file, settings)
+    gate = Gate.load(file, settings, before if isinstance(before, Gate) else None)
     problem = gate.journal.probe()
     if problem is not None:
         raise ConfigError(Problem("journal.unwritable", f"journal.file: {problem}"))
@@ -88,7 +89,7 @@ def _test(file: Path) -> None:
     _may_read(file)
     settings = dkimgate_yaml.load_whole(file)
     _may_read(settings.policy)
-    gate = Gate.load(file, settings)
+    gate = _whole(file, settings)
     problems = [*gate.broken]
     user = settings.user if os.geteuid() == 0 else None
     if user is not None:
@@ -113,12 +114,19 @@ def _test(file: Path) -> None:
         raise ConfigError(*problems)
 
 
+def _whole(file: Path, settings: Config) -> Gate:
+    """With every key read."""
+    gate = Gate.load(file, settings)
+    gate.ring.all()
+    return gate
+
+
 def _attempt(file: Path) -> int:
     """Load and try everything as this process, and print what fails, a JSON object each, for `check`. Returns 0, or 1
     where something does."""
     try:
         settings = dkimgate_yaml.load_whole(file)
-        problems: list[Problem] = [*Gate.load(file, settings).broken, *attempts(settings)]
+        problems: list[Problem] = [*_whole(file, settings).broken, *attempts(settings)]
     except ConfigError as error:
         problems = list(error.problems)
     for problem in problems:

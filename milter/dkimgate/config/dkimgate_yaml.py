@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 from dkimgate.config import authserv, wrong_kind, yaml_file
 from dkimgate.config.by_identity import ByIdentity
 from dkimgate.config.problem import BadValue, ConfigError, Problem
+from dkimgate.config.uncollected import uncollected
 from dkimgate.config.values import (
     AddressText,
     AuthservId,
@@ -172,7 +173,7 @@ class Key(Section):
     """The selector (`s=`). The public key is in DNS at `SELECTOR._domainkey.DOMAIN`."""
     file: Annotated[FilePath, _like("keys/hosted.example.default.pem")]
     """The private key, in PEM. A key file of OpenDKIM will do. The daemon's user must be able to read it, and other
-    users must not."""
+    users must not. The daemon reads it when the key is first used: reload the daemon after you replace the file."""
 
 
 class Forwarder(Section):
@@ -356,6 +357,7 @@ def _domains(keys: tuple[Key, ...]) -> frozenset[str]:
 _domains_of = ByIdentity(_domains)  # every message asks
 
 
+@uncollected()
 def load(file: Path) -> Config:
     """Read a configuration file. Raises ConfigError, with file, line and column."""
     return from_document(yaml_file.read(file, ": name the configuration with --config FILE"))
@@ -369,6 +371,7 @@ _STATED = {
 """What must stand in the file of a daemon, since a file that was cut short must not pass for one that says little."""
 
 
+@uncollected()
 def load_whole(file: Path) -> Config:
     """`load`, for a daemon: a file that is empty, or says nothing of what every daemon needs, is refused."""
     document = yaml_file.read(file, ": name the configuration with --config FILE")

@@ -6,6 +6,7 @@ import functools
 import ipaddress
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,6 +22,10 @@ MOST_LINE = 1 << 30
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+_DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
+_FILE_NAME = re.compile("[^\0\ud800-\udfff]+")
 
 
 def _network(value: object) -> object:
@@ -45,7 +50,7 @@ def _address(value: object) -> object:
 
 def _domain(value: str) -> str:
     name = value.lower().rstrip(".")
-    if not re.fullmatch(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", name):
+    if not _DOMAIN.fullmatch(name):
         raise BadValue(
             "value.domain", f"{value!r} is not a domain name (write international names as A-labels, xn--...)"
         )
@@ -101,10 +106,16 @@ def _path(value: object, info: ValidationInfo) -> Path:
     """Relative paths start at the folder of the configuration file."""
     if isinstance(value, Path):
         return value
-    if not isinstance(value, str) or not re.fullmatch("[^\0\ud800-\udfff]+", value):
+    if not isinstance(value, str) or not _FILE_NAME.fullmatch(value):
         raise BadValue("value.file-path", "expected the path of a file (in quotes if it is a number)")
     base = (info.context or {}).get("folder", Path())
-    return Path(base) / value
+    return _joined(base, value)
+
+
+@lru_cache(maxsize=64)
+def _joined(base: Path, value: str) -> Path:
+    """Once for the keys that share a file, which mostly stand together."""
+    return Path(base, value)
 
 
 FIELD_NAME = re.compile(r"[!-9;-~]{1,76}")

@@ -30,7 +30,7 @@ class NotPlain(Exception):
 def parse(text: str, deepest: int, most: int) -> tuple[Any, Places]:
     """The data of a document, and the place (line, column; from 1) of every key and list item. Raises NotPlain, also
     for more than `deepest` levels and more than `most` values."""
-    if _Parser is None or _DISPUTED.search(text):
+    if _Parser is None or (("\t" in text or "\ufeff" in text) and _DISPUTED.search(text)):
         raise NotPlain
     try:
         parser = _Parser(text)

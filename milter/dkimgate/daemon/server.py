@@ -8,14 +8,14 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
 from dkimgate.config import dkimgate_yaml as configuration
 from dkimgate.config.dkimgate_yaml import Config
-from dkimgate.config.problem import ConfigError
+from dkimgate.config.problem import ConfigError, Problem
 from dkimgate.daemon import privileges, socketmap, sockets, worker
 from dkimgate.daemon.changed import changes
 from dkimgate.daemon.notify import notify, reloading, watchdog_interval
@@ -24,9 +24,10 @@ from dkimgate.daemon.session import Judge
 from dkimgate.daemon.sockets import Listening
 from dkimgate.log import Level, describe, log, log_lines
 
-Loader = Callable[[Path, Config | None], Judge]
-"""Reads policy, keys and, where it was not read already, the configuration: `Gate.load`. Raises ConfigError. Starts no
-thread, because the process forks after it."""
+Loader = Callable[[Path, Config | None, Judge | None], Judge]
+"""Reads policy, keys and, where it was not read already, the configuration: `Gate.load`. The last argument is what
+serves now: what has not changed need not be read again. Raises ConfigError. Starts no thread, because the process forks
+after it."""
 
 Work = Callable[[Judge, Listening, int, int | None], NoReturn]
 """The life of a worker: what it judges with, where it listens, its leash, and whom it tells that it serves."""
@@ -92,7 +93,7 @@ def serve(file: Path, load: Loader) -> int:
             privileges.prepare_folder(config.journal.file.parent, owner)
             privileges.become(owner)
         supervisor = Supervisor(file, load, config, opened)
-        supervisor.start(load(file, config))
+        supervisor.start(load(file, config, None))
     except (ConfigError, StartError) as error:
         log_lines(f"{error}\ncan't start", Level.ERROR)
     except Exception as error:  # noqa: BLE001  an operator gets a line, not a traceback
@@ -118,10 +119,12 @@ class Supervisor:
         self._watchdog = watchdog_interval()
         self._refused = ""
         self._told = ""
+        self._unexamined = False
 
     def start(self, judge: Judge) -> None:
         """Bring up the first workers. Raises StartError."""
         self._current = self._begin(judge)
+        self._unexamined = True
         self._report("started")
         self._tell_status("READY=1")
 
@@ -136,6 +139,7 @@ class Supervisor:
             self._reap()
             self._revive()
             self._kill_late()
+            self._examine()
             self._tell_status()
             if self._watchdog is not None:
                 notify("WATCHDOG=1")
@@ -146,6 +150,8 @@ class Supervisor:
         due = [slot.due for slot in self._current.slots if slot.pid is None]
         due += [old.kill_at for old in self._old]
         pause = min((max(when - now, 0.01) for when in due), default=_LOOK_SECONDS)
+        if self._unexamined:
+            pause = 0.01
         information = signal.sigtimedwait(_SIGNALS, min(pause, _LOOK_SECONDS, self._watchdog or _LOOK_SECONDS))
         return information.si_signo if information is not None else None
 
@@ -243,7 +249,7 @@ class Supervisor:
         reloading()
         self._refused = "; the last reload was refused"
         try:
-            judge = self._load(self._file, None)
+            judge = self._load(self._file, None, self._current.judge)
             gone = [text for text in judge.broken if text not in self._current.judge.broken]
             if gone:  # what signs now goes on signing
                 raise ConfigError(*gone)
@@ -256,6 +262,7 @@ class Supervisor:
             before = self._current.judge
             self._retire(self._current)
             self._current = fresh
+            self._unexamined = True
             self._refused = ""
             self._report("reloaded")
             self._tell_changes(before, judge)
@@ -265,15 +272,22 @@ class Supervisor:
         self._told = ""
         self._tell_status("READY=1")
 
+    def _examine(self) -> None:
+        """Look at what mail has not needed yet, a little at a time, and tell what is wrong with it."""
+        if not self._unexamined:
+            return
+        judge = self._current.judge
+        known = len(judge.broken), len(judge.warnings)
+        self._unexamined = judge.examine()
+        _tell(judge.broken[known[0] :], judge.warnings[known[1] :])
+
     def _report(self, what: str) -> None:
-        for text in self._current.judge.broken:
-            log_lines(f"{text}. Mail for this key leaves UNSIGNED until you repair it", Level.ERROR)
-        for warning in self._current.judge.warnings:
-            log_lines(str(warning), Level.WARNING)
+        _tell(self._current.judge.broken, self._current.judge.warnings)
         log(f"{what}: {self._status()}")
 
     def _tell_changes(self, before: Judge, judge: Judge) -> None:
-        told = list(changes(before.config, judge.config, before.loaded, judge.loaded))
+        was, now = ({name: pair[at] for name, pair in judge.replaced.items()} for at in (0, 1))
+        told = list(changes(before.config, judge.config, {**before.loaded, **was}, {**judge.loaded, **now}))
         for text, gone in told:
             log(f"changed: {text}", Level.WARNING if gone else Level.INFO)
         if not told:
@@ -319,6 +333,13 @@ def _milter_work(config: Config) -> Work:
     from dkimgate.daemon import libmilter_worker
 
     return libmilter_worker.work
+
+
+def _tell(broken: Sequence[Problem], warnings: Sequence[Problem]) -> None:
+    for problem in broken:
+        log_lines(f"{problem}. Mail for this key leaves UNSIGNED until you repair it", Level.ERROR)
+    for warning in warnings:
+        log_lines(str(warning), Level.WARNING)
 
 
 def _count_ready(pipe: int, expected: int) -> int:

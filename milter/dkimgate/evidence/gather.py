@@ -65,6 +65,7 @@ def facts_of(
     now: float | None = None,
     ours: Ours | None = None,
     earns: bool = False,
+    named: frozenset[str] | None = None,
 ) -> Facts:
     """Everything the decision may look at. `key_domains`: the domains of the keys we hold. `outgoing_spf`:
     would the envelope pass SPF, aligned, at the next hop; and whence that is known. `found`: claims of our own
@@ -73,6 +74,7 @@ def facts_of(
     what of the message is our own work.
     `earns`: a pass would earn the message something, so it has to be proved, unless the operator has nothing verified
     here.
+    `named`: `key_domains` as names, with those whose keys can't be used.
     """
     message, domain, route = seen.message, seen.domain, seen.route
     claims = seen.claims + found
@@ -99,7 +101,7 @@ def facts_of(
         claims=claims,
         arrival=arrival,
         upstream=upstream,
-        header=signs_of(message, seen.author, route.outside, frozenset(key_domains), now),
+        header=signs_of(message, seen.author, route.outside, frozenset(key_domains) if named is None else named, now),
         spf_passes=spf_passes,
         spf_source=spf_source,
         forwarder_aligns=_forwarder_aligns(config, domain),

@@ -106,7 +106,7 @@ class Border:
         if engine.secrets is not None and self._message.problem is None:
             verdicts = [verdict.spam for verdict in seen.verdicts]
             worst = spam.worst(verdicts) if verdicts else None
-            marked = our_signatures.marked(claims, engine.key_names)
+            marked = our_signatures.marked(claims, engine.ring.by_name)
             made.append((FIELD_NAME, issue(marked, worst, self._message, body_hash, engine.secrets, now, host)))
         return tuple(made)
 

@@ -16,6 +16,7 @@ from dkimgate.config import dkimgate_yaml
 from dkimgate.config.by_identity import ByIdentity
 from dkimgate.config.dkimgate_yaml import Config
 from dkimgate.config.problem import ConfigError, Problem
+from dkimgate.config.uncollected import uncollected
 from dkimgate.dkim.canonical import BodyForms
 from dkimgate.dkim.content import asks_simple
 from dkimgate.dkim.keys import SigningKey
@@ -30,7 +31,7 @@ from dkimgate.facts import Assessment, Claim, Facts, Sending, Sign
 from dkimgate.gate import config_checks, header_changes, sealer, sending
 from dkimgate.gate.budget import Costly
 from dkimgate.gate.envelope_spf import LOOKUP, UNALIGNED, envelope_domains, is_bare, outgoing_spf
-from dkimgate.gate.key_files import load_usable
+from dkimgate.gate.key_ring import KeyRing
 from dkimgate.gate.sending import Smtp
 from dkimgate.log import OnceADay
 from dkimgate.message import domains, suffixes
@@ -73,21 +74,19 @@ class Engine:
         self,
         settings: Config,
         policy: Policy,
-        keys: list[SigningKey],
+        keys: KeyRing | list[SigningKey],
         secrets: Secrets | None,
         warnings: tuple[Problem, ...],
         srs_secrets: srs.Secrets | None = None,
         way: WayOut | None = None,
         smtp: Smtp | None = None,
-        broken: tuple[Problem, ...] = (),
     ) -> None:
         self.config = settings
         self.policy = policy
-        self.keys = keys
+        self.ring = keys if isinstance(keys, KeyRing) else KeyRing.of_keys(keys)
         self.secrets = secrets
         self.srs_secrets = srs_secrets
-        self.warnings = warnings
-        self.broken = broken
+        self._warnings = warnings
         self.journal = Journal(settings.journal.file)
         self.resolver = _resolver(settings)
         self.way_out = way if way is not None else way_out.configured(settings.departure)
@@ -97,25 +96,44 @@ class Engine:
         self.config = settings.model_copy(update={"departure": known})
         self.unread = OnceADay()
         self.costly = Costly()
-        self._key_domains = frozenset(key.domain for key in keys)
-        self.key_names = our_signatures.by_name(keys)
-        self.sealer = sealer.sealer_of(settings, keys)
+        self.sealer = sealer.sealer_of(settings, self.ring)
 
-    def keys_of(self, domain: str | None) -> tuple[SigningKey, ...]:
-        """The keys that sign for a domain, in the order of the configuration."""
-        return _by_domain(self.keys).get(domain or "", ())
+    @property
+    def keys(self) -> list[SigningKey]:
+        """Every key that can be used. This reads all of them."""
+        return self.ring.all()
+
+    @property
+    def broken(self) -> tuple[Problem, ...]:
+        """Why keys can't be used, as far as they were read."""
+        return self.ring.broken
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What a postmaster should know at every start, ready to print."""
+        return (*self.ring.warnings, *self._warnings)
 
     @classmethod
-    def load(cls, file: Path, settings: Config | None = None, policy_file: Path | None = None) -> Self:
-        """Load a configuration file and all that it names, or another policy than it names. `settings`: what the file
-        says, where it was read already. Raises ConfigError with every mistake found."""
+    @uncollected()
+    def load(
+        cls,
+        file: Path,
+        settings: Config | None = None,
+        before: Engine | None = None,
+        policy_file: Path | None = None,
+    ) -> Self:
+        """Load a configuration file and all that it names, or another policy than it names. A key is read when it is
+        first used: see KeyRing. `settings`: what the file says, where it was read already. `before`: what is in use
+        now; the keys that have not changed are taken from it. Raises ConfigError with every mistake found."""
         settings = settings if settings is not None else dkimgate_yaml.load(file)
         if policy_file is not None:
             settings = settings.model_copy(update={"policy": policy_file})
         problems: list[Problem] = []
         given = partial(loader.load, remedy=": name the policy with --policy FILE")
         policy = _read(loader.load if policy_file is None else given, settings.policy, problems)
-        keys, warnings, broken = _read(load_usable, settings.keys, problems) or ([], [], [])
+        known = before.ring if before is not None else None
+        ring = _read(lambda named: KeyRing(named, known), settings.keys, problems) or KeyRing()
+        warnings: list[Problem] = []
         passport, unalign = settings.passport, settings.unalign
         secrets = _read(Secrets.load, passport.secret_file, problems) if passport is not None else None
         srs_secrets = _read(srs.Secrets.load, unalign.secret_file, problems) if unalign is not None else None
@@ -124,26 +142,26 @@ class Engine:
             problems += report.problems(policy, proof)
             warnings += report.warnings(policy, proof)
         problems += config_checks.problems(file, settings, policy)
-        if not keys:
-            problems += broken  # nothing at all could be signed
-        if policy is not None and policy.seals and not broken:
-            problems += sealer.problems(file, settings, keys)
+        if not ring.signs():
+            problems += ring.broken  # nothing at all could be signed
+        if policy is not None and policy.seals:
+            problems += sealer.problems(file, settings, ring)
         if problems or policy is None:
             raise ConfigError(*problems)
         warnings += config_checks.observing(policy)
         suffixes.load()  # before a daemon forks: its workers share the memory
         here = this_host.this_host()
-        way = way_out.find(settings.departure, {key.domain for key in keys}, here, _resolver(settings).lookup())
+        way = way_out.find(settings.departure, ring.names, here, _resolver(settings).lookup())
         smtp = sending.smtp_of(settings.departure, here.postfix)
         warnings += way.warnings()
-        return cls(settings, policy, keys, secrets, tuple(warnings), srs_secrets, way, smtp, tuple(broken))
+        return cls(settings, policy, ring, secrets, tuple(warnings), srs_secrets, way, smtp)
 
     def questions(self, seen: Seen) -> Questions:
         """What has to wait for the body."""
         reading = self._passports(seen, None)
         allowed = self._allowed_changes()
         claims = seen.claims + passports.claims(reading, allowed)
-        ours = our_signatures.look_for(seen.message, self.key_names, seen.route.entered)
+        ours = our_signatures.look_for(seen.message, self.ring.by_name, seen.route.entered)
         compares = reading.wants_body(allowed) or our_signatures.wants_body(ours, seen.domain)
         chain = self.policy.seals and has_chain(seen.message.header)
         earns = self._earns(seen)
@@ -174,13 +192,14 @@ class Engine:
         gathered = facts_of(
             seen,
             self.config,
-            self._key_domains,
+            self.ring.domains,
             outgoing_spf(seen.message.envelope.sender, self.way_out, seen.domain, lookup),
             found,
             passports.spam(reading),
             now,
             ours,
             earns,
+            self.ring.names,
         )
         if self.smtp.converts_8bit and sending.eight_bit(seen.message):
             gathered = replace(gathered, sending=Sending(eight_bit=True))
@@ -259,7 +278,7 @@ class Engine:
         or that it leaves in a name by which it may pass? Then it has to be proved."""
         if seen.domain is None:
             return False
-        if self.policy.seals or domains.covering(seen.domain, self._key_domains):
+        if self.policy.seals or domains.covering(seen.domain, self.ring.domains):
             return True
         names = self._leaves_as(seen.message.envelope.sender)
         if names is None or any(domains.may_align(name, seen.domain) for name in names):
@@ -327,7 +346,7 @@ class Engine:
         return self.unaligned_sender(facts.sender, facts.author, now) if facts.spf_passes else None
 
     def _aligned_with_ours(self, name: str) -> bool:
-        return _group(self._key_domains).may_align(name)
+        return _group(self.ring.names).may_align(name)
 
     def may_pass_spf(self, message: Message, author: str | None) -> bool:
         """Of a message that could not be judged: could its envelope pass SPF, aligned with its author domain (None:
@@ -364,14 +383,6 @@ class Engine:
         return f"{sender}@{next(iter(origins))}" if len(origins) == 1 and is_bare(sender) else sender
 
 
-def _of_domains(keys: list[SigningKey]) -> dict[str, tuple[SigningKey, ...]]:
-    found: dict[str, list[SigningKey]] = {}
-    for key in keys:
-        found.setdefault(key.domain, []).append(key)
-    return {domain: tuple(each) for domain, each in found.items()}
-
-
-_by_domain = ByIdentity(_of_domains)
 _group = ByIdentity(domains.Group)
 
 

@@ -32,7 +32,6 @@ class Gate(Engine):
             "policy": f"{rules} rule{'s' if rules != 1 else ''}, mode: {self.policy.mode}, "
             f"sha256:{self.policy.digest[:12]}"
         }
-        found |= {f"the key {key.name}": key.fingerprint for key in self.keys}
         if self.srs_secrets is not None:
             found["unalign.secret_file"] = secret_file.mark(self.srs_secrets.all)
         if self.secrets is not None:
@@ -45,6 +44,16 @@ class Gate(Engine):
                 f"found {', '.join(map(str, way.addresses))}" if way.addresses else f"unknown ({way.why})"
             )
         return found
+
+    @property
+    def replaced(self) -> dict[str, tuple[str, str]]:
+        """Keys whose file has another content than in the gate before: what it was, and what it is now."""
+        return self.ring.replaced
+
+    def examine(self) -> bool:
+        """Read some key files that nobody has used yet, so that the broken ones are known. False where none is
+        left."""
+        return self.ring.examine()
 
     @property
     def trouble(self) -> str:

@@ -38,55 +38,24 @@ _PRIVATE = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _NO_KEY = "no private key in it: expected PEM (-----BEGIN PRIVATE KEY-----), as dkimgate keys new writes it"
 
 
-def load_keys(keys: tuple[dkimgate_yaml.Key, ...]) -> tuple[list[SigningKey], list[Problem]]:
-    """Read all key files; the second list is warnings, ready to print. Raises one ConfigError that holds every
-    mistake."""
-    loaded, warnings, broken = load_usable(keys)
-    if broken:
-        raise ConfigError(*broken)
-    return loaded, warnings
-
-
-def load_usable(keys: tuple[dkimgate_yaml.Key, ...]) -> tuple[list[SigningKey], list[Problem], list[Problem]]:
-    """Read the key files that can be read: keys, warnings, and why the others can't be used, ready to print.
-
-    One file that is gone or damaged must not keep the mail of other domains waiting. Raises ConfigError where two
-    entries contradict each other.
-    """
-    loaded: list[SigningKey] = []
-    warnings: list[Problem] = []
-    problems: list[Problem] = []
-    broken: list[Problem] = []
-    names: set[tuple[str, str]] = set()
-    parsed: dict[Path, PrivateKey] = {}  # a file may be the key of many domains
-    for entry in keys:
-        if (entry.domain, entry.selector) in names:
-            text = f"`keys` has the selector {entry.selector} of {entry.domain} twice: give each key its own selector"
-            problems.append(Problem("key.selector-twice", text, entry.file))
-        names.add((entry.domain, entry.selector))
-        try:
-            key = load_key(entry, parsed)
-        except ConfigError as error:
-            broken.extend(error.problems)
-            continue
-        loaded.append(key)
-        warnings.extend((*_weaknesses(key, entry.file), *_open_folder(entry.file)))
-    if problems:
-        raise ConfigError(*broken, *problems)
-    return loaded, warnings, broken
-
-
-def _open_folder(file: Path) -> list[Problem]:
+def open_folder(file: Path) -> list[Problem]:
     """Who may write to a folder above a key may put another in its place."""
-    for folder in file.absolute().parents:
+    folder = _open_above(file.absolute().parent)
+    if folder is None:
+        return []
+    text = f"everyone may write to the folder {folder}, so anyone can replace the key: run chmod o-w {folder}"
+    return [Problem("key.open-folder", text, file)]
+
+
+def _open_above(folder: Path) -> Path | None:
+    for each in (folder, *folder.parents):
         try:
-            mode = folder.stat().st_mode
+            mode = each.stat().st_mode
         except OSError:
             continue
         if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-            text = f"everyone may write to the folder {folder}, so anyone can replace the key: run chmod o-w {folder}"
-            return [Problem("key.open-folder", text, file)]
-    return []
+            return each
+    return None
 
 
 def load_key(entry: dkimgate_yaml.Key, parsed: dict[Path, PrivateKey] | None = None) -> SigningKey:
@@ -108,7 +77,8 @@ def load_key(entry: dkimgate_yaml.Key, parsed: dict[Path, PrivateKey] | None = N
     return key
 
 
-def _weaknesses(key: SigningKey, file: Path) -> list[Problem]:
+def weaknesses(key: SigningKey, file: Path) -> list[Problem]:
+    """What is to be said of the length of a key."""
     if key.algorithm != "rsa-sha256":
         return []
     if key.bits < SAFE_BITS:

@@ -51,7 +51,7 @@ class Outward:
 
     def write(self, seen: Seen, assessment: Assessment, body: SentBody | None, now: float) -> Written:
         """Sign and seal. Raises what signing raises; without an ARC set a message is none the worse."""
-        keys = self._engine.keys_of(assessment.signer)
+        keys = self._engine.ring.of(assessment.signer)
         header = leaving(self._message.header, assessment.changes)
         signatures: Fields = ()
         if body is not None:

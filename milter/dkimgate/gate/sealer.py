@@ -15,6 +15,7 @@ from dkimgate.dkim.keys import SigningKey
 from dkimgate.dkim.sent_body import SentBody
 from dkimgate.dns.resolver import Lookup
 from dkimgate.facts import Assessment, Facts
+from dkimgate.gate.key_ring import KeyRing
 from dkimgate.gate.results_field import arrival_results
 from dkimgate.message.message import HeaderField, Message
 
@@ -57,23 +58,23 @@ class Sealer:
         return arc_set.seal(leaving, body.sent_digest(), results, state, self.key, int(now))
 
 
-def sealer_of(settings: Config, keys: Sequence[SigningKey]) -> Sealer | None:
+def sealer_of(settings: Config, ring: KeyRing) -> Sealer | None:
     """Who seals with this configuration, or None. A set has one signature. It is made with RSA: few validators know
     Ed25519 in ARC, and for the others the whole chain would be broken."""
     if settings.forwarder is None:
         return None
     domain = settings.forwarder.domain
-    key = next((key for key in keys if key.domain == domain and key.algorithm == "rsa-sha256"), None)
+    key = next((key for key in ring.of(domain) if key.algorithm == "rsa-sha256"), None)
     ours = next((name for name in settings.trust.authserv_names if _TOKEN.fullmatch(name)), domain)
     return Sealer(key, ours, settings.verify.body_limit) if key is not None else None
 
 
-def problems(file: Path, settings: Config, keys: Sequence[SigningKey]) -> list[Problem]:
+def problems(file: Path, settings: Config, ring: KeyRing) -> list[Problem]:
     """Why a policy that seals can't be run with these keys, ready to print. That the forwarder has one at all,
     `config_checks` sees to."""
     domain = settings.forwarder.domain if settings.forwarder is not None else None
-    own = [key.algorithm for key in keys if key.domain == domain]
-    if not own or "rsa-sha256" in own:
+    own = [key.algorithm for key in ring.of(domain)]
+    if not own or "rsa-sha256" in own or ring.broken:
         return []
     text = (
         f"the policy says `seal: true`, but forwarder.domain {domain} has no RSA key: few validators know Ed25519 in "
