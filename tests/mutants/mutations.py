@@ -9,8 +9,10 @@ from __future__ import annotations
 import ast
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
+
+CONSTANTS = "(module)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +29,17 @@ class Mutant:
     @property
     def text(self) -> str:
         """The module, the function and the lines that differ. It stays the same when the module changes elsewhere."""
-        return "\n".join((f"{self.module} {self.function or '(module)'}", *self.diff))
+        return "\n".join((f"{self.module} {self.function or CONSTANTS}", *self.diff))
 
 
-def mutants(source: str, module: str) -> list[Mutant]:
-    """Every mutant of a module that compiles, each once, from the top down. `module` is its path below the package."""
+def mutants(source: str, module: str, only: Container[str] | None = None) -> list[Mutant]:
+    """Every mutant of a module that compiles, each once, from the top down. `module` is its path below the package; `only` names functions as
+    `Mutant.text` does."""
     text = _Text(source)
     found: dict[str, Mutant] = {}
     for function, node in _scopes(ast.parse(source)):
+        if only is not None and (function or CONSTANTS) not in only:
+            continue
         for start, end, instead in _faults(node, text):
             changed = text.replaced(start, end, instead)
             if not _compiles(changed):
