@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import time
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -103,3 +104,11 @@ def test_the_longest_record_that_is_read() -> None:
         record = rsa_record() + "; n="
         answer = published(record + "x" * (length - len(record)))
         assert (not isinstance(answer, tuple)) is found
+
+
+@pytest.mark.parametrize("text", ["AAAA", "A", "", "=", "AAAA" * 11, "!!!!"])
+def test_what_is_no_key_of_ed25519(text: str) -> None:
+    resolver = FakeResolver({NAME: {"TXT": [f"v=DKIM1; k=ed25519; p={text}"]}})
+    found = published_key("hosted.example", "s", "ed25519-sha256", resolver.lookup())
+    why = "the key is revoked" if not text else "the key in DNS can't be read"
+    assert found == NoKey("permerror", why)

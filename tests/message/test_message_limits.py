@@ -32,3 +32,33 @@ def test_what_is_kept_of_a_header_is_its_begin(fields: list[HeaderField]) -> Non
     assert kept.fields == fields[: len(kept.fields)]
     assert sum(len(field.name) + len(field.value) for field in kept.fields) <= 60
     assert (kept.problem is None) == (octets <= 60 and len(fields) <= 8) == (len(kept.fields) == len(fields))
+
+
+@pytest.mark.parametrize(
+    ("values", "kept", "problem"),
+    [
+        ((), 0, None),
+        ((4, 4), 2, None),
+        ((4, 5), 1, "the header has more than 10 octets"),
+        ((20, 1), 0, "the header has more than 10 octets"),
+        ((1, 1, 1), 2, "the header has more than 2 fields"),
+        ((1, 1, 1, 20), 2, "the header has more than 2 fields"),
+        ((4, 4, 0), 2, "the header has more than 10 octets"),
+        ((3, 3, 1), 2, "the header has more than 2 fields"),
+        ((9,), 1, None),
+        ((10,), 0, "the header has more than 10 octets"),
+    ],
+)
+def test_the_last_octet_and_field_that_are_kept(
+    monkeypatch: pytest.MonkeyPatch, values: tuple[int, ...], kept: int, problem: str | None
+) -> None:
+    """Each name has one octet."""
+    monkeypatch.setattr(limits, "MOST_OCTETS", 10)
+    monkeypatch.setattr(limits, "MOST_FIELDS", 2)
+    found = Collected(HeaderField(b"X", b"x" * value) for value in values)
+    assert (len(found.fields), found.problem) == (kept, problem)
+
+
+def test_the_bounds_are_above_those_of_the_largest_receiver() -> None:
+    """Gmail: 500 KB, 5000 fields."""
+    assert (limits.MOST_OCTETS, limits.MOST_FIELDS) == (524_288, 5000)

@@ -36,7 +36,7 @@ class Collected:
         """The next field from the top."""
         self._octets = octets = self._octets + len(field.name) + len(field.value)
         fields = self.fields
-        if octets <= MOST_OCTETS and len(fields) < MOST_FIELDS and self.problem is None:
+        if octets <= MOST_OCTETS and len(fields) < MOST_FIELDS:
             fields.append(field)
         elif self.problem is None:
             beyond = f"{MOST_OCTETS} octets" if octets > MOST_OCTETS else f"{MOST_FIELDS} fields"
