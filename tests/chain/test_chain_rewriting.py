@@ -268,6 +268,78 @@ def test_what_smtp_generic_maps_does_to_an_author_is_not_seen_so_every_sender_ma
         assert "warning" in host.check() and "(smtp_generic_maps)" in host.check()
 
 
+BOX = "box.local.example"
+NOREPLY = f"noreply@{world.HOSTED}"
+FILTER = (
+    # a content filter that changes nothing, and hands mail in again
+    "127.0.0.1:10025 inet n - n - - smtpd -o smtpd_milters= -o content_filter= -o mynetworks=127.0.0.0/8 -o myhostname=filter.example"
+    " -o smtpd_relay_restrictions=permit_mynetworks,reject",
+    "filter unix - - n - - smtp -o smtp_bind_address=127.0.0.1",
+)
+REPLACING = f"/^From:.*{BOX}/ REPLACE From: {NOREPLY}"
+CHANGED: dict[str, tuple[dict[str, str], tuple[str, ...], str, bool]] = {
+    "an address": ({"smtp_generic_maps": f"inline:{{ www-data@{BOX}={NOREPLY} }}"}, (), f"www-data@{BOX}", True),
+    "its local part": ({"smtp_generic_maps": f"inline:{{ www-data={NOREPLY} }}"}, (), f"www-data@{BOX}", True),
+    "its domain": ({"smtp_generic_maps": f"inline:{{ @{BOX}={NOREPLY} }}"}, (), f"www-data@{BOX}", True),
+    "in capitals": ({"smtp_generic_maps": f"inline:{{ www-data@{BOX}={NOREPLY} }}"}, (), f"WWW-Data@{BOX}", True),
+    "with an extension": (
+        {"smtp_generic_maps": f"inline:{{ www-data@{BOX}={NOREPLY} }}", "recipient_delimiter": "+"},
+        (),
+        f"www-data+x@{BOX}",
+        True,
+    ),
+    "in quotation marks": (
+        {"smtp_generic_maps": f"inline:{{ www-data@{BOX}={NOREPLY} }}"},
+        (),
+        f'"www-data"@{BOX}',
+        True,
+    ),
+    "of one service": (
+        {},
+        (f"relay unix - - n - - smtp -o {{ smtp_generic_maps = inline:{{ www-data@{BOX}={NOREPLY} }} }}",),
+        f"www-data@{BOX}",
+        True,
+    ),
+    "a table that can't be listed": (
+        {"smtp_generic_maps": f"regexp:{{{{ /^www-data@/ {NOREPLY} }}}}"},
+        (),
+        f"www-data@{BOX}",
+        True,
+    ),
+    "everybody": ({"smtp_generic_maps": f"static:{NOREPLY}"}, (), f"www-data@{BOX}", True),
+    "smtp_header_checks": ({"smtp_header_checks": f"regexp:{{{{ {REPLACING} }}}}"}, (), f"www-data@{BOX}", True),
+    "canonical_maps behind a content filter": (
+        {"content_filter": "filter:[127.0.0.1]:10025", "canonical_maps": f"inline:{{ www-data@{BOX}={NOREPLY} }}"},
+        FILTER,
+        f"www-data@{BOX}",
+        True,
+    ),
+    "and without one": (
+        {"canonical_maps": f"inline:{{ www-data@{BOX}={NOREPLY} }}", "local_header_rewrite_clients": "static:all"},
+        (),
+        f"www-data@{BOX}",
+        False,
+    ),
+    "another address": ({"smtp_generic_maps": f"inline:{{ root@{BOX}={NOREPLY} }}"}, (), f"www-data@{BOX}", False),
+}
+"""What makes another author of one: settings, lines of master.cf, From, and is it done behind the gate?"""
+
+
+@pytest.mark.parametrize("settings", CHANGED)
+def test_an_author_who_is_changed_behind_the_gate_is_nobody_whose_sender_may_be_anybodys(settings: str) -> None:
+    main, master, author, behind = CHANGED[settings]
+    departure = {"rewrites_senders": False, "helo": world.FORWARDER}
+    with rewriting.started({"mydestination": BOX, **main}, master, departure) as host:
+        seen = host.send(f"friend@{world.HOSTED}", f"Support <{author}>")
+        assert (world.HOSTED in seen.author) is (behind or settings == "and without one")
+        if behind:
+            assert seen.record["outgoing"]["spf_passes"] is True
+            assert seen.record["arrival"]["dmarc"] not in ("pass", "none")
+            assert "From" in host.check()
+        elif settings == "another address":
+            assert seen.record["from"] == BOX and seen.record["outgoing"]["spf_passes"] is False
+
+
 @pytest.mark.parametrize(
     ("settings", "sender", "shown", "there"),
     [

@@ -15,6 +15,7 @@ from dkimgate.message.author import author_of
 from dkimgate.message.message import Connection
 from dkimgate.policy.language.model import Rule
 from dkimgate.postfix import way_out
+from dkimgate.postfix.authors import Authors
 from tests.arc.sealing import LIST, mail
 from tests.laws.attack_authors import AUTHORS
 from tests.laws.attack_world import AUTHOR, BORDER, HOSTED_KEY, NOW, STRANGER, ZONE
@@ -194,6 +195,63 @@ def test_law_1_a_sender_that_postfix_makes_aligned_again_is_no_rewritten_one(
     outcome, record = door.goes(by("boss@partner.example"), "boss@partner.example")
     assert (outcome.disposition, outcome.sender) == (Disposition.HOLD, None)
     assert record["outgoing"]["unalignable"] is False
+
+
+BOX = frozenset({"box.local.example"})
+GENERIC: dict[str, dict[str, Any]] = {
+    "an address": {"authors": Authors(frozenset({"www-data@box.local.example"})), "own": BOX},
+    "a domain": {"authors": Authors(frozenset({"@box.local.example"})), "own": BOX},
+    "a local part": {"authors": Authors(frozenset({"www-data"})), "own": BOX},
+    "everybody": {"authors": Authors(frozenset({"*"})), "own": BOX},
+    "nobody knows, but of this host": {"authors": Authors(unseen=("smtp_generic_maps",), own=BOX), "own": BOX},
+    "nobody knows": {"authors": Authors(unseen=("smtp_generic_maps",)), "rewritten_by": ("smtp_generic_maps",)},
+}
+"""Whom smtp_generic_maps may make noreply@hosted.example, behind the gate."""
+
+
+@pytest.mark.parametrize("sender", ["friend@hosted.example", "www-data@box.local.example", "boss@partner.example", ""])
+@pytest.mark.parametrize("record", [[], ["v=DMARC1; p=reject"]])
+@pytest.mark.parametrize("table", GENERIC)
+def test_law_1_an_author_whom_postfix_changes_behind_the_gate_opens_no_door(
+    table: str, record: list[str], sender: str, door: Door
+) -> None:
+    """Its domain has no DMARC record, or fails it; that of the author whom the next host sees has one, and names us in its SPF record."""
+    zone = {"_dmarc.box.local.example": {"TXT": record}} if record else {}
+    door.gate.resolver = FakeResolver(ZONE | FORWARDERS | zone)  # type: ignore[assignment]
+    door.gate.way_out = replace(door.gate.way_out, **GENERIC[table])
+    outcome, told = door.goes(by("www-data@box.local.example"), sender)
+    assert told["arrival"]["dmarc"] not in ("pass", "none")
+    assert not any(name == "DKIM-Signature" for name, _ in outcome.fields)
+    if sender or table == "nobody knows":
+        assert outcome.disposition is Disposition.HOLD
+    # mail of others goes its way, as far as anybody knows who they are
+    if table not in ("everybody", "nobody knows"):
+        outcome, told = door.goes(by("somebody@elsewhere.example"), "x@elsewhere.example")
+        assert (outcome.disposition, told["arrival"]["dmarc"]) == (Disposition.ACCEPT, "none")
+
+
+@pytest.mark.parametrize("table", ["an address", "everybody"])
+def test_law_1_nor_does_a_pass_of_such_an_author(table: str, door: Door) -> None:
+    """It is a pass of another author than the next host finds."""
+    door.gate.resolver = FakeResolver(  # type: ignore[assignment]
+        ZONE | FORWARDERS | {"_dmarc.box.local.example": {"TXT": ["v=DMARC1; p=reject"]}}
+    )
+    door.gate.way_out = replace(door.gate.way_out, **GENERIC[table])
+    word = f"Authentication-Results: mx.forwarder.example; dmarc=pass header.from=box.local.example\n{BORDER}"
+    outcome, told = door.goes(word.encode() + by("www-data@box.local.example"), "friend@hosted.example", REINJECTED)
+    assert (outcome.disposition, told["from"], told["arrival"]["dmarc"]) == (Disposition.HOLD, None, "unknown")
+
+
+def test_a_message_that_cannot_be_judged_waits_where_postfix_may_change_its_author(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(door.gate, "conclude", fails)
+    door.gate.way_out = replace(door.gate.way_out, **GENERIC["an address"])
+    assert door.goes(by("www-data@box.local.example"), "boss@partner.example")[0].disposition is Disposition.DEFER
+    assert door.goes(by("x@elsewhere.example"), "boss@partner.example")[0].disposition is Disposition.ACCEPT
 
 
 ODD = (

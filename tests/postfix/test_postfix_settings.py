@@ -134,6 +134,73 @@ def test_tables_that_may_hold_owners_of_aliases_are_known(special: str, tmp_path
     assert settings.owners == (known if special == "yes" else {})
 
 
+CHANGING = {
+    "hash:/etc/postfix/generic": "www-data@box.local.example\tnoreply@hosted.example\nRoot\tceo@hosted.example",
+    "proxy:texthash:/x": "@box.example\t@hosted.example",
+    "regexp:/y": None,
+}
+"""Tables of addresses, and what `postmap -s` lists of them; None: it can't."""
+
+
+@pytest.mark.parametrize(
+    ("tables", "keys"),
+    [
+        (["hash:/etc/postfix/generic"], {"www-data@box.local.example", "root"}),
+        (
+            ["hash:/etc/postfix/generic", "proxy:texthash:/x"],
+            {"www-data@box.local.example", "root", "@box.example"},
+        ),
+        (["proxy:texthash:/x", "static:ceo@hosted.example"], {"@box.example", "*"}),
+        (["hash:/etc/postfix/generic", "regexp:/y"], None),
+    ],
+)
+@pytest.mark.parametrize("name", ["smtp_generic_maps", "canonical_maps", "sender_canonical_maps"])
+def test_what_tables_change_is_listed_or_it_is_not_known(
+    name: str, tables: list[str], keys: set[str] | None, tmp_path: Path
+) -> None:
+    """Of those of any service."""
+    master = f"smtp/unix/{name} = {', '.join(tables[1:])}\n" if tables[1:] else ""
+    postconf = program(tmp_path, f"{name} = {tables[0]}\n", master)
+    cases = "".join(
+        f"'{table.removeprefix('proxy:')}') printf '{text}\\n';;\n"
+        for table, text in CHANGING.items()
+        if text is not None
+    )
+    postmap = tmp_path / "postmap"
+    postmap.write_text(f'#!/bin/sh\n[ "$1" = -s ] || exit 1\ncase $2 in {cases} *) exit 1;; esac\n')
+    postmap.chmod(0o755)
+    settings = ask(postconf=postconf)
+    assert settings is not None
+    assert settings.changed == {name: keys}
+
+
+CHECKS = {
+    "/^User-Agent:/ IGNORE\n/^Subject:/ REPLACE Subject: x\n": False,
+    "# /^From:/ REPLACE From: me@hosted.example\n": False,
+    "/^X-From:/ REPLACE X-From: $1\n": False,
+    "/^From:.*/ REPLACE From: me@hosted.example\n": True,
+    "if /^From:/\n/^(From: )(.*)@box$/ replace ${1}${2}@hosted.example\nendif\n": True,
+    "/^(F)rom:(.*)/ REPLACE $1rom: x@hosted.example\n": True,
+    "/^Subject:/\n  PREPEND  FROM : me@hosted.example\n": True,
+}
+"""Header checks, and may they write a From?"""
+
+
+@pytest.mark.parametrize("name", ["header_checks", "smtp_header_checks"])
+@pytest.mark.parametrize("kind", ["regexp", "pcre"])
+@pytest.mark.parametrize("text", CHECKS)
+def test_header_checks_that_write_a_from_change_everybody(text: str, kind: str, name: str, tmp_path: Path) -> None:
+    (tmp_path / "checks").write_text(text)
+    settings = ask(postconf=program(tmp_path, f"{name} = {kind}:{tmp_path}/checks\n"))
+    assert settings is not None and settings.changed == {name: frozenset({"*"} if CHECKS[text] else ())}
+
+
+@pytest.mark.parametrize("table", ["pcre:/none", "ldap:/x", "pcre:{{ /^From:/ REPLACE From: me@hosted.example }}"])
+def test_header_checks_that_nobody_can_read_may_write_a_from(table: str, tmp_path: Path) -> None:
+    settings = ask(postconf=program(tmp_path, f"smtp_header_checks = {table}\n"))
+    assert settings is not None and settings.changed == {"smtp_header_checks": frozenset({"*"})}
+
+
 def test_without_postalias_nobody_knows_what_a_table_holds(tmp_path: Path) -> None:
     settings = ask(postconf=program(tmp_path, "owner_request_special = yes\nalias_maps = hash:/etc/aliases\n"))
     assert settings is not None and settings.owners == {"hash:/etc/aliases": False}

@@ -43,6 +43,7 @@ from dkimgate.gate.key_ring import load_keys
 from dkimgate.gate.sending import Smtp
 from dkimgate.passport.secrets import new_secret
 from dkimgate.postfix import this_host, way_out
+from dkimgate.postfix.authors import Authors
 from dkimgate.postfix.settings import Settings
 from dkimgate.postfix.this_host import System
 from dkimgate.record.journal import Journal
@@ -184,10 +185,17 @@ def _of_owner_aliases() -> Iterator[Said]:
     way = replace(
         way_out.configured(settings.departure), owners=("hash:/etc/aliases",), origins=frozenset({"a.example"})
     )
-    for each in (way, replace(way, owners=(), own=frozenset({"a.example", "mx.a.example"}))):
+    own = frozenset({"a.example", "mx.a.example"})
+    for shown, each in (
+        ("alias_maps with owner- aliases", way),
+        ("canonical_maps", replace(way, owners=(), own=own)),
+        ("smtp_generic_maps", replace(way, authors=Authors(frozenset({"root", "@box"})))),
+        ("smtp_generic_maps = ldap:x", replace(way, authors=Authors(unseen=("smtp_generic_maps",), own=own))),
+        ("smtp_header_checks", replace(way, authors=Authors(frozenset({"*"})))),
+    ):
         gate = SimpleNamespace(way_out=each, config=settings)
         yield from _found(
-            "alias_maps with owner- aliases" if each is way else "canonical_maps",
+            shown,
             lambda: check_departure.findings(gate),  # type: ignore[arg-type]  # noqa: B023
         )
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dkimgate.cli.finding import Finding
 from dkimgate.gate import config_checks
 from dkimgate.gate.gate import Gate
+from dkimgate.postfix import tables
+from dkimgate.postfix.authors import Authors
 from dkimgate.postfix.way_out import Known, WayOut
 
 
@@ -65,6 +67,7 @@ def findings(gate: Gate) -> Iterator[Finding]:
             f"every sender in a domain of this host passes SPF: {', '.join(sorted(way.own))}. If the table holds "
             "addresses of other domains, and leads to a domain whose SPF record names this host, remove the setting",
         )
+    yield from _authors(way.authors)
     if way.owners and "expand_owner_alias" not in way.rewritten_by:
         hosted = config_checks.hosted_domains(settings)
         origins = " or ".join(sorted(way.origins or ())) or "any domain"
@@ -84,6 +87,36 @@ def findings(gate: Gate) -> Iterator[Finding]:
             "unalign.masqueraded",
             f"unalign.domain {domain}: masquerade_domains of Postfix changes it to {cut} after the gate, so bounces "
             f"to rewritten senders are lost: put !{domain} first in masquerade_domains",
+        )
+
+
+def _authors(authors: Authors) -> Iterator[Finding]:
+    if tables.EVERYBODY in authors.keys:
+        yield Finding(
+            "warning",
+            "departure.every-author-changed",
+            "Postfix may change From of every message after the gate: a table of smtp_header_checks writes a From or "
+            "can't be read (so does header_checks with a content_filter), or smtp_generic_maps is a static table. So "
+            "no message from outside has an author: it gets no signature, and it is held where its sender passes SPF. "
+            "Use a table of smtp_generic_maps that names the addresses",
+        )
+    elif authors.keys:
+        yield Finding(
+            "note",
+            "departure.authors-changed",
+            f"Postfix changes {len(authors.keys)} addresses or domains in From after the gate. Mail from outside "
+            "with such an author gets no signature, and it is held where its sender passes SPF. The gate reads these "
+            "tables when it starts: reload it after a change (systemctl reload dkimgate)",
+        )
+    if authors.unseen:
+        whose = "any domain" if authors.own is None else "a domain of this host"
+        yield Finding(
+            "warning",
+            "departure.authors-unseen",
+            f"{', '.join(authors.unseen)}: the gate can't see which addresses this changes, so Postfix may change an "
+            f"author of {whose} after the gate. So a message from outside with an author of {whose} "
+            "needs a DMARC pass; if its domain has no DMARC record, it counts as unknown. A change of an author who "
+            "passes DMARC is not foretold. Use a table that `postmap -s` lists, such as hash, lmdb or texthash",
         )
 
 

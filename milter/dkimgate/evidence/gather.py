@@ -22,7 +22,9 @@ from dkimgate.message.message import Message
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What the header of a message says: its author, the way it came, and every claim with its standing.
-    `by_host_of_ours`: a host of ours handed it in that trust.networks does not name (see `forgotten_host`)."""
+    `by_host_of_ours`: a host of ours handed it in that trust.networks does not name (see `forgotten_host`).
+    `remade`: why the next receiver may find another author than that of the header, in words; None where he finds the
+    same. Where he surely finds another, there is no `domain`."""
 
     message: Message
     author: Author
@@ -31,6 +33,7 @@ class Seen:
     claims: tuple[Claim, ...]
     verdicts: tuple[spam.SpamVerdict, ...]
     by_host_of_ours: bool = False
+    remade: str | None = None
 
 
 def see(message: Message, config: Config, addresses: Collection[Address] = ()) -> Seen:
@@ -78,6 +81,8 @@ def facts_of(
     """
     message, domain, route = seen.message, seen.domain, seen.route
     claims = seen.claims + found
+    if seen.remade is not None:
+        claims = grounds.without_none(claims, seen.remade)
     if route.outside and config.verify.when != "never" and (earns or config.verify.when == "always"):
         claims = grounds.proved(claims, domain)
     verdicts = [verdict.spam for verdict in seen.verdicts]
@@ -93,7 +98,7 @@ def facts_of(
         sender=message.envelope.sender,
         recipients=message.envelope.recipients,
         author=domain,
-        author_problem=message.problem or seen.author.problem,
+        author_problem=message.problem or seen.author.problem or (seen.remade if domain is None else None),
         hosted=hosted,
         origin=route.origin,
         origin_why=_origin_why(route, arrival),

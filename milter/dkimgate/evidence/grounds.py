@@ -164,6 +164,15 @@ def without_words(claims: Iterable[Claim], why: str) -> tuple[Claim, ...]:
     return tuple(claim.as_upstream(why) if _is_word(claim) else claim for claim in claims)
 
 
+def without_none(claims: Iterable[Claim], why: str) -> tuple[Claim, ...]:
+    """The claims where that the author domain has no DMARC record, found by whomever, may not help."""
+    return tuple(claim.as_upstream(why) if _is_none(claim) else claim for claim in claims)
+
+
+def _is_none(claim: Claim) -> bool:
+    return claim.method == "dmarc" and claim.is_believed() and result_words.dmarc_meaning(claim.result) == "none"
+
+
 def _is_word(claim: Claim) -> bool:
     """Stated by a host of ours in plain text, where a passport or a seal would be proof of its own."""
     return claim.standing is Standing.TRUSTED and claim.field not in _PROOFS

@@ -43,6 +43,10 @@ class Border:
         self._message = message
         self._forged: tuple[int, ...] | None = None  # None: nobody knows
 
+    def view(self, seen: Seen) -> Seen:
+        """As it arrived."""
+        return seen
+
     def open(self, seen: Seen, now: float) -> Opened:
         """Find what is forged. Of what a stranger sends, the body is needed for the checks and for the passport."""
         self._forged = () if self._is_host_of_ours() else strip(self._message.header, self._engine.config.trust.names)

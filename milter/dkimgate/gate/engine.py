@@ -189,11 +189,12 @@ class Engine:
         earns = questions.earns and seen.domain not in ours.valid
         if body is not None and checks_here.wanted(seen.claims + found, seen.route, self.config, seen.domain, earns):
             found += self.check(replace(seen, claims=seen.claims + found), body, lookup, now)
+        author = seen.domain if seen.remade is None else None  # another may be aligned with any domain
         gathered = facts_of(
             seen,
             self.config,
             self.ring.domains,
-            outgoing_spf(seen.message.envelope.sender, self.way_out, seen.domain, lookup),
+            outgoing_spf(seen.message.envelope.sender, self.way_out, author, lookup),
             found,
             passports.spam(reading),
             now,
@@ -207,7 +208,7 @@ class Engine:
             lasting = our_signatures.verify(questions.ours, seen.message.header, sent_hash, seen.domain, now).valid
             gathered = replace(gathered, own_signature=gathered.hosted in lasting)
         gathered = self._strictly(self._by_tree(gathered, lookup), lookup)
-        rewritten = self._rewritten(gathered, now)
+        rewritten = self._rewritten(gathered, now) if seen.remade is None else None
         if rewritten is not None:
             gathered = replace(gathered, unalignable=True)
         # what is decided on is what the record tells, to the letter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from dkimgate.dkim.sent_body import SentBody
 from dkimgate.dkim.sign import sign
@@ -16,6 +17,8 @@ from dkimgate.log import describe
 from dkimgate.message.message import HeaderField, Message
 from dkimgate.passport.field import KEY as PASSPORT
 
+_REMADE = "Postfix changes this address in From behind the gate (smtp_generic_maps, smtp_header_checks)"
+
 
 class Outward:
     """A message that leaves by this gate."""
@@ -26,6 +29,19 @@ class Outward:
     def __init__(self, engine: Engine, message: Message) -> None:
         self._engine = engine
         self._message = message
+
+    def view(self, seen: Seen) -> Seen:
+        """With no author where Postfix makes another of him behind the gate: what was found of this one then says
+        nothing of him about whom the next receiver asks, and any sender may be aligned."""
+        authors, author = self._engine.way_out.authors, seen.author
+        if seen.domain is None or author.address is None or not seen.route.outside:
+            return seen
+        if authors.changes(author.address):
+            return replace(seen, domain=None, remade=_REMADE)
+        if authors.may_change(seen.domain):
+            tables = ", ".join(authors.unseen)
+            return replace(seen, remade=f"Postfix may change From behind the gate ({tables} can't be listed)")
+        return seen
 
     def open(self, seen: Seen, now: float) -> Opened:
         """Decide, unless a check, a passport or a signature of ours needs the body first."""

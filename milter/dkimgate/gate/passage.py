@@ -63,7 +63,8 @@ class Passage:
         self._spent += time.perf_counter() - started
 
     def _open(self) -> None:
-        self._seen = see(self._message, self._engine.config, self._engine.way_out.addresses)
+        seen = see(self._message, self._engine.config, self._engine.way_out.addresses)
+        self._seen = self._way.view(seen)
         self._tell_unread(self._seen)
         self._tell_no_author(self._seen)
         opened = self._way.open(self._seen, self._now())

@@ -41,6 +41,10 @@ class Way(Protocol):
     writes: str
     """What `write` does, for the log."""
 
+    def view(self, seen: Seen) -> Seen:
+        """The message as it is to be judged."""
+        ...
+
     def open(self, seen: Seen, now: float) -> Opened:
         """Read what the header tells."""
         ...

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from dkimgate.postfix import tables
+from dkimgate.postfix.tables import run
 
 SECONDS = 5.0
 """How long postconf may take in all; it reads two files and asks nobody, which takes 20 ms."""
@@ -27,13 +29,14 @@ NAMES = (
     # what becomes of addresses behind a milter (ADDRESS_REWRITING_README)
     *("append_at_myorigin", "append_dot_mydomain", "canonical_maps", "canonical_classes", "sender_canonical_maps"),
     *("sender_canonical_classes", "masquerade_domains", "masquerade_classes", "smtp_generic_maps"),
-    *("alias_maps", "owner_request_special", "expand_owner_alias"),
+    *("alias_maps", "owner_request_special", "expand_owner_alias", "recipient_delimiter"),
     # whose addresses it takes for its own
     *("mydestination", "relay_domains", "virtual_alias_domains", "virtual_mailbox_domains"),
     # what it does where the gate does not answer
     "milter_default_action",
     # what becomes of the message behind it
     *(
+        "header_checks",
         "smtp_header_checks",
         "smtp_mime_header_checks",
         "smtp_nested_header_checks",
@@ -51,12 +54,14 @@ class Settings:
 
     `values` are those of main.cf, or Postfix's defaults; a parameter that this Postfix doesn't have is missing.
     `services` are the values that master.cf gives to single services (`-o name=value`), each once. `owners` are the
-    tables of alias_maps that hold `owner-` aliases, or (False) may hold some, for they can't be listed.
+    tables of alias_maps that hold `owner-` aliases, or (False) may hold some, for they can't be listed. `changed` are
+    the addresses that the tables of a parameter change (tables.keys), None where one of them can't be listed.
     """
 
     values: Mapping[str, str]
     services: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     owners: Mapping[str, bool] = field(default_factory=dict)
+    changed: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
 
     def text(self, name: str) -> str:
         """What main.cf says, without white space around it; empty where it says nothing."""
@@ -91,55 +96,46 @@ def ask(names: Iterable[str] = NAMES, seconds: float = SECONDS, postconf: str | 
     if program is None:
         return None
     end = time.monotonic() + seconds
-    said = _run([program, "-x", *names], seconds)
+    said = run([program, "-x", *names], seconds)
     values = {name: value.strip() for name, value in re.findall(r"^([a-z0-9_]+) =(.*)$", said or "", re.MULTILINE)}
     if not values:
         return None
     values = _named(values)
     overridden: dict[str, tuple[str, ...]] = {}
-    services = _run([program, "-Px"], end - time.monotonic()) or ""
+    services = run([program, "-Px"], end - time.monotonic()) or ""
     for name, value in re.findall(r"^[^\s=]+/([a-z0-9_]+) =(.*)$", services, re.MULTILINE):
         value = value.strip()
         if name in values and value not in overridden.get(name, ()):
             overridden[name] = (*overridden.get(name, ()), value)
     found = Settings(values, overridden)
-    return replace(found, owners=_owners(found, str(Path(program).with_name("postalias")), end))
+    return replace(
+        found,
+        owners=_owners(found, str(Path(program).with_name("postalias")), end),
+        changed=_changed(found, str(Path(program).with_name("postmap")), end),
+    )
 
 
-_TABLE = re.compile(r"(?:[^\s,{}]|\{(?:[^{}]|\{[^{}]*\})*\})+")  # inline:{ {list = a, b} } is one
-_OWNER = re.compile(r"^owner-", re.IGNORECASE | re.MULTILINE)
+# the tables that may change an author: of addresses, and of header checks
+_OF_ADDRESSES = ("smtp_generic_maps", "canonical_maps", "sender_canonical_maps")
+_OF_FIELDS = ("smtp_header_checks", "header_checks")
+
+
+def _changed(settings: Settings, postmap: str, end: float) -> dict[str, frozenset[str] | None]:
+    """Settings.changed."""
+    named = {name: _tables(settings, name) for name in (*_OF_ADDRESSES, *_OF_FIELDS)}
+    found = {name: tables.keys(named[name], postmap, end) for name in _OF_ADDRESSES if named[name]}
+    return found | {name: tables.of_checks(named[name]) for name in _OF_FIELDS if named[name]}
 
 
 def _owners(settings: Settings, postalias: str, end: float) -> dict[str, bool]:
-    """Settings.owners. `end`: when postalias(1), which lists a table in 5 ms, must be done."""
+    """Settings.owners."""
     if not settings.may_be("owner_request_special", "yes"):
         return {}
-    tables = [table for text in settings.every("alias_maps") for table in _TABLE.findall(text)]
-    silent = [table for table in tables if table.startswith("nis:") and not _has_nis()]  # in Postfix's own default
-    listed = {t: _run([postalias, "-s", t], end - time.monotonic()) for t in tables if t not in silent}
-    return {table: keys is not None for table, keys in listed.items() if keys is None or _OWNER.search(keys)}
+    return tables.owners(_tables(settings, "alias_maps"), postalias, end)
 
 
-def _has_nis() -> bool:
-    try:
-        return Path("/proc/sys/kernel/domainname").read_text().strip() not in ("", "(none)")
-    except OSError:
-        return True
-
-
-def _run(command: list[str], seconds: float) -> str | None:
-    """What it printed; None where it failed or was too slow."""
-    environment = {name: value for name, value in os.environ.items() if name in ("PATH", "MAIL_CONFIG")} | {
-        "LC_ALL": "C"
-    }
-    left = max(seconds, 0.01)
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=left, check=True, env=environment
-        )
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return None
-    return done.stdout.decode("utf-8", "replace")
+def _tables(settings: Settings, name: str) -> list[str]:
+    return [table for text in settings.every(name) for table in tables.split(text)]
 
 
 def _named(values: dict[str, str]) -> dict[str, str]:

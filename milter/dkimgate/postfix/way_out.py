@@ -10,13 +10,15 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
 from dkimgate.config.dkimgate_yaml import Outgoing
 from dkimgate.config.problem import Problem
 from dkimgate.dns.resolver import Address, Lookup
+from dkimgate.postfix import authors
+from dkimgate.postfix.authors import Authors
 from dkimgate.postfix.settings import Settings
 from dkimgate.postfix.this_host import System
 
@@ -65,6 +67,7 @@ class WayOut:
     no others: a stranger may write one of them as his sender.
     `owners` are the tables of aliases with which local(8) may forward in the name of an alias's owner, which is a
     sender without a domain (aliases(5)).
+    `authors`: whom it makes another author.
     """
 
     addresses: tuple[Address, ...] = ()
@@ -77,6 +80,7 @@ class WayOut:
     rewritten_by: tuple[str, ...] = ()
     own: frozenset[str] = frozenset()
     owners: tuple[str, ...] = ()
+    authors: Authors = field(default_factory=Authors)
 
     def cut(self, name: str) -> str:
         """What masquerade_domains leaves of a domain, in lower case: the first item that fits decides, and `!` in front
@@ -139,6 +143,7 @@ def find(outgoing: Outgoing, ours: Iterable[str], system: System, lookup: Lookup
         found = _quietly(lambda: _addresses(settings, system, ours, lookup))
         addresses, why = found if found is not None else ((), "looking for them failed")
         known = Known.FOUND if addresses else Known.UNKNOWN
+    vouches, own = outgoing.rewrites_senders is False, _own(settings, ours)
     return WayOut(
         addresses,
         known,
@@ -148,8 +153,9 @@ def find(outgoing: Outgoing, ours: Iterable[str], system: System, lookup: Lookup
         _suffixes(settings),
         _masquerades(settings),
         _rewritten_by(settings, outgoing.rewrites_senders),
-        _own(settings, ours) if outgoing.rewrites_senders is False and _rewritten_by(settings, None) else frozenset(),
+        own if vouches and _rewritten_by(settings, None) else frozenset(),
         _owners(settings, outgoing.rewrites_senders),
+        authors.find(settings, outgoing.rewrites_senders, own),
     )
 
 
