@@ -11,6 +11,7 @@ import yaml
 
 from dkimgate import srs
 from dkimgate.passport import secrets as passport
+from tests import running
 from tests.chain import world
 from tests.chain.servers import Milter
 
@@ -114,6 +115,7 @@ def _configure(
         },
         "verify": {"nameservers": ["127.0.0.1"], **verify},
         "journal": {"file": str(journal(folder, name))},
+        **running.MILTER_LIBRARY,
         **more,
     }
     file = folder / f"{name}.yaml"

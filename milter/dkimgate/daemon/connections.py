@@ -32,6 +32,8 @@ _PAUSE_SECONDS = 0.2
 """No new connections for so long, after the system had none for us."""
 _TELL_SECONDS = 60.0
 """The log says so once in this time."""
+_SHARE = 8
+"""For so many that are open, one more is accepted at a time."""
 _MOST_SPARE = 8
 """Threads that wait to take over; a thread that is not kept is started anew."""
 _REST_AFTER = 10
@@ -214,21 +216,23 @@ class Connections:
             self._accepts = False
 
     def _accept(self, now: float) -> None:
-        """One at a time: a worker with much to do leaves the next one to the others."""
-        try:
-            connected, _ = self._listening.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            return  # another worker was faster, or the MTA is gone
-        except OSError as error:
-            self._pause()
-            self._look_at = now + _PAUSE_SECONDS
-            if now >= self._tell_at:
-                self._tell_at = now + _TELL_SECONDS
-                log(f"can't accept a connection: {error.strerror}: {len(self)} are open", Level.ERROR)
-            return
-        connected.setblocking(False)
-        self._peers[connected.fileno()] = Peer(connected, self._judge, self._role, now)
-        self._poll.register(connected, select.EPOLLIN)
+        """A few at a time, by how many there are already: where many want in, none waits long behind those that are;
+        and a worker leaves the first ones of a burst to the others too."""
+        for _ in range(1 + len(self) // _SHARE):
+            try:
+                connected, _ = self._listening.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return  # another worker was faster, or the MTA is gone
+            except OSError as error:
+                self._pause()
+                self._look_at = now + _PAUSE_SECONDS
+                if now >= self._tell_at:
+                    self._tell_at = now + _TELL_SECONDS
+                    log(f"can't accept a connection: {error.strerror}: {len(self)} are open", Level.ERROR)
+                return
+            connected.setblocking(False)
+            self._peers[connected.fileno()] = Peer(connected, self._judge, self._role, now)
+            self._poll.register(connected, select.EPOLLIN)
 
     def _look(self, now: float) -> None:
         self._look_at = now + _LOOK_SECONDS
