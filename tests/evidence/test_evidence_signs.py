@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dkimgate.evidence import spam
+from dkimgate.evidence import lookalike, spam
 from dkimgate.evidence.header_signs import signs_of
 from dkimgate.facts import HeaderSigns, Spam
 from dkimgate.message.author import author_of
@@ -345,3 +345,13 @@ def test_hostile_headers_take_no_time() -> None:
         )
         signs_of(arrived, author_of(arrived.header), True, HOSTED, NOW)
     assert time.process_time() - started < 2.0
+
+
+@pytest.mark.parametrize("author", ["hosted.example", "mail.hosted.example", "user.other.example"])
+def test_own_mail_waits_for_no_index_of_the_hosted_domains(author: str) -> None:
+    """There may be 100,000 of them, and the index is made by the first message that needs it."""
+    lookalike._by_suffix.cache_clear()
+    assert not lookalike.is_lookalike(author, frozenset({"hosted.example", "user.other.example"}))
+    assert lookalike._by_suffix.cache_info().currsize == 0
+    assert lookalike.is_lookalike("hosteb.example", frozenset({"hosted.example", "user.other.example"}))
+    assert lookalike._by_suffix.cache_info().currsize == 1

@@ -9,7 +9,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from dkimgate.config import dkimgate_yaml, secret_file
+from dkimgate.cli import run
+from dkimgate.config import dkimgate_yaml, secret_file, yaml_file
 from dkimgate.config.problem import ConfigError
 from dkimgate.daemon.changed import changes
 from dkimgate.gate.gate import Gate
@@ -182,3 +183,22 @@ def test_a_file_that_was_touched_is_read_again_and_is_no_change(host: Host, chan
     gate = host.load(before)
     assert host.opened == ["customer0.example"] and gate.replaced == {}
     assert list(changes(before.config, gate.config, before.loaded, gate.loaded)) == []
+
+
+def test_a_start_reads_configuration_and_policy_once_and_a_reload_too(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.write(f"journal: {{file: {host.folder}/decisions.jsonl}}\n")
+    read: list[str] = []
+    parse = yaml_file.read
+
+    def counted(file: Path, *rest: str) -> yaml_file.Document:
+        read.append(file.name)
+        return parse(file, *rest)
+
+    monkeypatch.setattr(yaml_file, "read", counted)
+    file = host.folder / "dkimgate.yaml"
+    gate = run._load(file, dkimgate_yaml.load_whole(file), None)
+    assert read == ["dkimgate.yaml", "policy.yaml"] and len(host.opened) == 1
+    assert run._load(file, None, gate).ring.names == gate.ring.names
+    assert read == ["dkimgate.yaml", "policy.yaml"] * 2 and len(host.opened) == 1

@@ -34,7 +34,7 @@ from dkimgate.gate.envelope_spf import LOOKUP, UNALIGNED, envelope_domains, is_b
 from dkimgate.gate.key_ring import KeyRing
 from dkimgate.gate.sending import Smtp
 from dkimgate.log import OnceADay
-from dkimgate.message import domains, suffixes
+from dkimgate.message import domains
 from dkimgate.message.message import Message
 from dkimgate.passport import reading as passports
 from dkimgate.passport.secrets import Secrets
@@ -149,7 +149,6 @@ class Engine:
         if problems or policy is None:
             raise ConfigError(*problems)
         warnings += config_checks.observing(policy)
-        suffixes.load()  # before a daemon forks: its workers share the memory
         here = this_host.this_host()
         way = way_out.find(settings.departure, ring.names, here, _resolver(settings).lookup())
         smtp = sending.smtp_of(settings.departure, here.postfix)
