@@ -50,7 +50,9 @@ def run(world: World) -> str:
 def _kill(pid: int) -> int:
     """How many connections that worker had. It is stopped first: then it takes no further one while we count."""
     os.kill(pid, signal.SIGSTOP)
-    time.sleep(0.01)
+    end = time.monotonic() + 1
+    while not processes.is_stopped(pid) and time.monotonic() < end:
+        time.sleep(0.002)
     connections = processes.open_sockets(pid) - 1  # the one that it listens on
     os.kill(pid, signal.SIGKILL)
     return connections

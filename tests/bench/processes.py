@@ -62,6 +62,12 @@ def open_sockets(pid: int) -> int:
     return sum(str(each.readlink()).startswith("socket:") for each in Path(f"/proc/{pid}/fd").iterdir())
 
 
+def is_stopped(pid: int) -> bool:
+    """Has every thread of that process stopped (SIGSTOP)? One may be in the middle of a call of the kernel before."""
+    states = [_read(pid, f"task/{each.name}/stat") for each in Path(f"/proc/{pid}/task").iterdir()]
+    return all(stat.rpartition(")")[2].split()[0] == "T" for stat in states)
+
+
 def _read(pid: int, file: str) -> str:
     try:
         return Path(f"/proc/{pid}/{file}").read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -125,3 +126,14 @@ def test_dkimpy_finds_the_records_by_either_form_of_their_name() -> None:
         b"v=DKIM1",
         None,
     ]
+
+
+def test_a_process_is_stopped_when_all_its_threads_are() -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        assert not processes.is_stopped(process.pid)
+        process.send_signal(signal.SIGSTOP)
+        end = time.monotonic() + 10
+        while not processes.is_stopped(process.pid) and time.monotonic() < end:
+            time.sleep(0.01)
+        assert processes.is_stopped(process.pid)
+        process.kill()
