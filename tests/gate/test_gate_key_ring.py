@@ -13,6 +13,7 @@ from dkimgate.cli import run
 from dkimgate.config import dkimgate_yaml, secret_file, yaml_file
 from dkimgate.config.problem import ConfigError
 from dkimgate.daemon.changed import changes
+from dkimgate.gate import key_files
 from dkimgate.gate.gate import Gate
 from dkimgate.gate.key_ring import KeyRing
 from tests.problems import told
@@ -202,3 +203,15 @@ def test_a_start_reads_configuration_and_policy_once_and_a_reload_too(
     assert read == ["dkimgate.yaml", "policy.yaml"] and len(host.opened) == 1
     assert run._load(file, None, gate).ring.names == gate.ring.names
     assert read == ["dkimgate.yaml", "policy.yaml"] * 2 and len(host.opened) == 1
+
+
+def test_a_folder_of_many_keys_is_looked_at_once(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[Path] = []
+    above = key_files._open_above
+
+    def counted(folder: Path) -> Path | None:
+        looked.append(folder)
+        return above(folder)
+
+    monkeypatch.setattr(key_files, "_open_above", counted)
+    assert len(host.load().keys) == 40 and looked == [host.folder]

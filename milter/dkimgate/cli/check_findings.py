@@ -54,7 +54,7 @@ def _user(gate: Gate, settings: Config) -> Iterator[Finding]:
     secrets = [each.secret_file for each in (settings.unalign, settings.passport) if each is not None]
     files = [
         file
-        for file in (settings.policy, *(key.file for key in settings.keys), *secrets)
+        for file in dict.fromkeys((settings.policy, *(key.file for key in settings.keys), *secrets))
         if not credentials.is_credential(file)
     ]
     keys = {key.file for key in settings.keys}  # without one of them the daemon starts, and signs with the others
@@ -194,14 +194,14 @@ def _sending(gate: Gate, settings: Config) -> Iterator[Finding]:
 
 
 def _keys(gate: Gate, settings: Config) -> Iterator[Finding]:
-    if not gate.keys:
+    if not gate.ring.signs():
         yield Finding(
             "warning",
             "keys.none",
             "keys: there is no key, so nothing is signed. Make one: `dkimgate keys new DOMAIN SELECTOR`",
         )
-    for domain in sorted({key.domain for key in gate.keys}):
-        kinds = {key.algorithm for key in gate.keys if key.domain == domain}
+    for domain in sorted(gate.ring.names):
+        kinds = {key.algorithm for key in gate.ring.of(domain)}
         if kinds == {"ed25519-sha256"}:
             yield Finding(
                 "warning",

@@ -38,9 +38,11 @@ _PRIVATE = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _NO_KEY = "no private key in it: expected PEM (-----BEGIN PRIVATE KEY-----), as dkimgate keys new writes it"
 
 
-def open_folder(file: Path) -> list[Problem]:
-    """Who may write to a folder above a key may put another in its place."""
-    folder = _open_above(file.absolute().parent)
+def open_folder(file: Path, known: dict[Path, Path | None]) -> list[Problem]:
+    """Who may write to a folder above a key may put another in its place. `known`: the folders that were looked at."""
+    if file.parent not in known:
+        known[file.parent] = _open_above(file.absolute().parent)
+    folder = known[file.parent]
     if folder is None:
         return []
     text = f"everyone may write to the folder {folder}, so anyone can replace the key: run chmod o-w {folder}"

@@ -56,6 +56,7 @@ class KeyRing:
         self._order: list[_Entry] = []
         self._entries: dict[str, list[_Entry]] = {}
         self._given: list[SigningKey] = []
+        self._folders: dict[Path, Path | None] = {}
         self._broken: list[Problem] = []
         self._warnings: list[Problem] = []
         self._usable: dict[str, tuple[SigningKey, ...]] = {}
@@ -150,7 +151,7 @@ class KeyRing:
             named = entry.named
             try:
                 entry.key = load_key(named, entry.file.parsed)
-                entry.warnings = (*weaknesses(entry.key, named.file), *open_folder(named.file))
+                entry.warnings = (*weaknesses(entry.key, named.file), *open_folder(named.file, self._folders))
             except ConfigError as error:
                 entry.broken = tuple(error.problems)
             entry.is_read = True
