@@ -8,7 +8,6 @@ from dkimgate.dkim.verify import check_signatures
 from dkimgate.dmarc.evaluate import check_dmarc, prepare
 from dkimgate.evidence import result_claims
 from dkimgate.evidence.claims import arrival_of
-from dkimgate.evidence.entry_session import entry_of
 from dkimgate.evidence.route import route_of
 from dkimgate.facts import Arrival, Spam
 from dkimgate.message.author import author_of
@@ -36,8 +35,7 @@ def arrive(raw: bytes, ip: str, sender: str, failing: str = "", reinjected: bool
     author = author_of(mail.header).domain
     lookup = FakeResolver(ZONE, frozenset({failing})).lookup()
     prepare(author or "", lookup)
-    entry = entry_of(mail, route)
-    spf = check_spf(entry.ip, entry.helo, entry.sender, lookup)
+    spf = None if reinjected else check_spf(ip, "c.example", sender, lookup)
     above = route.border_hop.position + 1 if route.border_hop else 0
     signatures = check_signatures(mail.header, forms(body), author, lookup, NOW, above)
     dmarc = check_dmarc(author, spf, signatures, lookup)

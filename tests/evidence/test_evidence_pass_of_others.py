@@ -104,12 +104,13 @@ def test_the_fact(claims: tuple[Claim, ...], author: str | None, pass_of: str | 
 @pytest.mark.parametrize(
     ("claims", "kept"),
     [
-        ((pass_of("member.example"), spf_of("member.example")), True),
+        ((pass_of("member.example"), spf_of("member.example", Standing.VERIFIED)), True),
+        ((pass_of("member.example"), spf_of("member.example")), False),
         ((pass_of("member.example"),), False),
-        ((pass_of("member.example"), spf_of("bounce.member.example")), False),
+        ((pass_of("member.example"), spf_of("member.example.attacker.example", Standing.VERIFIED)), False),
         ((pass_of("member.example"), spf_of("member.example", Standing.UPSTREAM)), False),
         # a ground for the author of today is none for the author of yesterday
-        ((pass_of("member.example"), spf_of(LIST)), False),
+        ((pass_of("member.example"), spf_of(LIST, Standing.VERIFIED)), False),
         # a passport proves what it says
         ((replace(pass_of("member.example"), field="X-Dkimgate-Passport"),), True),
     ],

@@ -20,8 +20,8 @@ from dkimgate.dmarc.evaluate import RESULTS, check_dmarc
 from dkimgate.dns.resolver import Answer, Kind, Lookup, Status
 from dkimgate.evidence import checks_here
 from dkimgate.evidence.claims import arrival_of
-from dkimgate.evidence.entry_session import stated_spf
 from dkimgate.evidence.gather import see
+from dkimgate.evidence.stated_spf import stated_spf
 from dkimgate.facts import Claim, Spam, Standing
 from dkimgate.message.message import Connection
 from dkimgate.spf.check import check_spf

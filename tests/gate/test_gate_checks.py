@@ -69,28 +69,30 @@ HONEST_BORDER = BORDER_FIELD.replace(b"192.0.2.66", b"192.0.2.10")
 """Of a client that SPF of the author domain lists."""
 
 
-def test_a_word_of_spf_is_asked_about_again_for_the_client_of_the_border(tmp_path: Path) -> None:
-    arrived = Arrived(tmp_path, "when: missing")
-    for domain in (b"bob@hosted.example", b"hosted.example", b"bob@mail.hosted.example"):
-        assert len(arrived.send(TRUSTED % b"pass" + SPF % domain + HONEST_BORDER + FORGED).fields) == 1, domain
-        assert arrived.send(TRUSTED % b"pass" + SPF % domain + BORDER_FIELD + FORGED).fields == ()
-        assert arrived.record["arrival"]["dmarc"] == "unknown"
-    for domain in (b"attacker.example", b"hosted.example.attacker.example", b'x@hosted.example,b"@attacker.example'):
-        assert arrived.send(TRUSTED % b"pass" + SPF % domain + HONEST_BORDER + FORGED).fields == ()
-        assert arrived.record["arrival"]["dmarc"] == "unknown"
+@pytest.mark.parametrize("when", ["missing", "always"])
+def test_law_1_no_word_of_spf_proves_anything_in_mail_that_comes_by_again(when: str, tmp_path: Path) -> None:
+    """Any program on a host of ours writes such a header: it calls sendmail(1) with a Received field of its own."""
+    arrived = Arrived(tmp_path, f"when: {when}")
+    for domain in (b"bob@hosted.example", b"hosted.example", b"bob@mail.hosted.example", b"attacker.example"):
+        for path in (b"", b"Return-Path: <bob@hosted.example>\r\n"):
+            assert arrived.send(path + TRUSTED % b"pass" + SPF % domain + HONEST_BORDER + FORGED).fields == ()
+            assert arrived.record["arrival"]["dmarc"] == "unknown"
+            assert arrived.record["arrival"]["spf"] != "pass" and arrived.record["arrival"]["aligned"] is False
+    session = Connection(ip="192.0.2.10", helo="mail.hosted.example")
+    assert len(arrived.send(FORGED, session, sender="bob@hosted.example").fields) == 1, "the border itself"
 
 
 def test_a_broken_signature_under_our_name_changes_nothing(tmp_path: Path) -> None:
-    """What arrived well by SPF is signed. Ten thousand such fields are no honest sender's, and cost no more than without our name."""
+    """What arrived well by another signature is signed. Ten thousand such fields are no honest sender's, and cost no more than without our name."""
     arrived = Arrived(tmp_path, "when: missing")
-    passed = TRUSTED % b"pass" + SPF % b"bob@hosted.example" + HONEST_BORDER
+    passed = TRUSTED % b"pass" + HONEST_BORDER
     broken = (
         b"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=hosted.example; s=gate; h=from; bh=AAAA; b=AAAA\r\n"
     )
-    for forged in (broken, broken * 100):
-        assert len(arrived.send(passed + forged + FORGED).fields) == 1
+    for forged in (broken, broken * 5):
+        assert len(arrived.send(passed + forged + SIGNED).fields) == 1
         assert (arrived.record["own_signature"], arrived.record["arrival"]["dmarc"]) == (False, "pass")
-    assert arrived.send(passed + broken * 10_000 + FORGED).fields == ()
+    assert arrived.send(passed + broken * 10_000 + SIGNED).fields == ()
     assert arrived.record["own_signature"] is False
     assert arrived.send(TRUSTED % b"fail" + HONEST_BORDER + broken + FORGED).fields == ()
     assert (arrived.record["own_signature"], arrived.record["arrival"]["dmarc"]) == (False, "fail")
@@ -127,14 +129,15 @@ WORDS = {
 def test_law_2_no_verifier_of_ours_passes_spf_for_what_its_record_does_not(
     record: str, word: str, when: str, tmp_path: Path
 ) -> None:
-    """Its reading of a record may be its own. Below the border, where a sender may have written it, it does not even tell the sender."""
+    """Its reading of a record may be its own."""
     arrived = Arrived(tmp_path, f"when: {when}", trust="border_strips_forgeries: true")
     shared = {"shared.example": {"TXT": ["v=spf1 ip4:192.0.2.0/28 -all"]}, DOMAIN: {"TXT": [record]}}
     arrived.asks(ZONE | shared)
-    for header, passes in ((WORDS[word] + HONEST_BORDER, RECORDS[record]), (HONEST_BORDER + WORDS[word], False)):
-        outcome = arrived.send(header + FORGED)
-        assert (arrived.record["arrival"]["dmarc"] == "pass") is passes
-        assert len(outcome.fields) == passes
+    for header in (WORDS[word] + HONEST_BORDER, HONEST_BORDER + WORDS[word]):
+        assert arrived.send(header + FORGED).fields == ()
+        assert arrived.record["arrival"]["dmarc"] != "pass"
+    arrived.send(WORDS[word] + FORGED, Connection(ip="192.0.2.10", helo="c.example"), sender=f"ceo@{DOMAIN}")
+    assert (arrived.record["arrival"]["dmarc"] == "pass") is RECORDS[record], "the border itself"
     assert arrived.send(WORDS[word] + FORGED, STRANGER, sender="eve@attacker.example").fields == ()
 
 
@@ -213,11 +216,10 @@ def test_a_forgery_fails_our_own_check(
 
 
 def test_the_worse_of_two_answers_counts(tmp_path: Path) -> None:
-    """`always`: a host of ours says pass, and we find a forgery. The border's Return-Path lets us check SPF too."""
+    """`always`: a host of ours says pass, and we find nothing that could be the reason."""
     arrived = Arrived(tmp_path, "when: always")
-    path = b"Return-Path: <eve@attacker.example>\r\n"
-    assert arrived.send(path + TRUSTED % b"pass" + BORDER_FIELD + SIGNED.replace(b"Lunch", b"Money")).fields == ()
-    assert arrived.record["arrival"]["dmarc"] == "fail"
+    assert arrived.send(TRUSTED % b"pass" + BORDER_FIELD + SIGNED.replace(b"Lunch", b"Money")).fields == ()
+    assert arrived.record["arrival"]["dmarc"] == "unknown"
     arrived.send(TRUSTED % b"fail" + BORDER_FIELD + SIGNED)
     assert arrived.record["arrival"]["dmarc"] == "fail"
 
@@ -228,8 +230,8 @@ def test_what_the_border_states_of_spf_stands_in_for_our_own_check(tmp_path: Pat
     bent = SIGNED.replace(b"Lunch", b"Money")
     for stated, dmarc in [
         (b"spf=fail smtp.mailfrom=hosted.example", "fail"),
-        (b"spf=pass smtp.mailfrom=attacker.example", "fail"),
-        (b"spf=pass smtp.mailfrom=hosted.example", "pass"),
+        (b"spf=pass smtp.mailfrom=attacker.example", "unknown"),
+        (b"spf=pass smtp.mailfrom=hosted.example", "unknown"),
         (b"spf=pass smtp.mailfrom=hosted.example; spf=fail smtp.mailfrom=hosted.example", "fail"),
     ]:
         ours = b"Authentication-Results: mx.forwarder.example; " + stated + b"\r\n"

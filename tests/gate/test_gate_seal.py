@@ -20,7 +20,7 @@ from tests.arc.test_arc_chain import RECORDS
 from tests.problems import refusals, told
 from tests.world.dns import Zone
 from tests.world.host import Host, launders, sent
-from tests.world.keys import pem_of
+from tests.world.keys import DOMAIN, Signer, pem_of, zone
 from tests.world.mail import BORDER, OUTSIDE, REINJECTED
 from tests.world.mail import message as made
 
@@ -131,11 +131,14 @@ def test_on_top_of_a_broken_chain(tmp_path: Path) -> None:
 def test_a_list_of_ours_may_change_what_came_in_with_a_whole_chain(tmp_path: Path) -> None:
     letter = mail().sealed(LIST).changed(b"Lunch", b"[list] Lunch").raw
     said = (
-        b"Authentication-Results: mx.forwarder.example; arc=pass; spf=pass smtp.mailfrom=author.example;"
+        b"Authentication-Results: mx.forwarder.example; arc=pass; dkim=pass header.d=author.example;"
         b" dmarc=pass header.from=author.example\n" + BORDER.encode()
     )
+    # a signature that does not cover the subject is whole still
+    header, relaxed = b"From: Ann <ann@author.example>\r\n", b"Hello, all\r\n\r\nlunch at one?\r\n"
+    letter = Signer(domain="author.example", names=("from",)).sign(header, relaxed).replace(b"\r\n", b"\n") + letter
     genuine = {
-        "author.example": {"TXT": ["v=spf1 ip4:192.0.2.66 -all"]},
+        "s._domainkey.author.example": zone()[f"s._domainkey.{DOMAIN}"],
         "_dmarc.author.example": {"TXT": ["v=DMARC1; p=reject"]},
     }
     host = Sealer(tmp_path, zone={**ZONE, **genuine})

@@ -1,4 +1,4 @@
-"""SPF is asked about the sender that the border's client said, and about no sender that somebody else put in its place."""
+"""In mail that comes by again nothing tells the sender that SPF could be asked about."""
 
 from __future__ import annotations
 
@@ -33,15 +33,20 @@ WORDS = {
 }
 
 
-def arrives(arrived: Arrived, header: bytes, author: str = DOMAIN) -> bool:
+BETWEEN = (
+    b"Received: by mx.forwarder.example (Postfix, from userid 38)\r\n\tid 6; Sat, 21 Nov 2026 16:20:26 +0000 (UTC)\r\n"
+)
+REAL = (b"", ELSEWHERE % b"fail", ELSEWHERE % b"none", b"Authentication-Results: mx.forwarder.example; dkim=none\r\n")
+FORGED_DMARC = SPF.rstrip() % b"hosted.example" + b"; dmarc=pass header.from=hosted.example\r\n"
+
+
+def earns(arrived: Arrived, header: bytes, author: str = DOMAIN) -> bool:
     """Has it earned anything by SPF? From a client whose address every SPF record lists."""
     arrived.asks(SENDERS_ZONE)
     outcome = arrived.send(header + FORGED.replace(DOMAIN.encode(), author.encode()))
     arrival = arrived.record["arrival"]
-    earned = arrival["dmarc"] == "pass"
-    assert arrival["aligned"] is earned
-    assert bool(outcome.fields) is (earned and author == DOMAIN)
-    return bool(earned)
+    assert arrival["aligned"] is False and arrival["spf"] != "pass"
+    return arrival["dmarc"] == "pass" or bool(outcome.fields)
 
 
 @pytest.mark.parametrize("when", ["missing", "always"])
@@ -54,40 +59,32 @@ def test_law_1_a_sender_that_postfix_may_have_made_is_not_what_the_client_said(
     words = WORDS[word].replace(b"header.from=hosted.example", b"header.from=" + author.encode())
     arrived = Arrived(tmp_path, f"when: {when}")
     if author == DOMAIN or word != "DMARC" or when == "always":  # what earns nothing is not proved
-        assert not arrives(arrived, b"Return-Path: <%s>\r\n" % path.encode() + words + HONEST_BORDER, author)
+        assert not earns(arrived, b"Return-Path: <%s>\r\n" % path.encode() + words + HONEST_BORDER, author)
     if author == DOMAIN:
         told = SPF % path.encode()
-        assert arrives(arrived, b"Return-Path: <%s>\r\n" % path.encode() + told + HONEST_BORDER), "a verifier saw it"
+        assert not earns(arrived, b"Return-Path: <%s>\r\n" % path.encode() + told + HONEST_BORDER)
 
 
 @pytest.mark.parametrize("when", ["missing", "always"])
-def test_a_stranger_s_return_path_tells_the_sender_unless_a_verifier_of_ours_saw_another(
-    when: str, tmp_path: Path
-) -> None:
+def test_law_1_a_return_path_tells_no_sender(when: str, tmp_path: Path) -> None:
+    """Whoever writes the border's Received field writes the Return-Path, too."""
     arrived = Arrived(tmp_path, f"when: {when}")
     path = b"Return-Path: <ann@friend.example>\r\n"
-    assert arrives(arrived, path + HONEST_BORDER, "friend.example")
-    assert arrives(arrived, path + SPF % b"friend.example" + HONEST_BORDER, "friend.example")
-    for result in (b"none", b"pass", b"neutral"):
-        assert not arrives(arrived, path + ELSEWHERE % result + HONEST_BORDER, "friend.example"), "canonical_maps"
-
-
-BETWEEN = (
-    b"Received: by mx.forwarder.example (Postfix, from userid 38)\r\n\tid 6; Sat, 21 Nov 2026 16:20:26 +0000 (UTC)\r\n"
-)
-REAL = (b"", ELSEWHERE % b"fail", ELSEWHERE % b"none", b"Authentication-Results: mx.forwarder.example; dkim=none\r\n")
-FORGED_DMARC = SPF.rstrip() % b"hosted.example" + b"; dmarc=pass header.from=hosted.example\r\n"
+    for word in (b"", SPF % b"friend.example", *(ELSEWHERE % result for result in (b"none", b"pass", b"neutral"))):
+        assert not earns(arrived, path + word + HONEST_BORDER, "friend.example")
 
 
 @pytest.mark.parametrize("when", ["missing", "always"])
 @pytest.mark.parametrize("real", REAL)
 @pytest.mark.parametrize("word", [SPF % b"hosted.example", SPF % b"ceo@hosted.example", FORGED_DMARC])
-def test_law_2_a_word_of_spf_tells_a_sender_only_directly_above_the_border(
-    word: bytes, real: bytes, when: str, tmp_path: Path
-) -> None:
-    """Below, a border may have overlooked it; above a later hop, it may be of the sender that a program of ours had."""
+def test_law_2_a_word_of_spf_helps_in_no_place(word: bytes, real: bytes, when: str, tmp_path: Path) -> None:
+    """Below the border it may have been overlooked; above a later hop it may be of the sender that a program of ours had;
+    directly above it, a program of ours may have written it together with the border's own field."""
     arrived = Arrived(tmp_path, f"when: {when}", trust="border_strips_forgeries: true")
-    for header in (real + HONEST_BORDER + word, HONEST_BORDER + real + word, word + BETWEEN + real + HONEST_BORDER):
-        assert not arrives(arrived, header)
-        assert arrived.record["arrival"]["spf"] != "pass"
-    assert arrives(arrived, BETWEEN + word + HONEST_BORDER)
+    for header in (
+        real + HONEST_BORDER + word,
+        HONEST_BORDER + real + word,
+        word + BETWEEN + real + HONEST_BORDER,
+        BETWEEN + word + HONEST_BORDER,
+    ):
+        assert not earns(arrived, header)

@@ -240,7 +240,7 @@ def test_law_4_what_fails_twice_waits(host: Host, monkeypatch: pytest.MonkeyPatc
 
 def test_law_4_a_message_whose_record_fails_leaves_unsigned(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("dkimgate.record.record._risk", lambda _: 1 / 0)
+        patched.setattr("dkimgate.record.record._outgoing", lambda *_: 1 / 0)
         outcome = host.send(AUTHOR)
     assert (outcome.disposition, outcome.fields) == (Disposition.DEFER, ())
     (written,) = host.records()

@@ -20,7 +20,7 @@ from tests.laws.generated_gates import Lines, Passed, passes
 from tests.laws.generated_messages import Drawn
 from tests.laws.next_receiver import organization
 from tests.laws.test_laws_generated_messages import obeys_the_first_law
-from tests.world.mail import REINJECTED
+from tests.world.mail import OUTSIDE, REINJECTED
 
 STAGES = (
     "dkimgate.gate.passage.see",
@@ -162,6 +162,8 @@ def test_every_stage_is_one_that_some_message_comes_to(stage: str) -> None:
     ]
     drawn += [replace(each, policy=policy, sender=sender, below=below) for each in drawn for policy in range(len(generated_gates.SHIPPED)) for sender in ("x@hosted.example", "") for below in ([], ["@gate", ARC])]  # fmt: skip
     drawn.append(replace(HONEST, client=replace(REINJECTED, auth="friend"), above=[], border="", below=[]))
+    drawn.append(replace(HONEST, client=OUTSIDE, above=[], border="", below=[]))
+    drawn.append(replace(HONEST, below=["@hosted", "Subject: " + "long " * 300 + "\n"]))
     for each in drawn:
         with failing(stage, 1_000_000, False, ValueError) as calls:
             passes(each.gate, each.message, each.body)

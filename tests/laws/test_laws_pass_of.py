@@ -30,15 +30,15 @@ default: {sign: none, envelope: unalign, otherwise: hold}
 @pytest.mark.parametrize(
     ("above", "fields", "signed", "pass_of"),
     [
-        (OUR_PASS + SPF, "", True, "attacker.example"),
-        # nothing that a sender can't have talked our verifier into is reason for the pass
+        # nothing that a sender can't have talked our verifier into, or a local program written, is reason for the pass
+        (OUR_PASS + SPF, "", False, None),
         (OUR_PASS, "", False, None),
         (OUR_PASS + QUOTED, "", False, None),
         (SPF, "", False, None),
         # what the sender wrote, below the border
         ("", OUR_PASS + SPF, False, None),
-        (OUR_PASS + SPF, FAIL_ELSEWHERE, False, "attacker.example"),
-        (OUR_PASS + SPF, "X-Spam-Status: Yes, score=9.0 required=5.0\n", False, "attacker.example"),
+        (OUR_PASS + SPF, FAIL_ELSEWHERE, False, None),
+        (OUR_PASS + SPF, "X-Spam-Status: Yes, score=9.0 required=5.0\n", False, None),
     ],
 )
 def test_a_list_that_changed_from(tmp_path: Path, above: str, fields: str, signed: bool, pass_of: str | None) -> None:

@@ -73,10 +73,10 @@ def test_stripping_results_in_our_name_does_not_strip_received_spf(bait: str) ->
 
 
 @pytest.mark.parametrize("bait", BAIT)
-@pytest.mark.parametrize("ground", [OUR_DKIM_PASS, OUR_SPF_PASS], ids=["dkim", "spf"])
-def test_a_pass_that_rests_on_our_own_check_stands(bait: str, ground: str) -> None:
+def test_a_pass_that_rests_on_our_own_check_stands(bait: str) -> None:
     """A message that came through an honest forwarder carries a Received-SPF too, and one that came twice our own results."""
-    assert facts(OUR_PASS + ground + BORDER + BAIT[bait] + AUTHOR).arrival.dmarc == "pass"
+    assert facts(OUR_PASS + OUR_DKIM_PASS + BORDER + BAIT[bait] + AUTHOR).arrival.dmarc == "pass"
+    assert facts(OUR_PASS + OUR_SPF_PASS + BORDER + BAIT[bait] + AUTHOR).arrival.dmarc == "unknown", "a word of SPF"
 
 
 @pytest.mark.parametrize(
@@ -183,8 +183,8 @@ def test_a_local_part_that_writes_into_our_field_gains_nothing(sender: str) -> N
 
 def test_an_ordinary_sender_costs_nothing() -> None:
     spf = POLICYD.format(host=HOST, domain="news.hosted.example", sender="bounce+a=b.example@news.hosted.example")
-    arrival = facts(OUR_PASS + spf + BORDER + BAIT["Received-SPF"] + AUTHOR).arrival
-    assert (arrival.dmarc, arrival.spf, arrival.aligned) == ("pass", "pass", True)
+    arrival = facts(OUR_PASS + spf + BORDER + AUTHOR).arrival
+    assert (arrival.dmarc, arrival.spf, arrival.aligned) == ("pass", "none", False), "a word of SPF proves nothing"
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def test_no_wiring_stands_idle() -> None:
 HONEST_MAIL = {
     "from a program of ours": Attempt(border="", wiring="checked by the gate"),
     "with a login": Attempt(border="", wiring="checked by the gate", client=LOGIN),
-    "passed at the border": Attempt(wiring="verified, SPF passes", border=BY_SHARED),
+    "passed at the border": Attempt(SIGNED, wiring="verified, SPF passes", border=BY_SHARED),
     "signed by its author, checked by the gate": Attempt(SIGNED),
     "signed by its author, checked always": Attempt(SIGNED, "checked always"),
     "signed by its author, inbound": Attempt(SIGNED, "inbound"),
@@ -134,11 +134,13 @@ HONEST_MAIL = {
     "sealed by the list that we trust": sealed(TRUSTED),
     "sealed by the list that we trust, through the border": sealed(TRUSTED, "border"),
     "with verdicts of other hosts below": Attempt(
-        "Authentication-Results: mx.other.example; dmarc=pass header.from=hosted.example\n",
+        b"Authentication-Results: mx.other.example; dmarc=pass header.from=hosted.example\n" + SIGNED,
         "verified, SPF passes",
         border=BY_SHARED,
     ),
-    "with ham below": Attempt("X-Spam-Status: No, score=0.1 required=5.0\n", "verified, SPF passes", border=BY_SHARED),
+    "with ham below": Attempt(
+        b"X-Spam-Status: No, score=0.1 required=5.0\n" + SIGNED, "verified, SPF passes", border=BY_SHARED
+    ),
 }
 
 

@@ -145,17 +145,13 @@ SAID = (
 )
 
 
-@pytest.mark.parametrize(("demanded", "signed"), [("", 0), (", required: true", 0), (", required: false", 1)])
-def test_a_local_account_that_writes_the_borders_fields_has_no_passport(
-    demanded: str, signed: int, tmp_path: Path
-) -> None:
-    """Whoever has a shell here can hand in a header of his own making; without a demand for passports it can't be told from ours,
-    and its client may be one that SPF lets pass."""
+@pytest.mark.parametrize("demanded", ["", ", required: true", ", required: false"])
+def test_law_1_a_local_account_that_writes_the_borders_fields_has_no_passport(demanded: str, tmp_path: Path) -> None:
+    """Whoever has a shell here, or a PHP script, can hand in a header of his own making, with a client that SPF lets pass."""
     host = Forwarder(tmp_path, demanded)
     host.asks(ZONE | {DOMAIN: {"TXT": ["v=spf1 ip4:192.0.2.66 -all"]}})
-    assert len(host.send(SAID + BORDER.encode() + FORGED).fields) == signed
-    assert (host.record["arrival"]["dmarc"] == "pass") is bool(signed)
-    assert host.record["departure"]["dmarc"] != "pass" or signed
+    assert host.send(SAID + BORDER.encode() + FORGED).fields == ()
+    assert host.record["arrival"]["dmarc"] != "pass" and host.record["departure"]["dmarc"] != "pass"
     # what this process verifies itself needs none
     assert len(host.send(SAID + BORDER.encode() + GOOD).fields) == 1
 

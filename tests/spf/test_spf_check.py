@@ -8,16 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dkimgate.evidence.entry_session import Entry, entry_of
 from dkimgate.evidence.result_claims import of_spf
-from dkimgate.evidence.route import route_of
-from dkimgate.facts import Origin, Standing
-from dkimgate.message.message import Connection
+from dkimgate.facts import Standing
 from dkimgate.spf import check
 from dkimgate.spf.check import RESULTS, check_spf
 from dkimgate.spf.query import Query
 from tests.world.dns import FakeResolver
-from tests.world.mail import AUTHOR, BORDER, OUTSIDE, REINJECTED, TRUST, message
 
 CLIENT = "192.0.2.66"
 HELO = "mail.sender.example"
@@ -158,116 +154,6 @@ def test_no_time_is_a_temperror() -> None:
     assert found is not None
     assert found.result == "temperror"
     assert len(dns.asked) == 2
-
-
-# --- the session that SPF is about ------------------------------------------------------------------------------------------------------------
-
-RETURN_PATH = "Return-Path: <real@sender.example>\n"
-LOGIN = "Received: from [10.0.0.9] (client [198.51.100.7]) by mx.forwarder.example (Postfix) with ESMTPSA id 1\n"
-CASES = {
-    "this session is the border": (
-        "",
-        OUTSIDE,
-        Entry("192.0.2.66", "client.attacker.example", "friend@hosted.example"),
-    ),
-    "its own Return-Path is the sender's invention": (
-        RETURN_PATH,
-        OUTSIDE,
-        Entry("192.0.2.66", "client.attacker.example", "friend@hosted.example"),
-    ),
-    "re-injected, the sender is not known": (BORDER, REINJECTED, Entry("192.0.2.66", "client.attacker.example", None)),
-    "re-injected, written at delivery": (
-        RETURN_PATH + BORDER,
-        REINJECTED,
-        Entry("192.0.2.66", "client.attacker.example", "real@sender.example"),
-    ),
-    "the one nearest to the border": (
-        "Return-Path: <friend@hosted.example>\n" + RETURN_PATH + BORDER,
-        REINJECTED,
-        Entry("192.0.2.66", "client.attacker.example", "real@sender.example"),
-    ),
-    "below the border: the sender's invention": (
-        BORDER + RETURN_PATH,
-        REINJECTED,
-        Entry("192.0.2.66", "client.attacker.example", None),
-    ),
-    "the null sender": ("Return-Path: <>\n" + BORDER, REINJECTED, Entry("192.0.2.66", "client.attacker.example", "")),
-    "unreadable": (
-        "Return-Path: real@sender.example\n" + BORDER,
-        REINJECTED,
-        Entry("192.0.2.66", "client.attacker.example", None),
-    ),
-    "two addresses": (
-        "Return-Path: <a@b.example> <c@d.example>\n" + BORDER,
-        REINJECTED,
-        Entry("192.0.2.66", "client.attacker.example", None),
-    ),
-    "no border": ("Received: from a by elsewhere.example\n", REINJECTED, Entry()),
-    **{
-        f"of a later delivery, {name}": (
-            f"{RETURN_PATH}{hop}{BORDER}",
-            REINJECTED,
-            Entry("192.0.2.66", "client.attacker.example", path),
-        )
-        for name, (hop, path) in {
-            "sent on by a program": ("Received: by mx.forwarder.example (Postfix, from userid 38)\n\tid 7; x\n", None),
-            "sent on by an alias with owner-": ("Received: by mx.forwarder.example (Postfix)\n\tid 7; x\n", None),
-            "sent on by a list": (
-                "Received: from localhost (localhost [127.0.0.1]) by mx.forwarder.example with ESMTP id 7\n",
-                None,
-            ),
-            "sent on by a list, and delivered by LMTP": (
-                "Received: from mx.forwarder.example by mx.forwarder.example with LMTP\n\tid Q; x\n"
-                "Received: by mx.forwarder.example (Postfix, from userid 38)\n\tid 7; x\n",
-                None,
-            ),
-            "but only LMTP between": (
-                "Received: from mx.forwarder.example by mx.forwarder.example with LMTP\n\tid Q; x\n",
-                "real@sender.example",
-            ),
-        }.items()
-    },
-    **{
-        f"rewritten here, {path}": (
-            f"Return-Path: <{path}>\n{BORDER}",
-            REINJECTED,
-            Entry("192.0.2.66", "client.attacker.example", None),
-        )
-        for path in ("SRS0=aBcD=XY=c.example=c@hosted.example", "srs1+aBcD=b.example==x=XY=c.example=c@hosted.example")
-    },
-}
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_the_session_that_counts(case: str) -> None:
-    header, connection, entry = CASES[case]
-    mail = message(header + AUTHOR, connection)
-    assert entry_of(mail, route_of(mail, TRUST)) == entry
-
-
-def test_a_user_who_logs_in_can_write_any_border() -> None:
-    """He hands in a message with a Received field of ours that names somebody else's server; his own login stands above it."""
-    session = Connection(ip="198.51.100.7", auth="eve")
-    for header, connection in (
-        (BORDER, session),
-        (RETURN_PATH + BORDER, session),
-        (LOGIN + RETURN_PATH + BORDER, REINJECTED),
-    ):
-        mail = message(header + AUTHOR, connection)
-        route = route_of(mail, TRUST)
-        assert route.origin in (Origin.FORWARDED, Origin.SUBMITTED)
-        assert entry_of(mail, route) == Entry()
-
-
-def test_an_alias_that_puts_its_own_sender_makes_no_pass() -> None:
-    """The forger sends through a provider that the hosted domain's SPF lists; the alias re-injects as one of our users."""
-    zone = {
-        "hosted.example": {"TXT": ["v=spf1 ip4:192.0.2.0/24 -all"]},
-        "evil.example": {"TXT": ["v=spf1 ip4:192.0.2.0/24 -all"]},
-    }
-    mail = message(BORDER + AUTHOR, REINJECTED, sender="user@hosted.example")
-    entry = entry_of(mail, route_of(mail, TRUST))
-    assert check_spf(entry.ip, entry.helo, entry.sender, FakeResolver(zone).lookup()) is None
 
 
 # --- hostile records ---------------------------------------------------------------------------------------------------------------------------

@@ -46,6 +46,7 @@ exit status: 0 every message had the expected result, 1 a message did not, 2 the
 """
 
 _REINJECTED = Connection("127.0.0.1", "localhost", "localhost", None, "ORIGINATING")
+_FROM_ELSEWHERE = Connection("198.51.100.25", "out.bulk.example", "out.bulk.example")
 _LOGGED_IN = Connection("198.51.100.7", "laptop.example", "laptop.example", "aiko", "submission")
 
 
@@ -79,7 +80,14 @@ CASES = (
         "pass",
     ),
     Case(
-        "stolen-account.eml", "spam that passes DMARC", "sales@hosted.example", "never-launder", False, "fail", "pass"
+        "stolen-account.eml",
+        "spam that passes DMARC",
+        "sales@hosted.example",
+        "never-launder",
+        False,
+        "fail",
+        "pass",
+        _FROM_ELSEWHERE,
     ),
     Case("friend.eml", "a stranger's good mail", "ada@friend.example", "other-peoples-mail", False, "pass", "pass"),
     Case(
@@ -90,6 +98,7 @@ CASES = (
         True,
         "pass",
         "pass",
+        _FROM_ELSEWHERE,
     ),
     Case("cron.eml", "our mail by sendmail(1)", "backup@hosted.example", "own-users", True, "pass", "pass"),
     Case("submission.eml", "our user, logged in", "aiko@hosted.example", "own-users", True, "pass", "pass", _LOGGED_IN),

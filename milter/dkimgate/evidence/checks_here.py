@@ -17,9 +17,9 @@ from dkimgate.dkim.verify import ask_for_keys, check_signatures
 from dkimgate.dmarc.evaluate import BOTH, check_dmarc, prepare
 from dkimgate.dns.resolver import Lookup
 from dkimgate.evidence import arc_claims, forgotten_host, grounds, misled_verifiers, result_claims, result_words
-from dkimgate.evidence.entry_session import entry_of, stated_elsewhere, stated_spf
 from dkimgate.evidence.gather import Seen
 from dkimgate.evidence.route import Route
+from dkimgate.evidence.stated_spf import stated_spf
 from dkimgate.facts import Claim, Origin, Standing
 from dkimgate.message import domains
 from dkimgate.spf.check import Spf, check_spf
@@ -102,17 +102,9 @@ def _proof(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now: flo
 
 def _dmarc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now: float) -> tuple[Claim, ...]:
     author = seen.domain
-    entry = entry_of(seen.message, seen.route)
-    if seen.route.origin is not Origin.INBOUND and entry.sender and _may_be_made_here(entry.sender, seen, config):
-        entry = replace(entry, sender=None)
-    stated = stated_spf(seen.claims) if entry.sender is None else None
-    if stated is not None and stated.result == "pass":
-        # verifiers read SPF records in their own ways (rspamd takes `?include:` for `include:`): a pass of theirs tells
-        # who the sender was, and is asked about here
-        entry, stated = replace(entry, sender=stated.sender), None
-    spf = check_spf(entry.ip, entry.helo, entry.sender, lookup)
-    if spf is not None and spf.result == "pass" and (why := _of_anybody(spf, seen, config, lookup)) is not None:
-        spf = replace(spf, result="neutral", why=why)
+    spf = _spf(seen, config, lookup)
+    # of mail that comes by again, what our verifiers say of SPF may still hurt
+    stated = stated_spf(seen.claims) if spf is None else None
     claims = [result_claims.of_spf(spf)] if spf is not None else []
     signatures = check_signatures(
         seen.message.header, body, author, lookup, now, seen.route.entered, config.verify.signatures
@@ -123,19 +115,17 @@ def _dmarc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, n
     return (*claims, dmarc) if dmarc is not None else tuple(claims)
 
 
-def _may_be_made_here(path: str, seen: Seen, config: Config) -> bool:
-    """A Return-Path holds what Postfix made of MAIL FROM: it appends $myorigin, takes `a!b` for `b@a`, puts in the
-    `owner-` of an alias, looks into its tables. So one in a domain of this host, or of a hosted author, does not tell
-    what the client said; nor does one that a word of our verifiers, which saw MAIL FROM itself, contradicts."""
-    domain = domains.of_address(path)
-    if domain is None or stated_elsewhere(seen.claims, domain):
-        return True
-    keys = config.key_domains
-    border = seen.route.border
-    names = [config.departure.origin, border.by if border else None]
-    if seen.domain is not None and domains.covering(seen.domain, keys):
-        names.append(seen.domain)
-    return domains.covering(domain, keys) is not None or any(domains.may_align(domain, name) for name in names if name)
+def _spf(seen: Seen, config: Config, lookup: Lookup) -> Spf | None:
+    """SPF of the sender that the client of this session says. None where this session is not the border: in a message
+    that comes by again, the border's Received field, the results above it and the Return-Path are a text, which any
+    program on a host of ours can write."""
+    if seen.route.origin is not Origin.INBOUND:
+        return None
+    message = seen.message
+    spf = check_spf(message.connection.ip, message.connection.helo, message.envelope.sender, lookup)
+    if spf is not None and spf.result == "pass" and (why := _of_anybody(spf, seen, config, lookup)) is not None:
+        return replace(spf, result="neutral", why=why)
+    return spf
 
 
 def _of_anybody(spf: Spf, seen: Seen, config: Config, lookup: Lookup) -> str | None:
@@ -144,8 +134,7 @@ def _of_anybody(spf: Spf, seen: Seen, config: Config, lookup: Lookup) -> str | N
         return forgotten_host.WHY
     hosted = domains.covering(seen.domain, config.key_domains) if seen.domain else None
     names = {spf.domain, seen.domain, hosted} if hosted else set()
-    if seen.route.origin is Origin.INBOUND:  # whom it is to is our user; behind an alias he is anybody
-        names |= {domains.of_address(recipient) for recipient in seen.message.envelope.recipients[:_MOST_RECIPIENTS]}
+    names |= {domains.of_address(recipient) for recipient in seen.message.envelope.recipients[:_MOST_RECIPIENTS]}
     takes = forgotten_host.takes_mail(spf.ip, sorted(name for name in names if name), lookup)
     return forgotten_host.TAKES_MAIL if takes else None
 

@@ -59,7 +59,7 @@ def claims_of(message: Message, route: Route, trust: Trust, verdicts: Iterable[s
             claims += _as_claims(elsewhere, field, position, Standing.UPSTREAM, why)
         if (verdict := stated.get(position)) is not None:
             claims.append(_of_spam(verdict, field, position))
-    claims = grounds.of_the_session(grounds.of_the_arrival(claims, message, route), route)
+    claims = grounds.without_words_of_spf(grounds.of_the_arrival(claims, message, route))
     if any(claim.is_believed() for claim in claims):
         claims = _not_by_the_sender(claims, message, route, zone, in_zone, trust)
     if len(claims) > MAX_CLAIMS:

@@ -3,9 +3,8 @@ reason enough for it.
 
 Our own verifiers may have been talked into it, and a local program may have removed what shows that. So where believing
 it would earn the message something, a pass of theirs (or `none`: the author domain has no record) needs what this
-process has verified: an aligned DKIM signature or aligned SPF, by which DMARC passes (RFC 9989), or a passport of our
-border. SPF is asked of the border's client; where only a field of ours tells the sender, that has to be of the exact
-form that its verifier writes for plain words.
+process has verified: an aligned DKIM signature or, in the session of the border, aligned SPF, by which DMARC passes
+(RFC 9989); or a passport of our border.
 """
 
 from __future__ import annotations
@@ -26,9 +25,7 @@ verified here."""
 
 _ADDRESS_TOLD = re.compile(r"(?:client-ip=|designates? )([0-9A-Fa-f:.]{2,45})")
 _LATER = "our own word, but of a later hop: it says what came from a host of ours, not how the message arrived"
-_OF_NO_SESSION = (
-    "our own word, but not directly above the border's Received field: it does not tell whose sender was checked"
-)
+_NO_PROOF = "our own word, but SPF is proved only in the border's own session, or by a passport"
 _OF_ANYBODY = "anyone may send through the client that SPF was asked about (trust.relays does not name it)"
 
 
@@ -59,19 +56,15 @@ def of_the_arrival(claims: Iterable[Claim], message: Message, route: Route) -> l
     return found if border is not None else list(without_spf(found, _OF_ANYBODY))
 
 
-def of_the_session(claims: Iterable[Claim], route: Route) -> list[Claim]:
-    """The claims, every pass of SPF made upstream but those directly above the border's Received field.
+def without_words_of_spf(claims: Iterable[Claim]) -> list[Claim]:
+    """The claims, every pass of SPF made upstream.
 
-    A pass of SPF helps as far as its sender is the one of the border's session. Above a hop of this host it may be a
-    sender that Postfix, a list or a program made. Below the border, a field that the border overlooked may tell the
-    sender that a forger would like best. In this very session the sender is at hand, and no word is wanted.
+    SPF is proved in the session of the border alone, where client and sender are at hand and this process asks, or by a
+    passport of that border. What stands in a header is a text: a border may have overlooked it, Postfix or a list may
+    have made the sender that it tells, and any program on a host of ours can write it, the border's Received field
+    with it.
     """
-    above = [hop.position for hop in route.hops if hop.position < route.ours_above]
-    told = range(max(above, default=-1) + 1, route.ours_above)
-    return [
-        claim.as_upstream(_OF_NO_SESSION) if claim.passes("spf") and claim.position not in told else claim
-        for claim in claims
-    ]
+    return [claim.as_upstream(_NO_PROOF) if claim.passes("spf") else claim for claim in claims]
 
 
 def without_spf(claims: Iterable[Claim], why: str) -> tuple[Claim, ...]:
@@ -147,7 +140,7 @@ def _keeps(claim: Claim, claims: tuple[Claim, ...], author: str | None, whole: b
     """Is there a ground for what the claim says? `whole`: there is one for the author domain. A pass of another domain
     needs its own."""
     another = pass_of_another(claim, author)
-    return whole if another is None else any(_spf_word_of(each, another) for each in claims)
+    return whole if another is None else any(aligned_pass(each, another) and not _is_word(each) for each in claims)
 
 
 def pass_of_another(claim: Claim, author: str | None) -> str | None:
@@ -190,10 +183,6 @@ def _proved(claims: tuple[Claim, ...], author: str | None) -> bool:
         and pass_of_another(claim, author) is None
         for claim in claims
     )
-
-
-def _spf_word_of(claim: Claim, domain: str) -> bool:
-    return claim.method == "spf" and _is_word(claim) and claim.result == "pass" and domains_of(claim) == [domain]
 
 
 def _unproved(claim: Claim, author: str | None) -> Claim:
