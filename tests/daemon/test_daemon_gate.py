@@ -165,6 +165,17 @@ def test_a_message_that_passes_twice_is_signed_once(gate: Daemon) -> None:
     )
 
 
+def test_of_many_keys_those_that_are_broken_are_told_after_the_start(folder: Path) -> None:
+    gone = [{"domain": f"d{n}.example", "selector": "default", "file": f"gone{n}.pem"} for n in range(120)]
+    keys = [{"domain": "hosted.example", "selector": "default", "file": "key.pem"}, *gone]
+    daemon = real(folder, keys=keys, verify={"when": "never"})
+    try:
+        assert eventually(lambda: daemon.log.count("leaves UNSIGNED") == len(gone))
+        assert [each.name for each in daemon.send(from_ask(FROM_ASK), TEXT).inserted] == [b"DKIM-Signature"]
+    finally:
+        daemon.end()
+
+
 def test_one_key_that_is_gone_does_not_stop_the_others(folder: Path) -> None:
     """At start the other domains go on, loudly; at a reload the old keys do."""
     keys = [

@@ -124,7 +124,7 @@ class Supervisor:
     def start(self, judge: Judge) -> None:
         """Bring up the first workers. Raises StartError."""
         self._current = self._begin(judge)
-        self._unexamined = True
+        self._unexamined = judge.examine()  # of most hosts these are all keys
         self._report("started")
         self._tell_status("READY=1")
 
@@ -262,7 +262,7 @@ class Supervisor:
             before = self._current.judge
             self._retire(self._current)
             self._current = fresh
-            self._unexamined = True
+            self._unexamined = judge.examine()
             self._refused = ""
             self._report("reloaded")
             self._tell_changes(before, judge)
