@@ -1,8 +1,8 @@
 """What was read out of a text, kept for those who read the same text again: a signature is looked at by ten readers
 of one message, and a key by all messages of a domain.
 
-A stranger chooses the texts, so they are few and short: what he can fill takes a megabyte, and costs others nothing
-but that a text is read again.
+A stranger chooses the texts, so they are few and short: what he can fill takes a few megabytes, and costs others
+nothing but that a text is read again.
 """
 
 from __future__ import annotations
