@@ -11,7 +11,7 @@ from dkimgate.facts import Disposition
 from dkimgate.message.message import Connection
 from tests.arc.sealing import ZONE as ARC_ZONE
 from tests.arc.sealing import mail
-from tests.world.host import Host
+from tests.world.host import SHIPPED, Host
 from tests.world.keys import BODY, DOMAIN, HEADER, NOW, Signer, zone
 from tests.world.mail import BORDER, REINJECTED, message
 
@@ -30,8 +30,12 @@ class Arrived(Host):
     sender = "ann@elsewhere.example"
     size = 7
 
-    def __init__(self, folder: Path, verify: str, failing: frozenset[str] = frozenset(), trust: str = "") -> None:
-        super().__init__(folder, f"verify: {{{verify}}}\ntrust: {{{trust}}}", zone=ZONE, failing=failing, now=NOW)
+    def __init__(
+        self, folder: Path, verify: str, failing: frozenset[str] = frozenset(), trust: str = "", rules: str = ""
+    ) -> None:
+        super().__init__(
+            folder, f"verify: {{{verify}}}\ntrust: {{{trust}}}", rules, zone=ZONE, failing=failing, now=NOW
+        )
 
 
 SPF = b"Authentication-Results: mx.forwarder.example; spf=pass smtp.mailfrom=%s\r\n"
@@ -139,6 +143,41 @@ def test_law_2_no_verifier_of_ours_passes_spf_for_what_its_record_does_not(
     arrived.send(WORDS[word] + FORGED, Connection(ip="192.0.2.10", helo="c.example"), sender=f"ceo@{DOMAIN}")
     assert (arrived.record["arrival"]["dmarc"] == "pass") is RECORDS[record], "the border itself"
     assert arrived.send(WORDS[word] + FORGED, STRANGER, sender="eve@attacker.example").fields == ()
+
+
+POLICIES = [*sorted(Path(SHIPPED).parent.glob("policies/*.yaml")), Path(SHIPPED)]
+OVERLOOKED = {
+    "plain": TRUSTED % b"pass",
+    "none": TRUSTED % b"none",
+    "DKIM alone": b"Authentication-Results: mx.forwarder.example; dkim=pass header.d=hosted.example\r\n",
+    "SPF alone": SPF % b"ceo@hosted.example",
+    "b=": b"Authentication-Results: mx.forwarder.example; dkim=pass header.i=a@hosted.example header.s=x header.b=ab+/=; dmarc=pass header.from=hosted.example\r\n",
+    "FortiMail": WORDS["FortiMail"],
+    "rspamd": WORDS["rspamd"],
+}
+"""Fields in our name that a border may overlook: OpenDKIM's RemoveARAll leaves some where a sender wrote them."""
+
+
+@pytest.mark.parametrize("word", OVERLOOKED)
+@pytest.mark.parametrize("inbound", [True, False])
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda file: file.stem)
+def test_law_6_a_field_in_our_name_that_the_border_overlooked_gains_nothing(
+    policy: Path, inbound: bool, word: str, tmp_path: Path
+) -> None:
+    """Nothing is signed or sealed for partner.example, and the envelope is not its own: but it is not refused, held or weighed for the word
+    either."""
+    rules = policy.read_text().replace("seal: true", "seal: false").replace("sign: forwarder", "sign: none")
+    arrived = Arrived(tmp_path, "when: missing", trust="border_strips_forgeries: true", rules=rules)
+    arrived.asks({name.replace("hosted", "partner"): records for name, records in ZONE.items()})
+    forged = FORGED.replace(b"hosted.example", b"partner.example")
+    top, client = (b"", STRANGER) if inbound else (BORDER_FIELD, REINJECTED)
+    told = []
+    for field in (b"", OVERLOOKED[word].replace(b"hosted.example", b"partner.example")):
+        outcome = arrived.send(top + field + forged, client, sender="eve@attacker.test")
+        arrival = arrived.record["arrival"]
+        assert (arrival["dmarc"] in ("pass", "none"), arrival["aligned"]) == (False, False)
+        told.append((outcome.disposition, outcome.sender, outcome.fields, arrived.record["risk"]["score"]))
+    assert told[1][:3] == told[0][:3] and told[1][3] >= told[0][3]
 
 
 @pytest.mark.parametrize("sender", ["eve@nospf.example", "eve", "<>", ""])

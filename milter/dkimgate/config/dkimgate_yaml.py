@@ -113,7 +113,7 @@ class Trust(Section):
     that verifiers write."""
     border_strips_forgeries: Annotated[StrictBool, _like("true")] = False
     """`true`: your border removes all Authentication-Results fields with a name of yours from incoming mail. Then a
-    `pass` (not of SPF) also counts in a place where a sender could have written it. If in doubt: `false`."""
+    `pass` (not of SPF) also counts where a sender could have written it, once it is proved. If in doubt: `false`."""
 
     def is_host(self, name: str | None) -> bool:
         """Is that the name of a host of ours? Case and a dot at the end don't matter. `*.` matches one label or

@@ -129,6 +129,12 @@ def wants_proof(claims: Iterable[Claim], author: str | None) -> bool:
     return offered and not _proved(claims, author)
 
 
+def within_reach(claims: Iterable[Claim], route: Route) -> bool:
+    """Is there a word of ours that helps where a sender can have written it, if the border overlooked it? It is proved
+    whatever it earns: that a message is not refused, held or weighed is something too."""
+    return any(_is_word(claim) and _helps(claim) and claim.position >= route.ours_above for claim in claims)
+
+
 def proved(claims: Iterable[Claim], author: str | None) -> tuple[Claim, ...]:
     """The claims, those of ours that help without a ground made upstream. `author` is the author domain."""
     claims = tuple(claims)

@@ -56,8 +56,8 @@ class Questions:
     """What the header leaves open. `checks`: our own checks want the body. `compares`: a passport, or a signature that
     may be our own, wants its hash. `chain`: an ARC set may go on top of others, which are validated over the body then.
 
-    And what was found on the way, for `conclude`: `earns`: a pass would earn the message something. `ours`: what may be
-    our own work."""
+    And what was found on the way, for `conclude`: `earns`: a pass has to be proved. `ours`: what may be our own
+    work."""
 
     checks: bool
     compares: bool
@@ -163,7 +163,7 @@ class Engine:
         ours = our_signatures.look_for(seen.message, self.ring.by_name, seen.route.entered)
         compares = reading.wants_body(allowed) or our_signatures.wants_body(ours, seen.domain)
         chain = self.policy.seals and has_chain(seen.message.header)
-        earns = self._earns(seen)
+        earns = grounds.within_reach(seen.claims, seen.route) or self._earns(seen)
         checks = checks_here.wanted(claims, seen.route, self.config, seen.domain, earns)
         return Questions(checks, compares, chain, earns, ours)
 
