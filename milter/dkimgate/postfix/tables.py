@@ -16,7 +16,7 @@ EVERYBODY = "*"
 _TABLE = re.compile(r"(?:[^\s,{}]|\{(?:[^{}]|\{[^{}]*\})*\})+")  # inline:{ {list = a, b} } is one
 _LARGEST_FILE = 1 << 20  # octets of a table of header checks
 # what it writes begins with From, or with a part of what was found
-_WRITES_FROM = re.compile(r"\b(?:REPLACE|PREPEND)\s+(?:from\s*:|[^:\n]*\$)", re.IGNORECASE)
+_WRITES_FROM = re.compile(r"\b(?:REPLACE|PREPEND)\s++(?:from\s{0,80}:|[^:\n]{0,80}\$)", re.IGNORECASE)
 
 
 def split(text: str) -> list[str]:
