@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -355,3 +356,26 @@ def test_own_mail_waits_for_no_index_of_the_hosted_domains(author: str) -> None:
     assert lookalike._by_suffix.cache_info().currsize == 0
     assert lookalike.is_lookalike("hosteb.example", frozenset({"hosted.example", "user.other.example"}))
     assert lookalike._by_suffix.cache_info().currsize == 1
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_among_many_domains_the_same_ones_look_alike_as_among_few(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = Random(seed)
+    labels = ["".join(random.choices("abcé-", k=random.randint(2, 7))) for _ in range(60)]
+    hosted = frozenset(labels[:50])
+    found = []
+    for most in (2_000, 0):
+        monkeypatch.setattr(lookalike, "MOST_INDEXED", most)
+        lookalike._is_near.cache_clear()
+        found.append([lookalike._is_near(label, hosted) for label in labels])
+    assert found[0] == found[1] and len(set(found[0])) == 2
+
+
+def test_many_domains_are_not_indexed_by_every_spelling() -> None:
+    lookalike._neighbours.cache_clear()
+    hosted = frozenset(f"customer{number}.example" for number in range(3_000))
+    assert lookalike.is_lookalike("custmoer17.example", hosted) and lookalike.is_lookalike(
+        "customer3017.example", hosted
+    )
+    assert not lookalike.is_lookalike("stranger.example", hosted)
+    assert lookalike._neighbours.cache_info().currsize == 0
