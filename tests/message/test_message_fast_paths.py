@@ -184,3 +184,11 @@ def test_a_header_that_was_seen_before_is_signed_as_one_that_was_not() -> None:
         for name in set(once[0]):
             there = [field for field in header if field.name.strip(b" ").lower() == name.encode()]
             assert listed[name] == len(there) + (name in (*sign.SEALED, *sign.SINGLE)), "once more than it stands there"
+
+
+def test_law_7_of_the_headers_that_are_kept_a_stranger_chooses_no_name() -> None:
+    sign._chosen.cache_clear()
+    for number in range(3):
+        names = [b"X-%d-%d" % (number, at) for at in range(50)]
+        sign.select([HeaderField(b"From", b" ask@hosted.example"), *(HeaderField(name, b" x") for name in names)])
+    assert sign._chosen.cache_info().currsize == 1

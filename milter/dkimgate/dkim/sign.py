@@ -111,8 +111,10 @@ def select(header: Sequence[HeaderField], also: Sequence[str] = ()) -> tuple[tup
     does.
     """
     choose = _chosen if len(header) <= _MOST_KEPT else _chosen.__wrapped__
+    # of other names it is kept that there is one: strangers choose them
+    known = COVERED.union(also) if also else COVERED
     there = [field.key if len(field.key) == len(field.name) else _odd_name(field) for field in header]
-    names, positions = choose(tuple(there), tuple(also))
+    names, positions = choose(tuple([name if name in known else "" for name in there]), tuple(also))
     if "from" not in names:
         raise ValueError("the message has no From field, so it can't be signed (RFC 6376 section 5.4)")
     if len(":".join(names)) >= MOST_OCTETS:
