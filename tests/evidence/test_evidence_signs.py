@@ -379,3 +379,16 @@ def test_many_domains_are_not_indexed_by_every_spelling() -> None:
     )
     assert not lookalike.is_lookalike("stranger.example", hosted)
     assert lookalike._neighbours.cache_info().currsize == 0
+
+
+def test_what_is_prepared_is_not_made_again_for_a_message() -> None:
+    for made in (lookalike._by_suffix, lookalike._skeletons, lookalike._characters, lookalike._spelled):
+        made.cache_clear()
+    hosted = frozenset(f"customer{number}.example" for number in range(3_000))
+    lookalike.prepare(hosted)
+    before = [made.cache_info().misses for made in (lookalike._by_suffix, lookalike._skeletons, lookalike._spelled)]
+    assert lookalike.is_lookalike("custmoer17.example", hosted)
+    assert before == [1, 1, 1]
+    assert [
+        each.cache_info().misses for each in (lookalike._by_suffix, lookalike._skeletons, lookalike._spelled)
+    ] == before

@@ -16,6 +16,7 @@ from dkimgate.daemon import privileges
 from dkimgate.daemon.attempt import attempts
 from dkimgate.daemon.server import serve
 from dkimgate.daemon.session import Judge
+from dkimgate.evidence import lookalike
 from dkimgate.gate.gate import Gate
 from dkimgate.message import suffixes
 
@@ -70,7 +71,9 @@ def _load(file: Path, settings: Config | None, before: Judge | None) -> Gate:
     settings = settings if settings is not None else dkimgate_yaml.load_whole(file)
     _may_read(settings.policy)
     gate = Gate.load(file, settings, before if isinstance(before, Gate) else None)
-    suffixes.load()  # before the daemon forks: its workers share the memory
+    # before the daemon forks: its workers share the memory, and no message waits for it
+    suffixes.load()
+    lookalike.prepare(gate.ring.names)
     problem = gate.journal.probe()
     if problem is not None:
         raise ConfigError(Problem("journal.unwritable", f"journal.file: {problem}"))

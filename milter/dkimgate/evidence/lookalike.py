@@ -17,6 +17,7 @@ from dkimgate.message import domains
 SHORTEST = 4
 """Characters of a label from which on one that differs by one edit is no coincidence."""
 
+_KEPT = 256  # suffixes
 MOST_INDEXED = 2_000
 """Labels whose every spelling without one character is kept. Of more labels that takes seconds and hundreds of
 megabytes: then every spelling of the author's label with one edit is looked for, which takes a millisecond at most."""
@@ -57,6 +58,14 @@ def is_lookalike(author: str | None, hosted: frozenset[str]) -> bool:
     return len(shown) >= SHORTEST and _is_near(shown, labels)
 
 
+def prepare(hosted: frozenset[str]) -> None:
+    """Make what takes long for many domains now, so that a parent of several workers does it once for all of them."""
+    for labels in sorted(_by_suffix(hosted).values(), key=len)[-_KEPT:]:
+        _skeletons(labels)
+        if len(labels) > MOST_INDEXED:
+            _characters(labels)
+
+
 def skeleton(label: str) -> str:
     """What a hasty reader sees: labels of one skeleton are confusable (after UTS 39 section 4)."""
     plain = _shown(label)
@@ -88,7 +97,7 @@ def _by_suffix(hosted: frozenset[str]) -> dict[str, frozenset[str]]:
     return {suffix: frozenset(labels) for suffix, labels in found.items()}
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=_KEPT)
 def _skeletons(labels: frozenset[str]) -> frozenset[str]:
     return frozenset(map(skeleton, labels))
 
@@ -102,12 +111,12 @@ def _is_near(text: str, labels: frozenset[str]) -> bool:
     return any(_one_edit(text, _shown(other)) for other in _near(text, labels))
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=_KEPT)
 def _spelled(labels: frozenset[str]) -> frozenset[str]:
     return frozenset(map(_shown, labels))
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=_KEPT)
 def _characters(labels: frozenset[str]) -> str:
     return "".join(sorted(set().union(*_spelled(labels))))
 
@@ -123,7 +132,7 @@ def _edited(text: str, characters: str) -> Iterator[str]:
             yield before + character + behind[1:]
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=_KEPT)
 def _neighbours(labels: frozenset[str]) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
     for label in labels:
