@@ -303,6 +303,7 @@ def test_a_sealer_that_we_trust_speaks_for_what_he_changed(tmp_path: Path) -> No
         ("arc_sealers: [others.example]", "unknown"),
     ):
         arrived = Arrived(tmp_path, "when: missing", trust=sealers)
+        arrived.now = 1_790_000_000.0
         arrived.asks({**ZONE, **ARC_ZONE, "_dmarc.author.example": {"TXT": ["v=DMARC1; p=reject"]}})
         header, _, body = sealed.partition(b"\r\n\r\n")
         arrived.send(BORDER_FIELD + header + b"\r\n", body=body)

@@ -266,3 +266,41 @@ class TestConfiguration:
     def test_a_name_that_would_have_to_be_quoted_is_not_used(self, tmp_path: Path) -> None:
         host = Sealer(tmp_path, more='trust: {authserv_ids: ["a;b"]}\n')
         assert b"i=1; mail.relay.example; arc=none" in host.take(arrived(), OUTSIDE).fields[2][1]
+
+
+STRANGER = Connection(ip="192.0.2.66", name="c.attacker.example", helo="c.attacker.example")
+DAY = 86_400
+SEALERS = "trust: {arc_sealers: [lists.example, mail.relay.example]}\nverify: {when: %s}\n"
+PUBLISHED = {**SPF, "_dmarc.author.example": {"TXT": ["v=DMARC1; p=reject"]}}
+
+
+@pytest.mark.parametrize("when", ["missing", "always"])
+@pytest.mark.parametrize("days", [0, 1, 15, 400, 4_000])
+def test_law_1_no_seal_of_ours_keeps_a_message_alive_for_ever(days: int, when: str, tmp_path: Path) -> None:
+    """It arrived with a pass once, and was sealed. Whoever has it sends it again, from anywhere, in his own name."""
+    gate = Sealer(tmp_path, more=SEALERS % when, zone=PUBLISHED)
+    first = mail(LETTER)
+    outcome = gate.send(first.header, Connection(ip="192.0.2.10", helo="mail.author.example"), first.body)
+    assert gate.record["arrival"]["dmarc"] == "pass"
+    sealed = Mail(sent(first.header, outcome), first.body)
+    gate.now = NOW + days * DAY
+    again = gate.send(sealed.header, STRANGER, sealed.body, sender="eve@attacker.example")
+    assert (gate.record["arrival"]["arc"], gate.record["arrival"]["dmarc"]) == ("pass", "fail")
+    assert not any(b"dmarc=pass" in value for name, value in again.fields if name == "ARC-Authentication-Results")
+
+
+@pytest.mark.parametrize(("days", "result"), [(0, "pass"), (6, "pass"), (8, "fail"), (400, "fail")])
+def test_law_1_no_old_seal_of_another_does(days: int, result: str, tmp_path: Path) -> None:
+    """His key may stand in DNS for years, and few sealers write x=."""
+    gate = Sealer(tmp_path, more=SEALERS % "missing", zone=PUBLISHED)
+    sealed = mail(LETTER).sealed(LIST, PASS)
+    gate.now = NOW + days * DAY
+    gate.send(sealed.header, STRANGER, sealed.body, sender="eve@attacker.example")
+    assert (gate.record["arrival"]["arc"], gate.record["arrival"]["dmarc"]) == ("pass", result)
+
+
+def test_law_1_nor_one_that_tells_no_time(tmp_path: Path) -> None:
+    gate = Sealer(tmp_path, more=SEALERS % "missing", zone=PUBLISHED)
+    sealed = mail(LETTER).sealed(LIST, PASS, seal_as=lambda text: text.replace(" t=1789990000;", ""))
+    gate.send(sealed.header, STRANGER, sealed.body, sender="eve@attacker.example")
+    assert (gate.record["arrival"]["arc"], gate.record["arrival"]["dmarc"]) == ("pass", "fail")

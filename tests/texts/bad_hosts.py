@@ -70,6 +70,7 @@ CHECKED: list[tuple[str, str, str, str]] = [
     ("trust: {hosts: [", "trust: {hosts: [192.0.2.1, ", "", SIGNS),
     ("ids: [mx.forwarder.example]", "ids: []", "", SIGNS),
     ("trust: {", "trust: {border_strips_forgeries: true, ", "", SIGNS),
+    ("trust: {", "trust: {arc_sealers: [hosted.example], ", "", SIGNS),
     ("addresses: [192.0.2.10], ", "", "", SIGNS),
     (", helo: mx.forwarder.example", "", "", SIGNS),
     (", origin: forwarder.example", "", "", SIGNS),

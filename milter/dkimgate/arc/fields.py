@@ -73,9 +73,10 @@ class ArcSignature:
 
 @dataclass(frozen=True, slots=True)
 class Seal(ArcSignature):
-    """An ARC-Seal (section 4.1.3)."""
+    """An ARC-Seal (section 4.1.3). `made`: its t=, in seconds since 1970, or None."""
 
     cv: str
+    made: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +169,7 @@ def seal_of(located: Located) -> Seal:
     cv = located["cv"]
     if cv not in ("none", "pass", "fail"):
         raise Broken("cv= is neither none nor pass nor fail")
-    _number(located, "t")
-    return Seal(*_common(located), cv=cv)
+    return Seal(*_common(located), cv=cv, made=_number(located, "t"))
 
 
 def message_signature_of(located: Located) -> MessageSignature:

@@ -53,12 +53,13 @@ class Results:
 @dataclass(frozen=True, slots=True)
 class ArcSet:
     """One set: who sealed it (`d=` of its seal), who signed the message with it (`d=`), and its results. `position` is
-    that of the seal."""
+    that of the seal, `made` its time in seconds since 1970, None where it tells none."""
 
     sealer: str
     signer: str | None
     results: Results
     position: int
+    made: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ def _message_signature(fields: FieldSet) -> MessageSignature:
 def _public(fields: FieldSet, seal: Seal) -> ArcSet:
     signer = domains.a_label(fields.message_signature.get("d") or "")
     results = Results(fields.results.position, fields.instance, fields.results.text)
-    return ArcSet(seal.domain, signer, results, fields.seal.position)
+    return ArcSet(seal.domain, signer, results, fields.seal.position, seal.made)
 
 
 def _check_statuses(seals: Sequence[Seal]) -> None:

@@ -176,6 +176,13 @@ def _trust(gate: Gate, settings: Config) -> Iterator[Finding]:
             "That is safe only if the border removes arriving fields with these names: "
             + ", ".join(trust.authserv_ids),
         )
+    if own := sorted(settings.key_domains.intersection(trust.arc_sealers)):
+        yield Finding(
+            "note",
+            "trust.arc-sealers-own",
+            f"trust.arc_sealers: {', '.join(own)} belongs to a key of `keys`. A seal of yours is not believed: whoever "
+            "has a message that passed once could send it again for ever. Behind your own border, use a passport",
+        )
     yield from check_networks.findings(settings)
 
 

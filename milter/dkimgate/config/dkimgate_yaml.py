@@ -107,10 +107,10 @@ class Trust(Section):
     """`true`: you intend to have large networks in `trust.networks` (larger than /24, or /64 of IPv6), or the network
     of a bridge or gateway of this host. Otherwise `dkimgate check` warns about them."""
     arc_sealers: Annotated[tuple[Host, ...], _like("[gateway.partner.example]")] = ()
-    """Hosts whose ARC seals you believe, by the domain of the seal (`d=`): your own gateway, a list server. Each is
-    believed about EVERY author domain. The large mailbox providers seal what their customers send as passed: do not
-    name them. A `pass` in such a seal counts only with a `pass` of SPF or DKIM beside it, and only in the plain form
-    that verifiers write."""
+    """Hosts whose ARC seals you believe, by the domain of the seal (`d=`): a gateway, a list server. Each is believed
+    about EVERY author domain. The large mailbox providers seal what their customers send as passed: do not name them. A
+    `pass` in such a seal counts for 7 days, not if a key of `keys` made it, only with a `pass` of SPF or DKIM beside
+    it, and only in the plain form that verifiers write."""
     border_strips_forgeries: Annotated[StrictBool, _like("true")] = False
     """`true`: your border removes all Authentication-Results fields with a name of yours from incoming mail. Then a
     `pass` (not of SPF) also counts where a sender could have written it, once it is proved. If in doubt: `false`."""

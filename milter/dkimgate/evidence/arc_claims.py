@@ -14,8 +14,8 @@ Whoever tries to borrow the word of a trusted sealer meets this:
   field.
 - A sealed message that is sent again with another Subject or Reply-To, where the signature leaves these out, or with a
   second one, is not covered: no results are trusted for it. Other fields may differ, as with DKIM; Content-Type is not
-  asked for, since large sealers don't sign it. Sent again unchanged it passes until the signature expires (`x=`) or the
-  key is withdrawn, as with DKIM.
+  asked for, since large sealers don't sign it. Sent again unchanged it passes for MOST_AGE.
+- Our own seal, and an old one, would keep one message alive for ever: it passes by them, and is signed and sealed anew.
 - A From that was rewritten behind the result: the result must name the author domain in header.from (a pass: or its
   organizational one), or nothing of it is trusted.
 - A sealer can be misled as a verifier of ours can (see `misled_verifiers`), so `checks_here` believes its DMARC pass
@@ -40,27 +40,38 @@ from dkimgate.facts import Claim, Standing
 from dkimgate.message import domains
 from dkimgate.message.message import HeaderField
 
+MOST_AGE = 7 * 86_400
+"""Seconds: mail waits in queues for five days."""
+
 MOST_RESULTS = 100
 """Of one field's results, so many become claims; behind them only those that hurt."""
 
 
-def claims(chain: Chain, trusted_sealers: Collection[str], author: str | None) -> tuple[Claim, ...]:
+def claims(
+    chain: Chain,
+    trusted_sealers: Collection[str],
+    author: str | None,
+    own: Collection[str] = (),
+    now: float | None = None,
+) -> tuple[Claim, ...]:
     """What a chain claims: its own validation, and what its sealers' results say.
 
     `trusted_sealers` as in `trust.arc_sealers`: domains, or `*.` and a domain for all below it. `author` is the author
-    domain.
+    domain, `own` are those of our keys, `now` is in seconds since 1970; without it no seal is old.
 
     The results of the newest set are trusted under all these conditions: the chain passes; the set was sealed, and the
-    message signed with it, by a trusted sealer; the message signature covers SHOWN; the field follows its grammar, and
-    is of the forms that verifiers write for plain words; it has a DMARC result, and every one of them names the author
-    domain in header.from. Otherwise they are `upstream`. Of the older sets only what hurts is taken, as `upstream`:
-    each bad result once, however often it is said.
+    message signed with it, by a trusted sealer, not by us, and not longer than MOST_AGE ago; the message signature
+    covers SHOWN; the field follows its grammar, and is of the forms that verifiers write for plain words; it has a
+    DMARC result, and every one of them names the author domain in header.from. Otherwise they are `upstream`. Of the
+    older sets only what hurts is taken, as `upstream`: each bad result once, however often it is said.
     """
     made = [_own_claim(chain)]
     newest = chain.newest
     if newest is not None:
         reading = authentication_results.read(newest.results.text)
         standing, why = _standing(chain, newest, reading, trusted_sealers, author)
+        if standing is Standing.TRUSTED and (old := _renews(newest, own, now)) is not None:
+            standing, why = Standing.UPSTREAM, old
         made += [
             _claim(result, reading.authserv_id, newest.results, standing, why) for result in _bounded(reading.results)
         ]
@@ -148,6 +159,16 @@ def _standing(
     if problem is not None:
         return Standing.UPSTREAM, problem
     return Standing.TRUSTED, f"sealed by {newest.sealer}, which trust.arc_sealers names"
+
+
+def _renews(newest: ArcSet, own: Collection[str], now: float | None) -> str | None:
+    """Why a set that is trusted otherwise proves nothing any more: whoever has such a message could send it again for
+    ever, and get it signed and sealed anew each time."""
+    if not {newest.sealer, newest.signer}.isdisjoint(own):
+        return f"sealed by {newest.sealer} with a key of ours: that it passed here once proves nothing"
+    if now is not None and (newest.made is None or now - newest.made > MOST_AGE):
+        return f"sealed by {newest.sealer}, but more than {MOST_AGE // 86_400} days ago, or nobody knows when"
+    return None
 
 
 def _is_trusted(domain: str | None, trusted_sealers: Collection[str]) -> bool:

@@ -148,7 +148,10 @@ def _arc_claims(seen: Seen, body: BodyForms, config: Config, lookup: Lookup, now
     if sealers and misled_verifiers.odd_words(seen.message, seen.route, {}, config.trust) is not None:
         sealers = ()
     why = "a sealer's pass, but no pass of SPF or DKIM in its results is reason for it"
-    claims = [_asked_here(claim) for claim in grounds.stated(arc_claims.claims(chain, sealers, seen.domain), why)]
+    claims = [
+        _asked_here(claim)
+        for claim in grounds.stated(arc_claims.claims(chain, sealers, seen.domain, config.key_domains, now), why)
+    ]
     made = [replace(claim, position=claim.position + above) for claim in claims]
     heard = {
         (claim.position, claim.method, claim.result) for claim in seen.claims
