@@ -116,6 +116,39 @@ def test_what_the_record_says(domain: str, passes: bool) -> None:
     assert ask(f"friend@{domain}", domain)[0] == (passes, "lookup")
 
 
+BY_MACRO = {
+    # what mailauth (npm; EmailEngine, WildDuck) takes for the sender's domain, against RFC 7208 section 7.2
+    "a:%{d} below an include": ("v=spf1 include:below.example -all", "v=spf1 a:%{d} -all", True),
+    "exists:%{d} below an include": ("v=spf1 include:below.example -all", "v=spf1 exists:%{d} -all", True),
+    "in capitals, and shortened": ("v=spf1 include:below.example -all", "v=spf1 a:%{D2} -all", True),
+    "below a redirect": ("v=spf1 redirect=below.example", "v=spf1 mx:%{d} -all", True),
+    "below two": ("v=spf1 include:first.example -all", "v=spf1 a:%{d} -all", True),
+    "an include by name": ("v=spf1 include:below.example -all", "v=spf1 include:%{d} -all", True),
+    "%{p}": ("v=spf1 exists:%{p}.k.example -all", "", True),
+    "%{p} below": ("v=spf1 include:below.example -all", "v=spf1 a:%{p}.k.example -all", True),
+    # and what they all take for the same
+    "%{o} below an include": ("v=spf1 include:below.example -all", "v=spf1 a:%{o}.elsewhere.example -all", False),
+    "%{d} at the top": ("v=spf1 exists:%{i}.%{d} -all", "", False),
+    "no macro": ("v=spf1 include:below.example -all", "v=spf1 a:elsewhere.example -all", False),
+}
+"""Records of a sender's domain and of one that it names, and may some receiver's reading of a macro pass us?"""
+
+
+@pytest.mark.parametrize("name", BY_MACRO)
+def test_law_1_a_macro_that_some_receiver_replaces_by_another_domain_may_pass(name: str) -> None:
+    record, below, passes = BY_MACRO[name]
+    zone = {
+        "web.example": {"TXT": [record], "A": ["192.0.2.10"], "MX": ["10 web.example"]},
+        "below.example": {"TXT": [below]},
+        "web.example.k.example": {"A": ["192.0.2.10"]},
+        "first.example": {"TXT": ["v=spf1 include:below.example -all"]},
+    }
+    for remembers in (False, True):
+        dns = FakeResolver(ZONE | zone, kept={} if remembers else None)
+        for _ in range(2):
+            assert outgoing_spf("friend@web.example", way(), "web.example", dns.lookup())[0] is passes
+
+
 @pytest.mark.parametrize("domain", ["twice.example", "wrong.example", "loop.example", "latin.example"])
 def test_a_record_with_an_error_may_pass(domain: str) -> None:
     """A receiver that stops at the first term that matches does not see it, or takes one of two records."""

@@ -10,7 +10,7 @@ from dkimgate.dns.resolver import Address, Lookup
 from dkimgate.message import domains
 from dkimgate.postfix.way_out import WayOut
 from dkimgate.spf.generous import Generous
-from dkimgate.spf.query import Query
+from dkimgate.spf.query import BELOW, Query
 
 LOOKUP = "lookup"
 ASSUMED = "assumed"
@@ -31,8 +31,8 @@ _ATOMS = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.A
 
 _group = ByIdentity(domains.Group)
 
-# letters of macros (RFC 7208 section 7.2)
-_LOCAL_PART, _EHLO, _OF_THE_RECEIVER = frozenset("ls"), frozenset("h"), frozenset("crt")
+# letters of macros (RFC 7208 section 7.2); mailauth replaces p, and d below an include, by the sender's domain
+_LOCAL_PART, _EHLO, _OF_THE_RECEIVER = frozenset("ls"), frozenset("h"), frozenset({*"crtp", BELOW})
 
 
 def envelope_domains(sender: str, way: WayOut) -> frozenset[str] | None:

@@ -22,6 +22,9 @@ LONGEST_RECORD = 4096
 """Octets of a record that is evaluated; RFC 7208 section 3.4 wants it below 512."""
 
 
+BELOW = "d below"
+"""Among the letters of macros, `%{d}` in the record of an include or a redirect."""
+
 _MACRO = re.compile(r"%\{([a-zA-Z])")
 
 
@@ -36,7 +39,7 @@ class Query(spf.query):  # type: ignore[misc]
     did not foresee, and they are a stranger's. `strict`: more than two void lookups are a permerror, as section 4.6.4
     recommends. Without it behind a term that is a permerror the rest is read all the same, and `lenient_result` says
     what comes of it. `macros`: the letters in lower case of those that were read, and the result hangs on what they
-    stand for (RFC 7208 section 7.2).
+    stand for (RFC 7208 section 7.2); and BELOW.
     """
 
     def __init__(
@@ -102,7 +105,10 @@ class Query(spf.query):  # type: ignore[misc]
     def expand(self, text: str, stripdot: bool = True) -> object:
         """The text with its macros replaced (RFC 7208 section 7). pyspf looks through all of it once for each label
         that it has."""
-        self.macros.update(letter.lower() for letter in _MACRO.findall(text))
+        letters = {letter.lower() for letter in _MACRO.findall(text)}
+        self.macros |= letters
+        if "d" in letters and self.d != self.o:
+            self.macros.add(BELOW)
         return super().expand(_OneLabel(text), stripdot)
 
     def get_explanation(self, spec: str) -> None:
