@@ -50,7 +50,9 @@ def test_our_signature_is_made_over_the_header_as_it_leaves(host: Load) -> None:
 
 
 def test_our_seal_is_made_over_the_header_as_it_leaves(host: Load) -> None:
-    left = host(f"sign: forwarder, seal: true, {RULE}").leaves(message(BORDER + MAIL))
+    left = host(f"sign: forwarder, seal: true, {RULE}").leaves(
+        message("Authentication-Results: mx.forwarder.example; dmarc=fail\n" + BORDER + MAIL)
+    )
     assert [name for name, _ in left.outcome.fields][3:] == ["DKIM-Signature", "X-Rule", "List-Id"]
     raw = left.unsent()
     result, _, why = dkim.arc_verify(raw, dnsfunc=lambda name, timeout=5: rsa_record().encode())

@@ -304,3 +304,19 @@ def test_law_1_nor_one_that_tells_no_time(tmp_path: Path) -> None:
     sealed = mail(LETTER).sealed(LIST, PASS, seal_as=lambda text: text.replace(" t=1789990000;", ""))
     gate.send(sealed.header, STRANGER, sealed.body, sender="eve@attacker.example")
     assert (gate.record["arrival"]["arc"], gate.record["arrival"]["dmarc"]) == ("pass", "fail")
+
+
+@pytest.mark.parametrize(
+    ("word", "sealed"),
+    [(b"fail", True), (b"reject", True), (b"temperror", False), (b"permerror", False), (None, False)],
+)
+def test_a_bad_arrival_is_sealed_only_if_the_seal_tells_a_fail(
+    word: bytes | None, sealed: bool, tmp_path: Path
+) -> None:
+    """A rspamd that trusts us takes our seal for a good word, unless it says dmarc=fail."""
+    gate = Sealer(tmp_path, more="verify: {when: never}\n")
+    letter = mail(BORDER.encode() + LETTER) if word is None else arrived(dmarc=word)
+    leaving = gate.forward(letter)
+    assert gate.decision["seal"] is sealed is (leaving.header[0].key == "arc-seal")
+    assert (gate.decision["unsealed"] is None) is sealed
+    assert not sealed or "dmarc=fail" in leaving.header[2].text

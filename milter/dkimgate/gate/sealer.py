@@ -19,6 +19,9 @@ from dkimgate.gate.key_ring import KeyRing
 from dkimgate.gate.results_field import arrival_results
 from dkimgate.message.message import HeaderField, Message
 
+# rspamd takes the seal of a sealer whom it trusts for a good word unless the results say dmarc=fail
+_TELLING = ("pass", "none", "fail")
+
 _TOKEN = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -47,6 +50,8 @@ class Sealer:
         """
         if message.problem is not None:
             return message.problem
+        if facts.outside and facts.arrival.dmarc not in _TELLING:
+            return f"it arrived with dmarc={facts.arrival.dmarc}: receivers take a seal for praise that tells no fail"
         forms = body.forms()
         kept = forms if forms.octets <= self.body_limit else None
         # no chain is bound to that word: what else arrived badly could bring one that somebody put in its place
