@@ -260,11 +260,11 @@ def test_postfix_is_done_with_the_author_before_the_gate_sees_it(settings: str) 
         assert seen.record["from"] == (there.partition("@")[2] or None)
 
 
-def test_what_smtp_generic_maps_does_to_an_author_is_not_seen_so_every_sender_may_pass() -> None:
+def test_where_smtp_generic_maps_changes_every_author_there_is_none_and_every_sender_may_pass() -> None:
     with rewriting.started({"smtp_generic_maps": MAPPED}) as host:
         seen = host.send("x@stranger.example", "a@stranger.example")
         assert seen.author == seen.sender == f"ceo@{world.HOSTED}"
-        assert (seen.record["from"], seen.record["departure"]["dmarc"]) == ("stranger.example", "pass")
+        assert (seen.record["from"], seen.record["departure"]["dmarc"]) == (None, "pass")
         assert "warning" in host.check() and "(smtp_generic_maps)" in host.check()
 
 
