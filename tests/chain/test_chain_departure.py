@@ -106,11 +106,12 @@ GOOD = {
     "a program of ours, in SPF": Kind(own(world.HOSTED_SPF), None, {OPENDKIM: "pass", GATE: "pass"}),
     "a user of ours": Kind(submitted(world.HOSTED), None, {OPENDKIM: "pass", GATE: "pass"}),
     "a user of ours, in SPF": Kind(submitted(world.HOSTED_SPF), None, {OPENDKIM: "pass", GATE: "pass"}),
+    # behind a pipe nobody can prove SPF: without a listener at the border, which gives a passport, such mail is lost
     "our user elsewhere, by SPF": Kind(
-        sent(FRIEND, world.HOSTED_HOST), "pass", {BARE: "fail", OPENDKIM: "pass", GATE: "pass"}
+        sent(FRIEND, world.HOSTED_HOST), "pass", {BARE: "fail", OPENDKIM: "pass", GATE: "fail"}
     ),
     "our user elsewhere, by SPF, and we are in it": Kind(
-        sent(LISTED, world.HOSTED_HOST), "pass", {OPENDKIM: "pass", GATE: "pass"}
+        sent(LISTED, world.HOSTED_HOST), "pass", {OPENDKIM: "pass", GATE: "fail"}, rewritten=UNALIGNED
     ),
     "our user elsewhere, by DKIM": Kind(
         sent(FRIEND, world.ATTACKER, selector=world.OWN_SELECTOR), "pass", {OPENDKIM: "pass", GATE: "pass"}
@@ -122,7 +123,10 @@ GOOD = {
     ),
     "a stranger, by SPF": Kind(sent(f"alice@{world.GOOD}", world.GOOD_HOST), "pass", {OPENDKIM: "fail", GATE: "fail"}),
     "a stranger, by SPF, who lists us": Kind(
-        sent(f"boss@{world.PARTNER}", world.GOOD_HOST), "pass", {OPENDKIM: "pass", GATE: "pass"}
+        sent(f"boss@{world.PARTNER}", world.GOOD_HOST),
+        "pass",
+        {OPENDKIM: "pass", GATE: "fail"},
+        rewritten=OF_PARTNER,
     ),
 }
 
@@ -190,7 +194,10 @@ def test_nothing_departs_better_than_it_arrived() -> None:
 
 
 def test_good_mail_fares_no_worse() -> None:
+    """But for what only SPF authenticates: behind a pipe that needs a passport (test_chain_border.py)."""
     for kind, what in GOOD.items():
+        if "by SPF" in kind:
+            continue
         without = max(RANK.get(departure, 0) for way, departure in what.departure.items() if way != GATE)
         assert RANK.get(what.departure[GATE], 0) >= without, kind
         assert what.rewritten is None, kind
