@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 from collections.abc import Sequence
+from operator import attrgetter
 
 from dkimgate.dkim.canonical import relaxed_field
 from dkimgate.dkim.keys import SigningKey
@@ -92,10 +93,11 @@ def _body_hash(digest: bytes) -> str:
     return f" bh={base64.b64encode(digest).decode()};"
 
 
+_name_of = attrgetter("name")
 _KEPT = 1024
 """What is kept of the forms of headers: mail programs write the same fields in the same order each time."""
-_MOST_KEPT = 100
-"""Fields of a header that is kept."""
+_LONGEST_KEPT = 1000
+"""Characters of all names of a header that is kept: strangers choose them."""
 
 
 @functools.lru_cache(_KEPT)
@@ -110,11 +112,9 @@ def select(header: Sequence[HeaderField], also: Sequence[str] = ()) -> tuple[tup
     5.4.2). `also`: names in lower case of which each one that stands there is signed too. Raises ValueError as `sign`
     does.
     """
-    choose = _chosen if len(header) <= _MOST_KEPT else _chosen.__wrapped__
-    # of other names it is kept that there is one: strangers choose them
-    known = COVERED.union(also) if also else COVERED
-    there = [field.key if len(field.key) == len(field.name) else _odd_name(field) for field in header]
-    names, positions = choose(tuple([name if name in known else "" for name in there]), tuple(also))
+    written = tuple(map(_name_of, header))
+    choose = _chosen if sum(map(len, written)) <= _LONGEST_KEPT else _chosen.__wrapped__
+    names, positions = choose(written, tuple(also))
     if "from" not in names:
         raise ValueError("the message has no From field, so it can't be signed (RFC 6376 section 5.4)")
     if len(":".join(names)) >= MOST_OCTETS:
@@ -122,17 +122,15 @@ def select(header: Sequence[HeaderField], also: Sequence[str] = ()) -> tuple[tup
     return names, [header[position] for position in positions]
 
 
-def _odd_name(field: HeaderField) -> str:
-    """The name as it is signed: with any octet but white space behind it, it equals none of ours."""
-    return field.name.rstrip(b" \t").decode("latin-1").lower()
-
-
 @functools.lru_cache(_KEPT)
-def _chosen(header: tuple[str, ...], also: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """The names of `h=`, and the positions of the fields; no names without From. `header`: the names of all fields."""
+def _chosen(header: tuple[bytes, ...], also: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """The names of `h=`, and the positions of the fields; no names without From. `header`: the names of all fields, as
+    they are written."""
     standing: dict[str, list[int]] = {}
     for position in reversed(range(len(header))):
-        standing.setdefault(header[position], []).append(position)
+        # a name with any odd octet equals none of ours, so it is skipped
+        name = header[position].rstrip(b" \t").decode("latin-1").lower()
+        standing.setdefault(name, []).append(position)
     if "from" not in standing:
         return (), ()
     names: list[str] = []

@@ -15,7 +15,7 @@ from dkimgate.evidence import below_border, grounds, misled_verifiers, result_wo
 from dkimgate.evidence.route import Route
 from dkimgate.facts import Arrival, Claim, Spam, Standing, Upstream
 from dkimgate.message import domains
-from dkimgate.message.message import HeaderField, Message
+from dkimgate.message.message import HeaderField, Message, kept_by_names, names_of
 from dkimgate.spf import received_spf
 
 MAX_CLAIMS = 1000
@@ -73,8 +73,13 @@ _WHY_UNREAD = f"the header has more than {MOST_FIELDS} fields of results, and no
 
 def _stating(message: Message, stated: Mapping[int, Spam]) -> list[int]:
     """Where fields stand that state results, from the top down. Most names of fields are those of no such field."""
-    found = {at for key in message.keys if sources.tells_results(key) for at in message.positions(key)}
-    return sorted(found | stated.keys())
+    found = _telling(names_of(message.header))
+    return sorted(found | stated.keys()) if found or stated else []
+
+
+@kept_by_names
+def _telling(names: tuple[str, ...]) -> frozenset[int]:
+    return frozenset(at for at, name in enumerate(names) if sources.tells_results(name))
 
 
 def _not_by_the_sender(

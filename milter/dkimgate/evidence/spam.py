@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dkimgate.config.dkimgate_yaml import SpamField
 from dkimgate.evidence.spam_fields import DEFAULT_REQUIRED, NUMBER, Scale, of_a_filter, scale_of
 from dkimgate.facts import Spam
-from dkimgate.message.message import HeaderField
+from dkimgate.message.message import HeaderField, kept_by_names, names_of
 
 MAX_LENGTH = 8192
 """Characters of a field that are read: every filter states its verdict ahead of its reasons."""
@@ -64,14 +64,16 @@ def verdicts_of(
         for field in configured
     }
     found: dict[int, _Read] = {}
-    for position, field in enumerate(header):
-        key = field.key
-        if key in named:
-            read = _read(named[key], field.text[:CONFIGURED_MAX_LENGTH])
-        elif (scale := scale_of(key)) is None or (key == "x-spam-score" and _is_tenfold(header, position)):
-            continue  # no verdict; or cPanel's, ten times the score that stands in the field ahead of it
+    names = names_of(header)
+    scales = _scales(names)
+    for position in sorted({at for at, name in enumerate(names) if name in named} | scales.keys() if named else scales):
+        field = header[position]
+        if field.key in named:
+            read = _read(named[field.key], field.text[:CONFIGURED_MAX_LENGTH])
+        elif field.key == "x-spam-score" and _is_tenfold(header, position):
+            continue  # cPanel's, ten times the score that stands in the field ahead of it
         else:
-            read = _read(scale, field.text[:MAX_LENGTH])
+            read = _read(scales[position], field.text[:MAX_LENGTH])
         if read is None:
             continue
         if len(found) >= MOST_VERDICTS:
@@ -81,6 +83,12 @@ def verdicts_of(
     for run in _runs(header, ours_above):
         _share_limit(found, run)
     return tuple(SpamVerdict(position, read.spam, read.unread) for position, read in found.items())
+
+
+@kept_by_names
+def _scales(names: tuple[str, ...]) -> Mapping[int, Scale]:
+    """The fields that hold a verdict, by position."""
+    return {at: scale for at, name in enumerate(names) if (scale := scale_of(name)) is not None}
 
 
 def _runs(header: Sequence[HeaderField], ours_above: int) -> Iterator[range]:

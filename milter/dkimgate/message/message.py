@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import TypeVar
+
+Found = TypeVar("Found")
 
 _set = object.__setattr__
 """For a frozen value that is being made."""
@@ -79,6 +83,33 @@ class HeaderField:
         return raw.strip(b" \t\r\n").decode("utf-8", "surrogateescape")
 
 
+_key_of = attrgetter("key")
+
+
+def names_of(header: Iterable[HeaderField]) -> tuple[str, ...]:
+    """The names of all fields, from the top, in lower case."""
+    return tuple(map(_key_of, header))
+
+
+_LONGEST_FORM = 1000
+"""Characters of all names of a header of which something is kept: strangers choose them."""
+
+
+def kept_by_names(find: Callable[[tuple[str, ...]], Found]) -> Callable[[tuple[str, ...]], Found]:
+    """The same function of the names of a header, which keeps what it found: mail programs write the same fields in the
+    same order each time."""
+    known = functools.lru_cache(maxsize=1024)(find)
+    return lambda names: known(names) if sum(map(len, names)) <= _LONGEST_FORM else find(names)
+
+
+@kept_by_names
+def _index_of(names: tuple[str, ...]) -> Mapping[str, Sequence[int]]:
+    index: dict[str, list[int]] = {}
+    for position, name in enumerate(names):
+        index.setdefault(name, []).append(position)
+    return index
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """All of a message but its body. `header` is in order of appearance: the newest trace field comes first.
@@ -94,13 +125,10 @@ class Message:
     queue_id: str | None = None
     problem: str | None = None
     role: str = "gate"
-    _index: dict[str, list[int]] = field(init=False, repr=False, compare=False)
+    _index: Mapping[str, Sequence[int]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        index: dict[str, list[int]] = {}
-        for position, each in enumerate(self.header):
-            index.setdefault(each.key, []).append(position)
-        _set(self, "_index", index)
+        _set(self, "_index", _index_of(names_of(self.header)))
 
     @property
     def keys(self) -> Collection[str]:
