@@ -80,7 +80,7 @@ def test_what_bears_a_result_of_ours_below_a_login_was_taken_in_before(name: str
     header = LOGIN + f"Authentication-Results: {name}; dmarc=fail header.from=hosted.example\n" + AUTHOR
     assert route_of(message(header), trust).origin is Origin.FORWARDED
     customer = LOGIN + "Authentication-Results: mx.customer.example; spf=pass smtp.helo=mx.forwarder.example\n" + AUTHOR
-    assert route_of(message(customer), trust).origin is Origin.SUBMITTED, "and a host of a customer's is none of ours"
+    assert route_of(message(customer), trust).origin is Origin.FORWARDED, "so is what a customer's host has verified"
 
 
 def test_a_field_of_ours_helps_at_the_top_only_of_what_a_border_of_ours_has_stripped() -> None:

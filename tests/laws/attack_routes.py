@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dkimgate.message.message import Connection
 from tests.laws.attack_fields import BAIT, US
-from tests.laws.attack_world import BORDER, LOGIN, Attempt
+from tests.laws.attack_world import BORDER, BY_LOGIN, LOGIN, Attempt
 
 BETWEEN = "Authentication-Results: mx.forwarder.example; dkim=none\n"
 ROUTES = {
+    "forwarded by a customer's server that logs in": Attempt("", "a customer's server that logs in", client=LOGIN),
+    "the same, then a filter": Attempt("", "a customer's server that logs in, then a filter"),
+    "the same, with a verdict of the sender": Attempt(BAIT, "a customer's server that logs in", client=LOGIN),
+    "the same, with a login of the sender": Attempt(BY_LOGIN, "a customer's server that logs in", client=LOGIN),
+    "the same, with both, then a filter": Attempt(BY_LOGIN + BAIT, "a customer's server that logs in, then a filter"),
     "a border of ours below the border": Attempt(BAIT + BORDER, "checked by nobody"),
     "two borders of ours": Attempt((BAIT + BORDER) * 2, "checked by nobody"),
     "a login at ours, below": Attempt(BAIT + BORDER.replace("ESMTP", "ESMTPSA"), "checked by nobody"),

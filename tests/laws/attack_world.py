@@ -47,6 +47,11 @@ LOGIN = Connection(ip="203.0.113.5", name="home.example", helo="laptop", auth="a
 
 BORDER = mail.BORDER.replace("client.attacker", "c.attacker")
 BRIDGE = BORDER.replace("c.attacker.example [192.0.2.66]", "gateway [172.17.0.1]")
+THEIR_BORDER = BORDER.replace("mx.forwarder", "mail.customer")
+BY_LOGIN = (
+    "Received: from mail.customer.example (mail.customer.example [203.0.113.5])\n\t(Authenticated sender: ask)\n"
+    "\tby mx.forwarder.example (Postfix) with ESMTPSA id 4F2A; x\n"
+)
 DMARC = "Authentication-Results: mx.forwarder.example; dmarc=fail (p=reject dis=none) header.from=hosted.example\n"
 DKIM = "Authentication-Results: mx.forwarder.example; dkim=none\n"
 AMAVIS = "Received: from mx.forwarder.example ([127.0.0.1])\n\tby localhost (mx.forwarder.example [127.0.0.1]) (amavisd-new, port 10024)\n\twith ESMTP id Q7; x\n"
@@ -124,6 +129,9 @@ WIRINGS = {
     "LMTP": Wiring(LMTP + DMARC + "{}"),
     "two hosts": Wiring(SECOND_HOST + DMARC + "{}"),
     "redirected with a login": Wiring(DMARC + "{}", LOGIN),
+    # its own mail server hands on by a login of ours what one of its users forwards, and has stated nothing
+    "a customer's server that logs in": Wiring(THEIR_BORDER, LOGIN),
+    "a customer's server that logs in, then a filter": Wiring(AMAVIS + BY_LOGIN + THEIR_BORDER),
     "Received removed": Wiring(DMARC),
     # a list or a user's program has sent it on in its own name, and then it was delivered
     "delivered once more, from a list": Wiring(DELIVERED + BY_PROGRAM + "{}"),

@@ -18,6 +18,9 @@ TRUST = Trust(
 )
 HERE = Connection(ip="127.0.0.1", name="localhost", helo="localhost")
 
+THEIRS = "mail.customer.example"
+SMARTHOST = Connection(ip="203.0.113.5", name=THEIRS, helo=THEIRS, auth="relay@customer.example")
+
 BY_POSTFIX = received("Postfix")
 # what stands above the sender's own fields, as each wiring of the deployment guide has it, and how the message comes to the gate
 WIRINGS: dict[str, tuple[str, Connection]] = {
@@ -45,6 +48,12 @@ WIRINGS: dict[str, tuple[str, Connection]] = {
     "a hop of such a client": (own("Postfix").replace("127.0.0.1", "10.1.0.9"), HERE),
     "a user redirects": (BY_POSTFIX, Connection(ip="203.0.113.5", helo="laptop", auth="ask")),
     "a user redirects through a filter": (own("amavis") + received("Postfix, login") + BY_POSTFIX, HERE),
+    "a customer's server that logs in": (received("Postfix", THEIRS), SMARTHOST),
+    "a customer's Exchange that logs in": (received("Exchange", THEIRS), SMARTHOST),
+    "a customer's server that logs in, then a filter": (
+        own("amavis") + received("Postfix, login", helo=THEIRS, ip="203.0.113.5") + received("Postfix", THEIRS),
+        HERE,
+    ),
 }
 
 CLIENTS = st.fixed_dictionaries(

@@ -49,6 +49,7 @@ _FILTER = "a content filter that re-injects by SMTP (amavisd on port 10025)"
 _ALIASES = "`virtual_alias_maps`, `.forward` to another host"
 _RELAYS = "`trust.relays` names the clients that relay for nobody else"
 _BORDER = "border.sock, role: border}"
+THEIRS = "mail.customer.example"
 _POST = "List-Id: <lunch.lists.hosted.example>\nFrom: Ann by way of Lunch <lunch@hosted.example>\nSender: lunch@hosted.example\n"
 
 _FILTERS_ADDRESS = {"networks": ("127.0.0.0/8", "10.1.0.0/28"), "relays": ("10.1.0.6/32",)}
@@ -75,6 +76,12 @@ WAYS: dict[str, Way] = {
         ("users with a login on port 587 or 465", _FILTER),
         own("amavis") + received("Postfix, login", helo="laptop", name="home.example", ip="203.0.113.5") + "{V}{B}",
         states=(TRUTH, NO_DMARC),
+    ),
+    "a customer's server logs in and forwards": Way(
+        ("a customer's own mail server that logs in", "tells of a user: a login (`with ESMTPSA`)"),
+        received("Postfix", THEIRS, helo="{H}", name="unknown"),
+        Connection(ip="203.0.113.5", name=THEIRS, helo=THEIRS, auth="relay@customer.example"),
+        states=(SILENT,),
     ),
     "a list that logs in": Way(
         ("a list or a script that writes its own address into From",),
@@ -157,6 +164,7 @@ WAYS: dict[str, Way] = {
 }
 
 NO_OUTSIDER = {
+    "Add the addresses of its users": "what is told of a configuration",
     "The gate must see every message once": "it begins what follows",
     "the submission services": "what users of ours write themselves",
     "The milters that verify stay where they are": "which milters state what stands at {V}",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from dkimgate.config.dkimgate_yaml import Trust
 from dkimgate.evidence import sources
+from dkimgate.evidence.below_login import why_of_strangers
 from dkimgate.facts import Border, Origin, is_outside
 from dkimgate.message import domains
 from dkimgate.message.author import author_of
@@ -185,29 +186,24 @@ class _Walk:
         )
 
     def _handed_in(self) -> Route | None:
-        """`submitted`, where somebody has logged in. But users' mail is not verified here: where a field tells that
-        this one was, it may have come from outside, and Received fields were removed, above the login or below it. Then
-        it is `forwarded`."""
-        auth = self._message.connection.auth
-        if auth is not None:
-            return self._ended(Origin.SUBMITTED, f"the client of this session logged in as {auth}")
-        if self._login is None:
+        """`submitted`, where somebody has logged in. But users' mail is not verified here, and who logs in may hand on
+        what others sent him, whether in this session or at a hop. Where a field tells of that, it is `forwarded`."""
+        session, login = self._message.connection, self._login
+        if session.auth is None and login is None:
             return None
         if (relayed := self._by_anybody()) is not None:
             return relayed
-        header, at = self._message.header, self._login.position
-        trace = None if self._stated_well(at) else _trace(header[:at], self._hops)
-        # below the login: results of ours tell that a user redirects what we took in. In a mailbox of Exchange there is
-        # mail of anybody's, so what it redirects may bear results of any host
-        trace = trace or next(
-            (_name(f) for f in header[at:] if (f.key in _JOURNEY if self._login.mapi else self._may_be_our_result(f))),
-            None,
-        )
-        return (
-            self._ended(Origin.FORWARDED, _removed(trace))
-            if trace is not None
-            else self._ended(Origin.SUBMITTED, _login_why(self._login))
-        )
+        header = self._message.header
+        if session.auth is not None or login is None:
+            client, at = session.ip, next((at for at, _ in _received(self._message)), len(header))
+        else:
+            client, at = login.ip, login.position
+        doubt = why_of_strangers(header[at if self._stated_well(at) else 0 :], self._trust, client, MAX_HOPS)
+        if doubt is not None:
+            return self._ended(Origin.FORWARDED, doubt)
+        if session.auth is not None or login is None:
+            return self._ended(Origin.SUBMITTED, f"the client of this session logged in as {session.auth}")
+        return self._ended(Origin.SUBMITTED, _login_why(login))
 
     def _by_anybody(self) -> Route | None:
         """`relayed`, where it came by a client behind which a stranger may stand: nothing that this one wrote is
@@ -226,11 +222,6 @@ class _Walk:
 
     def _is_our_result(self, field: HeaderField) -> bool:
         return sources.RESULTS.holds(field.key) and self._trust.is_authserv_id(field.text.partition(";")[0].strip())
-
-    def _may_be_our_result(self, field: HeaderField) -> bool:
-        """The same of a field that hurts: our name may stand there in any form, and with more beside it. amavisd writes
-        a comment behind it, others a version (RFC 8601 section 2.2)."""
-        return sources.RESULTS.holds(field.key) and self._trust.is_named_in(field.text.partition(";")[0])
 
     def _stated_well(self, login: int) -> bool:
         """A submission host whose OpenDMARC sees its own users' mail too finds `pass` or `none`, of the author domain.

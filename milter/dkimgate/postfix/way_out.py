@@ -17,6 +17,7 @@ from typing import TypeVar
 from dkimgate.config.dkimgate_yaml import Outgoing
 from dkimgate.config.problem import Problem
 from dkimgate.dns.resolver import Address, Lookup
+from dkimgate.message.addresses import is_inside
 from dkimgate.postfix import authors
 from dkimgate.postfix.authors import Authors
 from dkimgate.postfix.settings import Settings
@@ -26,24 +27,6 @@ T = TypeVar("T")
 
 MOST_DOMAINS = 25
 """Domains of ours whose MX is asked for: they name the same few hosts, and a start must not take long."""
-
-_INSIDE = tuple(
-    ipaddress.ip_network(text)
-    for text in (
-        # RFC 6890: for the own network, the own link, the own host; shared behind a provider's NAT; DS-Lite
-        *(
-            "10.0.0.0/8",
-            "172.16.0.0/12",
-            "192.168.0.0/16",
-            "100.64.0.0/10",
-            "169.254.0.0/16",
-            "127.0.0.0/8",
-            "0.0.0.0/8",
-            "192.0.0.0/24",
-        ),
-        *("::1/128", "::/128", "fc00::/7", "fe80::/10"),
-    )
-)
 
 
 class Known(StrEnum):
@@ -272,7 +255,7 @@ def _addresses(
         if not found:
             raise _Unknown("this host has no route to the internet")
         for address in found:
-            if any(address.version == network.version and address in network for network in _INSIDE):
+            if is_inside(address):
                 raise _Unknown(f"mail may leave from {address}, a private address that something translates")
     except _Unknown as unknown:
         return (), str(unknown)

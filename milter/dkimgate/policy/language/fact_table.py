@@ -214,7 +214,7 @@ ROWS = (
     Fact(
         "client.auth",
         Kind.TEXT,
-        "the SASL login name. `present`: the client has logged in",
+        "the SASL login name of this session; a login at an earlier hop has none. `present`: the client has logged in",
         plain=("the login of who hands it in", "who hands it in has logged in"),
         optional=True,
         examples=("user", "user@hosted.example"),
