@@ -33,6 +33,10 @@ ZONE = {
     ("1.2.0.192.in-addr.arpa.", "PTR"): ["300 IN PTR d.example."],
     ("forever.example.", "TXT"): ['2000000000 IN TXT "x"'],
     ("now.example.", "TXT"): ['0 IN TXT "x"'],
+    ("many.example.", "MX"): [f"300 IN MX 10 {n}.a-long-name-so-that-tcp-is-needed.example." for n in range(100)],
+    ("most.example.", "MX"): [f"300 IN MX 10 {n}.a-long-name-so-that-tcp-is-needed.example." for n in range(60)],
+    ("many.example.", "TXT"): [f'300 IN TXT "{n}"' for n in range(300)],
+    ("huge.example.", "TXT"): [f'300 IN TXT "{"x" * 250}{n}"' for n in range(100)],
     ("long.example.", "TXT"): [f'300 IN TXT "{"x" * 200}{n}"' for n in range(40)],
     (r"a\\b.example.", "TXT"): ['300 IN TXT "backslash"'],
 }
@@ -314,3 +318,21 @@ def test_the_name_servers_of_resolv_conf_are_asked(
     lookup = Resolver((), server.port).lookup()
     assert lookup.a("d.example").status is Status.FOUND
     assert lookup.txt("d").status is Status.NONE  # no search list: a name is what it is
+
+
+def test_law_7_an_answer_is_bounded_before_it_is_taken_apart(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names of 64 KB, compressed as hard as they can be, take seconds, and no deadline stops that."""
+    parsed: list[int] = []
+    real = dns.message.from_wire
+
+    def counted(wire: bytes, *given: object, **named: object) -> dns.message.Message:
+        parsed.append(len(wire))
+        return real(wire, *given, **named)  # type: ignore[arg-type]
+
+    lookup = Resolver([LOOPBACK], server.port).lookup()
+    monkeypatch.setattr(dns.message, "from_wire", counted)
+    assert len(lookup.mx("most.example").values) == 60
+    parsed.clear()
+    many, texts, huge = lookup.mx("many.example"), lookup.txt("many.example"), lookup.txt("huge.example")
+    assert {answer.status for answer in (many, texts, huge)} == {Status.FAILED}, "nobody knows"
+    assert max(parsed) < 1300, "the questions, and the answers that are cut off"

@@ -20,6 +20,7 @@ import dns.rdtypes.ANY.MX
 import dns.rdtypes.ANY.TXT
 import dns.resolver
 
+from dkimgate.dns.bounded import BoundedNameserver
 from dkimgate.dns.findings import Finding, Findings
 from dkimgate.dns.health import Health
 from dkimgate.waiting import about_to_wait
@@ -284,7 +285,7 @@ def _stub(nameservers: list[str], port: int) -> dns.resolver.Resolver:
     if nameservers:
         stub = dns.resolver.Resolver(configure=False)
         stub.nameservers = nameservers
-    stub.port = port
+    stub.nameservers = [BoundedNameserver(str(address), port) for address in stub.nameservers]
     # 1232 octets fit into one packet nearly everywhere; what is longer comes by TCP
     stub.use_edns(0, 0, 1232)
     return stub
