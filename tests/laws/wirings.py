@@ -79,7 +79,7 @@ WAYS: dict[str, Way] = {
     ),
     "a customer's server logs in and forwards": Way(
         ("a customer's own mail server that logs in", "tells of a user: a login (`with ESMTPSA`)"),
-        received("Postfix", THEIRS, helo="{H}", name="unknown"),
+        "{V}" + received("Postfix", THEIRS, helo="{H}", name="unknown"),
         Connection(ip="203.0.113.5", name=THEIRS, helo=THEIRS, auth="relay@customer.example"),
         states=(SILENT,),
     ),
